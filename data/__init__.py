@@ -1,0 +1,1 @@
+"""Canonical keypoint sequences: record, layouts, importers, synthesis."""
