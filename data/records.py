@@ -1,0 +1,290 @@
+"""The canonical record: one person's pose over time, and its Arrow form."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from data.errors import InputError
+
+SESSION_LABEL = "session"
+"""Label of a whole practice session, whose actions are in its segments."""
+
+SCHEMA = pa.schema(
+    [
+        pa.field("sequence_id", pa.string(), nullable=False),
+        pa.field("subject", pa.string(), nullable=False),
+        pa.field("label", pa.string(), nullable=False),
+        pa.field("fps", pa.float64(), nullable=False),
+        pa.field("layout", pa.string(), nullable=False),
+        pa.field("frames", pa.int32(), nullable=False),
+        pa.field("joints", pa.int32(), nullable=False),
+        pa.field("channels", pa.int32(), nullable=False),
+        pa.field("keypoints", pa.list_(pa.float32()), nullable=False),  # frames x joints x channels, row-major
+        pa.field("timestamps", pa.list_(pa.float64())),
+        pa.field(
+            "segments",
+            pa.list_(
+                pa.struct(
+                    [
+                        pa.field("start_frame", pa.int32()),
+                        pa.field("end_frame", pa.int32()),
+                        pa.field("label", pa.string()),
+                        pa.field("repetitions", pa.float64()),
+                    ]
+                )
+            ),
+        ),
+        pa.field("repetitions", pa.float64()),
+        pa.field("quality", pa.float64()),
+        pa.field("view", pa.string()),
+        pa.field("split", pa.string()),
+        pa.field("source", pa.string()),
+    ]
+)
+"""Columns of a canonical Parquet file; further columns are ignored by readers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One action inside a session.
+
+    Attributes:
+        start_frame: first frame.
+        end_frame: one past the last frame.
+        label: what is done.
+        repetitions: how often, where known.
+    """
+
+    start_frame: int
+    end_frame: int
+    label: str
+    repetitions: float | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class KeypointSequence:
+    """One person's pose over time. Validates itself on construction.
+
+    Attributes:
+        sequence_id: unique in its span.
+        subject: who moves; splits are made by it.
+        label: the action, or `SESSION_LABEL` where `segments` name the actions.
+        fps: nominal frames per second.
+        layout: name of the joint layout.
+        keypoints: float32 `[T, J, 3 or 4]`: x, y[, z], confidence in 0..1. Two-dimensional coordinates are divided by
+            the image height, y down; three-dimensional ones are metres, y up.
+        timestamps: float64 `[T]` seconds, strictly increasing; None where frames come evenly at `fps`.
+        segments: the actions of a session, in order.
+        repetitions: how often the action is repeated.
+        quality: how well it is done, 0..1.
+        view: name of the camera.
+        split: official split of the data set.
+        source: where it came from.
+
+    Raises:
+        InputError: naming sequence, frame and joint where a value is wrong.
+    """
+
+    sequence_id: str
+    subject: str
+    label: str
+    fps: float
+    layout: str
+    keypoints: np.ndarray
+    timestamps: np.ndarray | None = None
+    segments: tuple[Segment, ...] = ()
+    repetitions: float | None = None
+    quality: float | None = None
+    view: str | None = None
+    split: str | None = None
+    source: str | None = None
+
+    def __post_init__(self) -> None:
+        _check_text(self)
+        _check_keypoints(self.keypoints, self._where())
+        _check_time(self)
+        _check_segments(self)
+
+    def _where(self) -> str:
+        return f"sequence {self.sequence_id!r}"
+
+    @property
+    def frame_times(self) -> np.ndarray:
+        """Float64 `[T]`: seconds of each frame."""
+        return np.arange(len(self.keypoints)) / self.fps if self.timestamps is None else self.timestamps
+
+    @property
+    def frame_rate(self) -> float:
+        """Frames per second as recorded: by the timestamps where there are any."""
+        if self.timestamps is None or len(self.timestamps) < 2:
+            return self.fps
+        return float((len(self.timestamps) - 1) / (self.timestamps[-1] - self.timestamps[0]))
+
+    def clips(self) -> Iterator["KeypointSequence"]:
+        """Yield what a classifier is trained and scored on: the sequence itself, or each segment of a session.
+
+        A segment becomes a sequence of its own, with its label and `<sequence_id>#<start_frame>` for an id. Frames
+        between segments belong to no action and are left out.
+        """
+        if not self.segments:
+            yield self
+            return
+        for segment in self.segments:
+            frames = slice(segment.start_frame, segment.end_frame)
+            yield replace(
+                self,
+                sequence_id=f"{self.sequence_id}#{segment.start_frame}",
+                label=segment.label,
+                keypoints=self.keypoints[frames],
+                timestamps=None if self.timestamps is None else self.timestamps[frames],
+                segments=(),
+                repetitions=segment.repetitions,
+            )
+
+
+def to_batch(sequences: Sequence[KeypointSequence]) -> pa.RecordBatch:
+    """Return the sequences as one Arrow batch of `SCHEMA`."""
+    keypoints = [sequence.keypoints.ravel() for sequence in sequences]
+    columns: dict[str, Any] = {
+        name: [getattr(sequence, name) for sequence in sequences]
+        for name in SCHEMA.names
+        if name not in ("frames", "joints", "channels", "keypoints", "segments")
+    }
+    for axis, name in enumerate(("frames", "joints", "channels")):
+        columns[name] = [sequence.keypoints.shape[axis] for sequence in sequences]
+    columns["segments"] = [
+        [
+            {"start_frame": s.start_frame, "end_frame": s.end_frame, "label": s.label, "repetitions": s.repetitions}
+            for s in sequence.segments
+        ]
+        or None
+        for sequence in sequences
+    ]
+    offsets = np.cumsum([0, *map(len, keypoints)], dtype=np.int32)
+    arrays = {name: pa.array(values, SCHEMA.field(name).type) for name, values in columns.items()}
+    arrays["keypoints"] = pa.ListArray.from_arrays(offsets, np.concatenate(keypoints) if keypoints else [])
+    return pa.RecordBatch.from_arrays([arrays[name] for name in SCHEMA.names], schema=SCHEMA)
+
+
+def from_batch(batch: pa.RecordBatch, where: str = "", first_row: int = 0) -> Iterator[KeypointSequence]:
+    """Yield the sequences of an Arrow batch of `SCHEMA`; keypoints are read-only views of it.
+
+    Args:
+        batch: the rows.
+        where: file the batch came from, for errors.
+        first_row: row number of the batch's first row in that file.
+
+    Raises:
+        InputError: naming file, row and what is wrong in it.
+    """
+    rows = batch.select([name for name in SCHEMA.names if name not in ("keypoints", "timestamps")]).to_pylist()
+    keypoints = batch.column("keypoints")
+    timestamps = batch.column("timestamps")
+    for number, row in enumerate(rows):
+        try:
+            yield _from_row(row, keypoints[number], timestamps[number])
+        except InputError as error:
+            place = ", ".join(filter(None, [where, f"row {first_row + number}", error.where]))
+            raise InputError(error.what, place, error.remedy) from error
+
+
+def _from_row(row: dict[str, Any], keypoints: pa.ListScalar, timestamps: pa.ListScalar) -> KeypointSequence:
+    where = f"sequence {row['sequence_id']!r}"
+    for name in SCHEMA.names:
+        if name in row and row[name] is None and not SCHEMA.field(name).nullable:
+            raise InputError(f"column {name!r} is empty", where, "fill it, or leave the row out")
+    shape = row.pop("frames"), row.pop("joints"), row.pop("channels")
+    values = _floats(keypoints, where, "keypoints")
+    if values is None or min(shape) < 0 or values.size != np.prod(shape, dtype=np.int64):
+        found = 0 if values is None else values.size
+        raise InputError(
+            f"keypoints hold {found} numbers, but frames x joints x channels is {shape[0]} x {shape[1]} x {shape[2]}",
+            where,
+            "write the columns frames, joints and channels of the same array that was flattened into keypoints",
+        )
+    segments = tuple(Segment(**segment) for segment in row.pop("segments") or ())
+    return KeypointSequence(
+        **row, keypoints=values.reshape(shape), timestamps=_floats(timestamps, where, "timestamps"), segments=segments
+    )
+
+
+def _floats(scalar: pa.ListScalar, where: str, column: str) -> np.ndarray | None:
+    """View of a list's numbers, None if the list is null."""
+    values = scalar.values
+    if values is None:
+        return None
+    if values.null_count:
+        raise InputError(f"{column} hold an empty (null) number", where, "write missing joints as 0 with confidence 0")
+    return values.to_numpy()
+
+
+def _check_text(sequence: KeypointSequence) -> None:
+    for name in ("sequence_id", "subject", "label", "layout"):
+        if not getattr(sequence, name):
+            raise InputError(f"{name} is empty", sequence._where(), f"give every sequence a {name}")
+
+
+def _check_keypoints(keypoints: np.ndarray, where: str) -> None:
+    if keypoints.dtype != np.float32 or keypoints.ndim != 3:
+        raise InputError(
+            f"keypoints are {keypoints.dtype} of shape {list(keypoints.shape)}",
+            where,
+            "keypoints are float32 [frames, joints, channels]",
+        )
+    frames, joints, channels = keypoints.shape
+    if frames == 0 or joints == 0:
+        raise InputError(f"there are {frames} frames of {joints} joints", where, "leave empty sequences out")
+    if channels not in (3, 4):
+        raise InputError(f"there are {channels} channels", where, "the channels are x, y[, z] and confidence")
+    if not np.isfinite(keypoints).all():
+        frame, joint, channel = np.argwhere(~np.isfinite(keypoints))[0]
+        raise InputError(
+            f"keypoints hold {keypoints[frame, joint, channel]}",
+            f"{where}, frame {frame}, joint {joint}, channel {channel}",
+            "write a missing joint as 0 with confidence 0",
+        )
+    confidence = keypoints[..., -1]
+    if confidence.min() < 0 or confidence.max() > 1:
+        frame, joint = np.argwhere((confidence < 0) | (confidence > 1))[0]
+        raise InputError(
+            f"confidence {confidence[frame, joint]:g} is outside 0..1",
+            f"{where}, frame {frame}, joint {joint}",
+            "the last channel is the confidence of the joint; scale it to 0..1",
+        )
+
+
+def _check_time(sequence: KeypointSequence) -> None:
+    if not (np.isfinite(sequence.fps) and sequence.fps > 0):
+        raise InputError(f"fps is {sequence.fps}", sequence._where(), "give the frames per second, above 0")
+    times = sequence.timestamps
+    if times is None:
+        return
+    if times.shape != (len(sequence.keypoints),) or times.dtype != np.float64:
+        raise InputError(
+            f"timestamps are {times.dtype} of shape {list(times.shape)}",
+            sequence._where(),
+            f"give one float64 a frame: {len(sequence.keypoints)}",
+        )
+    bad = ~np.isfinite(times)
+    bad[1:] |= ~(np.diff(times) > 0)
+    if bad.any():
+        frame = int(bad.argmax())
+        raise InputError(
+            f"timestamps do not increase: {times[frame]:g} s",
+            f"{sequence._where()}, frame {frame}",
+            "order the frames by time and leave repeated ones out",
+        )
+
+
+def _check_segments(sequence: KeypointSequence) -> None:
+    for segment in sequence.segments:
+        if not 0 <= segment.start_frame < segment.end_frame <= len(sequence.keypoints) or not segment.label:
+            raise InputError(
+                f"segment {segment.label!r} [{segment.start_frame}, {segment.end_frame}) does not fit"
+                f" {len(sequence.keypoints)} frames or has no label",
+                sequence._where(),
+                "segments are [start_frame, end_frame) inside the sequence, each with a label",
+            )

@@ -1,0 +1,317 @@
+"""Spans of canonical sequences on disk: `<folder>/span-<N>/part-NNNNN.parquet`."""
+
+import hashlib
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from data.errors import InputError
+from data.layouts import layout_names
+from data.records import SCHEMA, KeypointSequence, from_batch, to_batch
+
+ROW_GROUP_VALUES = 1 << 20
+"""Numbers in the keypoints of one row group (4 MB), the unit that readers hold in memory."""
+
+PART_ROW_GROUPS = 16
+"""Row groups of one file."""
+
+_SPAN = re.compile(r"span-(\d+)")
+
+
+class SequenceKey(NamedTuple):
+    """What is known of a sequence without its frames.
+
+    `segment_labels` are the labels of a session's segments, empty for a single action.
+    """
+
+    sequence_id: str
+    subject: str
+    label: str
+    split: str | None
+    view: str | None
+    frames: int
+    joints: int
+    channels: int
+    layout: str
+    fps: float
+    segment_labels: tuple[str, ...] = ()
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels that the clips of this sequence carry."""
+        return self.segment_labels or (self.label,)
+
+
+class RowGroup(NamedTuple):
+    """Address of one unit of reading."""
+
+    path: str
+    index: int
+    first_row: int
+
+
+def list_spans(folder: Path) -> list[int]:
+    """Return the numbers of the spans under `folder`, ascending; empty if there are none or no folder."""
+    if not folder.is_dir():
+        return []
+    matches = [_SPAN.fullmatch(entry.name) for entry in folder.iterdir() if entry.is_dir()]
+    return sorted(int(match[1]) for match in matches if match)
+
+
+def next_span(folder: Path) -> int:
+    """Return the first number after all spans under `folder`."""
+    return max(list_spans(folder), default=0) + 1
+
+
+def span_folder(folder: Path, span: int | None = None) -> Path:
+    """Return the folder of `span`, of the latest span if None.
+
+    Raises:
+        InputError: if the folder or the span does not exist.
+    """
+    if not folder.is_dir():
+        raise InputError(
+            "the data folder does not exist", str(folder), "check the path, or make data with `poseline data import`"
+        )
+    spans = list_spans(folder)
+    if not spans:
+        raise InputError(
+            "the data folder holds no span-N folder",
+            str(folder),
+            "import into it with `poseline data import --from FORMAT SRC --to DIR`, or give the folder above span-N",
+        )
+    if span is not None and span not in spans:
+        raise InputError(f"span {span} does not exist", str(folder), f"the spans are {', '.join(map(str, spans))}")
+    chosen = spans[-1] if span is None else span
+    return next(entry for entry in folder.iterdir() if (m := _SPAN.fullmatch(entry.name)) and int(m[1]) == chosen)
+
+
+def part_files(span_dir: Path) -> list[Path]:
+    """Return the Parquet files of a span in name order.
+
+    Raises:
+        InputError: if the folder is missing or holds none.
+    """
+    if not span_dir.is_dir():
+        raise InputError("the span folder does not exist", str(span_dir), "check the path")
+    parts = sorted(span_dir.glob("*.parquet"))
+    if not parts:
+        raise InputError("the span folder holds no .parquet file", str(span_dir), "import data into a new span")
+    return parts
+
+
+def write_span(folder: Path, span: int, sequences: Iterable[KeypointSequence]) -> Path:
+    """Write a span: all of it or nothing.
+
+    Sequences are consumed as a stream; at most one row group is held in memory.
+
+    Args:
+        folder: holds the spans; made if missing.
+        span: number of the new span.
+        sequences: of one layout, with unique ids.
+
+    Returns:
+        The span's folder.
+
+    Raises:
+        InputError: if the span exists, there is no sequence, an id repeats, or layouts are mixed or unknown.
+    """
+    target = folder / f"span-{span}"
+    if span in list_spans(folder):
+        raise InputError(f"span {span} exists already", str(target), "spans are never changed: choose another number")
+    folder.mkdir(parents=True, exist_ok=True)
+    staging = Path(tempfile.mkdtemp(prefix=f".span-{span}-", dir=folder))
+    try:
+        _write_parts(staging, _consistent(sequences))
+        staging.chmod(0o755)
+        staging.rename(target)
+    except BaseException:
+        shutil.rmtree(staging, ignore_errors=True)
+        raise
+    return target
+
+
+def read_sequences(span_dir: Path) -> Iterator[KeypointSequence]:
+    """Yield the sequences of a span, one row group in memory at a time.
+
+    Raises:
+        InputError: naming file, row and what is wrong.
+    """
+    for group in row_groups(span_dir):
+        yield from read_row_group(group)
+
+
+def row_groups(span_dir: Path) -> list[RowGroup]:
+    """Return the address of every row group of a span."""
+    groups = []
+    for path in part_files(span_dir):
+        first_row = 0
+        with open_part(path) as part:
+            for index in range(part.num_row_groups):
+                groups.append(RowGroup(str(path), index, first_row))
+                first_row += part.metadata.row_group(index).num_rows
+    return groups
+
+
+def read_row_group(group: RowGroup) -> Iterator[KeypointSequence]:
+    """Yield the sequences of one row group."""
+    path = Path(group.path)
+    with open_part(path) as part:
+        row = group.first_row
+        for batch in read_batches(part, path, group.index, SCHEMA.names):
+            yield from from_batch(batch, str(path), row)
+            row += batch.num_rows
+
+
+def read_index(span_dir: Path) -> list[SequenceKey]:
+    """Return the light columns of a span, without reading a frame."""
+    names = [name for name in SequenceKey._fields if name in SCHEMA.names]
+    keys = []
+    for path in part_files(span_dir):
+        with open_part(path) as part:
+            for group in range(part.num_row_groups):
+                for batch in read_batches(part, path, group, [*names, "segments.list.element.label"]):
+                    keys += [_key(row, names) for row in batch.to_pylist()]
+    return keys
+
+
+def content_digest(span_dir: Path) -> str:
+    """Return the SHA-256 of a span's file names and contents; times and places do not enter it."""
+    digest = hashlib.sha256()
+    for path in part_files(span_dir):
+        with path.open("rb") as file:
+            digest.update(f"{path.name}\0{hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
+    return digest.hexdigest()
+
+
+def open_part(path: Path) -> pq.ParquetFile:
+    """Open one file of a span and check its columns.
+
+    Raises:
+        InputError: if it is no Parquet file, is cut short, or a column is missing or ill-typed.
+    """
+    try:
+        part = pq.ParquetFile(path)
+    except (pa.ArrowException, OSError) as error:
+        raise _unreadable(path, error) from error
+    try:
+        _check_columns(path, part.schema_arrow)
+    except InputError:
+        part.close()
+        raise
+    return part
+
+
+def read_batches(part: pq.ParquetFile, path: Path, group: int, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    """Yield the record batches of one row group; a damaged page is an InputError."""
+    try:
+        yield from part.iter_batches(row_groups=[group], columns=columns, use_threads=False)
+    except (pa.ArrowException, OSError) as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> InputError:
+    return InputError(
+        f"the file cannot be read as Parquet: {str(error).strip().splitlines()[0]}",
+        str(path),
+        "the file is damaged, cut short or of another kind: write the span again",
+    )
+
+
+def _check_columns(path: Path, found: pa.Schema) -> None:
+    for field in SCHEMA:
+        if found.get_field_index(field.name) < 0:
+            raise InputError(
+                f"column {field.name!r} is missing", str(path), f"it must be there with type {field.type}; see docs"
+            )
+        if found.field(field.name).type != field.type:
+            raise InputError(
+                f"column {field.name!r} has type {found.field(field.name).type}, not {field.type}",
+                str(path),
+                "write the file with the schema of data.records, or through `poseline data import`",
+            )
+
+
+def _consistent(sequences: Iterable[KeypointSequence]) -> Iterator[KeypointSequence]:
+    """Pass sequences through, refusing what cannot stand in one span."""
+    ids: set[str] = set()
+    first: KeypointSequence | None = None
+    for sequence in sequences:
+        where = f"sequence {sequence.sequence_id!r}"
+        if sequence.sequence_id in ids:
+            raise InputError("the sequence id occurs twice", where, "give every sequence of a span its own id")
+        ids.add(sequence.sequence_id)
+        if first is None:
+            first = sequence
+            if sequence.layout not in layout_names():
+                raise InputError(
+                    f"layout {sequence.layout!r} is unknown", where, f"known layouts: {', '.join(layout_names())}"
+                )
+        if (sequence.layout, sequence.keypoints.shape[1:]) != (first.layout, first.keypoints.shape[1:]):
+            raise InputError(
+                f"layout {sequence.layout} {list(sequence.keypoints.shape[1:])} follows"
+                f" {first.layout} {list(first.keypoints.shape[1:])}",
+                where,
+                "a span has one layout: import the others into another folder",
+            )
+        yield sequence
+    if first is None:
+        raise InputError("there is no sequence to write", None, "check that the source holds usable sequences")
+
+
+def _write_parts(folder: Path, sequences: Iterable[KeypointSequence]) -> None:
+    groups = 0
+    writer: pq.ParquetWriter | None = None
+    try:
+        for group in _grouped(sequences):
+            if writer is None or groups % PART_ROW_GROUPS == 0:
+                if writer is not None:
+                    writer.close()
+                writer = _new_writer(folder / f"part-{groups // PART_ROW_GROUPS:05d}.parquet")
+            writer.write_batch(to_batch(group))
+            groups += 1
+    finally:
+        if writer is not None:
+            writer.close()
+    for path in folder.iterdir():
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+
+
+def _new_writer(path: Path) -> pq.ParquetWriter:
+    numbers = "keypoints.list.element"
+    texts = ["subject", "label", "layout", "view", "split", "source"]
+    return pq.ParquetWriter(
+        path,
+        SCHEMA,
+        compression="zstd",
+        use_dictionary=texts,
+        # Bytes of the same significance lie together, which zstd packs far better than floats as they come.
+        column_encoding={numbers: "BYTE_STREAM_SPLIT", "timestamps.list.element": "BYTE_STREAM_SPLIT"},
+        write_statistics=texts,
+    )
+
+
+def _grouped(sequences: Iterable[KeypointSequence]) -> Iterator[list[KeypointSequence]]:
+    group: list[KeypointSequence] = []
+    values = 0
+    for sequence in sequences:
+        group.append(sequence)
+        values += sequence.keypoints.size
+        if values >= ROW_GROUP_VALUES:
+            yield group
+            group, values = [], 0
+    if group:
+        yield group
+
+
+def _key(row: dict, names: list[str]) -> SequenceKey:
+    segments = tuple(segment["label"] for segment in row["segments"] or ())
+    return SequenceKey(**{name: row[name] for name in names}, segment_labels=segments)

@@ -1,0 +1,188 @@
+"""Windows of fixed length over sequences: what the model sees, in training and on the device alike. NumPy only."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
+
+import numpy as np
+
+from data.errors import InputError
+from data.records import KeypointSequence
+
+if TYPE_CHECKING:
+    from data.layouts import Layout
+
+MAX_GAP_SECONDS = 0.5
+"""Between two frames further apart than this nobody knows the pose: what is interpolated there has confidence 0."""
+
+MAX_FRAMES = 2_000_000
+"""A sequence may not become longer than this by resampling (18 hours at 30 fps)."""
+
+STILL_SPEED = 0.05
+"""Torso lengths per second under which a person counts as still."""
+
+HEALTH_FEATURES = ("missing_share", "mean_confidence", "torso_length", "fps", "stillness", "window_fill")
+"""Names that `health_features` returns."""
+
+
+@dataclass(frozen=True, slots=True)
+class WindowSpec:
+    """How windows are cut.
+
+    Attributes:
+        length: frames of a window.
+        stride: frames between the starts of windows that follow each other (`slide` only).
+        fps: frames per second that sequences are resampled to (`slide` only).
+        fit: `slide` moves a window over the sequence at `fps`; `stretch` resamples the whole clip to `length` frames.
+    """
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
+
+    length: int
+    stride: int = 1
+    fps: float = 30.0
+    fit: Literal["slide", "stretch"] = "slide"
+
+    def __post_init__(self) -> None:
+        if self.length < 2 or self.stride < 1 or not 0 < self.fps <= 1000 or self.fit not in ("slide", "stretch"):
+            raise InputError(
+                f"{self} cannot be cut",
+                "window",
+                "length is at least 2, stride at least 1, fps in 0..1000, fit slide or stretch",
+            )
+
+
+class Window(NamedTuple):
+    """One window of a sequence.
+
+    Attributes:
+        keypoints: float32 `[length, J, C]`, a read-only view where the sequence needed no resampling.
+        start_frame: frame of the sequence that the window begins at.
+        frames: how many of its frames are the person's; the rest, at the end, is padding.
+        step: seconds from one frame to the next.
+        source_fps: frames per second as the sequence was recorded.
+    """
+
+    keypoints: np.ndarray
+    start_frame: int
+    frames: int
+    step: float
+    source_fps: float
+
+
+def cut_windows(sequence: KeypointSequence, spec: WindowSpec) -> Iterator[Window]:
+    """Yield the windows of a sequence.
+
+    `slide`: resampled to `spec.fps`; starts every `stride` frames, and once more aligned to the end, so that no frame
+    is lost. A sequence shorter than a window repeats its last pose with confidence 0. `stretch`: one window, the whole
+    clip resampled evenly in time to `length` frames.
+
+    Raises:
+        InputError: if the timestamps span so long a time that resampling would not fit in memory.
+    """
+    times = sequence.frame_times
+    if spec.fit == "stretch":
+        targets = np.linspace(times[0], times[-1], spec.length)
+        step = float(targets[1] - targets[0]) or 1 / sequence.fps
+        yield Window(_resample(sequence.keypoints, times, targets), 0, spec.length, step, sequence.frame_rate)
+        return
+    if sequence.timestamps is None and sequence.fps == spec.fps:
+        keypoints, targets = sequence.keypoints, times
+    else:
+        targets = _even_times(times, spec.fps, sequence.sequence_id)
+        keypoints = _resample(sequence.keypoints, times, targets)
+    frames = min(len(keypoints), spec.length)
+    if frames < spec.length:
+        keypoints = _pad(keypoints, spec.length)
+    views = np.moveaxis(np.lib.stride_tricks.sliding_window_view(keypoints, spec.length, axis=0), -1, 1)
+    starts = np.arange(0, len(views), spec.stride)
+    if starts[-1] != len(views) - 1:
+        starts = np.append(starts, len(views) - 1)
+    # Half a microsecond of grace: a target that falls on a frame must find that frame in spite of rounding.
+    sources = np.searchsorted(times, targets[starts] + 5e-7, side="right") - 1
+    for start, source in zip(starts, sources, strict=True):
+        yield Window(views[start], int(source), frames, 1 / spec.fps, sequence.frame_rate)
+
+
+def health_features(window: Window, layout: "Layout") -> dict[str, float]:
+    """Return the few figures of a window that tell a person whether its data are sound.
+
+    Padding is left out of all but `window_fill`. `torso_length` (image heights or metres) is 0 where the torso is never
+    seen; `stillness` is the share of steps in which the seen joints move less than `STILL_SPEED`, 1 in a frozen
+    recording. `fps` is the rate of the recording, before resampling.
+    """
+    keypoints = window.keypoints[: window.frames]
+    positions, confidence = keypoints[..., :-1], keypoints[..., -1]
+    seen = confidence > 0
+    torso = _torso_length(positions, seen, layout)
+    return {
+        "missing_share": float(1 - seen.mean()),
+        "mean_confidence": float(confidence.mean()),
+        "torso_length": torso,
+        "fps": float(window.source_fps),
+        "stillness": _stillness(positions, seen, STILL_SPEED * torso * window.step),
+        "window_fill": window.frames / len(window.keypoints),
+    }
+
+
+def _even_times(times: np.ndarray, fps: float, sequence_id: str) -> np.ndarray:
+    frames = (times[-1] - times[0]) * fps + 1
+    if frames > MAX_FRAMES:
+        raise InputError(
+            f"the timestamps span {times[-1] - times[0]:.0f} s, {frames:.0f} frames at {fps:g} fps",
+            f"sequence {sequence_id!r}",
+            "timestamps are seconds: divide milliseconds by 1000, or cut the recording into parts",
+        )
+    return times[0] + np.arange(int(frames + 1e-6)) / fps
+
+
+def _resample(keypoints: np.ndarray, times: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """Interpolate positions linearly at `targets`; a confidence is the lower of its two neighbours'."""
+    if len(keypoints) == 1:
+        return np.repeat(keypoints, len(targets), axis=0)
+    left = np.clip(np.searchsorted(times, targets, side="right") - 1, 0, len(times) - 2)
+    gap = times[left + 1] - times[left]
+    share = np.clip((targets - times[left]) / gap, 0, 1)
+    # Targets that fall on a frame take that frame alone, in spite of rounding.
+    share[share * gap < 1e-6] = 0
+    share[(1 - share) * gap < 1e-6] = 1
+    weight = np.broadcast_to(share.astype(np.float32)[:, None], (len(targets), keypoints.shape[1]))
+    before, after = keypoints[left], keypoints[left + 1]
+    only_before = (after[..., -1] == 0) & (before[..., -1] > 0)
+    only_after = (before[..., -1] == 0) & (after[..., -1] > 0)
+    # A joint seen on one side alone stays where it was seen instead of drifting towards the (0, 0) of a missing one.
+    place = np.where(only_before, 0, np.where(only_after, 1, weight))[..., None].astype(np.float32)
+    result = before * (1 - place) + after * place
+    result[..., -1] = np.where(
+        weight == 0,
+        before[..., -1],
+        np.where(weight == 1, after[..., -1], np.minimum(before[..., -1], after[..., -1])),
+    )
+    unknown = (gap > MAX_GAP_SECONDS) & (share > 0) & (share < 1)
+    result[unknown, :, -1] = 0
+    return result
+
+
+def _pad(keypoints: np.ndarray, length: int) -> np.ndarray:
+    padding = np.repeat(keypoints[-1:], length - len(keypoints), axis=0)
+    padding[..., -1] = 0
+    return np.concatenate([keypoints, padding])
+
+
+def _torso_length(positions: np.ndarray, seen: np.ndarray, layout: "Layout") -> float:
+    upper, lower = (list(joints) for joints in layout.torso)
+    whole = seen[:, upper].all(axis=1) & seen[:, lower].all(axis=1)
+    if not whole.any():
+        return 0.0
+    torso = positions[whole][:, upper].mean(axis=1) - positions[whole][:, lower].mean(axis=1)
+    return float(np.median(np.linalg.norm(torso, axis=-1)))
+
+
+def _stillness(positions: np.ndarray, seen: np.ndarray, limit: float) -> float:
+    both = seen[1:] & seen[:-1]
+    steps = both.any(axis=1)
+    if not steps.any():
+        return 0.0
+    moved = np.linalg.norm(np.diff(positions, axis=0), axis=-1)
+    mean = np.where(both, moved, 0)[steps].sum(axis=1) / both[steps].sum(axis=1)
+    return float((mean <= limit).mean())
