@@ -49,6 +49,10 @@ class SplitPolicy(BaseModel):
             raise ValueError(f"subjects listed twice: {', '.join(twice)}")
         return self
 
+    def split_names(self) -> tuple[str, ...]:
+        """Return the splits that this policy promises; eval only where people are set aside for it."""
+        return SPLITS if self.eval_share > 0 or self.subjects.get("eval") else ("train", "test")
+
 
 def assign_splits(index: Sequence[SequenceKey], policy: SplitPolicy) -> dict[str, str]:
     """Return the split of every sequence.
