@@ -6,6 +6,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -49,7 +50,8 @@ class SequenceKey(NamedTuple):
         return self.segment_labels or (self.label,)
 
 
-class RowGroup(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class RowGroup:
     """Address of one unit of reading."""
 
     path: str
