@@ -1,0 +1,123 @@
+"""TFX's cache key, taken apart: what a node's result depends on, whether it is there already, and what changed.
+
+The key itself is TFX's (tfx.orchestration.portable.cache_utils.get_cache_context); `CacheKey.digest` repeats its
+hash over named parts, so that a hit can be foretold and a miss explained without writing to the metadata store.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from google.protobuf.message import Message
+
+from ml_metadata.metadata_store import MetadataStore
+from ml_metadata.proto import metadata_store_pb2
+from tfx.orchestration.portable import outputs_utils
+from tfx.orchestration.portable.mlmd import execution_lib
+from tfx.proto.orchestration import pipeline_pb2
+from tfx.types.artifact import Artifact
+
+Artifacts = Mapping[str, Sequence[Artifact]]
+_CACHE_CONTEXT = "execution_cache"
+
+
+@dataclass(frozen=True)
+class CacheKey:
+    """The parts of a node's cache key, in TFX's order.
+
+    Attributes:
+        digest: TFX's key, the name of the cache context in the metadata store.
+        parts: part to a short digest or a readable value; what `explain-cache` compares.
+    """
+
+    digest: str
+    parts: dict[str, str] = field(default_factory=dict)
+
+
+def cache_key(
+    node: pipeline_pb2.PipelineNode,
+    info: pipeline_pb2.PipelineInfo,
+    executor_spec: Message,
+    inputs: Artifacts,
+    parameters: Mapping[str, Any],
+) -> CacheKey:
+    """Computes the key of a node that is about to run with these inputs and parameters."""
+    state = hashlib.sha256()
+    parts: dict[str, str] = {}
+
+    def add(part: str, *chunks: bytes, shown: str | None = None) -> None:
+        for chunk in chunks:
+            state.update(chunk)
+        parts[part] = shown or hashlib.sha256(b"".join(chunks)).hexdigest()[:16]
+
+    add("pipeline", _serialised(info), shown=info.id)
+    add("node", _serialised(node.node_info))
+    add("executor", _serialised(executor_spec), shown=_without_code_version(executor_spec))
+    for key in sorted(inputs):
+        chunks = [_serialised(artifact.mlmd_artifact) for artifact in inputs[key]]
+        ids = ", ".join(f"artifact {artifact.id}" for artifact in inputs[key]) or "none"
+        add(f"input {key}", key.encode(), *chunks, shown=ids)
+    outputs = outputs_utils.generate_output_artifacts(0, node.outputs.outputs, "")
+    for key in sorted(outputs):
+        chunks = [_serialised(_bare(artifact).mlmd_artifact) for artifact in outputs[key]]
+        add(f"output {key}", key.encode(), *chunks)
+    for key, value in sorted(parameters.items()):
+        text = str(value)
+        add(f"parameter {key}", key.encode(), text.encode(), shown=text if len(text) <= 60 else None)
+    return CacheKey(state.hexdigest(), parts)
+
+
+def cached_execution(store: MetadataStore, key: CacheKey) -> metadata_store_pb2.Execution | None:
+    """The newest successful execution under this key, if there is one."""
+    context = store.get_context_by_type_and_name(_CACHE_CONTEXT, key.digest)
+    if context is None:
+        return None
+    done = [e for e in store.get_executions_by_context(context.id) if execution_lib.is_execution_successful(e)]
+    return max(done, key=lambda e: e.id, default=None)
+
+
+def difference(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
+    """Says which parts differ, a line each; empty if none does."""
+    lines = []
+    for part in sorted(old.keys() | new.keys()):
+        before, after = old.get(part), new.get(part)
+        if before == after:
+            continue
+        if before is None:
+            lines.append(f"{part}: new ({after})")
+        elif after is None:
+            lines.append(f"{part}: gone (was {before})")
+        else:
+            lines.append(f"{part}: {before} -> {after}{_inner(before, after)}")
+    return lines
+
+
+def _inner(before: str, after: str) -> str:
+    try:
+        old, new = json.loads(before), json.loads(after)
+    except ValueError:
+        return ""
+    if not isinstance(old, dict) or not isinstance(new, dict):
+        return ""
+    return f" (keys {', '.join(sorted(k for k in old.keys() | new.keys() if old.get(k) != new.get(k)))})"
+
+
+def _serialised(message: Message) -> bytes:
+    return message.SerializeToString(deterministic=True)
+
+
+def _bare(artifact: Artifact) -> Artifact:
+    bare = copy.deepcopy(artifact)
+    bare.uri = bare.name = ""
+    return bare
+
+
+def _without_code_version(spec: Message) -> str:
+    """The code's fingerprint is part of the executor spec; it is shown file by file instead."""
+    python = getattr(spec, "python_executor_spec", spec)
+    return str(python.class_path)

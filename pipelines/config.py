@@ -1,0 +1,170 @@
+"""Configuration of a pipeline: one typed model, filled from YAML and `--set a.b=value`.
+
+What is a property of the data (window length, joints, channels, labels) is not here: it is read from the curated
+schema that the configuration names.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import typing
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from data.errors import InputError
+from data.splits import SplitPolicy
+from trainer_module.config import ModelConfig, TrainingConfig
+from transform_module.config import TransformConfig
+
+CONFIG_FOLDER = Path(__file__).parent / "configs"
+PROJECT_ROOT = Path(__file__).parent.parent
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class WindowConfig(_Section):
+    """How sequences become windows; their length is the schema's."""
+
+    fps: float = Field(30.0, gt=0, le=240, description="frames per second that sequences are resampled to")
+    stride: int = Field(16, ge=1, description="frames between the starts of two windows")
+    fit: typing.Literal["slide", "stretch"] = Field(
+        "slide", description="slide windows over the sequence, or stretch the whole sequence to one window"
+    )
+
+
+class EvaluationConfig(_Section):
+    """What Evaluator measures besides its gate, whose thresholds are in the gates file."""
+
+    slices: tuple[str, ...] = Field(("label", "subject", "view"), description="features whose values are slices")
+    confidence_intervals: bool = Field(False, description="95 % Poisson bootstrap intervals (three times slower)")
+
+
+class EdgeConfig(_Section):
+    """Conversion to TFLite."""
+
+    representative_windows: int = Field(256, ge=16, le=10_000, description="training windows that calibrate int8")
+    golden_windows: int = Field(64, ge=1, le=10_000, description="windows that every format must agree on")
+    time_limit_seconds: int = Field(600, ge=10, description="the converter process is ended after this time")
+    seed: int = 7
+
+
+class RunnerConfig(_Section):
+    """How nodes are run; nothing here changes a result."""
+
+    parallel_nodes: int = Field(2, ge=1, le=16, description="nodes that may run at the same time")
+    beam_args: tuple[str, ...] = Field(("--runner=FnApiRunner",), description="arguments of every Beam pipeline")
+
+
+class PipelineConfig(_Section):
+    """Everything that one pipeline is made from."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,62}$", description="name in ML Metadata and of the push target")
+    description: str = ""
+    data: Path | None = Field(None, description="folder with span-N/ folders of canonical Parquet")
+    layout: str = Field(description="joint layout of the windows")
+    schema_file: Path = Field(description="curated schema; fixes window length, joints, channels and label order")
+    gates_file: Path = Field(Path("schema/gates.yaml"), description="thresholds of every gate")
+    shards: int = Field(2, ge=1, le=1000, description="output shards of each split")
+    windows: WindowConfig = WindowConfig()
+    split: SplitPolicy = SplitPolicy()
+    transform: TransformConfig = TransformConfig()
+    model: ModelConfig = ModelConfig()
+    training: TrainingConfig = TrainingConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()
+    edge: EdgeConfig = EdgeConfig()
+    gates: dict[str, Any] = Field(default_factory=dict, description="overrides of the gates file, same structure")
+    targets: dict[str, Path] = Field(default_factory=dict, description="push targets; empty: <root>/pushed/<name>")
+    runner: RunnerConfig = RunnerConfig()
+
+    @field_validator("schema_file", "gates_file", "data")
+    @classmethod
+    def _from_project_root(cls, path: Path | None) -> Path | None:
+        return path if path is None or path.is_absolute() else PROJECT_ROOT / path
+
+
+def config_names() -> list[str]:
+    """Names of the configurations that come with the project."""
+    return sorted(path.stem for path in CONFIG_FOLDER.glob("*.yaml"))
+
+
+def load_config(name_or_file: str, overrides: typing.Sequence[str] = ()) -> PipelineConfig:
+    """Reads a configuration by name or file and applies `a.b=value` overrides.
+
+    Raises:
+        InputError: unknown name, unreadable file, unknown or ill-typed key; names the key and the nearest valid one.
+    """
+    path = _find(name_or_file)
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InputError("the configuration cannot be read", f"{path}: {error}", "mend the YAML") from error
+    if not isinstance(values, dict):
+        raise InputError("the configuration is not a mapping of keys to values", str(path), "see pipelines/configs/")
+    for override in overrides:
+        _apply(values, override)
+    try:
+        return PipelineConfig.model_validate(values)
+    except ValidationError as error:
+        raise _explained(error, path) from error
+
+
+def _find(name_or_file: str) -> Path:
+    named = CONFIG_FOLDER / f"{name_or_file}.yaml"
+    if re.fullmatch(r"\w+", name_or_file) and named.is_file():
+        return named
+    path = Path(name_or_file)
+    if path.is_file():
+        return path
+    nearest = difflib.get_close_matches(name_or_file, config_names(), 1, 0)
+    raise InputError(
+        f"no configuration {name_or_file!r}",
+        "--config takes a name or a YAML file",
+        f"did you mean {nearest[0]!r}? There are: {', '.join(config_names())}" if nearest else None,
+    )
+
+
+def _apply(values: dict[str, Any], override: str) -> None:
+    key, separator, text = override.partition("=")
+    parts = key.strip().split(".")
+    if not separator or not all(parts):
+        raise InputError(f"--set {override!r} is not of the form key=value", remedy="for example training.epochs=10")
+    for part in parts[:-1]:
+        inner = values.setdefault(part, {})
+        if not isinstance(inner, dict):
+            raise InputError(f"--set {override!r}: {part!r} holds a value, not keys", remedy="set the value itself")
+        values = inner
+    try:
+        values[parts[-1]] = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise InputError(f"--set {override!r}: the value is not YAML: {error}", remedy="quote it") from error
+
+
+def _explained(error: ValidationError, path: Path) -> InputError:
+    lines = []
+    for problem in error.errors():
+        location = [str(part) for part in problem["loc"]]
+        key = ".".join(location)
+        if problem["type"] == "extra_forbidden":
+            valid = _keys_at(location[:-1])
+            near = difflib.get_close_matches(location[-1], valid, 1, 0)
+            hint = f"; did you mean {'.'.join([*location[:-1], near[0]])}?" if near else ""
+            lines.append(f"unknown key {key}{hint}")
+        else:
+            lines.append(f"{key}: {problem['msg']} (got {problem['input']!r:.80})")
+    return InputError(
+        "the configuration is not valid: " + "; ".join(lines), str(path), "`poseline config` prints every key"
+    )
+
+
+def _keys_at(location: list[str]) -> list[str]:
+    model: Any = PipelineConfig
+    for part in location:
+        field = model.model_fields.get(part) if isinstance(model, type) and issubclass(model, BaseModel) else None
+        model = field.annotation if field else None
+    return list(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else []

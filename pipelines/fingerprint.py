@@ -1,0 +1,94 @@
+"""Fingerprints of the code that a node runs.
+
+TFX's cache key holds the dotted path of a function, not its body, so an edit goes unseen. A node's fingerprint is the
+digest of its module closure (every module of this project that its entry points import, directly or not, at the top or
+inside a function, with the data files beside them) and of the lock file, which stands for everything installed.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+PROJECT_ROOT = Path(__file__).parent.parent
+_CODE = {".py", ".pyc"}
+
+
+@dataclass(frozen=True)
+class Closure:
+    """Files of this project that some entry points stand on, and the packages from elsewhere that they import."""
+
+    files: tuple[Path, ...]
+    foreign: frozenset[str]
+
+    def digest(self, extra: Iterable[Path] = ()) -> str:
+        """Sha256 over names and contents of the files, of `extra` files and of the lock file."""
+        state = hashlib.sha256()
+        for path in sorted({*self.files, *extra, PROJECT_ROOT / "uv.lock"}):
+            name = path.relative_to(PROJECT_ROOT) if path.is_relative_to(PROJECT_ROOT) else path.name
+            state.update(str(name).encode() + b"\0" + _file_digest(path))
+        return state.hexdigest()
+
+
+def closure(entry_points: Iterable[str]) -> Closure:
+    """Follows imports from dotted module names; names of other projects end in `foreign`."""
+    files: set[Path] = set()
+    foreign: set[str] = set()
+    waiting, seen = list(entry_points), set[str]()
+    while waiting:
+        name = waiting.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        path = _module_file(name)
+        if path is None:
+            parent = name.rpartition(".")[0]
+            if _module_file(name.partition(".")[0]) is None:
+                foreign.add(name)
+            elif parent:
+                waiting.append(parent)  # `from package import name`: the name is no module
+            continue
+        files.add(path)
+        if path.name == "__init__.py":
+            files.update(p for p in path.parent.iterdir() if p.is_file() and p.suffix not in _CODE)
+        if "." in name:
+            waiting.append(name.rpartition(".")[0])  # importing a module runs its packages' __init__
+        waiting.extend(_imports(path, name))
+    return Closure(tuple(sorted(files)), frozenset(foreign))
+
+
+def _module_file(name: str) -> Path | None:
+    base = PROJECT_ROOT.joinpath(*name.split("."))
+    for path in (base / "__init__.py", base.with_suffix(".py")):
+        if path.is_file():
+            return path
+    return None
+
+
+def _imports(path: Path, name: str) -> tuple[str, ...]:
+    return _imports_at(path, name, path.stat().st_mtime_ns)
+
+
+@functools.cache
+def _imports_at(path: Path, name: str, _modified: int) -> tuple[str, ...]:
+    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+    names: list[str] = []
+    for node in ast.walk(ast.parse(path.read_bytes(), str(path))):
+        if isinstance(node, ast.Import):
+            names.extend(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                above = package.split(".")[: len(package.split(".")) - node.level + 1]
+                base = ".".join([*above, *([node.module] if node.module else [])])
+            names.append(base)
+            names.extend(f"{base}.{alias.name}" for alias in node.names)
+    return tuple(names)
+
+
+def _file_digest(path: Path) -> bytes:
+    return hashlib.sha256(path.read_bytes()).digest()

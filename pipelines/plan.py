@@ -1,0 +1,146 @@
+"""A plan: one configuration with the graph compiled from it, as one file that any process can run a node from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from google.protobuf import json_format
+from google.protobuf.message import Message
+
+from data.errors import InputError
+from pipelines.config import PipelineConfig
+from pipelines.fingerprint import Closure, closure
+from tfx.orchestration.local import runner_utils
+from tfx.proto.orchestration import executable_spec_pb2, pipeline_pb2
+
+FORMAT = 1
+_FUNCTION_PARAMETERS = ("run_fn", "preprocessing_fn", "tuner_fn")
+_HEAVY = ("tensorflow", "apache_beam", "keras", "tfx.components", "tfx_bsl")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A configuration and its compiled graph.
+
+    Attributes:
+        config: what it was compiled from.
+        ir: TFX's intermediate representation; its run id is still a parameter.
+    """
+
+    config: PipelineConfig
+    ir: pipeline_pb2.Pipeline
+
+    @cached_property
+    def nodes(self) -> dict[str, pipeline_pb2.PipelineNode]:
+        """Node id to node, in topological order."""
+        return {n.pipeline_node.node_info.id: n.pipeline_node for n in self.ir.nodes}
+
+    @cached_property
+    def _deployment(self) -> Message:
+        return runner_utils.extract_local_deployment_config(self.ir)
+
+    @cached_property
+    def code(self) -> dict[str, Closure]:
+        """Node id to the module closure that it runs; nodes without an executor are absent."""
+        return {node: closure(self._entry_points(node)) for node in self.nodes if self._bare_spec(node)}
+
+    def executor_spec(self, node: str) -> Message | None:
+        """The node's executor with the fingerprint of its code, which so enters the cache key."""
+        spec = self._bare_spec(node)
+        if spec is not None:
+            _python_spec(spec).extra_flags.append(f"--code_version={self.code_digest(node)}")
+        return spec
+
+    def code_digest(self, node: str) -> str:
+        """Fingerprint of the code and of the project's files that the node's parameters name."""
+        return self.code[node].digest(self._named_files(node))
+
+    def is_heavy(self, node: str) -> bool:
+        """Whether the node's executor imports TensorFlow or Beam."""
+        spec = _python_spec(self._bare_spec(node))
+        names = (spec.class_path, *self.code[node].foreign)
+        return any(name == heavy or name.startswith(f"{heavy}.") for name in names for heavy in _HEAVY)
+
+    def _bare_spec(self, node: str) -> Message | None:
+        return runner_utils.extract_executor_spec(self._deployment, node)
+
+    def _entry_points(self, node: str) -> list[str]:
+        paths = [_python_spec(self._bare_spec(node)).class_path]
+        paths += [value for key, value in self._strings(node) if key in _FUNCTION_PARAMETERS and value]
+        return [path.rpartition(".")[0] for path in paths]
+
+    def _named_files(self, node: str) -> Iterable[Path]:
+        return [Path(value) for _, value in self._strings(node) if value.startswith("/") and Path(value).is_file()]
+
+    def _strings(self, node: str) -> list[tuple[str, str]]:
+        parameters = self.nodes[node].parameters.parameters
+        return [(key, value.field_value.string_value) for key, value in parameters.items()]
+
+    def save(self, path: Path) -> None:
+        """Writes the plan, all of it or nothing."""
+        content = {
+            "format": FORMAT,
+            "config": self.config.model_dump(mode="json"),
+            "ir": json_format.MessageToDict(self.ir, preserving_proto_field_name=True),
+        }
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        temporary.write_text(json.dumps(content), encoding="utf-8")
+        temporary.rename(path)
+
+    @classmethod
+    def load(cls, path: Path) -> Plan:
+        """Reads a plan.
+
+        Raises:
+            InputError: no such file, or not a plan of this format.
+        """
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            if content["format"] != FORMAT:
+                raise ValueError(f"format {content['format']}, expected {FORMAT}")
+            config = PipelineConfig.model_validate(content["config"])
+            ir = json_format.ParseDict(content["ir"], pipeline_pb2.Pipeline())
+        except (OSError, ValueError, KeyError, json_format.ParseError) as error:
+            raise InputError(
+                f"the compiled graph cannot be used: {error}", str(path), "compile it again with `poseline compile`"
+            ) from error
+        return cls(config, ir)
+
+
+def compile_key(config: PipelineConfig) -> str:
+    """Digest of everything that the compiled graph depends on: configuration, graph code, schema, gates."""
+    code = closure(["pipelines.graph"]).digest([config.schema_file, config.gates_file])
+    return hashlib.sha256(f"{FORMAT}\n{code}\n{config.model_dump_json()}".encode()).hexdigest()
+
+
+def descendants(nodes: Mapping[str, pipeline_pb2.PipelineNode], start: str) -> set[str]:
+    """The node and all that follow it."""
+    return _reach(start, lambda node: nodes[node].downstream_nodes)
+
+
+def ancestors(nodes: Mapping[str, pipeline_pb2.PipelineNode], start: str) -> set[str]:
+    """The node and all that it needs."""
+    return _reach(start, lambda node: nodes[node].upstream_nodes)
+
+
+def _reach(start: str, following: object) -> set[str]:
+    seen: set[str] = set()
+    waiting = [start]
+    while waiting:
+        node = waiting.pop()
+        if node not in seen:
+            seen.add(node)
+            waiting.extend(following(node))  # type: ignore[operator]
+    return seen
+
+
+def _python_spec(spec: Message | None) -> executable_spec_pb2.PythonClassExecutableSpec:
+    assert spec is not None
+    return getattr(spec, "python_executor_spec", spec)
