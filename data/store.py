@@ -200,7 +200,7 @@ def open_part(path: Path) -> pq.ParquetFile:
         InputError: if it is no Parquet file, is cut short, or a column is missing or ill-typed.
     """
     try:
-        part = pq.ParquetFile(path)
+        part = pq.ParquetFile(path, page_checksum_verification=True)
     except (pa.ArrowException, OSError) as error:
         raise _unreadable(path, error) from error
     try:
@@ -298,6 +298,7 @@ def _new_writer(path: Path) -> pq.ParquetWriter:
         # Bytes of the same significance lie together, which zstd packs far better than floats as they come.
         column_encoding={numbers: "BYTE_STREAM_SPLIT", "timestamps.list.element": "BYTE_STREAM_SPLIT"},
         write_statistics=texts,
+        write_page_checksum=True,
     )
 
 

@@ -1,10 +1,10 @@
 """Windows of fixed length over sequences: what the model sees, in training and on the device alike. NumPy only."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
 
 from data.errors import InputError
 from data.records import KeypointSequence
@@ -25,8 +25,7 @@ HEALTH_FEATURES = ("missing_share", "mean_confidence", "torso_length", "fps", "s
 """Names that `health_features` returns."""
 
 
-@dataclass(frozen=True, slots=True)
-class WindowSpec:
+class WindowSpec(BaseModel):
     """How windows are cut.
 
     Attributes:
@@ -36,20 +35,12 @@ class WindowSpec:
         fit: `slide` moves a window over the sequence at `fps`; `stretch` resamples the whole clip to `length` frames.
     """
 
-    __pydantic_config__: ClassVar = {"extra": "forbid"}
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
-    length: int
-    stride: int = 1
-    fps: float = 30.0
+    length: int = Field(ge=2)
+    stride: int = Field(default=16, ge=1)
+    fps: float = Field(default=30.0, gt=0, le=1000)
     fit: Literal["slide", "stretch"] = "slide"
-
-    def __post_init__(self) -> None:
-        if self.length < 2 or self.stride < 1 or not 0 < self.fps <= 1000 or self.fit not in ("slide", "stretch"):
-            raise InputError(
-                f"{self} cannot be cut",
-                "window",
-                "length is at least 2, stride at least 1, fps in 0..1000, fit slide or stretch",
-            )
 
 
 class Window(NamedTuple):

@@ -1,0 +1,137 @@
+from collections import Counter
+
+import pytest
+from pydantic import ValidationError
+
+from data.errors import InputError
+from data.splits import SplitPolicy, assign_splits, check_subjects
+from data.store import SequenceKey
+
+
+def key(subject, label="a", split=None, number=0, segments=()):
+    return SequenceKey(
+        f"{subject}-{label}-{split}-{number}", subject, label, split, None, 10, 17, 3, "coco17", 30.0, segments
+    )
+
+
+def people(count, labels="ab", split=None):
+    return [key(f"p{number}", label, split) for number in range(count) for label in labels]
+
+
+def sides(index, policy):
+    splits = assign_splits(index, policy)
+    return {k.subject: splits[k.sequence_id] for k in index}
+
+
+@pytest.mark.parametrize("count", [3, 4, 10, 200])
+def test_hash_fills_all_splits_and_keeps_people_together(count):
+    by_subject = sides(people(count), SplitPolicy())
+    assert set(by_subject.values()) == {"train", "eval", "test"}
+    if count == 200:
+        shares = Counter(by_subject.values())
+        assert 25 < shares["test"] < 55
+        assert 18 < shares["eval"] < 45
+
+
+def test_hash_does_not_move_people_when_others_join():
+    few, many = sides(people(60), SplitPolicy()), sides(people(90), SplitPolicy())
+    assert all(many[subject] == split for subject, split in few.items())
+
+
+def test_seed_draws_other_people():
+    assert sides(people(20), SplitPolicy(seed=1)) != sides(people(20), SplitPolicy(seed=2))
+
+
+def test_without_eval_share_there_is_no_eval():
+    policy = SplitPolicy(eval_share=0)
+    assert set(sides(people(10), policy).values()) == {"train", "test"}
+    assert policy.split_names() == ("train", "test")
+    assert SplitPolicy().split_names() == ("train", "eval", "test")
+
+
+def test_column_is_followed_and_eval_cut_from_train_by_subject():
+    index = [*people(8, split="train"), key("q0", "a", "test"), key("q0", "b", "test")]
+    by_subject = sides(index, SplitPolicy(method="column", eval_share=0.25))
+    assert by_subject["q0"] == "test"
+    assert Counter(by_subject.values()) == {"train": 6, "eval": 2, "test": 1}
+    official = [*index, key("r0", "a", "val"), key("r0", "b", "VALIDATION")]
+    by_subject = sides(official, SplitPolicy(method="column", eval_share=0.25))
+    assert Counter(by_subject.values()) == {"train": 8, "eval": 1, "test": 1}
+
+
+def test_official_protocol_by_camera_may_share_people():
+    index = [*people(4, split="train"), *people(4, split="test")]
+    with pytest.raises(InputError, match="4 subjects are on two sides"):
+        assign_splits(index, SplitPolicy(method="column", eval_share=0))
+    splits = assign_splits(index, SplitPolicy(method="column", eval_share=0, allow_subject_overlap=True))
+    assert Counter(splits.values()) == {"train": 8, "test": 8}
+
+
+def test_listed_subjects():
+    policy = SplitPolicy(method="subjects", subjects={"test": ["p0", "absent"], "train": ["*"]}, eval_share=0)
+    assert sides(people(3), policy) == {"p0": "test", "p1": "train", "p2": "train"}
+    policy = SplitPolicy(method="subjects", subjects={"test": ["p0"], "train": ["p1"]}, eval_share=0)
+    with pytest.raises(InputError, match=r"in no list.*(\n.*)*p2"):
+        assign_splits(people(3), policy)
+
+
+@pytest.mark.parametrize(
+    ("index", "policy", "message"),
+    [
+        ([], SplitPolicy(), "no sequences"),
+        (people(1), SplitPolicy(), "one subject"),
+        (people(5, "a"), SplitPolicy(), "one label"),
+        (people(2), SplitPolicy(), "2 subjects cannot fill"),
+        (people(4), SplitPolicy(method="column"), "split is empty"),
+        (people(4, split="holdout"), SplitPolicy(method="column"), "'holdout'"),
+        (people(4, split="train"), SplitPolicy(method="column"), "test split is empty"),
+        (people(4, split="test"), SplitPolicy(method="column", eval_share=0), "train split is empty"),
+        (
+            [*people(1, split="train"), *[key("q", x, "test") for x in "ab"]],
+            SplitPolicy(method="column"),
+            "too few to take any for eval",
+        ),
+        (
+            [*people(3, "ab", split="train"), *[key("q", x, "test") for x in "abc"]],
+            SplitPolicy(method="column"),
+            r"never seen in training(\n.*)*labels c",
+        ),
+        (
+            [*people(3, "abc", split="train"), *[key("q", x, "test") for x in "ab"]],
+            SplitPolicy(method="column"),
+            r"no test example(\n.*)*labels c",
+        ),
+    ],
+)
+def test_unsound_divisions_are_refused(index, policy, message):
+    with pytest.raises(InputError, match=message):
+        assign_splits(index, policy)
+
+
+def test_labels_of_sessions_are_those_of_their_segments():
+    train = [key(f"p{n}", "session", "train", segments=("a", "b")) for n in range(3)]
+    test = key("q", "session", "test", segments=("a",))
+    with pytest.raises(InputError, match=r"no test example(\n.*)*labels b"):
+        assign_splits([*train, test], SplitPolicy(method="column"))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"method": "subjects"},
+        {"subjects": {"test": ["a"]}},
+        {"method": "subjects", "subjects": {"test": ["a"], "train": ["a"]}},
+        {"eval_share": 0.6, "test_share": 0.5},
+        {"method": "random"},
+        {"sed": 1},
+    ],
+)
+def test_wrong_policies_are_refused(wrong):
+    with pytest.raises(ValidationError):
+        SplitPolicy(**wrong)
+
+
+def test_check_subjects():
+    check_subjects([("a", "train"), ("b", "test"), ("a", "train")])
+    with pytest.raises(InputError, match="'a' in test and train"):
+        check_subjects([("a", "train"), ("a", "test")])
