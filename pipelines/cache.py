@@ -15,15 +15,13 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from ml_metadata.metadata_store import MetadataStore
-from ml_metadata.proto import metadata_store_pb2
-from tfx.orchestration.portable import outputs_utils
-from tfx.orchestration.portable.mlmd import execution_lib
+from tfx.orchestration.metadata import Metadata
+from tfx.orchestration.portable import cache_utils, outputs_utils
+from tfx.orchestration.portable.mlmd import context_lib
 from tfx.proto.orchestration import pipeline_pb2
 from tfx.types.artifact import Artifact
 
 Artifacts = Mapping[str, Sequence[Artifact]]
-_CACHE_CONTEXT = "execution_cache"
 
 
 @dataclass(frozen=True)
@@ -72,13 +70,10 @@ def cache_key(
     return CacheKey(state.hexdigest(), parts)
 
 
-def cached_execution(store: MetadataStore, key: CacheKey) -> metadata_store_pb2.Execution | None:
-    """The newest successful execution under this key, if there is one."""
-    context = store.get_context_by_type_and_name(_CACHE_CONTEXT, key.digest)
-    if context is None:
-        return None
-    done = [e for e in store.get_executions_by_context(context.id) if execution_lib.is_execution_successful(e)]
-    return max(done, key=lambda e: e.id, default=None)
+def cached_outputs(handle: Metadata, key: CacheKey) -> dict[str, list[Artifact]] | None:
+    """Outputs of the newest successful execution under this key whose payloads still exist; None if there is none."""
+    context = handle.store.get_context_by_type_and_name(context_lib.CONTEXT_TYPE_EXECUTION_CACHE, key.digest)
+    return cache_utils.get_cached_outputs(handle, context) if context else None
 
 
 def difference(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:

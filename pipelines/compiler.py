@@ -1,4 +1,4 @@
-"""Compiles the graph to TFX's IR. Heavy: run in a warm child."""
+"""Compiles the graph to TFX's IR, in a child that has TFX's components at hand."""
 
 from __future__ import annotations
 
@@ -6,16 +6,22 @@ import json
 from pathlib import Path
 
 from pipelines.config import PipelineConfig
-from pipelines.graph import create_pipeline
+from pipelines.executor_process import write_error
 from pipelines.plan import Plan
-from tfx.dsl.compiler.compiler import Compiler
 
 
 def compile_to(config_json: str, pipeline_root: str, plan_file: str) -> None:
-    """Compiles a configuration and saves the plan, or an `.error` file that says why not."""
-    from pipelines.executor_process import write_error
+    """Compiles a configuration and saves the plan, or leaves a description of the failure beside it.
 
+    Args:
+        config_json: a PipelineConfig.
+        pipeline_root: folder of the artifacts' payloads.
+        plan_file: where the plan goes.
+    """
     try:
+        from pipelines.graph import create_pipeline
+        from tfx.dsl.compiler.compiler import Compiler
+
         config = PipelineConfig.model_validate(json.loads(config_json))
         ir = Compiler().compile(create_pipeline(config, Path(pipeline_root)))
         Plan(config, ir).save(Path(plan_file))

@@ -33,6 +33,10 @@ class Closure:
             state.update(str(name).encode() + b"\0" + _file_digest(path))
         return state.hexdigest()
 
+    def short_digests(self) -> dict[str, str]:
+        """File, as a path from the project's root, to a short digest; to say later which file was edited."""
+        return {str(path.relative_to(PROJECT_ROOT)): _file_digest(path).hex()[:12] for path in self.files}
+
 
 def closure(entry_points: Iterable[str]) -> Closure:
     """Follows imports from dotted module names; names of other projects end in `foreign`."""

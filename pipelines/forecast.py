@@ -1,0 +1,154 @@
+"""What a run would do, and why, without doing it: for `--dry-run`, `explain-cache`, and to warm executors up in time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from components.baseline.strategy import LastOtherBlessedModel
+from ml_metadata.proto import metadata_store_pb2
+from pipelines import bindings, cache
+from pipelines.plan import Plan
+from pipelines.workspace import Workspace
+from tfx.orchestration import data_types_utils, metadata
+from tfx.orchestration.portable import inputs_utils
+from tfx.proto.orchestration import pipeline_pb2
+from tfx.types import artifact_utils
+from tfx.types.artifact import Artifact
+
+Outputs = dict[str, list[Artifact]]
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What would become of a node.
+
+    Attributes:
+        node: its id.
+        runs: whether its executor would run.
+        reason: why.
+        key: parts of its cache key; empty where it depends on what does not exist yet.
+        changes: how the key differs from the last execution's, a line a part.
+    """
+
+    node: str
+    runs: bool
+    reason: str
+    key: dict[str, str] = field(default_factory=dict)
+    changes: list[str] = field(default_factory=list)
+
+
+def forecast(
+    plan: Plan,
+    workspace: Workspace,
+    connection: metadata_store_pb2.ConnectionConfig,
+    span: int | None,
+    use_cache: bool = True,
+    nodes: Sequence[str] | None = None,
+) -> list[Forecast]:
+    """Foretells every node of a run, in order.
+
+    Raises:
+        InputError: the data cannot be trained on.
+    """
+    if not workspace.metadata_file.exists() and connection.HasField("sqlite"):
+        first = plan.nodes[bindings.EXAMPLE_GEN]
+        bindings.bind_before_cache(plan.config, span, pipeline_pb2.PipelineNode.FromString(first.SerializeToString()))
+        return [Forecast(node, True, "nothing was run in this root yet") for node in nodes or plan.nodes]
+    outputs: dict[str, Outputs | None] = {}
+    result = []
+    with metadata.Metadata(connection) as handle:
+        for node_id in nodes or plan.nodes:
+            node = pipeline_pb2.PipelineNode()
+            node.CopyFrom(plan.nodes[node_id])
+            foretold, outputs[node_id] = _node(plan, handle, node, span, outputs, use_cache, workspace)
+            result.append(foretold)
+    return result
+
+
+def _node(
+    plan: Plan,
+    handle: metadata.Metadata,
+    node: pipeline_pb2.PipelineNode,
+    span: int | None,
+    outputs: Mapping[str, Outputs | None],
+    use_cache: bool,
+    workspace: Workspace,
+) -> tuple[Forecast, Outputs | None]:
+    node_id = node.node_info.id
+    missing = [producer for producer in node.upstream_nodes if outputs.get(producer) is None]
+    if missing:
+        return Forecast(node_id, True, f"follows {', '.join(missing)}"), None
+    spec = plan.executor_spec(node_id)
+    if spec is None:
+        return Forecast(node_id, False, "resolves the last blessed model"), _resolve(plan, handle, node, outputs)
+    bindings.bind_before_cache(plan.config, span, node)
+    inputs = {key: _input(spec_, outputs) for key, spec_ in node.inputs.inputs.items()}
+    parameters = data_types_utils.build_parsed_value_dict(
+        inputs_utils.resolve_parameters_with_schema(node_parameters=node.parameters)
+    )
+    key = cache.cache_key(node, plan.ir.pipeline_info, spec, inputs, parameters)
+    found = cache.cached_outputs(handle, key)
+    if found is not None and use_cache:
+        stale = bindings.why_stale(plan.config, found)
+        return Forecast(node_id, stale is not None, stale or "cached", key.parts), found
+    changes = changes_since_last(plan, workspace, node_id, key.parts)
+    reason = "the cache is off" if found is not None else changes[0] if changes else "no earlier result"
+    return Forecast(node_id, True, reason, key.parts, changes), None
+
+
+def changes_since_last(plan: Plan, workspace: Workspace, node_id: str, key: Mapping[str, str]) -> list[str]:
+    """How a node's code and key differ from those of its last execution in this root; empty if there is none."""
+    last = last_record(workspace, plan.config.name, node_id)
+    if last is None:
+        return []
+    code = cache.difference(last["code"], plan.code[node_id].short_digests())
+    return [f"code {line}" for line in code] + cache.difference(last["key"], key)
+
+
+def last_record(workspace: Workspace, pipeline: str, node_id: str) -> dict[str, Any] | None:
+    """The newest record of a node that ended well in a run of this pipeline."""
+    runs = workspace.root / "runs"
+    folders = sorted(runs.glob(f"{pipeline}-*"), reverse=True) if runs.is_dir() else []
+    for folder in folders:
+        record = read_record(folder / f"{node_id}.json")
+        if record and record["state"] in ("done", "cached"):
+            return record
+    return None
+
+
+def read_record(path: Path) -> dict[str, Any] | None:
+    """A node's record, if there is one."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def _input(spec: pipeline_pb2.InputSpec, outputs: Mapping[str, Outputs | None]) -> list[Artifact]:
+    artifacts: list[Artifact] = []
+    for channel in spec.channels:
+        artifacts += (outputs[channel.producer_node_query.id] or {}).get(channel.output_key, [])
+    return artifacts
+
+
+def _resolve(
+    plan: Plan,
+    handle: metadata.Metadata,
+    node: pipeline_pb2.PipelineNode,
+    outputs: Mapping[str, Outputs | None],
+) -> Outputs:
+    found: dict[str, list[Artifact]] = {"candidate": (outputs[bindings.TRAINER] or {})["model"]}
+    context = handle.store.get_context_by_type_and_name("pipeline", plan.config.name)
+    artifacts = handle.store.get_artifacts_by_context(context.id) if context else []
+    for key, type_name in (("model", "Model"), ("model_blessing", "ModelBlessing")):
+        kind = handle.store.get_artifact_type(type_name) if artifacts else None
+        found[key] = [
+            artifact_utils.deserialize_artifact(kind, artifact)
+            for artifact in artifacts
+            if kind and artifact.type_id == kind.id and artifact.state == metadata_store_pb2.Artifact.LIVE
+        ]
+    return LastOtherBlessedModel().resolve_artifacts(handle.store, found)

@@ -1,0 +1,318 @@
+"""Launches one node of a plan: the same function for a local run and for a task of an orchestrator.
+
+TFX's launcher does the driving (inputs, cache, publishing); it runs here without TensorFlow. What it lacks is added:
+an executor in a child process, an execution of its own for every attempt, errors that name their cause, and a state
+that is read back from the metadata store instead of being trusted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from google.protobuf.message import Message
+
+from data.errors import NodeError, PoselineError
+from ml_metadata.metadata_store import MetadataStore
+from ml_metadata.proto import metadata_store_pb2
+from pipelines import bindings, cache
+from pipelines.executor_process import execute, read_error
+from pipelines.plan import Plan
+from pipelines.processes import ChildProcesses
+from pipelines.recovery import journal
+from pipelines.workspace import Workspace
+from tfx.dsl.compiler import constants
+from tfx.orchestration import data_types_utils, metadata
+from tfx.orchestration.portable import (
+    base_executor_operator,
+    data_types,
+    execution_publish_utils,
+    inputs_utils,
+    launcher,
+    runtime_parameter_utils,
+)
+from tfx.orchestration.portable.mlmd import execution_lib
+from tfx.proto.orchestration import executable_spec_pb2, execution_result_pb2, pipeline_pb2
+from tfx.types.artifact import Artifact
+
+Execution = metadata_store_pb2.Execution
+DONE, CACHED, SKIPPED, FAILED = "done", "cached", "skipped", "failed"
+_STATES = {Execution.COMPLETE: DONE, Execution.CACHED: CACHED}
+
+
+@dataclass
+class NodeResult:
+    """What became of a node.
+
+    Attributes:
+        node: its id.
+        state: `done` (its executor ran), `cached`, `skipped` (its turn never came) or `failed`.
+        seconds: wall time.
+        execution_id: in the metadata store.
+        reason: why it ran, or what it failed of.
+        key: parts of the cache key.
+        code: file of the node's code to a short digest.
+        error: what it failed of.
+    """
+
+    node: str
+    state: str
+    seconds: float = 0.0
+    execution_id: int | None = None
+    reason: str = ""
+    key: dict[str, str] = field(default_factory=dict)
+    code: dict[str, str] = field(default_factory=dict)
+    error: PoselineError | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """For records and `--json`."""
+        values = asdict(self)
+        values["error"] = str(self.error) if self.error else None
+        return values
+
+
+@dataclass(frozen=True)
+class RunContext:
+    """What the nodes of one run share.
+
+    Attributes:
+        plan: compiled graph; `ir` below is its copy with the run id filled in.
+        workspace: where everything is kept.
+        run_id: name of the run in the metadata store.
+        children: starts executors.
+        connection: of the metadata store; never written anywhere.
+        span: span of the data, None for the latest.
+        use_cache: whether earlier results may be used.
+        facts: of the code and the machine, recorded with the run.
+    """
+
+    plan: Plan
+    workspace: Workspace
+    run_id: str
+    children: ChildProcesses
+    connection: metadata_store_pb2.ConnectionConfig
+    span: int | None = None
+    use_cache: bool = True
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    @functools.cached_property
+    def ir(self) -> pipeline_pb2.Pipeline:
+        """The graph of this run."""
+        ir = pipeline_pb2.Pipeline()
+        ir.CopyFrom(self.plan.ir)
+        runtime_parameter_utils.substitute_runtime_parameter(
+            ir, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: self.run_id}
+        )
+        return ir
+
+    def node(self, node_id: str) -> pipeline_pb2.PipelineNode:
+        """The node of this run's graph, to be changed freely by its launch."""
+        return next(n.pipeline_node for n in self.ir.nodes if n.pipeline_node.node_info.id == node_id)
+
+    def log_file(self, node_id: str) -> Path:
+        """What the node's executor prints."""
+        return self.workspace.run_folder(self.run_id) / f"{node_id}.log"
+
+    def record_file(self, node_id: str) -> Path:
+        """What became of the node, with the parts of its cache key."""
+        return self.workspace.run_folder(self.run_id) / f"{node_id}.json"
+
+
+def launch_node(run: RunContext, node_id: str, started: Callable[[str], None] = lambda _: None) -> NodeResult:
+    """Runs one node, or finds its result in the cache.
+
+    Args:
+        run: the run it belongs to; its upstream nodes have ended well.
+        node_id: the node.
+        started: called with the reason when the executor is about to start.
+
+    Returns:
+        What became of it; a failure is returned, not raised.
+    """
+    begin = time.monotonic()
+    result = NodeResult(node_id, FAILED)
+    try:
+        with journal(run.workspace, run.connection, run.plan.config.name, run.run_id, node_id):
+            _launch(run, node_id, result, started)
+    except PoselineError as error:
+        result.error = error
+    except Exception as error:
+        result.error = NodeError(f"{type(error).__name__}: {error}", node_id, None)
+    if result.error:
+        result.state = FAILED
+        result.reason = result.error.what
+    result.seconds = time.monotonic() - begin
+    _record(run, result)
+    return result
+
+
+def _launch(run: RunContext, node_id: str, result: NodeResult, started: Callable[[str], None]) -> None:
+    node = pipeline_pb2.PipelineNode()
+    node.CopyFrom(run.node(node_id))
+    bindings.bind_before_cache(run.plan.config, run.span, node)
+    spec = run.plan.executor_spec(node_id)
+    handle = metadata.Metadata(run.connection)
+    if spec is not None:
+        result.code = run.plan.code[node_id].short_digests()
+        key, found = _look_up(run, handle, node, spec, result)
+        if found is None:
+            result.reason = "no earlier result under this key" if run.use_cache else "the cache is off"
+        elif (reason := bindings.why_stale(run.plan.config, found)) is not None:
+            result.reason = reason
+            found = None
+        node.execution_options.caching_options.enable_cache = run.use_cache and found is not None
+        if not node.execution_options.caching_options.enable_cache:
+            started(result.reason)
+        late = bindings.late_properties(run, node_id, key)
+    else:
+        late = {}
+    failure: list[PoselineError] = []
+    operator = functools.partial(_ProcessOperator, run=run, node_id=node_id, late=late, failure=failure)
+    task = _Launcher(
+        pipeline_node=node,
+        mlmd_connection=handle,
+        pipeline_info=run.ir.pipeline_info,
+        pipeline_runtime_spec=run.ir.runtime_spec,
+        executor_spec=spec,
+        custom_executor_operators=dict.fromkeys(
+            (executable_spec_pb2.PythonClassExecutableSpec, executable_spec_pb2.BeamExecutableSpec), operator
+        ),
+    )
+    try:
+        info = task.launch()
+    except Exception as error:
+        raise (failure[0] if failure else error) from error
+    result.execution_id = info.execution_id if info else None
+    if not result.execution_id:
+        result.state, result.reason = SKIPPED, "TFX skipped it"
+        return
+    with handle as open_handle:
+        [execution] = open_handle.store.get_executions_by_id([result.execution_id])
+    result.state = _STATES.get(execution.last_known_state, FAILED)
+    if result.state == FAILED:
+        message = execution_lib.get_execution_result(execution, ignore_parse_errors=True)
+        raise NodeError(
+            "its inputs could not be resolved" + (f": {message.result_message.strip()}" if message else ""), node_id
+        )
+
+
+def _look_up(
+    run: RunContext, handle: metadata.Metadata, node: pipeline_pb2.PipelineNode, spec: Message, result: NodeResult
+) -> tuple[cache.CacheKey, dict[str, list[Artifact]] | None]:
+    """The node's cache key, and the outputs that lie under it."""
+    parameters = data_types_utils.build_parsed_value_dict(
+        inputs_utils.resolve_parameters_with_schema(node_parameters=node.parameters)
+    )
+    with handle as open_handle:
+        resolved = inputs_utils.resolve_input_artifacts(pipeline_node=node, metadata_handle=open_handle)
+        inputs = resolved[0] if resolved else {}
+        key = cache.cache_key(node, run.ir.pipeline_info, spec, inputs, parameters)
+        result.key = key.parts
+        return key, cache.cached_outputs(open_handle, key) if run.use_cache else None
+
+
+def _record(run: RunContext, result: NodeResult) -> None:
+    path = run.record_file(result.node)
+    with contextlib.suppress(OSError):  # the metadata store holds the truth; a full disk must not hide the error
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_suffix(".tmp")
+        temporary.write_text(json.dumps(result.to_dict(), indent=1), encoding="utf-8")
+        temporary.rename(path)
+
+
+class _Launcher(launcher.Launcher):
+    """TFX's launcher, but each attempt is an execution of its own.
+
+    TFX reuses the failed execution of a retried node: same folder, and its input events are never written.
+    """
+
+    def _register_or_reuse_execution(
+        self,
+        metadata_handle: metadata.Metadata,
+        contexts: list[metadata_store_pb2.Context],
+        input_artifacts: Any = None,
+        exec_properties: Any = None,
+    ) -> Execution:
+        for execution in executions_of_node(metadata_handle.store, contexts):
+            if execution_lib.is_execution_successful(execution):
+                return execution
+        return execution_publish_utils.register_execution(
+            metadata_handle=metadata_handle,
+            execution_type=self._pipeline_node.node_info.type,
+            contexts=contexts,
+            input_artifacts=input_artifacts,
+            exec_properties=exec_properties,
+        )
+
+
+def executions_of_node(store: MetadataStore, contexts: list[metadata_store_pb2.Context]) -> list[Execution]:
+    """Executions that stand in all of a node's contexts, found from the run's few."""
+    by_type = {context.type: context for context in contexts}
+    wanted = {context.id for context in contexts}
+    run_context = by_type[constants.PIPELINE_RUN_CONTEXT_TYPE_NAME]
+    return [
+        execution
+        for execution in store.get_executions_by_context(run_context.id)
+        if wanted <= {context.id for context in store.get_contexts_by_execution(execution.id)}
+    ]
+
+
+class _ProcessOperator(base_executor_operator.BaseExecutorOperator):
+    """Runs executors of Python and Beam in a child process."""
+
+    SUPPORTED_EXECUTOR_SPEC_TYPE = (
+        executable_spec_pb2.PythonClassExecutableSpec,
+        executable_spec_pb2.BeamExecutableSpec,
+    )
+    SUPPORTED_PLATFORM_CONFIG_TYPE = ()
+
+    def __init__(
+        self,
+        executor_spec: Message,
+        platform_config: Message | None = None,
+        *,
+        run: RunContext,
+        node_id: str,
+        late: Mapping[str, Any],
+        failure: list[PoselineError],
+    ) -> None:
+        super().__init__(executor_spec, platform_config)
+        self._run, self._node_id, self._late, self._failure = run, node_id, late, failure
+
+    def run_executor(self, execution_info: data_types.ExecutionInfo) -> execution_result_pb2.ExecutorOutput:
+        execution_info.exec_properties.update(self._late)
+        outcome = Path(execution_info.execution_output_uri).with_name("outcome.pb")
+        outcome.parent.mkdir(parents=True, exist_ok=True)
+        log = self._run.log_file(self._node_id)
+        code = self._run.children.run(
+            execute,
+            (
+                execution_info.to_proto().SerializeToString(),
+                self._executor_spec.SerializeToString(),
+                isinstance(self._executor_spec, executable_spec_pb2.BeamExecutableSpec),
+                str(outcome),
+            ),
+            log,
+            heavy=self._run.plan.is_heavy(self._node_id),
+        )
+        error = read_error(outcome)
+        if error is None and outcome.exists():
+            output = execution_result_pb2.ExecutorOutput.FromString(outcome.read_bytes())
+            for name in self._late:  # they depend on the machine and the moment, not on the result
+                output.execution_properties.pop(name, None)
+            return output
+        if error is None:
+            ended = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
+            error = NodeError(
+                f"the executor process {ended}", str(log), "out of memory? see the log; run again to resume"
+            )
+        self._failure.append(error)
+        return execution_result_pb2.ExecutorOutput(
+            execution_result=execution_result_pb2.ExecutionResult(code=1, result_message=str(error))
+        )
