@@ -12,6 +12,9 @@ from data.errors import InputError
 SESSION_LABEL = "session"
 """Label of a whole practice session, whose actions are in its segments."""
 
+MAX_RATE_ERROR = 100.0
+"""Timestamps that differ from `fps` by more than this factor are in another unit than seconds."""
+
 SCHEMA = pa.schema(
     [
         pa.field("sequence_id", pa.string(), nullable=False),
@@ -276,6 +279,12 @@ def _check_time(sequence: KeypointSequence) -> None:
             f"timestamps do not increase: {times[frame]:g} s",
             f"{sequence._where()}, frame {frame}",
             "order the frames by time and leave repeated ones out",
+        )
+    if not 1 / MAX_RATE_ERROR < sequence.frame_rate / sequence.fps < MAX_RATE_ERROR:
+        raise InputError(
+            f"the timestamps run at {sequence.frame_rate:.3g} frames per second, but fps is {sequence.fps:g}",
+            sequence._where(),
+            "timestamps are seconds: divide milliseconds by 1000",
         )
 
 

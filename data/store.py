@@ -13,8 +13,8 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from data.consistency import Consistency
 from data.errors import InputError
-from data.layouts import layout_names
 from data.records import SCHEMA, KeypointSequence, from_batch, to_batch
 
 ROW_GROUP_VALUES = 1 << 20
@@ -43,6 +43,14 @@ class SequenceKey(NamedTuple):
     layout: str
     fps: float
     segment_labels: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, sequence: KeypointSequence) -> "SequenceKey":
+        """Return the key of a sequence in memory."""
+        light = {name: getattr(sequence, name) for name in cls._fields if hasattr(sequence, name)}
+        frames, joints, channels = sequence.keypoints.shape
+        segments = tuple(segment.label for segment in sequence.segments)
+        return cls(**light, frames=frames, joints=joints, channels=channels, segment_labels=segments)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -131,7 +139,7 @@ def write_span(folder: Path, span: int, sequences: Iterable[KeypointSequence]) -
     folder.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(prefix=f".span-{span}-", dir=folder))
     try:
-        _write_parts(staging, _consistent(sequences))
+        _write_parts(staging, _checked(sequences))
         staging.chmod(0o755)
         staging.rename(target)
     except BaseException:
@@ -241,30 +249,14 @@ def _check_columns(path: Path, found: pa.Schema) -> None:
             )
 
 
-def _consistent(sequences: Iterable[KeypointSequence]) -> Iterator[KeypointSequence]:
+def _checked(sequences: Iterable[KeypointSequence]) -> Iterator[KeypointSequence]:
     """Pass sequences through, refusing what cannot stand in one span."""
-    ids: set[str] = set()
-    first: KeypointSequence | None = None
-    for sequence in sequences:
-        where = f"sequence {sequence.sequence_id!r}"
-        if sequence.sequence_id in ids:
-            raise InputError("the sequence id occurs twice", where, "give every sequence of a span its own id")
-        ids.add(sequence.sequence_id)
-        if first is None:
-            first = sequence
-            if sequence.layout not in layout_names():
-                raise InputError(
-                    f"layout {sequence.layout!r} is unknown", where, f"known layouts: {', '.join(layout_names())}"
-                )
-        if (sequence.layout, sequence.keypoints.shape[1:]) != (first.layout, first.keypoints.shape[1:]):
-            raise InputError(
-                f"layout {sequence.layout} {list(sequence.keypoints.shape[1:])} follows"
-                f" {first.layout} {list(first.keypoints.shape[1:])}",
-                where,
-                "a span has one layout: import the others into another folder",
-            )
+    consistency = Consistency()
+    number = -1
+    for number, sequence in enumerate(sequences):
+        consistency.check(sequence, f"record {number}")
         yield sequence
-    if first is None:
+    if number < 0:
         raise InputError("there is no sequence to write", None, "check that the source holds usable sequences")
 
 

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from data.errors import InputError
 from data.records import KeypointSequence
 
 if TYPE_CHECKING:
@@ -14,9 +13,6 @@ if TYPE_CHECKING:
 
 MAX_GAP_SECONDS = 0.5
 """Between two frames further apart than this nobody knows the pose: what is interpolated there has confidence 0."""
-
-MAX_FRAMES = 2_000_000
-"""A sequence may not become longer than this by resampling (18 hours at 30 fps)."""
 
 STILL_SPEED = 0.05
 """Torso lengths per second under which a person counts as still."""
@@ -67,9 +63,6 @@ def cut_windows(sequence: KeypointSequence, spec: WindowSpec) -> Iterator[Window
     `slide`: resampled to `spec.fps`; starts every `stride` frames, and once more aligned to the end, so that no frame
     is lost. A sequence shorter than a window repeats its last pose with confidence 0. `stretch`: one window, the whole
     clip resampled evenly in time to `length` frames.
-
-    Raises:
-        InputError: if the timestamps span so long a time that resampling would not fit in memory.
     """
     times = sequence.frame_times
     if spec.fit == "stretch":
@@ -80,7 +73,8 @@ def cut_windows(sequence: KeypointSequence, spec: WindowSpec) -> Iterator[Window
     if sequence.timestamps is None and sequence.fps == spec.fps:
         keypoints, targets = sequence.keypoints, times
     else:
-        targets = _even_times(times, spec.fps, sequence.sequence_id)
+        # A last frame that rounding puts just beyond the last target is still reached.
+        targets = times[0] + np.arange(int((times[-1] - times[0]) * spec.fps + 1 + 1e-6)) / spec.fps
         keypoints = _resample(sequence.keypoints, times, targets)
     frames = min(len(keypoints), spec.length)
     if frames < spec.length:
@@ -114,17 +108,6 @@ def health_features(window: Window, layout: "Layout") -> dict[str, float]:
         "stillness": _stillness(positions, seen, STILL_SPEED * torso * window.step),
         "window_fill": window.frames / len(window.keypoints),
     }
-
-
-def _even_times(times: np.ndarray, fps: float, sequence_id: str) -> np.ndarray:
-    frames = (times[-1] - times[0]) * fps + 1
-    if frames > MAX_FRAMES:
-        raise InputError(
-            f"the timestamps span {times[-1] - times[0]:.0f} s, {frames:.0f} frames at {fps:g} fps",
-            f"sequence {sequence_id!r}",
-            "timestamps are seconds: divide milliseconds by 1000, or cut the recording into parts",
-        )
-    return times[0] + np.arange(int(frames + 1e-6)) / fps
 
 
 def _resample(keypoints: np.ndarray, times: np.ndarray, targets: np.ndarray) -> np.ndarray:

@@ -62,6 +62,7 @@ def test_batch_round_trip_keeps_everything():
         ({"timestamps": np.zeros(3)}, "one float64 a frame: 4"),
         ({"timestamps": np.array([0.0, 0.1, 0.1, 0.2])}, r"do not increase: 0\.1 s(\n.*)*frame 2"),
         ({"timestamps": np.array([0.0, np.nan, 0.1, 0.2])}, r"frame 1"),
+        ({"timestamps": np.arange(4) * 33.3}, r"0.03 frames per second(.*\n)*.*divide milliseconds"),
         ({"segments": (Segment(2, 5, "wave"),)}, r"\[2, 5\) does not fit 4 frames"),
         ({"segments": (Segment(2, 2, "wave"),)}, "does not fit"),
     ],
