@@ -36,9 +36,7 @@ def execute(invocation: bytes, spec: bytes, is_beam: bool, outcome: str) -> None
             if is_beam
             else PythonExecutorOperator(executable_spec_pb2.PythonClassExecutableSpec.FromString(spec))
         )
-        info = data_types.ExecutionInfo.from_proto(
-            execution_invocation_pb2.ExecutionInvocation.FromString(invocation)
-        )
+        info = data_types.ExecutionInfo.from_proto(execution_invocation_pb2.ExecutionInvocation.FromString(invocation))
         output = operator.run_executor(info)
     except BaseException as error:
         traceback.print_exc()

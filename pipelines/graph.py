@@ -10,13 +10,14 @@ import schema as schemas
 from components.baseline.strategy import LastOtherBlessedModel
 from components.data_gate.component import DataGate
 from components.edge_converter.component import EdgeConverter
+from components.evaluator.component import Evaluator
 from components.keypoint_example_gen.component import KeypointExampleGen
 from components.model_validator.component import ModelValidator
 from components.pusher.component import Pusher
 from data.windows import WindowSpec
 from pipelines.config import PipelineConfig
 from pipelines.evaluation import eval_config
-from tfx.components import Evaluator, ExampleValidator, ImportSchemaGen, StatisticsGen, Trainer, Transform
+from tfx.components import ExampleValidator, ImportSchemaGen, StatisticsGen, Trainer, Transform
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.dsl.components.common.resolver import Resolver
 from tfx.orchestration.pipeline import Pipeline

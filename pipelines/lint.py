@@ -41,7 +41,9 @@ def _runner(plan: Plan) -> list[str]:
     runners = [arg.partition("=")[2] for arg in plan.config.runner.beam_args if arg.startswith("--runner=")]
     if not runners:
         return ["runner.beam_args pins no --runner (Beam would try to download one)"]
-    return [f"Beam runner {runner} is not pinned: use FnApiRunner" for runner in runners if runner in _FORBIDDEN_RUNNERS]
+    return [
+        f"Beam runner {runner} is not pinned: use FnApiRunner" for runner in runners if runner in _FORBIDDEN_RUNNERS
+    ]
 
 
 def _shapes(plan: Plan) -> list[str]:
@@ -74,6 +76,8 @@ def _functions(plan: Plan) -> list[str]:
         for name in ("run_fn", "preprocessing_fn"):
             path = parameters[name].field_value.string_value if name in parameters else ""
             module = path.rpartition(".")[0].replace(".", "/")
-            if path and not any(str(file).endswith((f"{module}.py", f"{module}/__init__.py")) for file in closure.files):
+            if path and not any(
+                str(file).endswith((f"{module}.py", f"{module}/__init__.py")) for file in closure.files
+            ):
                 problems.append(f"{node}: {name} {path} is not a function of this project")
     return problems

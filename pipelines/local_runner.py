@@ -9,6 +9,7 @@ import platform
 import secrets
 import signal
 import subprocess
+import time
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
@@ -152,10 +153,29 @@ def run_plan(
     if from_node:
         _take_from(run, chosen, from_node, until_node, base_run)
     result = RunResult(run.run_id, plan)
+    begin = time.monotonic()
     progress.plan([node for node in plan.nodes if node in chosen])
     with _interruptible(children):
         _run_nodes(run, chosen, progress, result)
+    result.seconds = time.monotonic() - begin
     return result
+
+
+def run_single_node(
+    plan: Plan, workspace: Workspace, node: str, run_id: str, *, span: int | None = None, use_cache: bool = True
+) -> NodeResult:
+    """Runs one node of a run whose earlier nodes have ended well; what an orchestrator's task calls.
+
+    Raises:
+        InputError: no such node.
+    """
+    if node not in plan.nodes:
+        raise InputError(f"no node {node!r}", "the compiled graph", f"there are: {', '.join(plan.nodes)}")
+    children = ChildProcesses()
+    run = RunContext(plan, workspace, run_id, children, connection_of(workspace), span, use_cache, run_facts())
+    _register(run)
+    with _interruptible(children):
+        return launch_node(run, node)
 
 
 def warm_up_if_needed(foretold: Sequence[Forecast], plan: Plan, children: ChildProcesses) -> None:
@@ -221,9 +241,7 @@ class _interruptible:  # noqa: N801
         signal.signal(signal.SIGINT, self._previous_int)
 
 
-def _take_from(
-    run: RunContext, chosen: set[str], from_node: str, until_node: str | None, base_run: str | None
-) -> None:
+def _take_from(run: RunContext, chosen: set[str], from_node: str, until_node: str | None, base_run: str | None) -> None:
     """Lets the nodes before `from_node` stand with the outputs of an earlier run."""
     needed = {a for node in chosen for a in ancestors(run.plan.nodes, node)} - chosen
     if not needed:

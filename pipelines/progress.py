@@ -15,7 +15,12 @@ from rich.table import Table
 
 from pipelines.node import NodeResult
 
-_MARKS = {"done": "[green]✓ ran[/]", "cached": "[cyan]= cached[/]", "skipped": "[dim]- skipped[/]", "failed": "[red]✗ failed[/]"}
+_MARKS = {
+    "done": "[green]✓ ran[/]",
+    "cached": "[cyan]= cached[/]",
+    "skipped": "[dim]- skipped[/]",
+    "failed": "[red]✗ failed[/]",
+}
 
 
 class LineProgress:

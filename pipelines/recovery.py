@@ -89,9 +89,7 @@ def clear_dead_attempt(
     for execution in store.get_executions_by_context(context.id):
         if execution.last_known_state not in _ACTIVE:
             continue
-        if node_context is None or node_context.id not in {
-            c.id for c in store.get_contexts_by_execution(execution.id)
-        }:
+        if node_context is None or node_context.id not in {c.id for c in store.get_contexts_by_execution(execution.id)}:
             continue
         for leftover in _outputs(node_folder, execution.id):
             shutil.rmtree(leftover, ignore_errors=True)

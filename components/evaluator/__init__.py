@@ -1,0 +1,1 @@
+"""TFX's Evaluator, whose figures can also be read without TFMA."""

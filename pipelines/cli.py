@@ -1,0 +1,381 @@
+"""The `poseline` command. Only what a command needs is imported, when it runs: `--help` answers at once."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from data.errors import InputError, PoselineError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from pipelines.config import PipelineConfig
+    from pipelines.local_runner import RunResult
+
+_FOLDER = click.Path(path_type=Path, file_okay=False)
+_PATH = click.Path(path_type=Path)
+
+
+class _Cli(click.Group):
+    """Turns errors that are meant to be read into text and an exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except PoselineError as error:
+            click.echo(f"error: {error}", err=True)
+            ctx.exit(error.exit_code)
+        except KeyboardInterrupt:
+            click.echo("interrupted; run again to resume", err=True)
+            ctx.exit(130)
+
+
+@click.group(cls=_Cli, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="poseline")
+def main() -> None:
+    """From pose keypoints to a gated, quantised action model for the phone.
+
+    Exit codes: 0 done, 1 a gate said no, 2 wrong use or input, 3 a node failed.
+    """
+
+
+def _config_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    for option in (
+        click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a configuration key."),
+        click.option("--root", type=_FOLDER, help="Holds metadata, artifacts and pushes.  [default: .poseline]"),
+        click.option("--data", type=_PATH, help="Folder of canonical Parquet, with span-N/ in it."),
+        click.option("--config", "config_name", default="baduanjin", show_default=True, help="Name or YAML file."),
+    ):
+        command = option(command)
+    return command
+
+
+def _load(config_name: str, data: Path | None, overrides: Iterable[str]) -> PipelineConfig:
+    from pipelines.config import load_config
+
+    extra = [*overrides, *([f"data={json.dumps(str(data.absolute()))}"] if data else [])]
+    return load_config(config_name, extra)
+
+
+def _console(*, stderr: bool = False) -> Console:
+    from rich.console import Console
+
+    return Console(stderr=stderr, soft_wrap=not sys.stdout.isatty())
+
+
+def _workspace(root: Path | None) -> Any:
+    from pipelines.workspace import DEFAULT_ROOT, Workspace
+
+    return Workspace((root or DEFAULT_ROOT).absolute())
+
+
+@main.command()
+@_config_options
+@click.option("--span", type=click.IntRange(0), help="Span of the data.  [default: the latest]")
+@click.option("--from", "from_node", metavar="NODE", help="Start here; take what comes before from an earlier run.")
+@click.option("--until", "until_node", metavar="NODE", help="Stop after this node.")
+@click.option("--no-cache", is_flag=True, help="Run every node, whatever was run before.")
+@click.option("--dry-run", is_flag=True, help="Say what would run and why, and change nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON on standard output.")
+def run(
+    config_name: str,
+    data: Path | None,
+    root: Path | None,
+    overrides: tuple[str, ...],
+    span: int | None,
+    from_node: str | None,
+    until_node: str | None,
+    no_cache: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Run the pipeline; what is unchanged is taken from the cache."""
+    from pipelines.light import make_light
+
+    make_light()
+    from pipelines import bindings, summary
+    from pipelines.forecast import forecast
+    from pipelines.local_runner import connection_of, obtain_plan, run_plan, warm_up_if_needed
+    from pipelines.processes import ChildProcesses
+    from pipelines.progress import make_progress
+
+    config = _load(config_name, data, overrides)
+    console = _console(stderr=as_json)
+    workspace = _workspace(root)
+    bindings.chosen_span(config, span)
+    if not dry_run or workspace.root.exists():
+        workspace.prepare()
+    children = ChildProcesses()
+    plan = obtain_plan(config, workspace, children, console.print)
+    use_cache = not no_cache
+    foretold = forecast(plan, workspace, connection_of(workspace), span, use_cache)
+    if dry_run:
+        summary.show_forecast(foretold, console, as_json=as_json)
+        return
+    warm_up_if_needed(foretold, plan, children)
+    with make_progress(console) as progress:
+        result = run_plan(
+            plan,
+            workspace,
+            children,
+            progress,
+            span=span,
+            from_node=from_node,
+            until_node=until_node,
+            use_cache=use_cache,
+        )
+    report = summary.collect(result, workspace)
+    if as_json:
+        click.echo(json.dumps(report.to_dict(), indent=1))
+    else:
+        summary.show(report, console)
+    if result.failed:
+        _explain_failure(result, workspace, _repeat(config_name, data, root, overrides, span))
+    sys.exit(report.exit_code)
+
+
+def _repeat(
+    config_name: str, data: Path | None, root: Path | None, overrides: tuple[str, ...], span: int | None
+) -> list[str]:
+    arguments = ["poseline", "run", "--config", config_name]
+    arguments += ["--data", str(data)] if data else []
+    arguments += ["--root", str(root)] if root else []
+    arguments += [part for override in overrides for part in ("--set", override)]
+    return arguments + (["--span", str(span)] if span is not None else [])
+
+
+def _explain_failure(result: RunResult, workspace: Any, command: list[str]) -> None:
+    import shlex
+
+    failed = result.failed
+    assert failed is not None
+    log = workspace.run_folder(result.run_id) / f"{failed.node}.log"
+    click.echo(f"\n{failed.node} failed: {failed.error}", err=True)
+    if log.exists():
+        click.echo(f"  log:    {log}", err=True)
+    click.echo(f"  resume: {shlex.join([*command, '--from', failed.node])}", err=True)
+
+
+@main.command(name="explain-cache")
+@click.argument("node")
+@_config_options
+@click.option("--span", type=click.IntRange(0), help="Span of the data.  [default: the latest]")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def explain_cache(
+    node: str,
+    config_name: str,
+    data: Path | None,
+    root: Path | None,
+    overrides: tuple[str, ...],
+    span: int | None,
+    as_json: bool,
+) -> None:
+    """Say what NODE's cache key is made of, and which part changed since the last run."""
+    from pipelines.light import make_light
+
+    make_light()
+    from pipelines import summary
+    from pipelines.forecast import forecast
+    from pipelines.local_runner import connection_of, obtain_plan
+    from pipelines.processes import ChildProcesses
+
+    config = _load(config_name, data, overrides)
+    workspace = _workspace(root)
+    workspace.prepare()
+    plan = obtain_plan(config, workspace, ChildProcesses())
+    if node not in plan.nodes:
+        raise InputError(f"no node {node!r}", remedy=f"there are: {', '.join(plan.nodes)}")
+    foretold = {entry.node: entry for entry in forecast(plan, workspace, connection_of(workspace), span)}
+    summary.show_key(foretold[node], _console(), as_json=as_json)
+
+
+@main.command()
+@click.option("--root", type=_FOLDER, help="Root folder of the runs.  [default: .poseline]")
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1), help="Newest runs to show.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def runs(root: Path | None, limit: int, as_json: bool) -> None:
+    """List the runs: when, what ran, what was cached, what failed."""
+    from pipelines import history
+
+    history.show(_workspace(root), limit, _console(), as_json=as_json)
+
+
+@main.command(name="compile")
+@_config_options
+@click.option("--to", "target", type=_PATH, required=True, help="File for the compiled graph.")
+def compile_(config_name: str, data: Path | None, root: Path | None, overrides: tuple[str, ...], target: Path) -> None:
+    """Compile the graph to a file that `poseline node` runs single nodes from."""
+    from pipelines.light import make_light
+
+    make_light()
+    from pipelines.local_runner import obtain_plan
+    from pipelines.processes import ChildProcesses
+
+    workspace = _workspace(root)
+    workspace.prepare()
+    obtain_plan(_load(config_name, data, overrides), workspace, ChildProcesses()).save(target)
+    click.echo(target)
+
+
+@main.command()
+@click.argument("node")
+@click.option("--ir", "plan_file", type=_PATH, required=True, help="File that `poseline compile` wrote.")
+@click.option("--run-id", required=True, help="Run that the node belongs to.")
+@click.option("--root", type=_FOLDER, help="Root folder of the run.  [default: .poseline]")
+@click.option("--span", type=click.IntRange(0), help="Span of the data.  [default: the latest]")
+@click.option("--no-cache", is_flag=True, help="Run it, whatever was run before.")
+def node(node: str, plan_file: Path, run_id: str, root: Path | None, span: int | None, no_cache: bool) -> None:
+    """Run one NODE of a compiled graph; its result as JSON. Exit code 99: skipped."""
+    from pipelines.light import make_light
+
+    make_light()
+    from pipelines.local_runner import run_single_node
+    from pipelines.plan import Plan
+
+    workspace = _workspace(root)
+    workspace.prepare()
+    result = run_single_node(Plan.load(plan_file), workspace, node, run_id, span=span, use_cache=not no_cache)
+    click.echo(json.dumps(result.to_dict(), indent=1))
+    if result.error:
+        raise result.error
+    sys.exit(99 if result.state == "skipped" else 0)
+
+
+@main.command()
+@click.option("--root", type=_FOLDER, help="Root folder that runs would use.  [default: .poseline]")
+@click.option("--quick", is_flag=True, help="Leave out the import checks, which take a minute.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def doctor(root: Path | None, quick: bool, as_json: bool) -> None:
+    """Examine interpreter, C library, packages, imports, disk and memory."""
+    from dataclasses import asdict
+
+    from pipelines.doctor import examine
+
+    findings = []
+    for finding in examine(_workspace(root).root, imports=not quick):
+        findings.append(finding)
+        if not as_json:
+            mark = click.style("✗", fg="red") if finding.fault else click.style("✓", fg="green")
+            click.echo(f"{mark} {finding.what:<46} {finding.found}" + (f"  -> {finding.fault}" * bool(finding.fault)))
+    if as_json:
+        click.echo(json.dumps([asdict(finding) for finding in findings], indent=1))
+    sys.exit(3 if any(finding.fault for finding in findings) else 0)
+
+
+@main.command()
+@click.argument("target")
+@click.option("--root", type=_FOLDER, help="Root folder of the runs.  [default: .poseline]")
+@click.option("--to", "version", metavar="VERSION", help="Version to go back to.  [default: the one before]")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def rollback(target: str, root: Path | None, version: str | None, as_json: bool) -> None:
+    """Let TARGET's `latest` point to an earlier version. TARGET: a name under the root's pushed/, or a folder."""
+    from serving_targets import releases
+
+    folder = Path(target)
+    if not folder.is_dir():
+        folder = _workspace(root).pushed / target
+    before, after = releases.rollback(folder, version)
+    click.echo(
+        json.dumps({"target": str(folder), "from": before, "to": after})
+        if as_json
+        else f"{folder}: latest was {before}, is {after}"
+    )
+
+
+@main.command()
+@click.option("--bundle", type=_PATH, required=True, help="Pushed version, or target folder (its latest).")
+@click.option("--data", type=_PATH, required=True, help="Folder of canonical Parquet.")
+@click.option("--split", help="Only sequences of this split.")
+@click.option("--span", type=click.IntRange(0), help="Span of the data.  [default: the latest]")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def evaluate(bundle: Path, data: Path, split: str | None, span: int | None, as_json: bool) -> None:
+    """Judge a pushed int8 bundle on canonical data with the LiteRT interpreter."""
+    from serving_targets import evaluate as judge
+
+    evaluation = judge.evaluate(bundle, data, split=split, span=span)
+    if as_json:
+        click.echo(json.dumps(evaluation.to_dict(), indent=1))
+    else:
+        judge.show(evaluation, _console())
+
+
+@main.command()
+@_config_options
+def config(config_name: str, data: Path | None, root: Path | None, overrides: tuple[str, ...]) -> None:
+    """Print every key of a configuration with its value."""
+    import yaml
+
+    del root
+    click.echo(
+        yaml.safe_dump(_load(config_name, data, overrides).model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    )
+
+
+@main.group(name="data")
+def data_group() -> None:
+    """Import, make and describe keypoint sequences."""
+
+
+@data_group.command(name="import")
+@click.option("--from", "format_", type=click.Choice(["npz"]), default="npz", show_default=True, help="Format of SRC.")
+@click.argument("src", type=_PATH)
+@click.option("--to", "target", type=_FOLDER, required=True, help="Data folder; gets a new span-N.")
+@click.option("--span", type=click.IntRange(0), help="Number of the span.  [default: the next]")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def data_import(format_: str, src: Path, target: Path, span: int | None, as_json: bool) -> None:
+    """Import SRC into a new span of canonical Parquet."""
+    from data import importers
+
+    summary = importers.import_to_span(format_, src, target, span=span)
+    if as_json:
+        click.echo(json.dumps(summary.to_dict(), indent=1))
+    else:
+        click.echo(str(summary))
+
+
+@data_group.command(name="synth")
+@click.option("--to", "target", type=_FOLDER, required=True, help="Data folder; gets a new span-N.")
+@click.option("--span", type=click.IntRange(0), help="Number of the span.  [default: the next]")
+@click.option("--subjects", default=24, show_default=True, type=click.IntRange(2), help="People to invent.")
+@click.option(
+    "--repetitions", default=3, show_default=True, type=click.IntRange(1), help="Clips a movement and person."
+)
+@click.option("--sessions", default=0, show_default=True, type=click.IntRange(0), help="Whole practice sessions.")
+@click.option("--seed", default=0, show_default=True, help="The same seed makes the same data.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def data_synth(
+    target: Path, span: int | None, subjects: int, repetitions: int, sessions: int, seed: int, as_json: bool
+) -> None:
+    """Make synthetic Baduanjin: eight movements by invented people."""
+    from data.store import next_span, write_span
+    from data.synthetic import SyntheticSpec, generate
+
+    spec = SyntheticSpec(subjects=subjects, repetitions=repetitions, sessions=sessions, seed=seed)
+    folder = write_span(target, next_span(target) if span is None else span, generate(spec))
+    click.echo(json.dumps({"span": str(folder)}) if as_json else folder)
+
+
+@data_group.command(name="describe")
+@click.argument("folder", type=_PATH)
+@click.option("--span", type=click.IntRange(0), help="Span to describe.  [default: the latest]")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def data_describe(folder: Path, span: int | None, as_json: bool) -> None:
+    """Count classes, people, views and lengths; show missing joints and confidence."""
+    from data import describe
+    from data.store import span_folder
+
+    description = describe.describe(span_folder(folder, span))
+    if as_json:
+        click.echo(json.dumps(description.to_dict(), indent=1))
+    else:
+        describe.show(description, _console())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,230 @@
+"""The end of a run on one screen: data, accuracy, gates, files, pushes. Also what a dry run and a cache key look like."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import click
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from data.errors import PoselineError
+from ml_metadata.metadata_store import MetadataStore
+from ml_metadata.proto import metadata_store_pb2
+from pipelines.forecast import Forecast
+from pipelines.local_runner import RunResult, connection_of
+from pipelines.workspace import Workspace
+
+
+@dataclass
+class Report:
+    """What a run came to.
+
+    Attributes:
+        run_id: its name.
+        state: `pushed`, `refused` (a gate said no), `failed`, or `stopped` (`--until`).
+        did_nothing: whether everything was cached.
+        seconds: wall time.
+        nodes: state and seconds of each node.
+        data: split to counts.
+        accuracy: headline figures of the shipped file.
+        verdicts: gate, figure, threshold, passed.
+        files: name to bytes, and latency.
+        pushed: target to version folder.
+        error: what failed.
+        exit_code: of the command.
+    """
+
+    run_id: str
+    state: str
+    did_nothing: bool
+    seconds: float
+    nodes: dict[str, dict[str, Any]] = field(default_factory=dict)
+    data: dict[str, dict[str, int]] = field(default_factory=dict)
+    accuracy: dict[str, float] = field(default_factory=dict)
+    verdicts: list[dict[str, Any]] = field(default_factory=list)
+    files: dict[str, int] = field(default_factory=dict)
+    latency_ms: dict[str, float] = field(default_factory=dict)
+    pushed: dict[str, str] = field(default_factory=dict)
+    error: str | None = None
+    exit_code: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """For `--json`."""
+        return asdict(self)
+
+
+def collect(result: RunResult, workspace: Workspace) -> Report:
+    """Reads what the nodes of a run left behind."""
+    failed = result.failed
+    report = Report(
+        run_id=result.run_id,
+        state="failed" if failed else "stopped",
+        did_nothing=result.did_nothing,
+        seconds=round(result.seconds, 2),
+        nodes={n.node: {"state": n.state, "seconds": round(n.seconds, 2)} for n in result.nodes.values()},
+        error=str(failed.error) if failed else None,
+        exit_code=failed.error.exit_code if failed and isinstance(failed.error, PoselineError) else 0,
+    )
+    store = MetadataStore(connection_of(workspace))
+    outputs = {
+        node.node: _outputs(store, node.execution_id)
+        for node in result.nodes.values()
+        if node.execution_id is not None and node.state in ("done", "cached")
+    }
+    _read_data(report, outputs.get("KeypointExampleGen", {}))
+    _read_evaluation(report, outputs.get("Evaluator", {}))
+    _read_edge(report, outputs)
+    _read_push(report, outputs.get("Pusher", {}))
+    return report
+
+
+def _outputs(store: MetadataStore, execution_id: int) -> dict[str, metadata_store_pb2.Artifact]:
+    events = [
+        event
+        for event in store.get_events_by_execution_ids([execution_id])
+        if event.type == metadata_store_pb2.Event.OUTPUT
+    ]
+    artifacts = {a.id: a for a in store.get_artifacts_by_id([event.artifact_id for event in events])}
+    return {event.path.steps[0].key: artifacts[event.artifact_id] for event in events}
+
+
+def _read_data(report: Report, outputs: dict[str, metadata_store_pb2.Artifact]) -> None:
+    if "examples" not in outputs:
+        return
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(Path(outputs["examples"].uri) / "sequences.parquet").to_pylist()
+    for split in ("train", "eval", "test"):
+        rows = [row for row in table if row["split"] == split]
+        if rows:
+            report.data[split] = {
+                "sequences": len(rows),
+                "windows": sum(row["windows"] for row in rows),
+                "subjects": len({row["subject"] for row in rows}),
+                "labels": len({row["label"] for row in rows}),
+            }
+
+
+def _read_evaluation(report: Report, outputs: dict[str, metadata_store_pb2.Artifact]) -> None:
+    if "evaluation" not in outputs:
+        return
+    found = _json(Path(outputs["evaluation"].uri) / "metrics.json")
+    whole = next((entry for entry in found["slices"] if not entry["slice"]), {"metrics": {}})
+    for name, value in whole["metrics"].items():
+        if value is not None and name in ("accuracy", "macro_f1"):
+            report.accuracy[f"saved_model_window_{name}"] = value
+    report.verdicts += found["validation"].get("verdicts", [])
+
+
+def _read_edge(report: Report, outputs: dict[str, dict[str, metadata_store_pb2.Artifact]]) -> None:
+    if "blessing" in outputs.get("ModelValidator", {}):
+        verdict = _json(Path(outputs["ModelValidator"]["blessing"].uri) / "verdict.json")
+        report.verdicts += verdict["verdicts"]
+        report.accuracy |= verdict.get("accuracy", {})
+        report.latency_ms = verdict.get("latency_ms", {})
+    if "edge_model" in outputs.get("EdgeConverter", {}):
+        folder = Path(outputs["EdgeConverter"]["edge_model"].uri)
+        report.files = {path.name: path.stat().st_size for path in sorted(folder.glob("*.tflite"))}
+
+
+def _read_push(report: Report, outputs: dict[str, metadata_store_pb2.Artifact]) -> None:
+    if "pushed_model" not in outputs:
+        return
+    properties = outputs["pushed_model"].custom_properties
+    if properties["pushed"].int_value:
+        report.state = "pushed"
+        version = properties["version"].string_value
+        targets = json.loads(properties["targets"].string_value)
+        report.pushed = {name: str(Path(path) / version) for name, path in targets.items()}
+    else:
+        report.state = "refused"
+        report.exit_code = 1
+
+
+def show(report: Report, console: Console) -> None:
+    """Prints the end of a run."""
+    table = Table(box=box.SIMPLE_HEAD, show_header=False, pad_edge=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for split, counts in report.data.items():
+        table.add_row(f"{split} data", "  ".join(f"{count:,} {name}" for name, count in counts.items()))
+    for name, value in report.accuracy.items():
+        table.add_row(name.replace("_", " "), f"{value:.4f}")
+    for verdict in report.verdicts:
+        table.add_row(verdict["gate"].replace("_", " "), _verdict(verdict))
+    for name, size in report.files.items():
+        table.add_row(name, f"{size / 1000:.1f} kB")
+    if report.latency_ms:
+        table.add_row("latency, one thread", "  ".join(f"{k} {v:.3f} ms" for k, v in report.latency_ms.items()))
+    for target, folder in report.pushed.items():
+        table.add_row(f"pushed to {target}", escape(folder))
+    if table.row_count:
+        console.print(table)
+    console.print(_headline(report), highlight=False)
+
+
+def _verdict(verdict: dict[str, Any]) -> str:
+    mark = "[green]✓[/]" if verdict["passed"] else "[red]✗ refused:[/]"
+    return f"{mark} {_figure(verdict['figure'])} (threshold {_figure(verdict['threshold'])} {verdict.get('unit', '')})"
+
+
+def _figure(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else escape(str(value))
+
+
+def _headline(report: Report) -> str:
+    took = f"in {report.seconds:.1f} s"
+    if report.state == "failed":
+        return f"[red]run {report.run_id} failed[/] {took}"
+    if report.state == "refused":
+        refused = ", ".join(v["gate"] for v in report.verdicts if not v["passed"])
+        return (
+            f"[red]not pushed: {refused or 'a gate'} said no[/]; the version that is served stays (run {report.run_id})"
+        )
+    if report.did_nothing:
+        return f"[green]nothing to do: every node is cached[/] {took} (run {report.run_id})"
+    return f"[green]run {report.run_id} {report.state}[/] {took}"
+
+
+def show_forecast(foretold: Sequence[Forecast], console: Console, *, as_json: bool) -> None:
+    """Prints what would run and why."""
+    if as_json:
+        click.echo(json.dumps([asdict(entry) for entry in foretold], indent=1))
+        return
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in ("node", "would", "why"):
+        table.add_column(column, overflow="fold")
+    for entry in foretold:
+        reasons = "\n".join(entry.changes[:5]) or entry.reason
+        table.add_row(entry.node, "[yellow]run[/]" if entry.runs else "[cyan]be cached[/]", escape(reasons))
+    console.print(table)
+
+
+def show_key(entry: Forecast, console: Console, *, as_json: bool) -> None:
+    """Prints the parts of a node's cache key and what changed since its last execution."""
+    if as_json:
+        click.echo(json.dumps(asdict(entry), indent=1))
+        return
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("part of the key", no_wrap=True)
+    table.add_column("value", overflow="fold")
+    for part, value in entry.key.items():
+        table.add_row(part, escape(value))
+    console.print(table)
+    if not entry.runs:
+        console.print(f"{entry.node} would be cached: nothing changed", highlight=False)
+    else:
+        console.print(f"{entry.node} would run: {entry.reason}", highlight=False, markup=False)
+        for change in entry.changes:
+            console.print(f"  {change}", highlight=False, markup=False)
+
+
+def _json(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text(encoding="utf-8"))
