@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from google.protobuf.message import Message
-
 from tfx.orchestration.metadata import Metadata
 from tfx.orchestration.portable import cache_utils, outputs_utils
 from tfx.orchestration.portable.mlmd import context_lib

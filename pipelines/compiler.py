@@ -19,8 +19,9 @@ def compile_to(config_json: str, pipeline_root: str, plan_file: str) -> None:
         plan_file: where the plan goes.
     """
     try:
-        from pipelines.graph import create_pipeline
         from tfx.dsl.compiler.compiler import Compiler
+
+        from pipelines.graph import create_pipeline
 
         config = PipelineConfig.model_validate(json.loads(config_json))
         ir = Compiler().compile(create_pipeline(config, Path(pipeline_root)))

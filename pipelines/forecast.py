@@ -1,4 +1,4 @@
-"""What a run would do, and why, without doing it: for `--dry-run`, `explain-cache`, and to warm executors up in time."""
+"""What a run would do, and why, without doing it: for `--dry-run`, `explain-cache` and early imports."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from components.baseline.strategy import LastOtherBlessedModel
 from ml_metadata.proto import metadata_store_pb2
-from pipelines import bindings, cache
-from pipelines.plan import Plan
-from pipelines.workspace import Workspace
 from tfx.orchestration import data_types_utils, metadata
 from tfx.orchestration.portable import inputs_utils
 from tfx.proto.orchestration import pipeline_pb2
 from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
+
+from components.baseline.strategy import LastOtherBlessedModel
+from pipelines import bindings, cache
+from pipelines.plan import Plan
+from pipelines.workspace import Workspace
 
 Outputs = dict[str, list[Artifact]]
 

@@ -6,17 +6,11 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-import schema as schemas
-from components.baseline.strategy import LastOtherBlessedModel
 from components.data_gate.component import DataGate
 from components.edge_converter.component import EdgeConverter
-from components.evaluator.component import Evaluator
 from components.keypoint_example_gen.component import KeypointExampleGen
 from components.model_validator.component import ModelValidator
 from components.pusher.component import Pusher
-from data.windows import WindowSpec
-from pipelines.config import PipelineConfig
-from pipelines.evaluation import eval_config
 from tfx.components import ExampleValidator, ImportSchemaGen, StatisticsGen, Trainer, Transform
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.dsl.components.common.resolver import Resolver
@@ -24,6 +18,13 @@ from tfx.orchestration.pipeline import Pipeline
 from tfx.proto import trainer_pb2, transform_pb2
 from tfx.types import Channel
 from tfx.types.standard_artifacts import Model, ModelBlessing
+
+import schema as schemas
+from components.baseline.strategy import LastOtherBlessedModel
+from components.evaluator.component import Evaluator
+from data.windows import WindowSpec
+from pipelines.config import PipelineConfig
+from pipelines.evaluation import eval_config
 
 PREPROCESSING_FN = "transform_module.preprocessing.preprocessing_fn"
 RUN_FN = "trainer_module.run.run_fn"

@@ -13,25 +13,24 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Protocol
 
-from data.errors import InputError, PoselineError
 from ml_metadata.proto import metadata_store_pb2
-from pipelines import bindings
+from tfx.orchestration import metadata
+from tfx.orchestration.portable import partial_run_utils
+from tfx.orchestration.portable.mlmd import context_lib
+
+from data.errors import InputError, PoselineError
 from pipelines.compiler import compile_to
 from pipelines.config import PROJECT_ROOT, PipelineConfig
 from pipelines.executor_process import read_error
-from pipelines.forecast import Forecast, forecast
+from pipelines.forecast import Forecast
 from pipelines.lint import lint
 from pipelines.node import CACHED, FAILED, SKIPPED, NodeResult, RunContext, launch_node
 from pipelines.plan import Plan, ancestors, compile_key, descendants
 from pipelines.processes import ChildProcesses
 from pipelines.recovery import recover
 from pipelines.workspace import Workspace
-from tfx.orchestration import metadata
-from tfx.orchestration.portable import partial_run_utils
-from tfx.orchestration.portable.mlmd import context_lib
 
 
 class Progress(Protocol):

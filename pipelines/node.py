@@ -17,16 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from google.protobuf.message import Message
-
-from data.errors import NodeError, PoselineError
 from ml_metadata.metadata_store import MetadataStore
 from ml_metadata.proto import metadata_store_pb2
-from pipelines import bindings, cache
-from pipelines.executor_process import execute, read_error
-from pipelines.plan import Plan
-from pipelines.processes import ChildProcesses
-from pipelines.recovery import journal
-from pipelines.workspace import Workspace
 from tfx.dsl.compiler import constants
 from tfx.orchestration import data_types_utils, metadata
 from tfx.orchestration.portable import (
@@ -41,9 +33,16 @@ from tfx.orchestration.portable.mlmd import execution_lib
 from tfx.proto.orchestration import executable_spec_pb2, execution_result_pb2, pipeline_pb2
 from tfx.types.artifact import Artifact
 
-Execution = metadata_store_pb2.Execution
+from data.errors import NodeError, PoselineError
+from pipelines import bindings, cache
+from pipelines.executor_process import execute, read_error
+from pipelines.plan import Plan
+from pipelines.processes import ChildProcesses
+from pipelines.recovery import journal
+from pipelines.workspace import Workspace
+
 DONE, CACHED, SKIPPED, FAILED = "done", "cached", "skipped", "failed"
-_STATES = {Execution.COMPLETE: DONE, Execution.CACHED: CACHED}
+_STATES = {metadata_store_pb2.Execution.COMPLETE: DONE, metadata_store_pb2.Execution.CACHED: CACHED}
 
 
 @dataclass
@@ -238,7 +237,7 @@ class _Launcher(launcher.Launcher):
         contexts: list[metadata_store_pb2.Context],
         input_artifacts: Any = None,
         exec_properties: Any = None,
-    ) -> Execution:
+    ) -> metadata_store_pb2.Execution:
         for execution in executions_of_node(metadata_handle.store, contexts):
             if execution_lib.is_execution_successful(execution):
                 return execution
@@ -251,7 +250,9 @@ class _Launcher(launcher.Launcher):
         )
 
 
-def executions_of_node(store: MetadataStore, contexts: list[metadata_store_pb2.Context]) -> list[Execution]:
+def executions_of_node(
+    store: MetadataStore, contexts: list[metadata_store_pb2.Context]
+) -> list[metadata_store_pb2.Execution]:
     """Executions that stand in all of a node's contexts, found from the run's few."""
     by_type = {context.type: context for context in contexts}
     wanted = {context.id for context in contexts}

@@ -12,12 +12,12 @@ from pathlib import Path
 
 from google.protobuf import json_format
 from google.protobuf.message import Message
+from tfx.orchestration.local import runner_utils
+from tfx.proto.orchestration import executable_spec_pb2, pipeline_pb2
 
 from data.errors import InputError
 from pipelines.config import PipelineConfig
 from pipelines.fingerprint import Closure, closure
-from tfx.orchestration.local import runner_utils
-from tfx.proto.orchestration import executable_spec_pb2, pipeline_pb2
 
 FORMAT = 1
 _FUNCTION_PARAMETERS = ("run_fn", "preprocessing_fn", "tuner_fn")

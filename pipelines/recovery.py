@@ -14,9 +14,10 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from data.errors import NodeError
 from ml_metadata.metadata_store import MetadataStore
 from ml_metadata.proto import metadata_store_pb2
+
+from data.errors import NodeError
 from pipelines.workspace import Workspace
 
 _ACTIVE = (metadata_store_pb2.Execution.NEW, metadata_store_pb2.Execution.RUNNING)

@@ -1,4 +1,4 @@
-"""The end of a run on one screen: data, accuracy, gates, files, pushes. Also what a dry run and a cache key look like."""
+"""The end of a run on one screen; also what a dry run and a cache key look like."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import click
+from ml_metadata.metadata_store import MetadataStore
+from ml_metadata.proto import metadata_store_pb2
 from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from data.errors import PoselineError
-from ml_metadata.metadata_store import MetadataStore
-from ml_metadata.proto import metadata_store_pb2
 from pipelines.forecast import Forecast
 from pipelines.local_runner import RunResult, connection_of
 from pipelines.workspace import Workspace
@@ -116,7 +116,7 @@ def _read_evaluation(report: Report, outputs: dict[str, metadata_store_pb2.Artif
     if "evaluation" not in outputs:
         return
     found = _json(Path(outputs["evaluation"].uri) / "metrics.json")
-    whole = next((entry for entry in found["slices"] if not entry["slice"]), {"metrics": {}})
+    whole: dict[str, Any] = next((entry for entry in found["slices"] if not entry["slice"]), {"metrics": {}})
     for name, value in whole["metrics"].items():
         if value is not None and name in ("accuracy", "macro_f1"):
             report.accuracy[f"saved_model_window_{name}"] = value

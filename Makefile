@@ -1,0 +1,20 @@
+# Two commands do everything on a fresh machine: `make run` and `make test`.
+.PHONY: setup run test check doctor
+
+setup:
+	@tools/setup.sh
+
+run: setup
+	@.venv/bin/poseline run $(ARGS)
+
+test: setup
+	@.venv/bin/python -m pytest $(ARGS)
+
+check: setup
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports
+
+doctor: setup
+	@.venv/bin/poseline doctor
