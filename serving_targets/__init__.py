@@ -1,0 +1,1 @@
+"""What is shipped: the bundle, its manifest and releases, and the runtime that reads it. No TensorFlow."""

@@ -1,0 +1,235 @@
+"""Scores a published bundle on canonical data, exactly as a device would run it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from data.errors import InputError
+from data.layouts import JointMapping, joint_mapping
+from data.records import KeypointSequence
+from data.store import SequenceKey, read_index, read_sequences, span_folder
+from data.windows import cut_windows
+from serving_targets.bundle import Bundle, load_bundle
+from serving_targets.classifier import Classifier
+from serving_targets.latency import Latency, percentiles
+from serving_targets.manifest import Manifest
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+Progress = Callable[[int, int], None]
+"""Called with the sequences done and the sequences in all."""
+
+WARM_UP = 10
+"""Predictions that are not counted in the latency: the first ones lay out memory."""
+
+
+@dataclass(frozen=True)
+class ClassScore:
+    """How well one class is recognised, over sequences.
+
+    Attributes:
+        precision: share of the sequences called this that are it; 0 where none is called it.
+        recall: share of its sequences that are called it; 0 where it has none.
+        f1: harmonic mean of both.
+        support: its sequences.
+    """
+
+    precision: float
+    recall: float
+    f1: float
+    support: int
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Scores of a bundle. A sequence is called what the mean of its windows' probabilities says.
+
+    Attributes:
+        sequence_accuracy: share of sequences called right; the headline.
+        window_accuracy: share of windows called right.
+        macro_f1: mean F1 over the classes that occur or are called.
+        sequences: how many were scored.
+        windows: how many they were cut into.
+        latency_ms: of one window on one thread.
+        per_class: by label, in the order of the manifest.
+        bundle: which one was scored.
+    """
+
+    sequence_accuracy: float
+    window_accuracy: float
+    macro_f1: float
+    sequences: int
+    windows: int
+    latency_ms: Latency
+    per_class: dict[str, ClassScore]
+    bundle: dict[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as plain JSON values."""
+        return asdict(self)
+
+
+def evaluate(
+    bundle_dir: Path,
+    data_dir: Path,
+    split: str | None = None,
+    span: int | None = None,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Scores the int8 model of a bundle on canonical data.
+
+    Sessions are scored action by action, by their segments. Sequences of another layout are mapped by joint name.
+
+    Args:
+        bundle_dir: folder of a version, or of a target.
+        data_dir: folder with `span-N/` folders.
+        split: only sequences whose record names this split; all if None.
+        span: number of the span; the latest if None.
+        progress: is told how far it is.
+
+    Raises:
+        InputError: bundle or data can't be used, the split is empty, a label is unknown to the model, or the layout
+            can't be mapped.
+    """
+    bundle = load_bundle(bundle_dir)
+    folder = span_folder(data_dir, span)
+    index = _chosen(read_index(folder), split, folder)
+    _check_labels(index, bundle.manifest, folder)
+    mappings = {key.layout: _mapping(key, bundle.manifest, folder) for key in index}
+    chosen = {key.sequence_id for key in index}
+    classifier = Classifier(bundle.int8_model)
+    truth: list[int] = []
+    means: list[np.ndarray] = []
+    windows = right_windows = done = 0
+    for sequence in read_sequences(folder):
+        if sequence.sequence_id not in chosen:
+            continue
+        for clip in sequence.clips():
+            label = bundle.manifest.labels.index(clip.label)
+            probabilities = _predict(classifier, clip, bundle.manifest, mappings[clip.layout])
+            truth.append(label)
+            means.append(probabilities.mean(axis=0))
+            windows += len(probabilities)
+            right_windows += int((probabilities.argmax(axis=1) == label).sum())
+        done += 1
+        if progress:
+            progress(done, len(index))
+    return _scores(bundle, np.array(truth), np.array(means).argmax(axis=1), right_windows / windows, classifier)
+
+
+def table(evaluation: Evaluation) -> RenderableType:
+    """The scores for a terminal."""
+    from rich.console import Group
+    from rich.table import Table
+
+    classes = Table("class")
+    for heading in ("precision", "recall", "F1", "sequences"):
+        classes.add_column(heading, justify="right")
+    for label, score in evaluation.per_class.items():
+        classes.add_row(label, *(f"{x:.3f}" for x in (score.precision, score.recall, score.f1)), str(score.support))
+    latency, bundle = evaluation.latency_ms, evaluation.bundle
+    figures = Table.grid(padding=(0, 2))
+    for name, text in {
+        "bundle": f"{bundle['name']} version {bundle['version']}  {bundle['folder']}",
+        "accuracy": f"[bold]{evaluation.sequence_accuracy:.4f}[/] of {evaluation.sequences} sequences,"
+        f" {evaluation.window_accuracy:.4f} of {evaluation.windows} windows",
+        "macro F1": f"{evaluation.macro_f1:.4f}",
+        "latency": f"p50 {latency.p50:.3f} ms, p95 {latency.p95:.3f} ms a window, one thread",
+    }.items():
+        figures.add_row(name, text)
+    return Group(figures, classes)
+
+
+def _chosen(index: Sequence[SequenceKey], split: str | None, folder: Path) -> list[SequenceKey]:
+    chosen = [key for key in index if split is None or key.split == split]
+    if not chosen:
+        known = sorted({key.split for key in index if key.split})
+        raise InputError(
+            f"no sequence is in split {split!r}",
+            str(folder),
+            f"the splits are {', '.join(known)}" if known else "the data name no splits: leave --split out",
+        )
+    return chosen
+
+
+def _check_labels(index: Sequence[SequenceKey], manifest: Manifest, folder: Path) -> None:
+    """A label that the model can't answer is the data's fault, not the model's: it is not counted as wrong."""
+    if unknown := sorted({label for key in index for label in key.labels} - set(manifest.labels)):
+        raise InputError(
+            f"{len(unknown)} labels are unknown to the model: {', '.join(unknown[:10])}",
+            str(folder),
+            f"the model knows {', '.join(manifest.labels)}: leave other sequences out, or train with them",
+        )
+
+
+def _mapping(key: SequenceKey, manifest: Manifest, folder: Path) -> JointMapping | None:
+    """How poses of a sequence become the model's, None if they are."""
+    where = f"{folder}, sequence {key.sequence_id!r}"
+    if key.channels != len(manifest.channels):
+        raise InputError(
+            f"joints have {key.channels} channels, the model reads {', '.join(manifest.channels)}",
+            where,
+            "evaluate on data of the same kind (2-D or 3-D)",
+        )
+    if key.layout == manifest.layout.name:
+        return None
+    mapping = joint_mapping(key.layout, manifest.layout.name)
+    same_space = (mapping.source.unit, mapping.source.y_down) == (mapping.target.unit, mapping.target.y_down)
+    if mapping.unmapped or not same_space:
+        reason = f"it lacks {', '.join(mapping.unmapped)}" if mapping.unmapped else "its axes or unit differ"
+        raise InputError(
+            f"layout {key.layout} can't be turned into the model's {manifest.layout.name}: {reason}",
+            where,
+            f"evaluate on data in layout {manifest.layout.name}",
+        )
+    return mapping
+
+
+def _predict(
+    classifier: Classifier, clip: KeypointSequence, manifest: Manifest, mapping: JointMapping | None
+) -> np.ndarray:
+    """Probabilities `[windows, K]` of a clip."""
+    if mapping:
+        clip = replace(clip, keypoints=mapping.apply(clip.keypoints), layout=mapping.target.name)
+    return np.array([classifier.predict(window.keypoints) for window in cut_windows(clip, manifest.window_spec)])
+
+
+def _scores(
+    bundle: Bundle, truth: np.ndarray, called: np.ndarray, window_accuracy: float, classifier: Classifier
+) -> Evaluation:
+    manifest = bundle.manifest
+    per_class = {label: _class_score(truth == i, called == i) for i, label in enumerate(manifest.labels)}
+    seen = [per_class[manifest.labels[i]].f1 for i in np.union1d(truth, called)]
+    seconds = classifier.seconds
+    return Evaluation(
+        sequence_accuracy=float((truth == called).mean()),
+        window_accuracy=window_accuracy,
+        macro_f1=float(np.mean(seen)),
+        sequences=len(truth),
+        windows=len(seconds),
+        latency_ms=percentiles(seconds[WARM_UP:] or seconds),
+        per_class=per_class,
+        bundle={
+            "folder": str(bundle.folder),
+            "name": manifest.name,
+            "version": manifest.version,
+            "digest": manifest.digest,
+        },
+    )
+
+
+def _class_score(is_class: np.ndarray, is_called: np.ndarray) -> ClassScore:
+    hits = int((is_class & is_called).sum())
+    called, support = int(is_called.sum()), int(is_class.sum())
+    return ClassScore(
+        precision=hits / called if called else 0.0,
+        recall=hits / support if support else 0.0,
+        f1=2 * hits / (called + support) if called + support else 0.0,
+        support=support,
+    )

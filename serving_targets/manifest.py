@@ -1,0 +1,194 @@
+"""`manifest.json`: what a bundle is, how it wants its input, and where it came from. Written and read through here."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from data.errors import InputError
+from data.windows import WindowSpec
+
+MANIFEST = "manifest.json"
+SCHEMA_VERSION: Literal[1] = 1
+
+INT8_MODEL = "model_int8.tflite"
+FLOAT_MODEL = "model_float.tflite"
+SAVED_MODEL = "saved_model"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class BundleFile(_Part):
+    """One file of a bundle.
+
+    Attributes:
+        path: relative to the bundle, with forward slashes.
+        sha256: of its content.
+        bytes: its size.
+    """
+
+    path: str
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    bytes: int = Field(ge=0)
+
+    @field_validator("path")
+    @classmethod
+    def _stays_inside(cls, path: str) -> str:
+        parts = PurePosixPath(path).parts
+        if not parts or ".." in parts or path.startswith("/"):
+            raise ValueError("must be a path inside the bundle")
+        return path
+
+
+class LayoutTable(_Part):
+    """The joints that the model reads; as `data.layouts.Layout.to_dict` writes them."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    name: str
+    joints: tuple[str, ...]
+
+
+class WindowShape(_Part):
+    """How sequences become windows; see `data.windows.WindowSpec`."""
+
+    length: int
+    stride: int
+    fit: Literal["slide", "stretch"]
+
+
+class Verdict(_Part):
+    """What one gate said.
+
+    Attributes:
+        gate: name of what was measured.
+        figure: the measured value, None if it could not be had.
+        threshold: its limit.
+        unit: of both.
+        passed: whether the figure keeps to the limit.
+    """
+
+    gate: str
+    figure: float | None
+    threshold: float
+    unit: str
+    passed: bool
+
+
+class Provenance(_Part):
+    """Where a bundle came from; whatever else the pipeline told is kept beside these."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    pipeline: str | None = None
+    run_id: str | None = None
+    model_artifact_id: int | None = None
+    edge_model_artifact_id: int | None = None
+    code_fingerprint: str | None = None
+    git_commit: str | None = None
+
+
+class Manifest(_Part):
+    """Everything that a device and an auditor need to know of a bundle.
+
+    Attributes:
+        schema_version: of this file; a reader refuses versions that it does not know.
+        name: of the model.
+        version: number of the release; the name of its folder.
+        digest: of what decides how the bundle behaves, see `behaviour_digest`.
+        created: when it was published, UTC.
+        labels: the classes; a label's position is the index of its probability.
+        layout: the joints that the model reads.
+        channels: what a joint consists of, the confidence last.
+        fps: frames per second of a window (`slide`).
+        window: how sequences are cut.
+        thresholds: of every gate, by section.
+        verdicts: of the gate that judged the int8 file.
+        files: all files of the bundle but this one.
+        provenance: where it came from.
+    """
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    name: str
+    version: int = Field(ge=1)
+    digest: str
+    created: datetime
+    labels: tuple[str, ...] = Field(min_length=2)
+    layout: LayoutTable
+    channels: tuple[str, ...] = Field(min_length=3, max_length=4)
+    fps: float
+    window: WindowShape
+    thresholds: dict[str, Any]
+    verdicts: tuple[Verdict, ...]
+    files: tuple[BundleFile, ...] = Field(min_length=1)
+    provenance: Provenance
+
+    @property
+    def window_spec(self) -> WindowSpec:
+        """The windows that the model was trained on."""
+        return WindowSpec(fps=self.fps, **self.window.model_dump())
+
+    @property
+    def window_shape(self) -> tuple[int, int, int]:
+        """`[T, J, C]` of one window."""
+        return self.window.length, len(self.layout.joints), len(self.channels)
+
+    def to_json(self) -> str:
+        """The text of `manifest.json`."""
+        return self.model_dump_json(indent=2) + "\n"
+
+
+def channel_names(count: int) -> tuple[str, ...]:
+    """Names of 3 (2-D) or 4 (3-D) channels."""
+    return (*("x", "y", "z")[: count - 1], "confidence")
+
+
+def behaviour_digest(
+    files: Sequence[BundleFile], labels: Sequence[str], layout: str, channels: Sequence[str], window: WindowSpec
+) -> str:
+    """SHA-256 of what decides how a bundle behaves: two bundles with the same one are the same release."""
+    content = {
+        "files": sorted((file.path, file.sha256) for file in files),
+        "labels": list(labels),
+        "layout": layout,
+        "channels": list(channels),
+        "window": window.model_dump(),
+    }
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Reads the manifest of the bundle in `folder`.
+
+    Raises:
+        InputError: there is none, it can't be read, or it is of a version that this reader does not know.
+    """
+    path = folder / MANIFEST
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(
+            "the bundle has no manifest.json", str(folder), "give the folder of a pushed version"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise InputError(f"the manifest can't be read: {error}", str(path), "push the model again") from error
+    version = content.get("schema_version") if isinstance(content, dict) else None
+    if version != SCHEMA_VERSION:
+        raise InputError(
+            f"the manifest is of version {version!r}, this reader knows {SCHEMA_VERSION}",
+            str(path),
+            "update Poseline, or push the model again with this one",
+        )
+    try:
+        return Manifest.model_validate(content)
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
+        raise InputError(f"the manifest is not valid: {faults}", str(path), "push the model again") from error

@@ -1,0 +1,166 @@
+"""The versions published at one target: `<target>/<version>/`, and `<target>/latest`, a link to the one in use."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from data.errors import InputError
+from serving_targets.bundle import LATEST, Bundle, damage, load_bundle
+from serving_targets.manifest import Manifest, read_manifest
+
+LOCK = ".lock"
+LOCK_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Release:
+    """One published version.
+
+    Attributes:
+        version: its number.
+        manifest: its description, None if that can't be read.
+        is_latest: whether `latest` points to it.
+    """
+
+    version: int
+    manifest: Manifest | None
+    is_latest: bool
+
+
+def versions(target: Path) -> list[int]:
+    """Numbers of the versions at a target, ascending; none if it does not exist."""
+    if not target.is_dir():
+        return []
+    return sorted(int(entry.name) for entry in target.iterdir() if _is_version(entry.name) and entry.is_dir())
+
+
+def latest_version(target: Path) -> int | None:
+    """The version that `latest` points to, None if there is no such link."""
+    try:
+        name = (target / LATEST).readlink().name
+    except OSError:
+        return None
+    return int(name) if _is_version(name) else None
+
+
+def list_releases(target: Path) -> list[Release]:
+    """What is published at a target, oldest first.
+
+    Raises:
+        InputError: the target does not exist or holds no version.
+    """
+    numbers = versions(target)
+    if not numbers:
+        raise InputError("no version has been published here", str(target), "give the folder that a run pushed to")
+    latest = latest_version(target)
+    return [Release(number, _manifest(target / str(number)), number == latest) for number in numbers]
+
+
+def destination_holds(target: Path, version_or_digest: int | str) -> bool:
+    """Whether a target has a version, by number or by the digest of its manifest, whole and unaltered."""
+    return any(
+        version_or_digest in (release.version, release.manifest.digest)
+        for release in (Release(number, _manifest(target / str(number)), False) for number in versions(target))
+        if release.manifest and damage(Bundle(target / str(release.version), release.manifest)) is None
+    )
+
+
+def rollback(target: Path, to: int | None = None) -> int:
+    """Moves `latest` back, in one step that a reader never sees half done.
+
+    Args:
+        target: folder of the versions.
+        to: the version to use; the one before the present one if None.
+
+    Returns:
+        The version now in use.
+
+    Raises:
+        InputError: there is no such version, or it is damaged.
+    """
+    list_releases(target)  # says what is wrong with a folder that is no target, before a lock is left in it
+    with locked(target):
+        numbers, latest = versions(target), latest_version(target)
+        if to is None:
+            earlier = [number for number in numbers if latest is None or number < latest]
+            if not earlier:
+                raise InputError(
+                    f"there is no version before {latest}", str(target), f"published: {', '.join(map(str, numbers))}"
+                )
+            to = earlier[-1]
+        if to not in numbers:
+            raise InputError(f"version {to} is not here", str(target), f"published: {', '.join(map(str, numbers))}")
+        load_bundle(target / str(to))
+        move_latest(target, to)
+    return to
+
+
+def move_latest(target: Path, version: int | None) -> None:
+    """Points `latest` to a version by replacing the link, or takes it away if None. The caller holds the lock."""
+    link = target / LATEST
+    if version is None:
+        link.unlink(missing_ok=True)
+    else:
+        new = target / f".{LATEST}-{uuid.uuid4().hex}"
+        new.symlink_to(str(version))
+        try:
+            new.replace(link)
+        except OSError:
+            new.unlink()
+            raise
+    sync(target)
+
+
+@contextmanager
+def locked(target: Path) -> Iterator[None]:
+    """Keeps other pushes and rollbacks away from a target; a dead process's lock is gone with it.
+
+    Raises:
+        InputError: somebody else held the lock for `LOCK_SECONDS`.
+    """
+    with (target / LOCK).open("w") as lock:
+        deadline = time.monotonic() + LOCK_SECONDS
+        while not _try_lock(lock.fileno()):
+            if time.monotonic() > deadline:
+                raise InputError(
+                    f"another push or rollback has held this target for {LOCK_SECONDS} s",
+                    str(target),
+                    "wait until it has ended, or end it",
+                )
+            time.sleep(0.05)
+        yield
+
+
+def sync(path: Path) -> None:
+    """Makes a file's content, or a folder's entries, survive a power cut."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _is_version(name: str) -> bool:
+    return name.isascii() and name.isdigit() and name == str(int(name)) and name != "0"
+
+
+def _manifest(folder: Path) -> Manifest | None:
+    try:
+        return read_manifest(folder)
+    except InputError:
+        return None
