@@ -136,15 +136,19 @@ def write_span(folder: Path, span: int, sequences: Iterable[KeypointSequence]) -
     target = folder / f"span-{span}"
     if span in list_spans(folder):
         raise InputError(f"span {span} exists already", str(target), "spans are never changed: choose another number")
-    folder.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(prefix=f".span-{span}-", dir=folder))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        staging = Path(tempfile.mkdtemp(prefix=f".span-{span}-", dir=folder))
+    except OSError as error:
+        raise _unwritable(target, error) from error
     try:
         _write_parts(staging, _checked(sequences))
         staging.chmod(0o755)
         staging.rename(target)
-    except BaseException:
-        shutil.rmtree(staging, ignore_errors=True)
-        raise
+    except OSError as error:
+        raise _unwritable(target, error) from error
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)  # what is left of a failure; gone after a success
     return target
 
 
@@ -225,6 +229,14 @@ def read_batches(part: pq.ParquetFile, path: Path, group: int, columns: list[str
         yield from part.iter_batches(row_groups=[group], columns=columns, use_threads=False)
     except (pa.ArrowException, OSError) as error:
         raise _unreadable(path, error) from error
+
+
+def _unwritable(path: Path, error: OSError) -> InputError:
+    return InputError(
+        f"the span cannot be written: {error.strerror or error}",
+        str(path),
+        "free space on the disk, or choose a folder that you may write to",
+    )
 
 
 def _unreadable(path: Path, error: Exception) -> InputError:

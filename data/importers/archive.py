@@ -1,0 +1,106 @@
+"""Reads `.npz` archives that may be large, damaged or hostile: no pickles, no array bigger than announced."""
+
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Self
+
+import numpy as np
+
+from data.errors import InputError
+
+MAX_COLUMN_BYTES = 256 << 20
+"""Largest array that is read into memory as a whole."""
+
+MAX_STREAM_BYTES = 8 << 30
+"""Largest array that is read as a stream."""
+
+_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError, RuntimeError)
+
+
+@dataclass(frozen=True, slots=True)
+class ArrayHeader:
+    """Shape and type of an array in an archive."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype
+
+
+class NpzArchive:
+    """An open `.npz` file. Every fault is an InputError that names file and array."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            self._zip = zipfile.ZipFile(path)
+        except _DAMAGE as error:
+            raise InputError(
+                f"the file cannot be read as .npz: {error}",
+                str(path),
+                "it is cut short or of another kind; write it with numpy.savez",
+            ) from error
+        self._members = {info.filename.removesuffix(".npy"): info for info in self._zip.infolist()}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._zip.close()
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._members
+
+    def read(self, name: str) -> np.ndarray:
+        """Return a whole array, read-only."""
+        with self._open(name, MAX_COLUMN_BYTES) as (stream, header, fortran):
+            values = np.frombuffer(stream.read(), header.dtype)
+            return values.reshape(header.shape, order="F" if fortran else "C")
+
+    def header(self, name: str) -> ArrayHeader:
+        """Return the shape and type of an array without reading it."""
+        with self._open(name, MAX_STREAM_BYTES) as (_, header, _):
+            return header
+
+    def stream(self, name: str, counts: Iterator[int] | list[int]) -> Iterator[np.ndarray]:
+        """Yield an array in pieces along its first axis: for each count, the next so many entries."""
+        with self._open(name, MAX_STREAM_BYTES) as (stream, header, fortran):
+            if fortran:
+                raise InputError(
+                    f"array {name!r} is in column order",
+                    str(self.path),
+                    "save numpy.ascontiguousarray(...) of it, so that it can be read as a stream",
+                )
+            entry = int(np.prod(header.shape[1:], dtype=np.int64)) * header.dtype.itemsize
+            for count in counts:
+                piece = np.frombuffer(stream.read(count * entry), header.dtype)
+                yield piece.reshape(count, *header.shape[1:])
+
+    @contextmanager
+    def _open(self, name: str, limit: int) -> Iterator[tuple[IO[bytes], ArrayHeader, bool]]:
+        """Open an array behind its header, which is held against the member's real size."""
+        where = f"{self.path}, array {name!r}"
+        if name not in self._members:
+            raise InputError(f"array {name!r} is missing", str(self.path), f"there are: {', '.join(self._members)}")
+        info = self._members[name]
+        if info.file_size > limit:
+            raise InputError(
+                f"the array takes {info.file_size >> 20} MB, more than {limit >> 20} MB", where, "split the file"
+            )
+        try:
+            with self._zip.open(info) as stream:
+                version = np.lib.format.read_magic(stream)
+                read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+                shape, fortran, dtype = read(stream)
+                if dtype.hasobject:
+                    raise ValueError("it holds Python objects, which are never loaded")
+                size = int(np.prod(shape, dtype=object)) * dtype.itemsize
+                if size != info.file_size - stream.tell():
+                    raise ValueError(f"its header announces {size} bytes, it has {info.file_size - stream.tell()}")
+                yield stream, ArrayHeader(shape, dtype), fortran
+        except _DAMAGE as error:
+            raise InputError(
+                f"the array cannot be read: {error}", where, "the file is damaged: fetch or write it again"
+            ) from error
