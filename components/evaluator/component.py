@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from components.evaluator.executor import Executor
 from tfx.components.evaluator.component import Evaluator as TfxEvaluator
 from tfx.dsl.components.base.executor_spec import BeamExecutorSpec
+
+from components.evaluator.executor import Executor
 
 
 class Evaluator(TfxEvaluator):
