@@ -1,0 +1,1 @@
+"""Training: the network, its input pipeline and its export."""

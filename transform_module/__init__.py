@@ -1,0 +1,1 @@
+"""Preprocessing of keypoints: TensorFlow graph operators that are shipped inside every model."""
