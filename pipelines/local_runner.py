@@ -104,7 +104,7 @@ def obtain_plan(config: PipelineConfig, workspace: Workspace, children: ChildPro
             raise error
         if not path.exists():
             raise PoselineError("the graph could not be compiled", str(log), "see the log")
-    plan = Plan.load(path)
+    plan = Plan(config, Plan.load(path).ir)
     lint(plan)
     return plan
 

@@ -55,6 +55,7 @@ class NodeResult:
         seconds: wall time.
         execution_id: in the metadata store.
         reason: why it ran, or what it failed of.
+        digest: TFX's cache key.
         key: parts of the cache key.
         code: file of the node's code to a short digest.
         error: what it failed of.
@@ -65,6 +66,7 @@ class NodeResult:
     seconds: float = 0.0
     execution_id: int | None = None
     reason: str = ""
+    digest: str | None = None
     key: dict[str, str] = field(default_factory=dict)
     code: dict[str, str] = field(default_factory=dict)
     error: PoselineError | None = None
@@ -212,7 +214,7 @@ def _look_up(
         resolved = inputs_utils.resolve_input_artifacts(pipeline_node=node, metadata_handle=open_handle)
         inputs = resolved[0] if resolved else {}
         key = cache.cache_key(node, run.ir.pipeline_info, spec, inputs, parameters)
-        result.key = key.parts
+        result.digest, result.key = key.digest, key.parts
         return key, cache.cached_outputs(open_handle, key) if run.use_cache else None
 
 

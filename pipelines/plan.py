@@ -117,7 +117,8 @@ class Plan:
 def compile_key(config: PipelineConfig) -> str:
     """Digest of everything that the compiled graph depends on: configuration, graph code, schema, gates."""
     code = closure(["pipelines.graph"]).digest([config.schema_file, config.gates_file])
-    return hashlib.sha256(f"{FORMAT}\n{code}\n{config.model_dump_json()}".encode()).hexdigest()
+    settings = config.model_dump_json(exclude={"data": True, "targets": True, "runner": {"parallel_nodes"}})
+    return hashlib.sha256(f"{FORMAT}\n{code}\n{settings}".encode()).hexdigest()
 
 
 def descendants(nodes: Mapping[str, pipeline_pb2.PipelineNode], start: str) -> set[str]:

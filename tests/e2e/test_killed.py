@@ -1,0 +1,139 @@
+"""SIGKILL while a node runs, node after node in one root; then a run to the end."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+
+EXECUTED = (
+    "KeypointExampleGen",
+    "StatisticsGen",
+    "ExampleValidator",
+    "DataGate",
+    "Transform",
+    "Trainer",
+    "Evaluator",
+    "EdgeConverter",
+    "ModelValidator",
+    "Pusher",
+)
+
+
+def kill_at(bench, root: Path, node: str) -> bool:
+    """Starts a run and kills its driver as soon as the node's executor has begun; False if it was over before."""
+    process = subprocess.Popen(
+        bench.command(*bench.run_arguments("--set", "runner.parallel_nodes=1", root=root)),
+        cwd=bench.project,
+        env=bench.environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        while process.poll() is None:
+            if list(root.glob(f"runs/*/{node}.log")) and list(root.glob(f"running/*.{node}.json")):
+                os.kill(process.pid, signal.SIGKILL)
+                process.wait()
+                return True
+            time.sleep(0.01)
+    finally:
+        if process.poll() is None:
+            process.kill()
+    return False
+
+
+def alive_in(root: Path) -> list[str]:
+    """Processes whose command line or open log lies in the root."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                target = os.readlink(entry / "fd" / "1")
+            except OSError:
+                continue
+            if target.startswith(str(root)):
+                found.append(entry.name)
+    return found
+
+
+def test_killed_at_every_node_the_next_run_is_right(bench, first_run, tmp_path):
+    root = tmp_path / "root"
+    killed = []
+    for node in EXECUTED:
+        for log in root.glob(f"runs/*/{node}.log"):
+            log.unlink()
+        if kill_at(bench, root, node):
+            killed.append(node)
+            deadline = time.monotonic() + 10
+            while alive_in(root) and time.monotonic() < deadline:
+                time.sleep(0.05)
+            assert not alive_in(root), f"executors outlived the driver killed at {node}"
+    assert set(killed) >= {"KeypointExampleGen", "StatisticsGen", "Transform", "Trainer", "Evaluator", "EdgeConverter"}
+
+    report = json.loads(bench.poseline(*bench.run_arguments("--json", root=root)).stdout)
+    assert report["state"] == "pushed"
+    assert report["data"] == first_run["data"]
+
+    facts = json.loads(
+        subprocess.run(
+            [bench.command()[0], "-c", _AUDIT, str(root)],
+            cwd=bench.project,
+            env=bench.environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+    )
+    assert facts["still running"] == []
+    assert facts["complete without inputs"] == []
+    assert facts["folders without a live artifact"] == []
+    assert facts["live artifacts without a folder"] == []
+    assert not list((root / "running").iterdir())
+    target = root / "pushed" / "baduanjin"
+    assert not [path for path in target.iterdir() if path.name.startswith(".")]
+    versions = [path for path in target.iterdir() if not path.is_symlink()]
+    for version in versions:
+        manifest = json.loads((version / "manifest.json").read_text())
+        for name, file in manifest["files"].items():
+            assert (version / name).stat().st_size == file["bytes"], f"{version / name} is cut short"
+    first = [path for path in (root / "artifacts/baduanjin/KeypointExampleGen/examples").iterdir()]
+    assert len(first) == 1, "shards of a dead attempt were kept"
+
+
+_AUDIT = """
+import json, sys
+from pathlib import Path
+from pipelines.light import make_light
+make_light()
+from ml_metadata.metadata_store import MetadataStore
+from ml_metadata.proto import metadata_store_pb2 as pb
+from pipelines.local_runner import connection_of
+from pipelines.workspace import Workspace
+root = Path(sys.argv[1])
+store = MetadataStore(connection_of(Workspace(root)))
+executions = store.get_executions()
+events = store.get_events_by_execution_ids([e.id for e in executions])
+with_inputs = {e.execution_id for e in events if e.type == pb.Event.INPUT}
+types = {t.id: t.name for t in store.get_execution_types()}
+sources = ("KeypointExampleGen", "ImportSchemaGen", "Resolver")
+live = {a.uri for a in store.get_artifacts() if a.state == pb.Artifact.LIVE}
+folders = {
+    str(p) for p in root.glob("artifacts/*/*/*/*") if p.is_dir() and p.parent.name[0] != "." and ".system" not in p.parts
+}
+print(json.dumps({
+    "still running": [e.id for e in executions if e.last_known_state in (pb.Execution.NEW, pb.Execution.RUNNING)],
+    "complete without inputs": [
+        types[e.type_id] for e in executions
+        if e.last_known_state in (pb.Execution.COMPLETE, pb.Execution.CACHED)
+        and e.id not in with_inputs and not types[e.type_id].endswith(sources)
+    ],
+    "folders without a live artifact": sorted(folders - live),
+    "live artifacts without a folder": sorted(live - folders),
+}))
+"""

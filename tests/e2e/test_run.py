@@ -1,0 +1,213 @@
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+pytestmark = pytest.mark.e2e
+
+BEFORE_TRAINER = {
+    "KeypointExampleGen",
+    "StatisticsGen",
+    "ImportSchemaGen",
+    "ExampleValidator",
+    "DataGate",
+    "Transform",
+}
+AFTER_TRAINER = {"Trainer", "Evaluator", "EdgeConverter", "ModelValidator", "Pusher"}
+
+
+def latest(bench) -> Path:
+    return bench.root / "pushed" / "baduanjin" / "latest"
+
+
+def test_first_run_pushes_a_bundle(bench, first_run):
+    assert first_run["state"] == "pushed"
+    states = bench.states(first_run)
+    assert {node for node, state in states.items() if state == "done"} == BEFORE_TRAINER | AFTER_TRAINER
+    assert {"train", "eval", "test"} == first_run["data"].keys()
+    assert all(verdict["passed"] for verdict in first_run["verdicts"])
+    [pushed] = first_run["pushed"].values()
+    assert Path(pushed).resolve() == latest(bench).resolve()
+    names = {path.name for path in latest(bench).iterdir()}
+    assert {"manifest.json", "model_int8.tflite", "model_float.tflite", "saved_model"} <= names
+
+
+def test_nothing_is_left_running_or_half_written(bench, first_run):
+    assert not list((bench.root / "running").iterdir())
+    assert not [path for path in (bench.root / "pushed" / "baduanjin").iterdir() if path.name.startswith(".staging")]
+
+
+def test_every_format_says_the_same(bench, first_run):
+    """SavedModel `raw` and float TFLite agree to 1e-4, int8 within its gate, on windows of real sequences."""
+    script = """
+import json, sys
+import numpy as np, tensorflow as tf
+from pathlib import Path
+from data.store import read_sequences
+from data.windows import WindowSpec, cut_windows
+bundle, span = Path(sys.argv[1]), Path(sys.argv[2])
+manifest = json.loads((bundle / "manifest.json").read_text())
+spec = WindowSpec(**manifest["window"])
+windows = np.stack([w.keypoints for s in read_sequences(span) for w in cut_windows(s, spec)])[:64]
+saved = tf.saved_model.load(str(bundle / "saved_model"))
+raw = next(iter(saved.signatures["raw"](keypoints=tf.constant(windows)).values())).numpy() \
+    if "raw" in saved.signatures else saved.raw(windows)["probabilities"].numpy()
+result = {"saved": raw.tolist()}
+for name in ("float", "int8"):
+    interpreter = tf.lite.Interpreter(str(bundle / f"model_{name}.tflite"), num_threads=1)
+    interpreter.allocate_tensors()
+    [given], [asked] = interpreter.get_input_details(), interpreter.get_output_details()
+    rows = []
+    for window in windows:
+        interpreter.set_tensor(given["index"], window[None])
+        interpreter.invoke()
+        rows.append(interpreter.get_tensor(asked["index"])[0].tolist())
+    result[name] = rows
+print(json.dumps(result))
+"""
+    done = subprocess.run(
+        [bench.command()[0], "-c", script, str(latest(bench)), str(bench.data / "span-1")],
+        cwd=bench.project,
+        env=bench.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    found = {name: np.array(rows) for name, rows in json.loads(done.stdout.splitlines()[-1]).items()}
+    assert np.abs(found["saved"] - found["float"]).max() <= 1e-4
+    assert np.abs(found["float"] - found["int8"]).mean() <= 0.05
+    assert np.allclose(found["saved"].sum(axis=1), 1, atol=1e-4)
+
+
+def test_the_bundle_is_judged_without_tensorflow(bench, first_run):
+    done = bench.poseline("evaluate", "--bundle", str(latest(bench)), "--data", str(bench.data), "--json")
+    report = json.loads(done.stdout)
+    assert report["sequences"] == 48
+    assert 0 <= report["sequence_accuracy"] <= 1
+    assert report["latency_ms"]["p50"] <= report["latency_ms"]["p95"]
+    assert len(report["per_class"]) == 8
+
+
+def test_unchanged_runs_nothing(bench, first_run):
+    report = bench.run()
+    assert report["did_nothing"]
+    assert set(bench.states(report).values()) == {"cached"}
+
+
+def test_touched_data_and_a_comment_in_dags_run_nothing(bench, first_run):
+    for part in (bench.data / "span-1").iterdir():
+        os.utime(part, (1, 1))
+    (bench.project / "dags").mkdir(exist_ok=True)
+    (bench.project / "dags" / "poseline.py").write_text("# a comment\n")
+    foretold = bench.poseline(*bench.run_arguments("--dry-run", "--json")).stdout
+    assert not [entry for entry in json.loads(foretold) if entry["runs"]]
+
+
+def test_one_changed_frame_runs_everything(bench, first_run, tmp_path):
+    changed = tmp_path / "data"
+    shutil.copytree(bench.data, changed)
+    part = next((changed / "span-1").iterdir())
+    table = pq.read_table(part)
+    column = table.schema.get_field_index("keypoints")
+    rows = table.column(column).to_pylist()
+    rows[0][0] += 0.01
+    table = table.set_column(column, table.schema.field(column), [rows])
+    pq.write_table(table, part)
+    foretold = json.loads(bench.poseline(*bench.run_arguments("--dry-run", "--json", data=changed)).stdout)
+    kept = {entry["node"] for entry in foretold if not entry["runs"]}
+    assert kept == {"ImportSchemaGen"}
+    [first] = [entry for entry in foretold if entry["node"] == "KeypointExampleGen"]
+    assert [line.split(":")[0] for line in first["changes"]] == ["parameter span_digest"]
+
+
+def test_moved_data_runs_nothing(bench, first_run, tmp_path):
+    shutil.copytree(bench.data, tmp_path / "elsewhere")
+    foretold = bench.poseline(*bench.run_arguments("--dry-run", "--json", data=tmp_path / "elsewhere")).stdout
+    assert not [entry for entry in json.loads(foretold) if entry["runs"]]
+
+
+def test_a_lost_push_is_pushed_again_and_only_that(bench, first_run):
+    shutil.rmtree(latest(bench).resolve())
+    report = bench.run()
+    assert {node for node, state in bench.states(report).items() if state != "cached"} == {"Pusher"}
+    assert (latest(bench) / "model_int8.tflite").exists()
+
+
+def test_an_edit_to_the_trainer_runs_the_trainer_and_what_follows(bench, first_run):
+    before = latest(bench).resolve()
+    source = bench.project / "trainer_module" / "run.py"
+    source.write_text(source.read_text() + "\n# edited\n")
+    explained = json.loads(bench.poseline("explain-cache", "Trainer", *bench.run_arguments("--json")[1:]).stdout)
+    assert any("trainer_module/run.py" in change for change in explained["changes"])
+    report = bench.run()
+    states = bench.states(report)
+    assert {node for node in BEFORE_TRAINER if states[node] != "cached"} == set()
+    assert states["Trainer"] == "done"
+    assert report["state"] == "pushed"
+    again = bench.run()
+    assert again["did_nothing"], "the baseline of the second model must not be the second model"
+    assert latest(bench).exists()
+    assert before.exists()
+
+
+def test_runs_are_listed(bench, first_run):
+    runs = json.loads(bench.poseline("runs", "--root", str(bench.root), "--json", "--limit", "100").stdout)
+    assert runs[-1]["run_id"] == first_run["run_id"]
+    assert runs[-1]["state"] == "done"
+
+
+def test_tfx_registered_the_keys_that_were_foretold(bench, first_run):
+    """The names of TFX's cache contexts are the digests that pipelines.cache computes."""
+    script = """
+import json, sys
+from pipelines.light import make_light
+make_light()
+from pathlib import Path
+from ml_metadata.metadata_store import MetadataStore
+from pipelines.local_runner import connection_of
+from pipelines.workspace import Workspace
+store = MetadataStore(connection_of(Workspace(Path(sys.argv[1]))))
+registered = {c.name for c in store.get_contexts_by_type("execution_cache")}
+used = {json.loads(f.read_text())["digest"] for f in Path(sys.argv[1]).glob("runs/*/*.json")} - {None}
+print(json.dumps([len(registered), sorted(registered ^ used)]))
+"""
+    done = subprocess.run(
+        [bench.command()[0], "-c", script, str(bench.root)],
+        cwd=bench.project,
+        env=bench.environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    count, unlike = json.loads(done.stdout)
+    assert count >= 11
+    assert unlike == []
+
+
+def test_a_part_can_be_run_and_the_rest_later(bench, first_run):
+    until = bench.run("--until", "Transform")
+    assert set(bench.states(until)) == BEFORE_TRAINER
+    rest = bench.run("--from", "Trainer")
+    assert set(bench.states(rest)) == AFTER_TRAINER | {"LatestBlessedModel"}
+
+
+def test_a_gate_that_says_no_keeps_what_is_served(bench, first_run):
+    served = latest(bench).resolve()
+    report = bench.run("--set", "gates.model_validator.max_int8_kilobytes=1", expect=1)
+    assert report["state"] == "refused"
+    assert [verdict for verdict in report["verdicts"] if not verdict["passed"]]
+    assert latest(bench).resolve() == served
+
+
+def test_rollback_and_forward(bench, first_run):
+    newest = latest(bench).resolve()
+    before = json.loads(bench.poseline("rollback", "baduanjin", "--root", str(bench.root), "--json").stdout)
+    assert latest(bench).resolve() != newest
+    bench.poseline("rollback", "baduanjin", "--root", str(bench.root), "--to", before["from"])
+    assert latest(bench).resolve() == newest

@@ -1,0 +1,200 @@
+"""Wrong data, wrong use: each ends in an error that says what, where and what to do, and changes nothing."""
+
+import hashlib
+import json
+import shutil
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+pytestmark = pytest.mark.e2e
+
+Rows = list[dict]
+
+
+def rewrite(change: Callable[[Rows], Rows | None]) -> Callable[[Path], None]:
+    """A way to spoil a span: all rows are read, changed, and written to one file."""
+
+    def spoil(span: Path) -> None:
+        parts = sorted(span.glob("*.parquet"))
+        table = pa.concat_tables([pq.read_table(part) for part in parts])
+        rows = table.to_pylist()
+        rows = change(rows) or rows
+        for part in parts[1:]:
+            part.unlink()
+        pq.write_table(pa.Table.from_pylist(rows, table.schema), parts[0])
+
+    return spoil
+
+
+def first(**values: object) -> Callable[[Path], None]:
+    return rewrite(lambda rows: rows[0].update(values))
+
+
+def every(**values: object) -> Callable[[Path], None]:
+    return rewrite(lambda rows: [row | values for row in rows])
+
+
+def set_number(value: float) -> Callable[[Path], None]:
+    def change(rows: Rows) -> None:
+        rows[0]["keypoints"][7] = value
+
+    return rewrite(change)
+
+
+def without_column(name: str) -> Callable[[Path], None]:
+    def spoil(span: Path) -> None:
+        for part in span.glob("*.parquet"):
+            pq.write_table(pq.read_table(part).drop_columns([name]), part)
+
+    return spoil
+
+
+def with_type(name: str, kind: pa.DataType) -> Callable[[Path], None]:
+    def spoil(span: Path) -> None:
+        for part in span.glob("*.parquet"):
+            table = pq.read_table(part)
+            index = table.schema.get_field_index(name)
+            pq.write_table(table.set_column(index, name, pa.nulls(len(table), kind)), part)
+
+    return spoil
+
+
+def cut_short(span: Path) -> None:
+    part = next(span.glob("*.parquet"))
+    part.write_bytes(part.read_bytes()[: part.stat().st_size // 2])
+
+
+def not_parquet(span: Path) -> None:
+    next(span.glob("*.parquet")).write_text("sequence_id,label\n")
+
+
+def drop_a_joint(rows: Rows) -> None:
+    row = rows[0]
+    frames = np.array(row["keypoints"], np.float32).reshape(row["frames"], row["joints"], row["channels"])
+    row["keypoints"] = frames[:, :-1].ravel().tolist()
+    row["joints"] -= 1
+
+
+def unseen_label(rows: Rows) -> Rows:
+    people = sorted({row["subject"] for row in rows})
+    return (
+        rows
+        + [
+            row | {"label": "handstand", "sequence_id": f"{row['sequence_id']}-h"}
+            for row in rows
+            if row["subject"] == people[0]
+        ][:1]
+    )
+
+
+SPOILT = {
+    "no span": (lambda span: shutil.rmtree(span), "span"),
+    "empty span": (lambda span: [part.unlink() for part in span.iterdir()], "no .parquet file"),
+    "truncated file": (cut_short, "part-00000.parquet"),
+    "not parquet": (not_parquet, "part-00000.parquet"),
+    "column missing": (without_column("subject"), "subject"),
+    "keypoints missing": (without_column("keypoints"), "keypoints"),
+    "column of another type": (with_type("label", pa.int64()), "label"),
+    "NaN": (set_number(float("nan")), "NaN"),
+    "infinite": (set_number(float("inf")), "inf"),
+    "zero frames": (first(frames=0, keypoints=[]), "frame"),
+    "wrong joint count": (rewrite(drop_a_joint), "joint"),
+    "keypoints too short": (rewrite(lambda rows: rows[0].update(keypoints=rows[0]["keypoints"][:-5])), "keypoints"),
+    "unknown layout": (every(layout="octopus8"), "octopus8"),
+    "another layout": (every(layout="openpose18"), "layout"),
+    "mixed layouts": (first(layout="openpose18"), "layout"),
+    "confidence above one": (rewrite(lambda rows: rows[0]["keypoints"].__setitem__(2, 1.5)), "confidence"),
+    "duplicate ids": (rewrite(lambda rows: [row | {"sequence_id": "same"} for row in rows]), "same"),
+    "empty label": (first(label=""), "label"),
+    "one class": (every(label="lift_the_sky"), "one label"),
+    "one subject": (every(subject="s00"), "one subject"),
+    "two subjects": (rewrite(lambda rows: [r | {"subject": f"p{i % 2}"} for i, r in enumerate(rows)]), "subject"),
+    "no rows": (rewrite(lambda rows: rows.clear()), "no sequence"),
+    "label unknown to the schema": (rewrite(lambda rows: [r | {"label": r["label"] + "_x"} for r in rows]), "label"),
+    "frame rate of zero": (first(fps=0.0), "fps"),
+}
+
+
+def state_of(root: Path) -> dict[str, str]:
+    """Digests of everything that is pushed, and how many artifacts there are."""
+    files = [path for path in sorted((root / "pushed").rglob("*")) if path.is_file()]
+    state = {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    with sqlite3.connect(root / "metadata.sqlite") as connection:
+        [(live,)] = connection.execute("SELECT count(*) FROM Artifact WHERE state = 2 AND uri LIKE '%Pusher%'")
+    return state | {"live pushes": str(live)}
+
+
+def assert_explains(stderr: str, word: str) -> None:
+    assert "Traceback" not in stderr
+    assert word.lower() in stderr.lower()
+    assert "error:" in stderr or "failed:" in stderr
+    assert "remedy:" in stderr
+
+
+@pytest.mark.parametrize("name", SPOILT)
+def test_spoilt_data(bench, first_run, tmp_path, name):
+    spoil, word = SPOILT[name]
+    data = tmp_path / "data"
+    shutil.copytree(bench.data, data)
+    before = state_of(bench.root)
+    spoil(data / "span-1")
+    done = bench.poseline(*bench.run_arguments(data=data), expect=2)
+    assert_explains(done.stderr, word)
+    assert state_of(bench.root) == before
+
+
+WRONG_USE = {
+    "no data folder": (["run", "--data", "nowhere"], "nowhere"),
+    "unknown span": (["run", "--span", "99"], "99"),
+    "unknown configuration": (["run", "--config", "baduanjim"], "baduanjin"),
+    "unknown key": (["run", "--set", "training.epoch=3"], "training.epochs"),
+    "ill-typed value": (["run", "--set", "windows.fps=fast"], "windows.fps"),
+    "unknown node": (["run", "--from", "Trainr"], "Trainr"),
+    "unpinned runner": (["run", "--set", "runner.beam_args=[--runner=DirectRunner]"], "FnApiRunner"),
+    "layout of another size": (["run", "--set", "layout=kinect20"], "kinect20"),
+    "bundle that is none": (["evaluate", "--bundle", ".", "--data", "data/sample"], "manifest"),
+    "target that is none": (["rollback", "nowhere"], "nowhere"),
+    "import of no archive": (["data", "import", "--from", "npz", "README.md", "--to", "x"], "README.md"),
+    "import of nothing": (["data", "import", "--from", "npz", "nothing.npz", "--to", "x"], "nothing.npz"),
+    "describe nothing": (["data", "describe", "nowhere"], "nowhere"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_USE)
+def test_wrong_use(bench, first_run, name):
+    arguments, word = WRONG_USE[name]
+    if arguments[0] in ("run", "rollback"):
+        arguments = [*arguments, "--root", str(bench.root)]
+    before = state_of(bench.root)
+    done = bench.poseline(*arguments, expect=2)
+    assert_explains(done.stderr, word)
+    assert state_of(bench.root) == before
+
+
+def test_a_root_that_cannot_be_written(bench, first_run, tmp_path):
+    (tmp_path / "root").write_text("a file")
+    done = bench.poseline(*bench.run_arguments(root=tmp_path / "root"), expect=2)
+    assert_explains(done.stderr, "cannot be written")
+
+
+def test_a_locked_store(bench, first_run, tmp_path):
+    root = tmp_path / "root"
+    root.mkdir()
+    shutil.copy(bench.root / "metadata.sqlite", root)
+    with sqlite3.connect(root / "metadata.sqlite") as holder:
+        holder.execute("BEGIN EXCLUSIVE")
+        done = bench.poseline(*bench.run_arguments(root=root), expect=2)
+        holder.rollback()
+    assert_explains(done.stderr, "locked")
+
+
+def test_errors_are_also_told_where_a_program_reads(bench, first_run, tmp_path):
+    done = bench.poseline("run", "--json", "--data", str(tmp_path), "--root", str(bench.root), expect=2)
+    assert not done.stdout or json.loads(done.stdout)
+    assert_explains(done.stderr, str(tmp_path))
