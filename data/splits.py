@@ -79,6 +79,7 @@ def assign_splits(index: Sequence[SequenceKey], policy: SplitPolicy) -> dict[str
         splits = _cut_eval(index, splits, policy)
     if not policy.allow_subject_overlap:
         check_subjects((key.subject, splits[key.sequence_id]) for key in index)
+    _check_filled(splits, policy)
     _check_labels(index, splits)
     return splits
 
@@ -181,13 +182,21 @@ def _draw(subject: str, seed: int) -> float:
     return int.from_bytes(hashlib.sha256(f"{seed}:{subject}".encode()).digest()[:8], "big") / 2**64
 
 
+def _check_filled(splits: Mapping[str, str], policy: SplitPolicy) -> None:
+    found = set(splits.values())
+    for split in policy.split_names():
+        if split not in found:
+            raise InputError(f"the {split} split is empty", None, "change the split method, its lists or its shares")
+    if found - set(policy.split_names()):
+        raise InputError(
+            "the data have an eval split, but the policy has none", None, "set split.eval_share above 0 to use it"
+        )
+
+
 def _check_labels(index: Sequence[SequenceKey], splits: Mapping[str, str]) -> None:
     labels: dict[str, set[str]] = {split: set() for split in SPLITS}
     for key in index:
         labels[splits[key.sequence_id]].update(key.labels)
-    for split in ("train", "test"):
-        if not labels[split]:
-            raise InputError(f"the {split} split is empty", None, "change the split method, its lists or its shares")
     if unseen := sorted((labels["test"] | labels["eval"]) - labels["train"]):
         raise InputError(
             f"{len(unseen)} labels are tested but never seen in training",

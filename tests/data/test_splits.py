@@ -87,6 +87,16 @@ def test_listed_subjects():
         (people(4, split="train"), SplitPolicy(method="column"), "test split is empty"),
         (people(4, split="test"), SplitPolicy(method="column", eval_share=0), "train split is empty"),
         (
+            [*people(4, split="train"), *people(2, split="eval"), *people(2, split="test")],
+            SplitPolicy(method="column", eval_share=0, allow_subject_overlap=True),
+            r"have an eval split(.*\n)*.*eval_share above 0",
+        ),
+        (
+            people(4),
+            SplitPolicy(method="subjects", subjects={"train": ["*"], "test": ["p0"], "eval": ["x"]}, eval_share=0),
+            "eval split is empty",
+        ),
+        (
             [*people(1, split="train"), *[key("q", x, "test") for x in "ab"]],
             SplitPolicy(method="column"),
             "too few to take any for eval",

@@ -1,0 +1,131 @@
+"""The Beam pipeline: row groups of Parquet -> windows -> shuffled shards of tf.Examples."""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import apache_beam as beam
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from components.keypoint_example_gen.examples import encode_clip
+from components.keypoint_example_gen.tfrecord import write_tfrecord
+from data.layouts import load_layout
+from data.splits import check_subjects
+from data.store import RowGroup, read_row_group
+from data.windows import WindowSpec, cut_windows
+
+SEQUENCES_FILE = "sequences.parquet"
+
+_CLIPS = "clips"
+
+
+class ClipRow(NamedTuple):
+    """What became of one clip; a row of `SEQUENCES_FILE`."""
+
+    sequence_id: str
+    subject: str
+    label: str
+    split: str
+    view: str
+    frames: int
+    windows: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is made of a span.
+
+    Attributes:
+        layout: joint layout.
+        labels: in the order of their ids.
+        windows: how they are cut.
+        splits: sequence_id to split.
+        allow_subject_overlap: whether a person may be on two sides.
+        num_shards: files of each split.
+        folder: of the output; splits become folders in it.
+    """
+
+    layout: str
+    labels: tuple[str, ...]
+    windows: WindowSpec
+    splits: Mapping[str, str]
+    allow_subject_overlap: bool
+    num_shards: int
+    folder: Path
+
+
+def build(pipeline: beam.Pipeline, groups: list[RowGroup], plan: Plan) -> None:
+    """Add all steps to a pipeline. One work item is one row group, one file of output is one shard.
+
+    Which shard a window goes to, and where in it, follows from a hash of its name: shuffled, and the same each time.
+    """
+    cut = (
+        pipeline
+        | "RowGroups" >> beam.Create(groups)
+        | "Spread" >> beam.Reshuffle()
+        | "CutWindows" >> beam.ParDo(_CutWindows(plan)).with_outputs(_CLIPS, main="windows")
+    )
+    _ = cut.windows | "Shuffle" >> beam.GroupByKey() | "WriteShards" >> beam.ParDo(_WriteShard(plan))
+    _ = cut[_CLIPS] | "Together" >> beam.combiners.ToList() | "WriteClips" >> beam.ParDo(_WriteClips(plan))
+
+
+class _CutWindows(beam.DoFn):
+    """RowGroup -> ((split, shard), (order, example)), and a ClipRow a clip."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+
+    def setup(self) -> None:
+        self._layout = load_layout(self._plan.layout)
+        self._label_ids = {label: number for number, label in enumerate(self._plan.labels)}
+
+    def process(self, group: RowGroup) -> Iterator[Any]:
+        for sequence in read_row_group(group):
+            split = self._plan.splits[sequence.sequence_id]
+            for clip in sequence.clips():
+                windows = list(cut_windows(clip, self._plan.windows))
+                for number, example in enumerate(encode_clip(clip, windows, self._layout, self._label_ids)):
+                    name = f"{clip.sequence_id}:{number}".encode()
+                    order = hashlib.blake2b(name, digest_size=16).digest()
+                    shard = int.from_bytes(order[:8], "big") % self._plan.num_shards
+                    yield (split, shard), (order[8:], example)
+                row = ClipRow(
+                    clip.sequence_id,
+                    clip.subject,
+                    clip.label,
+                    split,
+                    clip.view or "",
+                    len(clip.keypoints),
+                    len(windows),
+                )
+                yield beam.pvalue.TaggedOutput(_CLIPS, row)
+
+
+class _WriteShard(beam.DoFn):
+    """((split, shard), records) -> a file."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+
+    def process(self, shard: tuple[tuple[str, int], Iterable[tuple[bytes, bytes]]]) -> None:
+        (split, number), records = shard
+        name = f"data_tfrecord-{number:05d}-of-{self._plan.num_shards:05d}.gz"
+        path = self._plan.folder / f"Split-{split}" / name
+        write_tfrecord(path, (example for _, example in sorted(records)))
+
+
+class _WriteClips(beam.DoFn):
+    """All ClipRows -> the table of clips, after a last look at who is on which side."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+
+    def process(self, rows: list[ClipRow]) -> None:
+        if not self._plan.allow_subject_overlap:
+            check_subjects((row.subject, row.split) for row in rows)
+        columns = zip(*sorted(rows), strict=True)
+        table = pa.table(dict(zip(ClipRow._fields, map(list, columns), strict=True)))
+        pq.write_table(table, self._plan.folder / SEQUENCES_FILE, compression="zstd")

@@ -1,0 +1,208 @@
+import json
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from data.errors import InputError
+from data.layouts import load_layout
+from data.records import KeypointSequence, Segment
+from data.splits import SplitPolicy
+from data.store import content_digest, read_sequences, write_span
+from data.windows import WindowSpec, cut_windows, health_features
+
+LABELS = ["wave", "clap"]
+WINDOWS = WindowSpec(length=16, stride=8)
+POLICY = SplitPolicy(
+    method="subjects", subjects={"train": ["p0", "p1", "p2"], "eval": ["p3"], "test": ["p4"]}, eval_share=0
+)
+
+
+def sequences():
+    rng = np.random.default_rng(5)
+    for subject in range(5):
+        for label in LABELS:
+            yield KeypointSequence(
+                f"{subject}-{label}",
+                f"p{subject}",
+                label,
+                30.0,
+                "coco17",
+                rng.random((40, 17, 3), dtype=np.float32),
+                view="front" if subject else None,
+            )
+    segments = (Segment(0, 20, "wave"), Segment(24, 64, "clap"))
+    yield KeypointSequence(
+        "whole", "p4", "session", 30.0, "coco17", rng.random((70, 17, 3), dtype=np.float32), segments=segments
+    )
+
+
+def run(data_folder, output, **properties):
+    from tfx.types import standard_artifacts
+
+    from components.keypoint_example_gen.executor import Executor
+
+    examples = standard_artifacts.Examples()
+    examples.uri = str(output)
+    output.mkdir()
+    context = Executor.Context(beam_pipeline_args=["--runner=FnApiRunner"], tmp_dir=str(output.parent), unique_id="1")
+    Executor(context).Do(
+        {},
+        {"examples": [examples]},
+        {
+            "span": 1,
+            "span_digest": content_digest(data_folder / "span-1"),
+            "data_folder": str(data_folder),
+            "layout": "coco17",
+            "labels": json.dumps(LABELS),
+            "windows": WINDOWS.model_dump_json(),
+            "split": POLICY.model_dump_json(),
+            "num_shards": 2,
+        }
+        | properties,
+    )
+    return examples
+
+
+@pytest.fixture(scope="module")
+def data_folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    write_span(folder, 1, sequences())
+    return folder
+
+
+@pytest.fixture(scope="module")
+def made(data_folder, tmp_path_factory):
+    return run(data_folder, tmp_path_factory.mktemp("made") / "examples")
+
+
+def read(examples, split):
+    import tensorflow as tf
+
+    files = sorted(map(str, Path(examples.uri, f"Split-{split}").iterdir()))
+    return [
+        tf.train.Example.FromString(record.numpy())
+        for record in tf.data.TFRecordDataset(files, compression_type="GZIP")
+    ]
+
+
+def value(example, name):
+    feature = example.features.feature[name]
+    return list(getattr(feature, feature.WhichOneof("kind")).value)
+
+
+def test_artifact_is_what_tfx_expects(made):
+    from tfx.components.util import examples_utils
+    from tfx.proto import example_gen_pb2
+    from tfx.types import artifact_utils
+
+    assert artifact_utils.decode_split_names(made.split_names) == ["train", "eval", "test"]
+    assert made.span == 1
+    assert examples_utils.get_payload_format(made) == example_gen_pb2.FORMAT_TF_EXAMPLE
+    assert examples_utils.get_file_format(made) == "tfrecords_gzip"
+    names = sorted(path.name for path in Path(made.uri, "Split-train").iterdir())
+    assert names == ["data_tfrecord-00000-of-00002.gz", "data_tfrecord-00001-of-00002.gz"]
+    assert sorted(path.name for path in Path(made.uri).iterdir()) == [
+        "Split-eval", "Split-test", "Split-train", "sequences.parquet",
+    ]  # fmt: skip
+
+
+def test_every_window_is_there_once_with_its_features(made, data_folder):
+    found = {
+        (value(example, "sequence_id")[0].decode(), value(example, "start_frame")[0]): example
+        for split in ("train", "eval", "test")
+        for example in read(made, split)
+    }
+    expected = {
+        (clip.sequence_id, window.start_frame): (clip, window)
+        for sequence in read_sequences(data_folder / "span-1")
+        for clip in sequence.clips()
+        for window in cut_windows(clip, WINDOWS)
+    }
+    assert found.keys() == expected.keys()
+    for name, (clip, window) in expected.items():
+        example = found[name]
+        np.testing.assert_array_equal(np.float32(value(example, "keypoints")), window.keypoints.ravel())
+        assert value(example, "label") == [clip.label.encode()]
+        assert value(example, "label_id") == [LABELS.index(clip.label)]
+        assert value(example, "subject") == [clip.subject.encode()]
+        assert value(example, "view") == [(clip.view or "").encode()]
+        for feature, figure in health_features(window, load_layout("coco17")).items():
+            assert value(example, feature) == [pytest.approx(figure, rel=1e-6)]
+
+
+def test_nobody_is_on_two_sides(made):
+    sides = {
+        split: {value(example, "subject")[0] for example in read(made, split)} for split in ("train", "eval", "test")
+    }
+    assert sides == {"train": {b"p0", b"p1", b"p2"}, "eval": {b"p3"}, "test": {b"p4"}}
+
+
+def test_table_of_clips(made):
+    rows = pq.read_table(Path(made.uri, "sequences.parquet")).to_pylist()
+    assert Counter(row["split"] for row in rows) == {"train": 6, "eval": 2, "test": 4}
+    session = [row for row in rows if row["sequence_id"].startswith("whole")]
+    assert [(row["sequence_id"], row["label"], row["frames"], row["windows"]) for row in session] == [
+        ("whole#0", "wave", 20, 2),
+        ("whole#24", "clap", 40, 4),
+    ]
+    windows = {split: len(read(made, split)) for split in ("train", "eval", "test")}
+    assert windows == {s: sum(row["windows"] for row in rows if row["split"] == s) for s in windows}
+
+
+def test_the_same_data_give_the_same_bytes_shuffled(made, data_folder, tmp_path):
+    again = run(data_folder, tmp_path / "again")
+    for path in Path(made.uri).rglob("*.gz"):
+        assert path.read_bytes() == (Path(again.uri) / path.relative_to(made.uri)).read_bytes()
+    order = [(value(e, "sequence_id")[0], value(e, "start_frame")[0]) for e in read(made, "train")]
+    assert order != sorted(order)
+
+
+def test_unknown_labels_have_no_id(data_folder, tmp_path):
+    examples = run(data_folder, tmp_path / "examples", labels=json.dumps(["clap"]))
+    ids = {value(e, "label")[0]: value(e, "label_id")[0] for e in read(examples, "train")}
+    assert ids == {b"wave": -1, b"clap": 0}
+
+
+@pytest.mark.parametrize(
+    ("properties", "message"),
+    [
+        ({"span_digest": "0" * 64}, "the span changed"),
+        ({"span": 2}, "span 2 does not exist"),
+        ({"layout": "kinect20"}, "layout is coco17, not kinect20"),
+        ({"split": SplitPolicy(method="column").model_dump_json()}, "split is empty"),
+    ],
+)
+def test_faults_leave_no_examples(data_folder, tmp_path, properties, message):
+    with pytest.raises(InputError, match=message):
+        run(data_folder, tmp_path / "examples", **properties)
+    assert list((tmp_path / "examples").iterdir()) == []
+
+
+def test_statistics_gen_reads_the_examples(made, tmp_path):
+    import tensorflow_data_validation as tfdv
+    from tfx.components.statistics_gen.executor import Executor
+    from tfx.types import standard_artifacts
+
+    statistics = standard_artifacts.ExampleStatistics()
+    statistics.uri = str(tmp_path / "statistics")
+    context = Executor.Context(beam_pipeline_args=["--runner=FnApiRunner"], tmp_dir=str(tmp_path), unique_id="1")
+    Executor(context).Do({"examples": [made]}, {"statistics": [statistics]}, {"exclude_splits": "[]"})
+    counts = {
+        split: tfdv.load_stats_binary(str(tmp_path / "statistics" / f"Split-{split}" / "FeatureStats.pb"))
+        .datasets[0]
+        .num_examples
+        for split in ("train", "eval", "test")
+    }
+    assert counts == {split: len(read(made, split)) for split in counts}
+
+
+def test_component_compiles_with_its_properties():
+    from components.keypoint_example_gen.component import KeypointExampleGen
+
+    component = KeypointExampleGen(layout="coco17", labels="[]", windows="{}", split="{}")
+    assert component.exec_properties["num_shards"] == 2
+    assert component.exec_properties["data_folder"] == ""
+    assert component.outputs["examples"].type_name == "Examples"
