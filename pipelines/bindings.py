@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from serving_targets.releases import destination_holds
 from tfx.proto.orchestration import pipeline_pb2
 from tfx.types.artifact import Artifact
 
@@ -19,6 +18,7 @@ import schema
 from data.errors import InputError
 from data.store import content_digest, span_folder
 from data.validation import validate_span
+from serving_targets.releases import destination_holds
 
 if TYPE_CHECKING:
     from pipelines.cache import CacheKey

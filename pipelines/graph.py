@@ -7,11 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from components.data_gate.component import DataGate
-from components.edge_converter.component import EdgeConverter
-from components.keypoint_example_gen.component import KeypointExampleGen
-from components.model_validator.component import ModelValidator
-from components.pusher.component import Pusher
-from tfx.components import ExampleValidator, ImportSchemaGen, StatisticsGen, Trainer, Transform
+from tfx.components import ExampleValidator, StatisticsGen, Trainer, Transform
+from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.dsl.components.common.resolver import Resolver
 from tfx.orchestration.pipeline import Pipeline
@@ -21,9 +18,13 @@ from tfx.types.standard_artifacts import Model, ModelBlessing
 
 import schema as schemas
 from components.baseline.strategy import LastOtherBlessedModel
+from components.edge_converter.component import EdgeConverter
 from components.evaluator.component import Evaluator
+from components.keypoint_example_gen.component import KeypointExampleGen
+from components.model_validator.component import ModelValidator
+from components.pusher.component import Pusher
 from data.windows import WindowSpec
-from pipelines.config import PipelineConfig
+from pipelines.config import PROJECT_ROOT, PipelineConfig
 from pipelines.evaluation import eval_config
 
 PREPROCESSING_FN = "transform_module.preprocessing.preprocessing_fn"
@@ -37,8 +38,16 @@ def create_pipeline(config: PipelineConfig, pipeline_root: Path) -> Pipeline:
         pipeline_root=str(pipeline_root),
         components=list(_nodes(config)),
         enable_cache=True,
-        beam_pipeline_args=list(config.runner.beam_args),
+        beam_pipeline_args=_beam_args(config),
     )
+
+
+def _beam_args(config: PipelineConfig) -> list[str]:
+    """Without a word on dependencies TFX packs itself into an archive before each Beam executor, for 2 s each."""
+    told = any(
+        arg.startswith(("--setup_file", "--extra_package", "--requirements_file")) for arg in config.runner.beam_args
+    )
+    return [*config.runner.beam_args, *([] if told else [f"--setup_file={PROJECT_ROOT / 'setup.py'}"])]
 
 
 def _nodes(config: PipelineConfig) -> Iterable[BaseNode]:

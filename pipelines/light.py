@@ -10,7 +10,17 @@ import logging
 import os
 import sys
 
-_HEAVY = ("tensorflow", "apache_beam", "keras", "sklearn", "IPython")
+_HEAVY = (
+    "tensorflow",
+    "apache_beam",
+    "keras",
+    "tfx_bsl",
+    "tensorflow_data_validation",
+    "tensorflow_model_analysis",
+    "tensorflow_transform",
+    "sklearn",
+    "IPython",
+)
 
 
 def make_light() -> None:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from ml_metadata.proto import metadata_store_pb2
+from tfx.dsl.compiler import constants
 from tfx.orchestration import metadata
 from tfx.orchestration.portable import partial_run_utils
 from tfx.orchestration.portable.mlmd import context_lib
@@ -281,8 +282,8 @@ def _register(run: RunContext) -> None:
     """Puts the run into the metadata store with what is known about its code and environment."""
     first = next(iter(run.ir.nodes)).pipeline_node
     with metadata.Metadata(run.connection) as handle:
-        contexts = context_lib.prepare_contexts(metadata_handle=handle, node_contexts=first.contexts)
-        [context] = [context for context in contexts if context.type == "pipeline_run"]
+        context_lib.prepare_contexts(metadata_handle=handle, node_contexts=first.contexts)
+        context = handle.store.get_context_by_type_and_name(constants.PIPELINE_RUN_CONTEXT_TYPE_NAME, run.run_id)
         for key, value in run.facts.items():
             context.custom_properties[key].string_value = str(value)
         handle.store.put_contexts([context])

@@ -240,7 +240,8 @@ class _Launcher(launcher.Launcher):
         input_artifacts: Any = None,
         exec_properties: Any = None,
     ) -> metadata_store_pb2.Execution:
-        for execution in executions_of_node(metadata_handle.store, contexts):
+        run_id = self._pipeline_runtime_spec.pipeline_run_id.field_value.string_value
+        for execution in _executions_of_node(metadata_handle.store, run_id, contexts):
             if execution_lib.is_execution_successful(execution):
                 return execution
         return execution_publish_utils.register_execution(
@@ -252,13 +253,12 @@ class _Launcher(launcher.Launcher):
         )
 
 
-def executions_of_node(
-    store: MetadataStore, contexts: list[metadata_store_pb2.Context]
+def _executions_of_node(
+    store: MetadataStore, run_id: str, contexts: list[metadata_store_pb2.Context]
 ) -> list[metadata_store_pb2.Execution]:
-    """Executions that stand in all of a node's contexts, found from the run's few."""
-    by_type = {context.type: context for context in contexts}
+    """Executions that stand in all of a node's contexts, found among the few of its run."""
+    run_context = store.get_context_by_type_and_name(constants.PIPELINE_RUN_CONTEXT_TYPE_NAME, run_id)
     wanted = {context.id for context in contexts}
-    run_context = by_type[constants.PIPELINE_RUN_CONTEXT_TYPE_NAME]
     return [
         execution
         for execution in store.get_executions_by_context(run_context.id)

@@ -199,7 +199,7 @@ def test_a_part_can_be_run_and_the_rest_later(bench, first_run):
 
 def test_a_gate_that_says_no_keeps_what_is_served(bench, first_run):
     served = latest(bench).resolve()
-    report = bench.run("--set", "gates.model_validator.max_int8_kilobytes=1", expect=1)
+    report = bench.run("--set", "gates.model_validator.max_bytes=1000", expect=1)
     assert report["state"] == "refused"
     assert [verdict for verdict in report["verdicts"] if not verdict["passed"]]
     assert latest(bench).resolve() == served
