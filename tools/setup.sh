@@ -121,7 +121,9 @@ else
   unpack_glibc "$glibc"
   if [ ! -x .venv/bin/python ] || ! .venv/bin/python -c 'import sys' 2>/dev/null || [ "$(cat .venv/.poseline-place 2>/dev/null)" != "$PWD" ]; then
     base=$(find_python)
-    [ -n "$base" ] || die "no Python 3.12 found" "install it, for example with pyenv, or name one in POSELINE_PYTHON"
+    [ -n "$base" ] || base=$(.tools/bin/uv python install --quiet 3.12 && .tools/bin/uv python find 3.12) ||
+      die "no Python 3.12 found, and uv could not bring one" \
+        "install it, for example with pyenv, or name one in POSELINE_PYTHON"
     rm -rf .venv; "$base" -m venv --copies --without-pip .venv
     bind_interpreter "$base"
     pwd >.venv/.poseline-place
