@@ -20,7 +20,7 @@ from serving_targets.latency import Latency, percentiles
 from serving_targets.manifest import Manifest
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.console import Console
 
 Progress = Callable[[int, int], None]
 """Called with the sequences done and the sequences in all."""
@@ -123,9 +123,8 @@ def evaluate(
     return _scores(bundle, np.array(truth), np.array(means).argmax(axis=1), right_windows / windows, classifier)
 
 
-def table(evaluation: Evaluation) -> RenderableType:
-    """The scores for a terminal."""
-    from rich.console import Group
+def show(evaluation: Evaluation, console: Console) -> None:
+    """Prints the scores as a table."""
     from rich.table import Table
 
     classes = Table("class")
@@ -143,7 +142,7 @@ def table(evaluation: Evaluation) -> RenderableType:
         "latency": f"p50 {latency.p50:.3f} ms, p95 {latency.p95:.3f} ms a window, one thread",
     }.items():
         figures.add_row(name, text)
-    return Group(figures, classes)
+    console.print(figures, classes)
 
 
 def _chosen(index: Sequence[SequenceKey], split: str | None, folder: Path) -> list[SequenceKey]:

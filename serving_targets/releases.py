@@ -20,7 +20,7 @@ LOCK_SECONDS = 60
 
 
 @dataclass(frozen=True)
-class Release:
+class PublishedVersion:
     """One published version.
 
     Attributes:
@@ -50,7 +50,7 @@ def latest_version(target: Path) -> int | None:
     return int(name) if _is_version(name) else None
 
 
-def list_releases(target: Path) -> list[Release]:
+def list_releases(target: Path) -> list[PublishedVersion]:
     """What is published at a target, oldest first.
 
     Raises:
@@ -60,19 +60,25 @@ def list_releases(target: Path) -> list[Release]:
     if not numbers:
         raise InputError("no version has been published here", str(target), "give the folder that a run pushed to")
     latest = latest_version(target)
-    return [Release(number, _manifest(target / str(number)), number == latest) for number in numbers]
+    return [PublishedVersion(number, _manifest(target / str(number)), number == latest) for number in numbers]
 
 
 def destination_holds(target: Path, version_or_digest: int | str) -> bool:
     """Whether a target has a version, by number or by the digest of its manifest, whole and unaltered."""
-    return any(
-        version_or_digest in (release.version, release.manifest.digest)
-        for release in (Release(number, _manifest(target / str(number)), False) for number in versions(target))
-        if release.manifest and damage(Bundle(target / str(release.version), release.manifest)) is None
-    )
+    return holding_version(target, version_or_digest) is not None
 
 
-def rollback(target: Path, to: int | None = None) -> int:
+def holding_version(target: Path, version_or_digest: int | str) -> int | None:
+    """The newest whole and unaltered version that has this number or this digest, None if there is none."""
+    for number in reversed(versions(target)):
+        folder = target / str(number)
+        manifest = _manifest(folder)
+        if manifest and version_or_digest in (number, manifest.digest) and damage(Bundle(folder, manifest)) is None:
+            return number
+    return None
+
+
+def rollback(target: Path, to: int | str | None = None) -> tuple[int | None, int]:
     """Moves `latest` back, in one step that a reader never sees half done.
 
     Args:
@@ -80,7 +86,7 @@ def rollback(target: Path, to: int | None = None) -> int:
         to: the version to use; the one before the present one if None.
 
     Returns:
-        The version now in use.
+        The version that was in use, None if there was none, and the one that is now.
 
     Raises:
         InputError: there is no such version, or it is damaged.
@@ -88,18 +94,18 @@ def rollback(target: Path, to: int | None = None) -> int:
     list_releases(target)  # says what is wrong with a folder that is no target, before a lock is left in it
     with locked(target):
         numbers, latest = versions(target), latest_version(target)
+        published = f"published: {', '.join(map(str, numbers))}"
         if to is None:
             earlier = [number for number in numbers if latest is None or number < latest]
             if not earlier:
-                raise InputError(
-                    f"there is no version before {latest}", str(target), f"published: {', '.join(map(str, numbers))}"
-                )
+                raise InputError(f"there is no version before {latest}", str(target), published)
             to = earlier[-1]
-        if to not in numbers:
-            raise InputError(f"version {to} is not here", str(target), f"published: {', '.join(map(str, numbers))}")
-        load_bundle(target / str(to))
-        move_latest(target, to)
-    return to
+        chosen = next((number for number in numbers if str(number) == str(to)), None)
+        if chosen is None:
+            raise InputError(f"version {to} is not here", str(target), published)
+        load_bundle(target / str(chosen))
+        move_latest(target, chosen)
+    return latest, chosen
 
 
 def move_latest(target: Path, version: int | None) -> None:

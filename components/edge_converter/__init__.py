@@ -1,0 +1,1 @@
+"""SavedModel in, TFLite files for devices out."""

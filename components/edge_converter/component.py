@@ -1,0 +1,94 @@
+"""EdgeConverter: makes the files that devices run."""
+
+from __future__ import annotations
+
+from tfx.dsl.components.base.base_component import BaseComponent
+from tfx.dsl.components.base.executor_spec import ExecutorClassSpec
+from tfx.types import BaseChannel, Channel
+from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
+from tfx.types.standard_artifacts import Examples, Model, Schema
+
+from components.artifacts import EdgeModel
+from components.edge_converter.executor import Executor
+
+
+class EdgeConverterSpec(ComponentSpec):
+    """Channels and parameters of EdgeConverter."""
+
+    PARAMETERS = {  # noqa: RUF012
+        "representative_windows": ExecutionParameter(type=int),
+        "golden_windows": ExecutionParameter(type=int),
+        "evaluation_windows": ExecutionParameter(type=int),
+        "time_limit_seconds": ExecutionParameter(type=int),
+        "seed": ExecutionParameter(type=int),
+        "core_scope": ExecutionParameter(type=str),
+    }
+    INPUTS = {  # noqa: RUF012
+        "model": ChannelParameter(type=Model),
+        "examples": ChannelParameter(type=Examples),
+        "schema": ChannelParameter(type=Schema),
+    }
+    OUTPUTS = {"edge_model": ChannelParameter(type=EdgeModel)}  # noqa: RUF012
+
+
+class EdgeConverter(BaseComponent):
+    """Converts a SavedModel to float and int8 TFLite.
+
+    Replaces TFX's TFLiteRewriter, whose full integer quantisation never reaches the converter and which checks nothing
+    of what it wrote. Here the model's endpoint `raw` (float32 `[N, T, J, C]` to `{"probabilities": [N, K]}`,
+    preprocessing included) becomes two files that both take float32 `[1, T, J, C]` and give float32 `[1, K]`:
+
+    - `model_float.tflite`;
+    - `model_int8.tflite`: the trained layers (name scope `core_scope`) in int8, weights and activations; the
+      preprocessing before and the softmax after them in float, where they cost little and lose nothing.
+
+    Beside them lie `golden.npz` (`windows` of the test split and the SavedModel's `probabilities` for them),
+    `evaluation.npz` (`windows`, `label_ids`, `sequences`: what ModelValidator judges the files on without TensorFlow)
+    and `conversion.json` (sizes, operators, recipe, representative set).
+
+    All of it is made in a process of its own with a time limit: TensorFlow's converter can crash the process it runs
+    in. A file with operators that are not built in, or that gives NaN, is an error.
+    """
+
+    SPEC_CLASS = EdgeConverterSpec
+    EXECUTOR_SPEC = ExecutorClassSpec(Executor)
+
+    def __init__(
+        self,
+        model: BaseChannel,
+        examples: BaseChannel,
+        schema: BaseChannel,
+        representative_windows: int = 256,
+        golden_windows: int = 64,
+        evaluation_windows: int = 20_000,
+        time_limit_seconds: int = 600,
+        seed: int = 7,
+        core_scope: str = "int8_core",
+    ) -> None:
+        """Wires the component.
+
+        Args:
+            model: SavedModel with the endpoint `raw`.
+            examples: raw windows with the splits `train` and `test`.
+            schema: fixes the shape of `keypoints`.
+            representative_windows: training windows that fix the int8 ranges.
+            golden_windows: test windows that every format must agree on.
+            evaluation_windows: at most so many test windows are kept for judging, whole sequences only.
+            time_limit_seconds: the converting process is ended after this time.
+            seed: chooses the windows.
+            core_scope: name of the trained Keras model, which is the name scope of its operators.
+        """
+        super().__init__(
+            EdgeConverterSpec(
+                model=model,
+                examples=examples,
+                schema=schema,
+                representative_windows=representative_windows,
+                golden_windows=golden_windows,
+                evaluation_windows=evaluation_windows,
+                time_limit_seconds=time_limit_seconds,
+                seed=seed,
+                core_scope=core_scope,
+                edge_model=Channel(type=EdgeModel),
+            )
+        )

@@ -1,0 +1,41 @@
+"""TFX's side of EdgeConverter."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from absl import logging
+from tfx.dsl.components.base.base_executor import BaseExecutor
+from tfx.types import artifact_utils
+from tfx.types.artifact import Artifact
+
+from components.edge_converter.job import ConversionJob, run_job
+
+
+class Executor(BaseExecutor):
+    """Fills in the conversion job from artifacts and runs it."""
+
+    def Do(  # noqa: N802
+        self,
+        input_dict: dict[str, list[Artifact]],
+        output_dict: dict[str, list[Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """See BaseExecutor."""
+        job = ConversionJob(
+            saved_model=str(Path(artifact_utils.get_single_uri(input_dict["model"])) / "Format-Serving"),
+            examples=artifact_utils.get_single_uri(input_dict["examples"]),
+            schema=str(Path(artifact_utils.get_single_uri(input_dict["schema"])) / "schema.pbtxt"),
+            output=artifact_utils.get_single_uri(output_dict["edge_model"]),
+            representative_windows=exec_properties["representative_windows"],
+            golden_windows=exec_properties["golden_windows"],
+            evaluation_windows=exec_properties["evaluation_windows"],
+            seed=exec_properties["seed"],
+            core_scope=exec_properties["core_scope"],
+        )
+        with tempfile.TemporaryDirectory(prefix="poseline-convert-") as scratch:
+            run_job(job, exec_properties["time_limit_seconds"], Path(scratch))
+        for path in sorted(Path(job.output).iterdir()):
+            logging.info("wrote %s, %d bytes", path.name, path.stat().st_size)

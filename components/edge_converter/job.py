@@ -1,0 +1,109 @@
+"""A conversion as a process of its own: started, timed, and its end understood."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from data.errors import NodeError
+
+ROOT = Path(__file__).parents[2]
+FAILURE = "failure.json"
+STAGE = "stage.txt"
+TAIL_LINES = 12
+
+
+@dataclass(frozen=True)
+class ConversionJob:
+    """What is converted, from what, to where.
+
+    Attributes:
+        saved_model: folder of the SavedModel.
+        examples: folder with `Split-train/` and `Split-test/` of gzipped TFRecords.
+        schema: schema.pbtxt.
+        output: folder that gets the files.
+        representative_windows: training windows that fix the int8 ranges.
+        golden_windows: test windows with the SavedModel's answer.
+        evaluation_windows: at most so many test windows are kept, whole sequences only.
+        seed: chooses the windows.
+        core_scope: name scope of the trained layers.
+    """
+
+    saved_model: str
+    examples: str
+    schema: str
+    output: str
+    representative_windows: int
+    golden_windows: int
+    evaluation_windows: int
+    seed: int
+    core_scope: str
+
+
+def run_job(
+    job: ConversionJob, time_limit_seconds: float, scratch: Path, worker: str = "components.edge_converter.worker"
+) -> None:
+    """Converts in a child process.
+
+    Args:
+        job: what to do.
+        time_limit_seconds: the child is killed after this time.
+        scratch: empty folder for the job's description, log and failure.
+        worker: module that does it.
+
+    Raises:
+        NodeError: the child crashed, took too long or failed; says at which stage and what to do.
+    """
+    description, log = scratch / "job.json", scratch / "log.txt"
+    description.write_text(json.dumps(asdict(job)))
+    with log.open("wb") as output:
+        child = subprocess.Popen(
+            [sys.executable, "-m", worker, str(description)],
+            cwd=ROOT,
+            env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "2"},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            code = child.wait(time_limit_seconds)
+        except subprocess.TimeoutExpired:
+            raise NodeError(
+                f"the conversion took more than {time_limit_seconds:g} s; it was {_stage(scratch)}",
+                job.saved_model,
+                "raise edge.time_limit_seconds, or leave out of the model what makes the converter slow",
+            ) from None
+        finally:
+            _end(child)
+    if code == 0:
+        return
+    if (scratch / FAILURE).exists():
+        raise NodeError(**json.loads((scratch / FAILURE).read_text()))
+    tail = "\n".join(log.read_text(errors="replace").splitlines()[-TAIL_LINES:])
+    how = f"crashed with {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+    raise NodeError(
+        f"the converter {how} while {_stage(scratch)}",
+        f"{job.saved_model}\n{tail}".strip(),
+        "an operator of the model is beyond the converter: build the model of convolutions, dense layers and"
+        " element-wise operators with static shapes, without recurrent layers",
+    )
+
+
+def _stage(scratch: Path) -> str:
+    try:
+        return (scratch / STAGE).read_text()
+    except FileNotFoundError:
+        return "starting"
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    """Ends the child and whatever it started."""
+    if child.poll() is None:
+        os.killpg(child.pid, signal.SIGKILL)
+        child.wait()

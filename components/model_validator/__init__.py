@@ -1,0 +1,1 @@
+"""The gate before a device: judges the very file that is shipped."""

@@ -1,0 +1,47 @@
+"""ModelValidator: judges the converted files."""
+
+from __future__ import annotations
+
+from tfx.dsl.components.base.base_component import BaseComponent
+from tfx.dsl.components.base.executor_spec import ExecutorClassSpec
+from tfx.types import BaseChannel, Channel
+from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
+
+from components.artifacts import EdgeBlessing, EdgeModel
+from components.model_validator.executor import Executor
+
+
+class ModelValidatorSpec(ComponentSpec):
+    """Channels and parameters of ModelValidator."""
+
+    PARAMETERS = {"thresholds": ExecutionParameter(type=str)}  # noqa: RUF012
+    INPUTS = {"edge_model": ChannelParameter(type=EdgeModel)}  # noqa: RUF012
+    OUTPUTS = {"blessing": ChannelParameter(type=EdgeBlessing)}  # noqa: RUF012
+
+
+class ModelValidator(BaseComponent):
+    """Judges the int8 file by what a device will see of it, and blesses it or not.
+
+    Replaces TFX's InfraValidator, which needs Docker or Kubernetes, and its deprecated ModelValidator. Evaluator judges
+    the SavedModel; what is shipped is another file, with other numbers, so it is judged itself: accuracy by sequence
+    and what of it the conversion lost, agreement with the SavedModel on golden windows, size, latency at one thread in
+    a fresh process, operators. Thresholds are section `model_validator` of `schema/gates.yaml`.
+
+    A no is an outcome, not an error: `blessing` has the custom property `blessed` 0 and Pusher pushes nothing.
+    `verdict.json` has `verdicts` [{gate, figure, threshold, unit, passed}], `accuracy` and `latency_ms`.
+    The executor loads NumPy and LiteRT, no TensorFlow.
+    """
+
+    SPEC_CLASS = ModelValidatorSpec
+    EXECUTOR_SPEC = ExecutorClassSpec(Executor)
+
+    def __init__(self, edge_model: BaseChannel, thresholds: str) -> None:
+        """Wires the component.
+
+        Args:
+            edge_model: EdgeConverter's files.
+            thresholds: JSON object, see `components.model_validator.judge.Thresholds`.
+        """
+        super().__init__(
+            ModelValidatorSpec(edge_model=edge_model, thresholds=thresholds, blessing=Channel(type=EdgeBlessing))
+        )

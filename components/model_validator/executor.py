@@ -1,0 +1,36 @@
+"""TFX's side of ModelValidator."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from absl import logging
+from tfx.dsl.components.base.base_executor import BaseExecutor
+from tfx.types import artifact_utils
+from tfx.types.artifact import Artifact
+
+from components.model_validator.judge import judge, parse_thresholds
+
+
+class Executor(BaseExecutor):
+    """Judges an EdgeModel and writes down the verdicts."""
+
+    def Do(  # noqa: N802
+        self,
+        input_dict: dict[str, list[Artifact]],
+        output_dict: dict[str, list[Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """See BaseExecutor."""
+        blessing = artifact_utils.get_single_instance(output_dict["blessing"])
+        judgement = judge(
+            Path(artifact_utils.get_single_uri(input_dict["edge_model"])),
+            parse_thresholds(exec_properties["thresholds"]),
+        )
+        for verdict in judgement.verdicts:
+            logging.info("%s", verdict)
+        folder = Path(blessing.uri)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "verdict.json").write_text(judgement.model_dump_json(indent=2) + "\n")
+        blessing.set_int_custom_property("blessed", int(judgement.passed))

@@ -1,0 +1,80 @@
+"""Pusher: publishes what the gates blessed."""
+
+from __future__ import annotations
+
+from tfx.dsl.components.base.base_component import BaseComponent
+from tfx.dsl.components.base.executor_spec import ExecutorClassSpec
+from tfx.types import BaseChannel, Channel
+from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
+from tfx.types.standard_artifacts import Model, ModelBlessing, PushedModel
+
+from components.artifacts import EdgeBlessing, EdgeModel
+from components.pusher.executor import Executor
+
+
+class PusherSpec(ComponentSpec):
+    """Channels and parameters of Pusher."""
+
+    PARAMETERS = {  # noqa: RUF012
+        "targets": ExecutionParameter(type=str),
+        "manifest_facts": ExecutionParameter(type=str),
+    }
+    INPUTS = {  # noqa: RUF012
+        "model": ChannelParameter(type=Model),
+        "edge_model": ChannelParameter(type=EdgeModel),
+        "model_blessing": ChannelParameter(type=ModelBlessing),
+        "edge_blessing": ChannelParameter(type=EdgeBlessing),
+    }
+    OUTPUTS = {"pushed_model": ChannelParameter(type=PushedModel)}  # noqa: RUF012
+
+
+class Pusher(BaseComponent):
+    """Publishes SavedModel and TFLite together, at every target, or not at all.
+
+    Replaces TFX's Pusher, which copies file by file into the final folder (a crash leaves half a version for ever),
+    takes the second of the day as version and skips the push when that exists while it reports success, knows one
+    target and one format, and has no manifest and no way back.
+
+    `<target>/<version>/` holds `manifest.json`, `model_int8.tflite`, `model_float.tflite` and `saved_model/`. It is
+    made complete beside its place, then renamed into it; `<target>/latest` is moved last, in one step. A model that a
+    target already holds is not published twice: `latest` is pointed to it.
+
+    Pushes only if Evaluator and ModelValidator both blessed. `pushed_model` is a record, `push.json`, not another copy;
+    its custom properties are `pushed` (1 or 0), and if so `version`, `digest` and `targets` (JSON, name to folder).
+    The executor needs no TensorFlow.
+    """
+
+    SPEC_CLASS = PusherSpec
+    EXECUTOR_SPEC = ExecutorClassSpec(Executor)
+
+    def __init__(
+        self,
+        model: BaseChannel,
+        edge_model: BaseChannel,
+        model_blessing: BaseChannel,
+        edge_blessing: BaseChannel,
+        manifest_facts: str,
+        targets: str = "{}",
+    ) -> None:
+        """Wires the component.
+
+        Args:
+            model: the SavedModel.
+            edge_model: its TFLite files.
+            model_blessing: Evaluator's verdict.
+            edge_blessing: ModelValidator's verdict.
+            manifest_facts: JSON object with `name`, `labels`, `layout`, `channels` (their number), `window`, `gates`;
+                what else is in it goes into the manifest's `provenance`.
+            targets: JSON object, name to folder; may be filled in at launch.
+        """
+        super().__init__(
+            PusherSpec(
+                model=model,
+                edge_model=edge_model,
+                model_blessing=model_blessing,
+                edge_blessing=edge_blessing,
+                manifest_facts=manifest_facts,
+                targets=targets,
+                pushed_model=Channel(type=PushedModel),
+            )
+        )

@@ -1,0 +1,73 @@
+"""TFX's side of Pusher."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from absl import logging
+from tfx.dsl.components.base.base_executor import BaseExecutor
+from tfx.types import artifact_utils
+from tfx.types.artifact import Artifact
+
+from components.pusher.publish import Publication, publish
+from components.pusher.release import Release
+from data.errors import InputError
+
+
+class Executor(BaseExecutor):
+    """Asks the blessings, publishes, records what was done."""
+
+    def Do(  # noqa: N802
+        self,
+        input_dict: dict[str, list[Artifact]],
+        output_dict: dict[str, list[Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """See BaseExecutor."""
+        pushed = artifact_utils.get_single_instance(output_dict["pushed_model"])
+        model, edge_model, model_blessing, edge_blessing = (
+            artifact_utils.get_single_instance(input_dict[key])
+            for key in ("model", "edge_model", "model_blessing", "edge_blessing")
+        )
+        blessings = {"Evaluator": model_blessing, "ModelValidator": edge_blessing}
+        refused = [gate for gate, blessing in blessings.items() if blessing.get_int_custom_property("blessed") != 1]
+        record: dict[str, Any] = {"pushed": not refused, "refused_by": refused}
+        if refused:
+            logging.warning("not pushed: %s did not bless the model; targets are unchanged", " and ".join(refused))
+        else:
+            targets = _targets(exec_properties["targets"])
+            facts = json.loads(exec_properties["manifest_facts"])
+            facts |= {"model_artifact_id": model.id, "edge_model_artifact_id": edge_model.id}
+            release = Release.of(
+                Path(model.uri) / "Format-Serving", Path(edge_model.uri), Path(edge_blessing.uri), facts
+            )
+            publication = publish(release, list(targets.values()))
+            record |= _describe(publication, targets)
+            pushed.set_string_custom_property("version", str(publication.version))
+            pushed.set_string_custom_property("digest", publication.digest)
+            pushed.set_string_custom_property("targets", json.dumps(record["targets"]))
+        pushed.set_int_custom_property("pushed", int(not refused))
+        folder = Path(pushed.uri)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "push.json").write_text(json.dumps(record, indent=2) + "\n")
+
+
+def _targets(text: str) -> dict[str, Path]:
+    targets = {name: Path(path).resolve() for name, path in json.loads(text).items()}
+    if not targets or len(set(targets.values())) != len(targets):
+        raise InputError("push targets must be given, each with a folder of its own", text, "set targets.<name>=DIR")
+    return targets
+
+
+def _describe(publication: Publication, targets: dict[str, Path]) -> dict[str, Any]:
+    for path in targets.values():
+        how = "published as" if path in publication.new else "was there already as"
+        logging.info("%s: %s version %d, now latest", path, how, publication.version)
+    return {
+        "version": publication.version,
+        "digest": publication.digest,
+        "targets": {name: str(path) for name, path in targets.items()},
+        "already_there": [name for name, path in targets.items() if path not in publication.new],
+    }

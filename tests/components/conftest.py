@@ -1,0 +1,191 @@
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from data.windows import WindowSpec
+
+LENGTH, JOINTS, CHANNELS = 24, 17, 3
+LABELS = ("bow", "lift", "turn")
+LEFT_HIP, RIGHT_HIP, LEFT_SHOULDER, RIGHT_SHOULDER = 11, 12, 5, 6
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory):
+    """A small trained model with preprocessing in its graph, exported as the Trainer does, and examples for it."""
+    import keras
+    import tensorflow as tf
+
+    folder = tmp_path_factory.mktemp("trained")
+    keras.utils.set_random_seed(0)
+    core = _core(keras)
+    core.compile(keras.optimizers.Adam(3e-3), "sparse_categorical_crossentropy")
+    windows, labels = _windows(480, seed=1)
+    core.fit(_preprocess(tf, windows), labels, batch_size=32, epochs=6, verbose=0)
+    _export(keras, tf, core, folder / "model" / "Format-Serving")
+    _write_examples(tf, folder / "examples" / "Split-train", windows[:120], labels[:120])
+    _write_examples(tf, folder / "examples" / "Split-test", *_windows(90, seed=2))
+    (folder / "schema").mkdir()
+    (folder / "schema" / "schema.pbtxt").write_text(_schema())
+    return folder
+
+
+@pytest.fixture(scope="session")
+def converted(trained, tmp_path_factory):
+    """What EdgeConverter's executor makes of `trained`."""
+    from tfx.types.standard_artifacts import Examples, Model, Schema
+
+    from components.artifacts import EdgeModel
+    from components.edge_converter.executor import Executor
+
+    output = tmp_path_factory.mktemp("converted")
+    Executor().Do(
+        {
+            "model": [artifact(Model, trained / "model")],
+            "examples": [artifact(Examples, trained / "examples")],
+            "schema": [artifact(Schema, trained / "schema")],
+        },
+        {"edge_model": [artifact(EdgeModel, output)]},
+        {
+            "representative_windows": 60,
+            "golden_windows": 30,
+            "evaluation_windows": 1000,
+            "time_limit_seconds": 120,
+            "seed": 7,
+            "core_scope": "core",
+        },
+    )
+    return output
+
+
+@pytest.fixture(scope="session")
+def blessed(converted, tmp_path_factory):
+    """What ModelValidator's executor says of `converted` under thresholds that it keeps."""
+    from components.artifacts import EdgeBlessing, EdgeModel
+    from components.model_validator.executor import Executor
+
+    blessing = artifact(EdgeBlessing, tmp_path_factory.mktemp("blessed"))
+    Executor().Do(
+        {"edge_model": [artifact(EdgeModel, converted)]}, {"blessing": [blessing]}, {"thresholds": json.dumps(EASY)}
+    )
+    return blessing
+
+
+EASY = {
+    "min_sequence_accuracy": 0.6,
+    "max_accuracy_lost": 0.05,
+    "max_bytes": 300_000,
+    "max_latency_p95_ms": 100.0,
+    "max_custom_operators": 0,
+    "max_float_difference": 1e-4,
+    "min_int8_agreement": 0.9,
+    "max_int8_difference": 0.05,
+}
+
+
+@pytest.fixture(scope="session")
+def edge():
+    """Names that tests of the edge components share."""
+    window = WindowSpec(length=LENGTH, stride=8, fps=30.0)
+    facts = {
+        "name": "standin",
+        "labels": LABELS,
+        "layout": "coco17",
+        "channels": CHANNELS,
+        "window": window.model_dump(),
+        "gates": {"model_validator": EASY},
+        "run_id": "run-1",
+        "pipeline": "standin",
+        "git_commit": "0" * 40,
+    }
+    return SimpleNamespace(
+        shape=(LENGTH, JOINTS, CHANNELS), labels=LABELS, thresholds=EASY, facts=facts, artifact=artifact
+    )
+
+
+def artifact(kind, folder, **properties):
+    made = kind()
+    made.uri = str(folder)
+    for name, value in properties.items():
+        made.set_int_custom_property(name, value)
+    return made
+
+
+def _core(keras):
+    layers = keras.layers
+    window = keras.Input((LENGTH, 1, JOINTS * 4))
+    x = layers.Conv2D(24, 1, activation="relu")(window)
+    y = layers.DepthwiseConv2D((5, 1), padding="same", use_bias=False)(x)
+    y = layers.BatchNormalization(momentum=0.8)(y)
+    y = layers.Conv2D(24, 1, activation="relu")(y)
+    squeezed = layers.GlobalAveragePooling2D(keepdims=True)(y)
+    y = layers.Multiply()([y, layers.Conv2D(24, 1, activation="sigmoid")(squeezed)])
+    pooled = layers.GlobalAveragePooling2D()(layers.Add()([x, y]))
+    return keras.Model(window, layers.Dense(len(LABELS), activation="softmax")(pooled), name="core")
+
+
+def _preprocess(tf, keypoints):
+    positions, seen = keypoints[..., :2], tf.cast(keypoints[..., 2:] > 0.1, tf.float32)
+    root = (positions[:, :, LEFT_HIP, None] + positions[:, :, RIGHT_HIP, None]) / 2
+    neck = (positions[:, :, LEFT_SHOULDER, None] + positions[:, :, RIGHT_SHOULDER, None]) / 2
+    torso = tf.sqrt(tf.reduce_sum(tf.square(neck - root), axis=-1, keepdims=True) + 1e-8)
+    joints = (positions - root) / tf.reduce_mean(torso, axis=1, keepdims=True) * seen
+    motion = 5 * tf.pad(joints[:, 1:] - joints[:, :-1], [[0, 0], [0, 1], [0, 0], [0, 0]])
+    return tf.concat([tf.reshape(stream, [-1, LENGTH, 1, JOINTS * 2]) for stream in (joints, motion)], axis=-1)
+
+
+def _export(keras, tf, core, folder):
+    archive = keras.export.ExportArchive()
+    archive.track(core)
+    archive.add_endpoint(
+        "raw",
+        lambda keypoints: {"probabilities": core(_preprocess(tf, keypoints), training=False)},
+        input_signature=[tf.TensorSpec([None, LENGTH, JOINTS, CHANNELS], tf.float32, name="keypoints")],
+    )
+    archive.write_out(str(folder), verbose=False)
+
+
+def _windows(count, seed):
+    """People of any size and place who swing different limbs, by label."""
+    rng = np.random.default_rng(seed)
+    labels = np.arange(count) % len(LABELS)
+    pose = np.random.default_rng(0).normal(0, 0.3, (JOINTS, 2))
+    pose[[LEFT_HIP, RIGHT_HIP, LEFT_SHOULDER, RIGHT_SHOULDER]] = [[-0.1, 0], [0.1, 0], [-0.2, -0.5], [0.2, -0.5]]
+    swing = np.random.default_rng(3).normal(0, 0.12, (len(LABELS), JOINTS, 2))
+    phase = rng.uniform(0, 2 * np.pi, (count, 1, 1, 1)) + np.arange(LENGTH)[:, None, None] * 0.5
+    positions = pose + swing[labels][:, None] * np.sin(phase) + rng.normal(0, 0.05, (count, LENGTH, JOINTS, 2))
+    positions = positions * rng.uniform(0.2, 0.5, (count, 1, 1, 1)) + rng.uniform(0.3, 0.6, (count, 1, 1, 2))
+    confidence = rng.uniform(0.5, 1, (count, LENGTH, JOINTS, 1))
+    return np.concatenate([positions, confidence], axis=-1).astype(np.float32), labels
+
+
+def _write_examples(tf, folder, windows, labels):
+    """Two windows a sequence, in two shards."""
+    folder.mkdir(parents=True)
+    for shard in range(2):
+        with tf.io.TFRecordWriter(str(folder / f"part-{shard:05d}.gz"), "GZIP") as writer:
+            for i in range(shard, len(windows), 2):
+                sequence = i // (2 * len(LABELS)) * len(LABELS) + i % len(LABELS)
+                start = 8 * (i // len(LABELS) % 2)
+                writer.write(_example(tf, windows[i], labels[i], f"s{sequence:03d}", start).SerializeToString())
+
+
+def _example(tf, window, label, sequence_id, start_frame):
+    features = {
+        "keypoints": tf.train.Feature(float_list=tf.train.FloatList(value=window.ravel())),
+        "label_id": tf.train.Feature(int64_list=tf.train.Int64List(value=[label])),
+        "sequence_id": tf.train.Feature(bytes_list=tf.train.BytesList(value=[sequence_id.encode()])),
+        "start_frame": tf.train.Feature(int64_list=tf.train.Int64List(value=[start_frame])),
+    }
+    return tf.train.Example(features=tf.train.Features(feature=features))
+
+
+def _schema():
+    values = "".join(f'    value: "{label}"\n' for label in LABELS)
+    dims = "".join(f"    dim {{ size: {size} }}\n" for size in (LENGTH, JOINTS, CHANNELS))
+    return (
+        f'feature {{\n  name: "keypoints"\n  type: FLOAT\n  shape {{\n{dims}  }}\n}}\n'
+        'feature {\n  name: "label"\n  type: BYTES\n  domain: "label"\n}\n'
+        f'string_domain {{\n  name: "label"\n{values}}}\n'
+    )

@@ -1,0 +1,174 @@
+import json
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from components.edge_converter.job import ConversionJob, run_job
+from components.edge_converter.selection import WindowKey, stratified, whole_sequences
+from components.edge_converter.worker import convert
+from data.errors import NodeError
+from serving_targets.classifier import Classifier
+from serving_targets.tflite_file import custom_operators, operators
+
+
+@pytest.fixture
+def job(trained, tmp_path):
+    (tmp_path / "output").mkdir()
+    return ConversionJob(
+        saved_model=str(trained / "model" / "Format-Serving"),
+        examples=str(trained / "examples"),
+        schema=str(trained / "schema" / "schema.pbtxt"),
+        output=str(tmp_path / "output"),
+        representative_windows=30,
+        golden_windows=8,
+        evaluation_windows=100,
+        seed=7,
+        core_scope="core",
+    )
+
+
+@pytest.fixture
+def scratch(tmp_path):
+    folder = tmp_path / "scratch"
+    folder.mkdir()
+    return folder
+
+
+def test_both_files_take_raw_windows_and_answer_as_the_saved_model(converted, edge):
+    golden = np.load(converted / "golden.npz")
+    assert golden["windows"].shape == (30, *edge.shape)
+    for name, tolerance in (("model_float.tflite", 1e-4), ("model_int8.tflite", 0.1)):
+        model = Classifier(converted / name)
+        assert (model.window_shape, model.classes) == (edge.shape, len(edge.labels))
+        assert np.abs(model.predict_all(golden["windows"]) - golden["probabilities"]).max() < tolerance
+
+
+def test_only_the_core_is_int8_and_in_one_piece(converted):
+    used = operators(converted / "model_int8.tflite")
+    assert (used["QUANTIZE"], used["DEQUANTIZE"]) == (1, 1)
+    assert operators(converted / "model_float.tflite")["DEQUANTIZE"] == 0
+    assert custom_operators(converted / "model_int8.tflite") == []
+    assert (converted / "model_int8.tflite").stat().st_size < (converted / "model_float.tflite").stat().st_size
+
+
+def test_the_conversion_is_on_record(converted):
+    record = json.loads((converted / "conversion.json").read_text())
+    assert record["input"] == {"name": "keypoints", "shape": [1, 24, 17, 3], "dtype": "float32"}
+    assert record["files"]["model_int8.tflite"]["float_islands"] == 0
+    assert record["representative"]["by_label_id"] == {"0": 20, "1": 20, "2": 20}
+    assert len(record["representative"]["sha256"]) == 64
+    assert record["recipe"]["cut"] == float(min(record["recipe"]["difference"], key=record["recipe"]["difference"].get))
+
+
+def test_whole_test_sequences_are_kept_for_judging(converted):
+    evaluation = np.load(converted / "evaluation.npz")
+    assert len(evaluation["windows"]) == len(evaluation["label_ids"]) == 90
+    assert Counter(Counter(evaluation["sequences"].tolist()).values()) == {2: 45}
+
+
+def test_the_same_job_makes_the_same_files(job, trained, tmp_path):
+    convert(job, print)
+    reordered = tmp_path / "examples"
+    shutil.copytree(trained / "examples", reordered)
+    for split in ("Split-train", "Split-test"):
+        (reordered / split / "part-00000.gz").rename(reordered / split / "part-00009.gz")
+    again = replace(job, examples=str(reordered), output=str(tmp_path / "again"))
+    (tmp_path / "again").mkdir()
+    convert(again, print)
+    for name in ("model_int8.tflite", "model_float.tflite", "golden.npz"):
+        assert (tmp_path / "again" / name).read_bytes() == (tmp_path / "output" / name).read_bytes()
+
+
+def test_what_the_converting_process_knows_to_be_wrong_is_handed_on(job, scratch):
+    with pytest.raises(NodeError, match="no records in this split") as caught:
+        run_job(replace(job, examples="/nowhere"), 120, scratch)
+    assert caught.value.where == "/nowhere/Split-train"
+    assert caught.value.remedy
+
+
+def test_a_core_that_is_not_there_is_an_error(job):
+    with pytest.raises(NodeError, match="no operator of the model is in the name scope 'backbone'"):
+        convert(replace(job, core_scope="backbone"), print)
+
+
+def _determinant(tf, keypoints):
+    return tf.linalg.det(keypoints[:, :3, :3])
+
+
+def _logarithm_of_a_negative(tf, keypoints):
+    return tf.math.log(-tf.reduce_sum(tf.abs(keypoints), axis=[1, 2]))
+
+
+def _two_classes(tf, keypoints):
+    return tf.nn.softmax(keypoints[:, 0, :2, 0])
+
+
+@pytest.mark.parametrize(
+    ("outputs", "endpoint", "expected"),
+    [
+        (_determinant, "raw", "can't be converted.*MatrixDeterminant"),
+        (_logarithm_of_a_negative, "raw", "gives NaN"),
+        (_two_classes, "raw", "gives 2 probabilities, the schema has 3 labels"),
+        (_two_classes, "predict", "has no endpoint 'raw', only predict"),
+    ],
+)
+def test_a_model_that_is_not_fit_for_devices_is_an_error(job, tmp_path, edge, outputs, endpoint, expected):
+    import tensorflow as tf
+
+    @tf.function(input_signature=[tf.TensorSpec([None, *edge.shape], tf.float32, name="keypoints")])
+    def raw(keypoints):
+        return {"probabilities": outputs(tf, keypoints)}
+
+    module = tf.Module()
+    module.raw = raw
+    tf.saved_model.save(module, str(tmp_path / "model"), signatures={endpoint: raw})
+    with pytest.raises(NodeError, match=expected):
+        convert(replace(job, saved_model=str(tmp_path / "model")), print)
+
+
+@pytest.mark.parametrize(
+    ("source", "limit", "expected"),
+    [
+        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", 20, "crashed with SIGSEGV while quantising"),
+        ("import time; time.sleep(60)", 0.5, "took more than 0.5 s; it was quantising"),
+        ("raise RuntimeError('broken pipe dream')", 20, "ended with exit code 1 while quantising"),
+    ],
+)
+def test_the_end_of_the_converting_process_is_understood(job, scratch, tmp_path, monkeypatch, source, limit, expected):
+    (tmp_path / "fake_worker.py").write_text(source)
+    (scratch / "stage.txt").write_text("quantising")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(NodeError, match=expected) as caught:
+        run_job(job, limit, scratch, worker="fake_worker")
+    assert job.saved_model in caught.value.where
+    assert "RuntimeError" not in source or "broken pipe dream" in caught.value.where
+
+
+def test_stratified_takes_evenly_and_does_not_mind_the_order_of_records():
+    keys = [WindowKey(f"s{i}", 0, label, i) for i, label in enumerate([0] * 50 + [1] * 3 + [2] * 20)]
+    taken = stratified(keys, 15, seed=1)
+    assert Counter(key.label_id for key in taken) == {0: 6, 1: 3, 2: 6}
+    assert stratified(keys[::-1], 15, seed=1) == taken
+    assert stratified(keys, 15, seed=2) != taken
+    assert len(stratified(keys, 500, seed=1)) == len(keys)
+
+
+def test_sequences_are_taken_whole():
+    keys = [WindowKey(f"s{i // 4}", i % 4, 0, i) for i in range(40)]
+    taken = whole_sequences(keys, 10, seed=1)
+    assert sorted(Counter(key.sequence_id for key in taken).values()) == [4, 4]
+    assert taken == sorted(taken)
+    assert len(whole_sequences(keys, 1, seed=1)) == 4
+
+
+def test_the_executor_does_not_load_tensorflow():
+    code = (
+        "import sys; sys.modules['tensorflow'] = None\n"
+        "import components.edge_converter.component, components.edge_converter.executor"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

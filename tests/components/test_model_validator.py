@@ -1,0 +1,145 @@
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ai_edge_litert.tools import flatbuffer_utils
+
+from components.artifacts import EdgeBlessing, EdgeModel
+from components.model_validator.executor import Executor
+from components.model_validator.judge import Thresholds, judge, parse_thresholds
+from data.errors import InputError
+from schema import read_gates
+from serving_targets.latency import Latency
+
+
+@pytest.fixture(autouse=True)
+def _given_latency(monkeypatch):
+    """The fixture `blessed` measures in a fresh process, once; the tests take a figure for granted."""
+    monkeypatch.setattr(
+        "components.model_validator.judge.measure_in_fresh_process", lambda *_: Latency(p50=0.1, p95=0.2, runs=1)
+    )
+
+
+def _verdicts(judgement):
+    return {verdict.gate: verdict for verdict in judgement.verdicts}
+
+
+def test_a_good_file_is_blessed_and_every_verdict_is_on_record(blessed, edge):
+    assert blessed.get_int_custom_property("blessed") == 1
+    record = json.loads((Path(blessed.uri) / "verdict.json").read_text())
+    assert {verdict["gate"] for verdict in record["verdicts"]} == edge.thresholds.keys()
+    for verdict in record["verdicts"]:
+        assert verdict.keys() == {"gate", "figure", "threshold", "unit", "passed"}
+        assert verdict["passed"]
+    assert record["accuracy"].keys() == {"int8_sequence", "float_sequence", "int8_window", "float_window"}
+    assert 0 < record["latency_ms"]["p50"] <= record["latency_ms"]["p95"] < 100
+    assert (record["sequences"], record["windows"]) == (45, 90)
+
+
+@pytest.mark.parametrize(
+    ("gate", "limit"),
+    [
+        ("min_sequence_accuracy", 1.0),
+        ("max_bytes", 1000),
+        ("max_latency_p95_ms", 0.01),
+        ("max_float_difference", 0.0),
+        ("max_int8_difference", 0.0),
+    ],
+)
+def test_one_figure_beyond_its_threshold_is_a_no_and_not_an_error(converted, edge, tmp_path, gate, limit):
+    spoilt = _with_wrong_labels(converted, tmp_path / "edge") if gate == "min_sequence_accuracy" else converted
+    blessing = edge.artifact(EdgeBlessing, tmp_path / "blessing")
+    thresholds = edge.thresholds | {"min_sequence_accuracy": 0.0, gate: limit}
+    Executor().Do(
+        {"edge_model": [edge.artifact(EdgeModel, spoilt)]},
+        {"blessing": [blessing]},
+        {"thresholds": json.dumps(thresholds)},
+    )
+    assert blessing.get_int_custom_property("blessed") == 0
+    verdicts = json.loads((tmp_path / "blessing" / "verdict.json").read_text())["verdicts"]
+    assert [verdict["gate"] for verdict in verdicts if not verdict["passed"]] == [gate]
+
+
+def test_golden_windows_that_float_answers_otherwise_are_a_no(converted, edge, tmp_path):
+    shutil.copytree(converted, tmp_path / "edge")
+    golden = dict(np.load(converted / "golden.npz"))
+    golden["probabilities"] = golden["probabilities"][:, ::-1]
+    np.savez(tmp_path / "edge" / "golden.npz", **golden)
+    verdicts = _verdicts(judge(tmp_path / "edge", Thresholds(**edge.thresholds)))
+    assert not verdicts["max_float_difference"].passed
+    assert not verdicts["min_int8_agreement"].passed
+
+
+def test_a_golden_answer_of_nan_does_not_pass(converted, edge, tmp_path):
+    shutil.copytree(converted, tmp_path / "edge")
+    golden = dict(np.load(converted / "golden.npz"))
+    golden["probabilities"] = np.full_like(golden["probabilities"], np.nan)
+    np.savez(tmp_path / "edge" / "golden.npz", **golden)
+    verdict = _verdicts(judge(tmp_path / "edge", Thresholds(**edge.thresholds)))["max_float_difference"]
+    assert (verdict.figure, verdict.passed) == (None, False)
+
+
+def test_accuracy_lost_is_float_minus_int8_by_sequence(converted, edge, tmp_path):
+    shutil.copytree(converted, tmp_path / "edge")
+    _turn_last_layer_around(tmp_path / "edge" / "model_int8.tflite")
+    judgement = judge(tmp_path / "edge", Thresholds(**edge.thresholds))
+    lost = judgement.accuracy["float_sequence"] - judgement.accuracy["int8_sequence"]
+    assert lost > 0.2
+    verdict = _verdicts(judgement)["max_accuracy_lost"]
+    assert (verdict.figure, verdict.passed) == (pytest.approx(lost), False)
+
+
+def test_one_sequence_may_always_be_lost(converted, edge):
+    verdict = _verdicts(judge(converted, Thresholds(**edge.thresholds | {"max_accuracy_lost": 0.0})))
+    assert verdict["max_accuracy_lost"].threshold == pytest.approx(1 / 45)
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"max_bytes": None}, "max_bytes"),
+        ({"max_size": 3}, "max_size: Extra"),
+        ({"max_accuracy_lost": 2}, "max_accuracy_lost"),
+    ],
+)
+def test_thresholds_that_make_no_sense_are_an_error(edge, change, expected):
+    with pytest.raises(InputError, match=expected):
+        parse_thresholds(json.dumps(edge.thresholds | change))
+
+
+def test_the_gates_file_has_every_threshold(request):
+    gates = read_gates(request.config.rootpath / "schema" / "gates.yaml")
+    parse_thresholds(json.dumps(gates["model_validator"]))
+
+
+def test_the_executor_does_not_load_tensorflow():
+    code = (
+        "import sys; sys.modules['tensorflow'] = None\n"
+        "import components.model_validator.component, components.model_validator.executor"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def _with_wrong_labels(source, target):
+    shutil.copytree(source, target)
+    evaluation = dict(np.load(source / "evaluation.npz"))
+    evaluation["label_ids"] = (evaluation["label_ids"] + 1) % 3
+    np.savez(target / "evaluation.npz", **evaluation)
+    return target
+
+
+def _turn_last_layer_around(path):
+    model = flatbuffer_utils.read_model_with_mutable_tensors(str(path))
+    graph = model.subgraphs[0]
+    (dense,) = (
+        op
+        for op in graph.operators
+        if model.operatorCodes[op.opcodeIndex].builtinCode == flatbuffer_utils.BuiltinOperator.FULLY_CONNECTED
+    )
+    weights = model.buffers[graph.tensors[dense.inputs[1]].buffer]
+    weights.data = (-weights.data.view(np.int8)).view(np.uint8)
+    flatbuffer_utils.write_model(model, str(path))

@@ -1,0 +1,307 @@
+import errno
+import json
+import os
+import pickle
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from components.artifacts import EdgeBlessing, EdgeModel
+from components.pusher import publish as publishing
+from components.pusher.executor import Executor
+from components.pusher.publish import publish
+from components.pusher.release import Release
+from data.errors import InputError, NodeError
+from serving_targets.bundle import load_bundle
+from serving_targets.releases import destination_holds, latest_version, rollback, versions
+
+
+@pytest.fixture
+def release(trained, converted, blessed, edge):
+    return _release(trained, converted, blessed, edge.facts)
+
+
+@pytest.fixture
+def other_release(trained, converted, blessed, edge):
+    """Behaves otherwise: its labels are other ones."""
+    return _release(trained, converted, blessed, edge.facts | {"labels": ["a", "b", "c"]})
+
+
+@pytest.fixture
+def push(trained, converted, blessed, edge, tmp_path):
+    """Runs the executor; returns the artifact that it made."""
+    from tfx.types.standard_artifacts import Model, ModelBlessing, PushedModel
+
+    def run(targets, model_blessed=1, edge_blessed=1):
+        pushed = edge.artifact(PushedModel, tmp_path / "pushed")
+        model = edge.artifact(Model, trained / "model")
+        model.id = 42
+        edge_blessing = edge.artifact(EdgeBlessing, blessed.uri, blessed=edge_blessed)
+        Executor().Do(
+            {
+                "model": [model],
+                "edge_model": [edge.artifact(EdgeModel, converted)],
+                "model_blessing": [edge.artifact(ModelBlessing, tmp_path, blessed=model_blessed)],
+                "edge_blessing": [edge_blessing],
+            },
+            {"pushed_model": [pushed]},
+            {
+                "targets": json.dumps({name: str(path) for name, path in targets.items()}),
+                "manifest_facts": json.dumps(edge.facts),
+            },
+        )
+        return pushed
+
+    return run
+
+
+def _release(trained, converted, blessed, facts):
+    return Release.of(trained / "model" / "Format-Serving", converted, Path(blessed.uri), facts)
+
+
+def _everything(folder):
+    """Every entry with its content, hidden ones too; the lock file alone may stay behind."""
+    return {
+        path.relative_to(folder): path.readlink() if path.is_symlink() else path.is_file() and path.read_bytes()
+        for path in folder.rglob("*")
+        if path.name != ".lock"
+    }
+
+
+def test_a_blessed_model_is_published_whole_at_every_target(push, edge, tmp_path):
+    targets = {"phone": tmp_path / "phone", "web": tmp_path / "deep" / "web"}
+    pushed = push(targets)
+    assert pushed.get_int_custom_property("pushed") == 1
+    assert pushed.get_string_custom_property("version") == "1"
+    assert json.loads(pushed.get_string_custom_property("targets")) == {n: str(p) for n, p in targets.items()}
+    for target in targets.values():
+        bundle = load_bundle(target)
+        assert bundle.folder == target / "1"
+        names = {file.path for file in bundle.manifest.files}
+        assert {"model_int8.tflite", "model_float.tflite", "saved_model/saved_model.pb"} <= names
+        assert bundle.manifest.labels == edge.labels
+        assert bundle.manifest.layout.joints[0] == "nose"
+        assert bundle.manifest.channels == ("x", "y", "confidence")
+        assert bundle.manifest.window_spec.model_dump() == edge.facts["window"]
+        assert bundle.manifest.provenance.model_artifact_id == 42
+        assert bundle.manifest.provenance.run_id == "run-1"
+        assert bundle.manifest.thresholds == edge.facts["gates"]
+        assert all(verdict.passed for verdict in bundle.manifest.verdicts)
+        assert destination_holds(target, pushed.get_string_custom_property("digest"))
+    record = json.loads((Path(pushed.uri) / "push.json").read_text())
+    assert (record["pushed"], record["version"], record["already_there"]) == (True, 1, [])
+    assert sorted(path.name for path in Path(pushed.uri).iterdir()) == ["push.json"]
+
+
+@pytest.mark.parametrize(
+    ("model_blessed", "edge_blessed", "refused"),
+    [(0, 1, ["Evaluator"]), (1, 0, ["ModelValidator"]), (0, 0, ["Evaluator", "ModelValidator"])],
+)
+def test_what_a_gate_refused_is_not_published(push, tmp_path, model_blessed, edge_blessed, refused):
+    pushed = push({"phone": tmp_path / "phone"}, model_blessed, edge_blessed)
+    assert pushed.get_int_custom_property("pushed") == 0
+    assert json.loads((Path(pushed.uri) / "push.json").read_text()) == {"pushed": False, "refused_by": refused}
+    assert not (tmp_path / "phone").exists()
+
+
+def test_targets_must_be_given_and_differ(push, tmp_path):
+    with pytest.raises(InputError, match="folder of its own"):
+        push({})
+    with pytest.raises(InputError, match="folder of its own"):
+        push({"a": tmp_path / "x", "b": tmp_path / "y" / ".." / "x"})
+
+
+def test_versions_count_up_and_rollback_goes_back(release, other_release, tmp_path):
+    assert publish(release, [tmp_path]).version == 1
+    assert publish(other_release, [tmp_path]).version == 2
+    assert load_bundle(tmp_path).manifest.labels == ("a", "b", "c")
+    assert rollback(tmp_path) == (2, 1)
+    assert load_bundle(tmp_path).folder == tmp_path / "1"
+
+
+def test_a_model_that_is_there_already_becomes_latest_again(release, other_release, tmp_path):
+    publish(release, [tmp_path])
+    publish(other_release, [tmp_path])
+    again = publish(release, [tmp_path])
+    assert (again.version, again.new) == (1, ())
+    assert (versions(tmp_path), latest_version(tmp_path)) == ([1, 2], 1)
+
+
+def test_a_damaged_version_is_not_made_use_of(release, tmp_path):
+    publish(release, [tmp_path])
+    (tmp_path / "1" / "model_int8.tflite").write_bytes(b"no model")
+    assert not destination_holds(tmp_path, release.digest)
+    assert publish(release, [tmp_path]).version == 2
+
+
+def test_targets_share_one_number(release, other_release, tmp_path):
+    old, new = tmp_path / "old", tmp_path / "new"
+    publish(other_release, [old])
+    publish(release, [old])
+    assert publish(release, [old, new]).version == 2
+    assert (versions(old), versions(new)) == ([1, 2], [2])
+    shutil.rmtree(old / "2")
+    publish(other_release, [old, new])
+    assert (latest_version(old), latest_version(new)) == (3, 3)
+
+
+def test_folders_that_are_no_versions_are_left_alone(release, tmp_path):
+    for name in ("notes", "007", "12.old"):
+        (tmp_path / name).mkdir()
+    assert publish(release, [tmp_path]).version == 1
+
+
+def _fail_on_call(monkeypatch, owner, name, number):
+    """Lets a function fail as on a full disk when it is called the `number`th time."""
+    real, calls = getattr(owner, name), []
+
+    def fail(*arguments, **options):
+        calls.append(arguments)
+        if len(calls) == number:
+            raise OSError(errno.ENOSPC, "No space left on device", str(arguments[0]))
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(owner, name, fail)
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "number"),
+    [
+        (publishing.shutil, "copyfile", 1),
+        (publishing.shutil, "copyfile", 8),
+        (Path, "write_text", 2),
+        (Path, "rename", 1),
+        (Path, "rename", 2),
+        (Path, "symlink_to", 1),
+        (Path, "symlink_to", 2),
+        (Path, "replace", 2),
+    ],
+)
+def test_a_push_that_fails_leaves_all_targets_as_they_were(
+    release, other_release, tmp_path, monkeypatch, owner, name, number
+):
+    targets = [tmp_path / "a", tmp_path / "b"]
+    publish(other_release, targets)
+    before = _everything(tmp_path)
+    with monkeypatch.context() as patch:
+        _fail_on_call(patch, owner, name, number)
+        with pytest.raises(NodeError, match="nothing was published: No space left") as caught:
+            publish(release, targets)
+    assert caught.value.remedy
+    assert _everything(tmp_path) == before
+    assert publish(release, targets).version == 2
+
+
+def test_a_target_that_is_a_file_is_an_error_and_the_other_target_stays_empty(release, tmp_path):
+    (tmp_path / "b").write_text("I am a file")
+    with pytest.raises(NodeError, match="nothing was published"):
+        publish(release, [tmp_path / "a", tmp_path / "b"])
+    assert versions(tmp_path / "a") == []
+    assert latest_version(tmp_path / "a") is None
+
+
+def test_a_bad_copy_is_noticed(release, tmp_path, monkeypatch):
+    monkeypatch.setattr(publishing.shutil, "copyfile", lambda _, to: Path(to).write_bytes(b"0"))
+    with pytest.raises(NodeError, match="a copy went wrong"):
+        publish(release, [tmp_path])
+    assert _everything(tmp_path) == {}
+
+
+def test_a_file_that_is_missing_is_an_error(trained, converted, blessed, edge, tmp_path):
+    shutil.copytree(converted, tmp_path / "edge")
+    (tmp_path / "edge" / "model_float.tflite").unlink()
+    with pytest.raises(NodeError, match="1 files of the model are missing"):
+        _release(trained, tmp_path / "edge", blessed, edge.facts)
+
+
+KILLED_PUSH = """
+import os, pickle, signal, sys
+from pathlib import Path
+from components.pusher import publish as publishing
+moment, release, targets = pickle.loads(Path(sys.argv[1]).read_bytes())
+owner, name, number = moment
+owner = {"Path": Path, "publish": publishing, "shutil": publishing.shutil}[owner]
+real, calls = getattr(owner, name), []
+def dies(*arguments, **options):
+    calls.append(name)
+    if len(calls) == number:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return real(*arguments, **options)
+setattr(owner, name, dies)
+publishing.publish(release, targets)
+"""
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        ("shutil", "copyfile", 7),
+        ("Path", "rename", 1),
+        ("Path", "rename", 2),
+        ("publish", "move_latest", 1),
+        ("publish", "move_latest", 2),
+        ("Path", "replace", 1),
+    ],
+    ids=lambda moment: "-".join(map(str, moment)),
+)
+def test_a_push_that_is_killed_is_completed_by_the_next(release, other_release, tmp_path, moment):
+    targets = [tmp_path / "a", tmp_path / "b"]
+    publish(other_release, targets)
+    (tmp_path / "job").write_bytes(pickle.dumps((moment, release, targets)))
+    done = subprocess.run([sys.executable, "-c", KILLED_PUSH, str(tmp_path / "job")], check=False)
+    assert done.returncode == -signal.SIGKILL
+    for target in targets:
+        load_bundle(target)  # what is served is whole, whichever version it is
+
+    assert publish(release, targets).version == 2
+    for target in targets:
+        assert load_bundle(target).manifest.digest == release.digest
+        assert sorted(path.name for path in target.iterdir()) == [".lock", "1", "2", "latest"]
+
+
+def test_readers_never_see_a_version_half_published(release, other_release, tmp_path):
+    """One process reads `latest` over and over while another publishes and rolls back."""
+    publish(release, [tmp_path])
+    publish(other_release, [tmp_path])
+    reader = os.fork()
+    if reader == 0:
+        deadline = time.monotonic() + 1
+        try:
+            while time.monotonic() < deadline:
+                load_bundle(tmp_path)
+        except BaseException:
+            os._exit(1)
+        os._exit(0)
+    while os.waitpid(reader, os.WNOHANG) == (0, 0):
+        rollback(tmp_path, 1)
+        publish(other_release, [tmp_path])
+    assert versions(tmp_path) == [1, 2]
+
+
+def test_two_pushes_at_once_do_not_meet(release, other_release, tmp_path):
+    pushers = []
+    for each in (release, other_release):
+        child = os.fork()
+        if child == 0:
+            try:
+                publish(each, [tmp_path])
+            except BaseException:
+                os._exit(1)
+            os._exit(0)
+        pushers.append(child)
+    assert [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in pushers] == [0, 0]
+    assert versions(tmp_path) == [1, 2]
+    assert {load_bundle(tmp_path / v).manifest.digest for v in "12"} == {release.digest, other_release.digest}
+
+
+def test_the_executor_does_not_load_tensorflow():
+    code = (
+        "import sys; sys.modules['tensorflow'] = sys.modules['ai_edge_litert'] = None\n"
+        "import components.pusher.component, components.pusher.executor"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
