@@ -1,8 +1,8 @@
 """The same work as Poseline's graph, as a plain TFX user writes it: `tfx.v1`, LocalDagRunner, default settings.
 
 Run by benchmarks/pipeline.py, a process a run. Windows are read with ImportExampleGen from the TFRecords that
-Poseline's KeypointExampleGen made, since TFX has no component that reads keypoint sequences; TFX has no DataGate, EdgeConverter or
-ModelValidator either, so plain TFX is spared their work. Its own TFLite rewriter is not used.
+Poseline's KeypointExampleGen made, since TFX has no component that reads keypoint sequences; TFX has no DataGate,
+EdgeConverter or ModelValidator either, so plain TFX is spared their work. Its own TFLite rewriter is not used.
 """
 
 from __future__ import annotations

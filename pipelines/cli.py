@@ -353,9 +353,8 @@ def data_synth(
     target: Path, span: int | None, subjects: int, repetitions: int, sessions: int, seed: int, as_json: bool
 ) -> None:
     """Make synthetic Baduanjin: eight movements by invented people."""
-    from data.synthetic import SyntheticSpec, generate
-
     from data.store import next_span, write_span
+    from data.synthetic import SyntheticSpec, generate
 
     spec = SyntheticSpec(subjects=subjects, repetitions=repetitions, sessions=sessions, seed=seed)
     folder = write_span(target, next_span(target) if span is None else span, generate(spec))

@@ -14,11 +14,11 @@ from typing import Any
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
-from trainer_module.config import ModelConfig, TrainingConfig
-from transform_module.config import TransformConfig
 
 from data.errors import InputError
 from data.splits import SplitPolicy
+from trainer_module.config import ModelConfig, TrainingConfig
+from transform_module.config import TransformConfig
 
 CONFIG_FOLDER = Path(__file__).parent / "configs"
 PROJECT_ROOT = Path(__file__).parent.parent

@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from components.data_gate.component import DataGate
 from tfx.components import ExampleValidator, StatisticsGen, Trainer, Transform
 from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
 from tfx.dsl.components.base.base_node import BaseNode
@@ -18,6 +17,7 @@ from tfx.types.standard_artifacts import Model, ModelBlessing
 
 import schema as schemas
 from components.baseline.strategy import LastOtherBlessedModel
+from components.data_gate.component import DataGate
 from components.edge_converter.component import EdgeConverter
 from components.evaluator.component import Evaluator
 from components.keypoint_example_gen.component import KeypointExampleGen

@@ -3,10 +3,10 @@ import json
 import os
 
 import pytest
-
-from data.errors import NodeError
 from ml_metadata.metadata_store import MetadataStore
 from ml_metadata.proto import metadata_store_pb2 as mlmd
+
+from data.errors import NodeError
 from pipelines.recovery import journal, recover
 from pipelines.workspace import Workspace
 
