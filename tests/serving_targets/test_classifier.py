@@ -1,0 +1,68 @@
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from ai_edge_litert.tools import flatbuffer_utils
+
+from data.errors import InputError, NodeError
+from serving_targets.classifier import Classifier
+from serving_targets.latency import measure_in_fresh_process, percentiles
+from serving_targets.tflite_file import custom_operators, operators
+
+
+def test_a_window_becomes_probabilities(tflite_model):
+    classifier = Classifier(tflite_model)
+    window = np.zeros((8, 17, 3), np.float32)
+    window[:, 6, 0] = 0.5
+    expected = np.exp([0, 5, 0]) / np.exp([0, 5, 0]).sum()
+    assert classifier.predict(window) == pytest.approx(expected, abs=1e-6)
+    assert classifier.predict_all(np.stack([window, window])) == pytest.approx(np.stack([expected] * 2), abs=1e-6)
+    assert classifier.predict_all(np.empty((0, 8, 17, 3))).shape == (0, 3)
+    assert len(classifier.seconds) == 3
+
+
+def test_a_window_of_another_shape_is_an_error(tflite_model):
+    with pytest.raises(InputError, match=r"window is \[9, 17, 3\], the model takes \[8, 17, 3\]"):
+        Classifier(tflite_model).predict(np.zeros((9, 17, 3), np.float32))
+
+
+def test_a_file_that_is_no_model_is_an_error(tmp_path):
+    (tmp_path / "model.tflite").write_bytes(b"hello")
+    with pytest.raises(InputError, match="can't be run"):
+        Classifier(tmp_path / "model.tflite")
+
+
+def test_operators_are_read_from_the_file(tflite_model, tmp_path):
+    assert operators(tflite_model)["SOFTMAX"] == 1
+    assert custom_operators(tflite_model) == []
+    model = flatbuffer_utils.read_model(str(tflite_model))
+    code = model.operatorCodes[-1]
+    code.builtinCode = code.deprecatedBuiltinCode = flatbuffer_utils.BuiltinOperator.CUSTOM
+    code.customCode = b"FlexErf"
+    flatbuffer_utils.write_model(model, str(tmp_path / "custom.tflite"))
+    assert custom_operators(tmp_path / "custom.tflite") == ["FlexErf"]
+
+
+def test_latency_is_measured_in_a_process_of_its_own(tflite_model, tmp_path):
+    np.savez(tmp_path / "windows.npz", windows=np.zeros((2, 8, 17, 3), np.float32))
+    latency = measure_in_fresh_process(tflite_model, tmp_path / "windows.npz")
+    assert 0 < latency.p50 <= latency.p95 < 100
+    assert percentiles([0.001, 0.002, 0.003]).p50 == pytest.approx(2)
+    with pytest.raises(NodeError, match=r"exit code 1: .*FileNotFoundError"):
+        measure_in_fresh_process(tflite_model, tmp_path / "nothing.npz")
+
+
+def test_nothing_here_loads_tensorflow_or_tfx(request):
+    modules = [
+        path.stem for path in (request.config.rootpath / "serving_targets").glob("*.py") if path.stem != "__init__"
+    ]
+    code = (
+        "import importlib, json, sys\n"
+        f"for name in {modules}: importlib.import_module('serving_targets.' + name)\n"
+        "print(json.dumps([name for name in sys.modules if name.partition('.')[0] in"
+        " ('tensorflow', 'tfx', 'keras', 'apache_beam', 'rich')]))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert json.loads(done.stdout) == []
