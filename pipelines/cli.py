@@ -323,20 +323,36 @@ def data_group() -> None:
 
 
 @data_group.command(name="import")
-@click.option("--from", "format_", type=click.Choice(["npz"]), default="npz", show_default=True, help="Format of SRC.")
-@click.argument("src", type=_PATH)
+@click.option("--from", "format_", default="npz", show_default=True, metavar="FORMAT", help="Format of SRC: npz.")
+@click.argument("src", nargs=-1, required=True, type=_PATH)
 @click.option("--to", "target", type=_FOLDER, required=True, help="Data folder; gets a new span-N.")
 @click.option("--span", type=click.IntRange(0), help="Number of the span.  [default: the next]")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def data_import(format_: str, src: Path, target: Path, span: int | None, as_json: bool) -> None:
-    """Import SRC into a new span of canonical Parquet."""
-    from data import importers
+def data_import(format_: str, src: tuple[Path, ...], target: Path, span: int | None, as_json: bool) -> None:
+    """Import SRC (files or folders) into a new span of canonical Parquet."""
+    from dataclasses import asdict
 
-    summary = importers.import_to_span(format_, src, target, span=span)
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    from data.importers import import_to_span
+
+    columns = (SpinnerColumn(), TextColumn("{task.completed:,.0f} records read"), TimeElapsedColumn())
+    with Progress(*columns, console=_console(stderr=True), transient=True) as progress:
+        task = progress.add_task("import", total=None)
+        summary = import_to_span(
+            format_, list(src), target, span=span, progress=lambda count: progress.update(task, completed=count)
+        )
     if as_json:
-        click.echo(json.dumps(summary.to_dict(), indent=1))
-    else:
-        click.echo(str(summary))
+        click.echo(json.dumps(asdict(summary), indent=1, default=str))
+        return
+    click.echo(f"{summary.span_dir}: {summary.layout}, {summary.frames:,} frames")
+    click.echo(f"  read        {summary.read:>8,}\n  kept        {summary.kept:>8,}")
+    for reason, count in summary.quarantined.items():
+        click.echo(f"  quarantined {count:>8,}  {reason}")
+    for note in summary.notes:
+        click.echo(f"  note: {note}")
+    if summary.report:
+        click.echo(f"  details of what was quarantined: {summary.report}")
 
 
 @data_group.command(name="synth")
