@@ -18,8 +18,8 @@ from data.errors import NodeError
 from serving_targets.classifier import Classifier
 
 WARM_UP = 50
-ROUNDS = 5
-RUNS = 400
+ROUNDS = 20
+RUNS = 200
 TIME_LIMIT_SECONDS = 120
 
 
@@ -47,7 +47,7 @@ def percentiles(seconds: list[float]) -> Latency:
 def measure(model: Path, windows: np.ndarray) -> Latency:
     """Measures a file on windows `[N, T, J, C]`.
 
-    The quietest of several rounds counts: what else the machine does only ever adds to a duration.
+    The quietest of many short rounds counts: what else the machine does only ever adds to a duration.
     """
     classifier = Classifier(model)
     for run in range(WARM_UP):

@@ -193,7 +193,6 @@ def _die_with_parent() -> None:
 
 def main(description: Path) -> int:
     """Runs the job; returns the exit code."""
-    _die_with_parent()
 
     def stage(text: str) -> None:
         print(text, flush=True)
@@ -203,10 +202,18 @@ def main(description: Path) -> int:
         convert(ConversionJob(**json.loads(description.read_text())), stage)
     except PoselineError as error:
         failure = {"what": error.what, "where": error.where, "remedy": error.remedy}
-        (description.parent / FAILURE).write_text(json.dumps(failure))
-        return 1
-    return 0
+    except OSError as error:
+        failure = {
+            "what": f"a file can't be read or written: {error.strerror or error}",
+            "where": error.filename and str(error.filename),
+            "remedy": "free disk space, check the rights, then run again",
+        }
+    else:
+        return 0
+    (description.parent / FAILURE).write_text(json.dumps(failure))
+    return 1
 
 
 if __name__ == "__main__":
+    _die_with_parent()
     sys.exit(main(Path(sys.argv[1])))

@@ -3,11 +3,12 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
 
+from components.edge_converter import worker
 from components.edge_converter.job import ConversionJob, run_job
 from components.edge_converter.selection import WindowKey, stratified, whole_sequences
 from components.edge_converter.worker import convert
@@ -89,6 +90,15 @@ def test_what_the_converting_process_knows_to_be_wrong_is_handed_on(job, scratch
         run_job(replace(job, examples="/nowhere"), 120, scratch)
     assert caught.value.where == "/nowhere/Split-train"
     assert caught.value.remedy
+
+
+def test_a_folder_that_can_not_be_written_is_told(job, scratch, tmp_path):
+    description = scratch / "job.json"
+    description.write_text(json.dumps(asdict(replace(job, output=str(tmp_path / "nothing")))))
+    assert worker.main(description) == 1
+    failure = json.loads((scratch / "failure.json").read_text())
+    assert failure["what"] == "a file can't be read or written: No such file or directory"
+    assert failure["where"] == str(tmp_path / "nothing" / "model_float.tflite")
 
 
 def test_a_core_that_is_not_there_is_an_error(job):
