@@ -7,8 +7,12 @@ from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
+from tfx.types import Channel
+from tfx.types.standard_artifacts import Examples, Model, Schema
 
+from components.artifacts import EdgeModel
 from components.edge_converter import worker
+from components.edge_converter.component import EdgeConverter
 from components.edge_converter.job import ConversionJob, run_job
 from components.edge_converter.selection import WindowKey, stratified, whole_sequences
 from components.edge_converter.worker import convert
@@ -182,3 +186,9 @@ def test_the_executor_does_not_load_tensorflow():
         "import components.edge_converter.component, components.edge_converter.executor"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_component_has_defaults_for_all_but_its_inputs():
+    node = EdgeConverter(model=Channel(type=Model), examples=Channel(type=Examples), schema=Channel(type=Schema))
+    assert node.outputs["edge_model"].type is EdgeModel
+    assert node.exec_properties["core_scope"] == "int8_core"

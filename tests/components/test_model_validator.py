@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ai_edge_litert.tools import flatbuffer_utils
+from tfx.types import Channel
 
 from components.artifacts import EdgeBlessing, EdgeModel
+from components.model_validator.component import ModelValidator
 from components.model_validator.executor import Executor
 from components.model_validator.judge import Thresholds, judge, parse_thresholds
 from data.errors import InputError
@@ -122,6 +124,11 @@ def test_the_executor_does_not_load_tensorflow():
         "import components.model_validator.component, components.model_validator.executor"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_component_takes_the_converted_files_and_thresholds(edge):
+    node = ModelValidator(edge_model=Channel(type=EdgeModel), thresholds=json.dumps(edge.thresholds))
+    assert node.outputs["blessing"].type is EdgeBlessing
 
 
 def _with_wrong_labels(source, target):

@@ -9,9 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from tfx.types import Channel
+from tfx.types.standard_artifacts import Model, ModelBlessing, PushedModel
 
 from components.artifacts import EdgeBlessing, EdgeModel
 from components.pusher import publish as publishing
+from components.pusher.component import Pusher
 from components.pusher.executor import Executor
 from components.pusher.publish import publish
 from components.pusher.release import Release
@@ -34,7 +37,6 @@ def other_release(trained, converted, blessed, edge):
 @pytest.fixture
 def push(trained, converted, blessed, edge, tmp_path):
     """Runs the executor; returns the artifact that it made."""
-    from tfx.types.standard_artifacts import Model, ModelBlessing, PushedModel
 
     def run(targets, model_blessed=1, edge_blessed=1):
         pushed = edge.artifact(PushedModel, tmp_path / "pushed")
@@ -297,3 +299,15 @@ def test_the_executor_does_not_load_tensorflow():
         "import components.pusher.component, components.pusher.executor"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_component_learns_its_targets_at_launch():
+    node = Pusher(
+        model=Channel(type=Model),
+        edge_model=Channel(type=EdgeModel),
+        model_blessing=Channel(type=ModelBlessing),
+        edge_blessing=Channel(type=EdgeBlessing),
+        manifest_facts="{}",
+    )
+    assert node.outputs["pushed_model"].type is PushedModel
+    assert node.exec_properties["targets"] == "{}"
