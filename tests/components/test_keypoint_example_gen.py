@@ -40,6 +40,7 @@ def sequences():
 
 
 def run(data_folder, output, **properties):
+    import apache_beam as beam
     from tfx.types import standard_artifacts
 
     from components.keypoint_example_gen.executor import Executor
@@ -47,7 +48,7 @@ def run(data_folder, output, **properties):
     examples = standard_artifacts.Examples()
     examples.uri = str(output)
     output.mkdir()
-    context = Executor.Context(beam_pipeline_args=["--runner=FnApiRunner"], tmp_dir=str(output.parent), unique_id="1")
+    context = Executor.Context(make_beam_pipeline_fn=lambda: beam.Pipeline("FnApiRunner"))
     Executor(context).Do(
         {},
         {"examples": [examples]},
@@ -182,13 +183,14 @@ def test_faults_leave_no_examples(data_folder, tmp_path, properties, message):
 
 
 def test_statistics_gen_reads_the_examples(made, tmp_path):
+    import apache_beam as beam
     import tensorflow_data_validation as tfdv
     from tfx.components.statistics_gen.executor import Executor
     from tfx.types import standard_artifacts
 
     statistics = standard_artifacts.ExampleStatistics()
     statistics.uri = str(tmp_path / "statistics")
-    context = Executor.Context(beam_pipeline_args=["--runner=FnApiRunner"], tmp_dir=str(tmp_path), unique_id="1")
+    context = Executor.Context(make_beam_pipeline_fn=lambda: beam.Pipeline("FnApiRunner"))
     Executor(context).Do({"examples": [made]}, {"statistics": [statistics]}, {"exclude_splits": "[]"})
     counts = {
         split: tfdv.load_stats_binary(str(tmp_path / "statistics" / f"Split-{split}" / "FeatureStats.pb"))

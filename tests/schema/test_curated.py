@@ -1,0 +1,131 @@
+"""The curated schemas: complete, true to their layouts, and free of anomalies on the data they are written for."""
+
+import json
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from data.layouts import load_layout
+from data.records import KeypointSequence
+from data.splits import SplitPolicy
+from data.store import content_digest, write_span
+from data.windows import HEALTH_FEATURES, WindowSpec
+from schema import read_window_contract
+
+SCHEMAS = Path(__file__).parents[2] / "schema"
+SHARED = Path(__file__).parents[2].parent / "shared" / "data"
+LAYOUTS = {
+    "baduanjin": "coco17",
+    "upper5": "openpose15",
+    "nw_ucla": "kinect20",
+    "msr_action3d": "kinect20",
+    "ui_prmd": "uiprmd22",
+}
+# File, fit of the windows, and of how many sequences one is taken.
+RECORDED = {
+    "upper5": ("upper5/upper5_train.npz", "slide", 5),
+    "nw_ucla": ("nw_ucla/nw_ucla.npz", "stretch", 1),
+    "msr_action3d": ("msr_action3d/msr_action3d.npz", "stretch", 1),
+    "ui_prmd": ("ui_prmd/ui_prmd.npz", "slide", 5),
+}
+
+
+def parse(name):
+    from google.protobuf import text_format
+    from tensorflow_metadata.proto.v0 import schema_pb2
+
+    return text_format.Parse((SCHEMAS / f"{name}.pbtxt").read_text(), schema_pb2.Schema())
+
+
+def anomalies_of(folder, name, sequences, tmp_path, fit="slide"):
+    """Run the real ExampleGen and the real statistics on a span; return the anomalies of train and test."""
+    import apache_beam as beam
+    import tensorflow as tf
+    import tensorflow_data_validation as tfdv
+    from tensorflow_data_validation.statistics.stats_impl import generate_statistics_in_memory
+    from tfx.types import standard_artifacts
+    from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
+
+    from components.keypoint_example_gen.executor import Executor
+
+    contract = read_window_contract(SCHEMAS / f"{name}.pbtxt")
+    write_span(folder, 1, sequences)
+    examples = standard_artifacts.Examples()
+    examples.uri = str(tmp_path / "examples")
+    Executor(Executor.Context(make_beam_pipeline_fn=lambda: beam.Pipeline("FnApiRunner"))).Do(
+        {},
+        {"examples": [examples]},
+        {
+            "span": 1,
+            "span_digest": content_digest(folder / "span-1"),
+            "data_folder": str(folder),
+            "layout": LAYOUTS[name],
+            "labels": json.dumps(contract.labels),
+            "windows": WindowSpec(length=contract.length, stride=contract.length, fit=fit).model_dump_json(),
+            "split": SplitPolicy(eval_share=0, seed=7).model_dump_json(),
+            "num_shards": 1,
+        },
+    )
+    schema = parse(name)
+    found = {}
+    for split in ("train", "test"):
+        files = sorted(map(str, Path(examples.uri, f"Split-{split}").iterdir()))
+        records = [record.numpy() for record in tf.data.TFRecordDataset(files, compression_type="GZIP")]
+        batch = ExamplesToRecordBatchDecoder().DecodeBatch(records)
+        statistics = generate_statistics_in_memory(batch, tfdv.StatsOptions())
+        found[split] = dict(tfdv.validate_statistics(statistics, schema).anomaly_info)
+    return found
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_complete_and_true_to_its_layout(name):
+    features = {feature.name: feature for feature in parse(name).feature}
+    texts = {"label", "subject", "sequence_id", "view"}
+    assert features.keys() == {"keypoints", "label_id", "start_frame"} | texts | set(HEALTH_FEATURES)
+    assert all(feature.presence.min_fraction == 1 for feature in features.values())
+    keypoints = features["keypoints"].float_domain
+    assert keypoints.disallow_nan
+    assert keypoints.disallow_inf
+    layout, contract = load_layout(LAYOUTS[name]), read_window_contract(SCHEMAS / f"{name}.pbtxt")
+    assert contract.joints == len(layout.joints)
+    assert contract.channels == (3 if layout.unit == "image_height" else 4)
+    assert len(set(contract.labels)) == len(contract.labels)
+    assert features["label_id"].int_domain.max == len(contract.labels) - 1
+
+
+def test_every_schema_is_held_to_this():
+    assert {path.stem for path in SCHEMAS.glob("*.pbtxt")} == set(LAYOUTS)
+
+
+def walkers(name, subjects=6, change=lambda keypoints: keypoints):
+    """A sound clip of every label by every subject."""
+    layout, contract = load_layout(LAYOUTS[name]), read_window_contract(SCHEMAS / f"{name}.pbtxt")
+    rng = np.random.default_rng(2)
+    for subject in range(subjects):
+        for label in contract.labels:
+            keypoints = rng.uniform(0, 1, (70, contract.joints, contract.channels)).astype(np.float32)
+            yield KeypointSequence(f"{subject}-{label}", f"p{subject}", label, 30.0, layout.name, change(keypoints))
+
+
+@pytest.mark.parametrize("name", ["baduanjin", "ui_prmd"])
+def test_sound_data_have_no_anomaly_and_pixels_or_centimetres_do(tmp_path, name):
+    assert anomalies_of(tmp_path / "a", name, walkers(name), tmp_path) == {"train": {}, "test": {}}
+
+    def in_pixels(keypoints):
+        return np.concatenate([keypoints[..., :-1] * 100, keypoints[..., -1:]], axis=-1)
+
+    found = anomalies_of(tmp_path / "b", name, walkers(name, change=in_pixels), tmp_path / "pixels")
+    assert found["train"].keys() == found["test"].keys() == {"keypoints", "torso_length"}
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the recorded data sets are not on this machine")
+@pytest.mark.parametrize("name", RECORDED)
+def test_recorded_sets_have_no_anomaly(tmp_path, name):
+    from data.importers import ImportOptions, import_npz
+
+    file, fit, step = RECORDED[name]
+    records = import_npz(SHARED / file, ImportOptions())
+    sequences = islice((record for record in records if isinstance(record, KeypointSequence)), 0, None, step)
+    assert anomalies_of(tmp_path / "data", name, sequences, tmp_path, fit) == {"train": {}, "test": {}}
