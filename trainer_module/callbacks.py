@@ -1,0 +1,93 @@
+"""Keras callbacks: progress for people and for TensorBoard, the best weights for the export."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+
+class Progress(keras.callbacks.Callback):
+    """Prints a line an epoch."""
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """See Callback."""
+        self._start = time.monotonic()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """See Callback."""
+        logs = logs or {}
+        figures = [f"loss {logs['loss']:.4f}", f"accuracy {logs['accuracy']:.4f}"]
+        if "val_accuracy" in logs:
+            figures.append(f"eval accuracy {logs['val_accuracy']:.4f}")
+        seconds = time.monotonic() - self._start
+        print(f"epoch {epoch + 1}/{self.params['epochs']}: {', '.join(figures)}, {seconds:.1f} s", flush=True)
+
+
+class TensorBoardScalars(keras.callbacks.Callback):
+    """Writes each epoch's figures for TensorBoard, which need not be installed for it.
+
+    Args:
+        log_dir: folder of the event file.
+    """
+
+    def __init__(self, log_dir: Path) -> None:
+        super().__init__()
+        self._log_dir = log_dir
+        # What marks a tensor as a point of a curve.
+        self._metadata = tf.compat.v1.SummaryMetadata(
+            plugin_data=tf.compat.v1.SummaryMetadata.PluginData(plugin_name="scalars"), data_class="DATA_CLASS_SCALAR"
+        )
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """See Callback."""
+        self._writer = tf.summary.create_file_writer(str(self._log_dir))
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """See Callback."""
+        with self._writer.as_default(step=epoch):
+            for name, value in (logs or {}).items():
+                tf.summary.write(f"epoch_{name}", np.float32(value), metadata=self._metadata)
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """See Callback."""
+        self._writer.close()
+
+
+class BestWeights(keras.callbacks.Callback):
+    """Keeps the averaged weights of the best evaluation, the latest among equals, and may end training.
+
+    Stands before SwapEMAWeights in the list of callbacks: when an evaluation ends the averages are still in the model.
+
+    Args:
+        target: accuracy to stop at.
+        patience: epochs without a better one to stop after.
+    """
+
+    def __init__(self, target: float | None, patience: int | None) -> None:
+        super().__init__()
+        self._target = target
+        self._patience = patience
+        self._weights: list[np.ndarray] = []
+        self._waited = 0
+        self.accuracy = -1.0
+
+    def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
+        """See Callback."""
+        accuracy = (logs or {})["accuracy"]
+        self._waited = 0 if accuracy > self.accuracy else self._waited + 1
+        if accuracy >= self.accuracy:
+            self.accuracy = accuracy
+            self._weights = self.model.get_weights()
+        reached = self._target is not None and accuracy >= self._target
+        if reached or (self._patience is not None and self._waited >= self._patience):
+            self.model.stop_training = True
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """See Callback."""
+        if self._weights:
+            self.model.set_weights(self._weights)

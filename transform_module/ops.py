@@ -1,0 +1,122 @@
+"""Raw keypoints to a normalised pose, as a few graph operators that TFLite has built in.
+
+A device runs this before every inference, so what is linear is folded into constant matrices: 20 joints cost as much
+as one. It stays in float32: pixels and metres have no common scale that int8 could have.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+
+from data.layouts import Layout
+
+MEMORY = 1.0
+"""A frame further away says so many nepers less about where a missing joint is ..."""
+
+KINSHIP = 8.0
+"""... and a bone further away so many: another joint is asked when the joint itself was not seen for 8 frames."""
+
+FLOOR = 1e-9
+"""Weight of the furthest frame or joint: small, but a joint never seen is still put where the person is."""
+
+TINY = 1e-12
+"""Keeps a division of nothing by nothing at nothing."""
+
+
+def normalise(keypoints: tf.Tensor, layout: Layout, confidence_threshold: float, align_view: bool) -> tf.Tensor:
+    """Imputes, centres at the root's mean, scales by the torso and, if three-dimensional, turns towards the camera.
+
+    The result does not depend on where the person is, how large, nor, with `align_view`, how turned about the vertical.
+
+    Args:
+        keypoints: float32 `[N, T, J, D+1]`, confidence last.
+        layout: whose joints they are.
+        confidence_threshold: confidence from which on a joint counts in full.
+        align_view: turn the poses; ignored in two dimensions.
+
+    Returns:
+        float32 `[N, T, J, D]` in torso lengths.
+    """
+    dimensions = keypoints.shape[3] - 1
+    pose = impute(keypoints, layout, confidence_threshold)  # [N, T, D, J]: the joint axis last, for constant matrices
+    landmarks = pose @ _landmark_weights(layout)
+    root, torso, across = (landmarks[..., i : i + 1] for i in range(3))
+    centred = pose - tf.reduce_mean(root, axis=1, keepdims=True)
+    squared_length = tf.reduce_mean(tf.reduce_sum(tf.square(torso), axis=2, keepdims=True), axis=1, keepdims=True)
+    centred *= tf.math.rsqrt(squared_length + TINY)
+    centred = tf.transpose(centred, (0, 1, 3, 2))
+    if dimensions == 2 or not align_view:
+        return centred
+    return _turn(centred, tf.reduce_mean(across, axis=1)[..., 0])
+
+
+def impute(keypoints: tf.Tensor, layout: Layout, confidence_threshold: float) -> tf.Tensor:
+    """Puts joints that were not seen where the joints and frames around them say.
+
+    The estimate is the mean of everything seen, weighted by closeness in time and along the skeleton. A joint of low
+    confidence is blended with it in proportion.
+
+    Returns:
+        float32 `[N, T, D, J]`: note the order of the axes.
+    """
+    frames, joints, channels = keypoints.shape[1:]
+    by_joint = tf.transpose(keypoints, (0, 1, 3, 2))
+    position, confidence = by_joint[:, :, :-1], by_joint[:, :, -1:]
+    seen = tf.minimum(confidence * (1 / confidence_threshold), 1.0)
+    evidence = tf.concat([position * seen, seen], axis=2)
+    evidence = _closeness_in_time(frames) @ tf.reshape(evidence, (-1, frames, channels * joints))
+    evidence = tf.reshape(evidence, (-1, frames, channels, joints)) @ _closeness_of_joints(layout)
+    estimate = evidence[:, :, :-1] / tf.maximum(evidence[:, :, -1:], FLOOR * FLOOR * TINY)
+    return estimate + seen * (position - estimate)
+
+
+def _turn(pose: tf.Tensor, across: tf.Tensor) -> tf.Tensor:
+    """Turns poses about the vertical so that `across`, the mean line from right to left, points along x.
+
+    Args:
+        pose: `[N, T, J, 3]`.
+        across: `[N, 3]`; only its direction in the x-z plane matters.
+    """
+    frames, joints = pose.shape[1:3]
+    x, z = across[:, 0:1], across[:, 2:3]
+    length = tf.sqrt(x * x + z * z + TINY)
+    # Rows: what x, z and length contribute to the rotation matrix, whose rows are x, y, z before the turn.
+    parts = np.zeros((3, 3, 3), np.float32)
+    parts[0, 0, 0] = parts[0, 2, 2] = 1
+    parts[1, 2, 0], parts[1, 0, 2] = 1, -1
+    parts[2, 1, 1] = 1
+    rotation = tf.concat([x, z, length], axis=1) / length @ parts.reshape(3, 9)
+    turned = tf.reshape(pose, (-1, frames * joints, 3)) @ tf.reshape(rotation, (-1, 3, 3))
+    return tf.reshape(turned, (-1, frames, joints, 3))
+
+
+def _landmark_weights(layout: Layout) -> np.ndarray:
+    """Float32 `[J, 3]`: the root, the torso's vector and the vector from the right side to the left one."""
+    weights = np.zeros((len(layout.joints), 3), np.float32)
+    weights[list(layout.root), 0] = 1 / len(layout.root)
+    upper, lower = layout.torso
+    weights[list(upper), 1] += 1 / len(upper)
+    weights[list(lower), 1] -= 1 / len(lower)
+    for part in ("shoulder", "hip"):
+        weights[layout.index(f"left_{part}"), 2] = 1
+        weights[layout.index(f"right_{part}"), 2] = -1
+    return weights
+
+
+def _closeness_in_time(frames: int) -> np.ndarray:
+    """Float32 `[T, T]`."""
+    distance = np.abs(np.subtract.outer(np.arange(frames), np.arange(frames)))
+    return np.maximum(np.exp(-MEMORY * distance), FLOOR).astype(np.float32)
+
+
+def _closeness_of_joints(layout: Layout) -> np.ndarray:
+    """Float32 `[J, J]`, by the number of bones between two joints."""
+    joints = len(layout.joints)
+    distance = np.full((joints, joints), np.inf)
+    np.fill_diagonal(distance, 0)
+    for parent, child in layout.bones:
+        distance[parent, child] = distance[child, parent] = 1
+    for via in range(joints):
+        distance = np.minimum(distance, distance[:, via : via + 1] + distance[via])
+    return np.maximum(np.exp(-KINSHIP * distance), FLOOR).astype(np.float32)
