@@ -60,7 +60,7 @@ def build(plan: Plan, examples: Path, module_folder: Path, root: Path) -> tfx.ds
         model=trainer.outputs["model"],
         baseline_model=resolver.outputs["model"],
         example_splits=["test"],
-        eval_config=eval_config(config.evaluation, gates["evaluator"], contract.labels),
+        eval_config=eval_config(config.evaluation, gates["evaluator"]),
         schema=schema.outputs["schema"],
     )
     pusher = tfx.components.Pusher(

@@ -5,77 +5,45 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import tensorflow_model_analysis as tfma
+from tensorflow_model_analysis.proto import config_pb2 as tfma
 
 from pipelines.config import EvaluationConfig
 
 
-def eval_config(evaluation: EvaluationConfig, gate: dict[str, Any], labels: tuple[str, ...]) -> tfma.EvalConfig:
+def eval_config(evaluation: EvaluationConfig, gate: dict[str, Any]) -> tfma.EvalConfig:
     """Accuracy, macro F1 and the confusion matrix, overall and by slice; thresholds hold for the whole split.
 
     Args:
         evaluation: slices and confidence intervals.
         gate: section `evaluator` of the gates file: `min_accuracy`, `min_macro_f1`, `max_accuracy_drop` (against the
             last blessed model), all as shares of windows.
-        labels: the classes in order.
     """
-    whole = [tfma.SlicingSpec()]
-    classes = range(len(labels))
+    accuracy = _at_least(gate["min_accuracy"])
+    accuracy.change_threshold.direction = tfma.MetricDirection.HIGHER_IS_BETTER
+    accuracy.change_threshold.absolute.value = -gate["max_accuracy_drop"]
+    matrix = tfma.MetricConfig(
+        class_name="MultiClassConfusionMatrixAtThresholds",
+        config=json.dumps({"name": "confusion_matrix", "thresholds": [0.0]}),
+    )
     return tfma.EvalConfig(
         model_specs=[
             tfma.ModelSpec(
                 signature_name="serving_default", prediction_key="probabilities", label_key="label_id", model_type=""
             )
         ],
-        slicing_specs=[*whole, *(tfma.SlicingSpec(feature_keys=[feature]) for feature in evaluation.slices)],
+        slicing_specs=[
+            tfma.SlicingSpec(),
+            *(tfma.SlicingSpec(feature_keys=[feature]) for feature in evaluation.slices),
+        ],
         metrics_specs=[
             tfma.MetricsSpec(
                 metrics=[
                     tfma.MetricConfig(class_name="ExampleCount"),
-                    tfma.MetricConfig(
-                        class_name="SparseCategoricalAccuracy",
-                        config=json.dumps({"name": "accuracy"}),
-                        per_slice_thresholds=[
-                            tfma.PerSliceMetricThreshold(
-                                slicing_specs=whole,
-                                threshold=tfma.MetricThreshold(
-                                    value_threshold=tfma.GenericValueThreshold(
-                                        lower_bound={"value": gate["min_accuracy"]}
-                                    ),
-                                    change_threshold=tfma.GenericChangeThreshold(
-                                        direction=tfma.MetricDirection.HIGHER_IS_BETTER,
-                                        absolute={"value": -gate["max_accuracy_drop"]},
-                                    ),
-                                ),
-                            )
-                        ],
-                    ),
-                    tfma.MetricConfig(
-                        class_name="MultiClassConfusionMatrixAtThresholds",
-                        config=json.dumps({"name": "confusion_matrix", "thresholds": [0.0]}),
-                    ),
+                    _metric("SparseCategoricalAccuracy", "accuracy", accuracy),
+                    _metric("MacroF1", "macro_f1", _at_least(gate["min_macro_f1"]), "components.evaluator.macro_f1"),
+                    matrix,
                 ]
-            ),
-            tfma.MetricsSpec(
-                binarize=tfma.BinarizationOptions(class_ids={"values": classes}),
-                aggregate=tfma.AggregationOptions(macro_average=True, class_weights=dict.fromkeys(classes, 1.0)),
-                metrics=[
-                    tfma.MetricConfig(
-                        class_name="F1Score",
-                        config=json.dumps({"name": "f1"}),
-                        per_slice_thresholds=[
-                            tfma.PerSliceMetricThreshold(
-                                slicing_specs=whole,
-                                threshold=tfma.MetricThreshold(
-                                    value_threshold=tfma.GenericValueThreshold(
-                                        lower_bound={"value": gate["min_macro_f1"]}
-                                    )
-                                ),
-                            )
-                        ],
-                    )
-                ],
-            ),
+            )
         ],
         options=tfma.Options(
             compute_confidence_intervals={"value": evaluation.confidence_intervals},
@@ -83,4 +51,18 @@ def eval_config(evaluation: EvaluationConfig, gate: dict[str, Any], labels: tupl
                 method=tfma.ConfidenceIntervalOptions.POISSON_BOOTSTRAP
             ),
         ),
+    )
+
+
+def _at_least(value: float) -> tfma.MetricThreshold:
+    return tfma.MetricThreshold(value_threshold=tfma.GenericValueThreshold(lower_bound={"value": value}))
+
+
+def _metric(class_name: str, name: str, threshold: tfma.MetricThreshold, module: str = "") -> tfma.MetricConfig:
+    """A metric whose threshold holds for the whole split."""
+    return tfma.MetricConfig(
+        class_name=class_name,
+        module=module,
+        config=json.dumps({"name": name}),
+        per_slice_thresholds=[tfma.PerSliceMetricThreshold(slicing_specs=[tfma.SlicingSpec()], threshold=threshold)],
     )

@@ -115,7 +115,7 @@ def _nodes(config: PipelineConfig) -> Iterable[BaseNode]:
         model=model,
         baseline_model=baseline.outputs["model"],
         example_splits=["test"],
-        eval_config=eval_config(config.evaluation, gates["evaluator"], contract.labels),
+        eval_config=eval_config(config.evaluation, gates["evaluator"]),
         schema=schema,
     )
     converter = EdgeConverter(model=model, examples=examples, schema=schema, **config.edge.model_dump())

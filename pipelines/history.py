@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+from collections import Counter
 from typing import Any
 
 import click
@@ -25,16 +26,16 @@ def read_runs(workspace: Workspace, limit: int) -> list[dict[str, Any]]:
     """
     if not workspace.metadata_file.exists():
         return []
-    from ml_metadata.metadata_store import ListOptions, MetadataStore, OrderByField
+    from ml_metadata.metadata_store import MetadataStore
     from ml_metadata.proto import metadata_store_pb2
 
     config = metadata_store_pb2.ConnectionConfig()
     config.sqlite.filename_uri = str(workspace.metadata_file)
     config.sqlite.connection_mode = metadata_store_pb2.SqliteMetadataSourceConfig.READONLY
     store = MetadataStore(config)
-    newest = ListOptions(limit=limit, order_by=OrderByField.ID, is_asc=False)
     runs = []
-    for context in store.get_contexts_by_type("pipeline_run", list_options=newest):
+    contexts = sorted(store.get_contexts_by_type("pipeline_run"), key=lambda context: context.id, reverse=True)
+    for context in contexts[:limit]:
         [*parents] = store.get_parent_contexts_by_context(context.id)
         nodes: dict[str, str] = {}
         for execution in sorted(store.get_executions_by_context(context.id), key=lambda e: e.id):
@@ -73,17 +74,13 @@ def show(workspace: Workspace, limit: int, console: Console, *, as_json: bool) -
         console.print(f"no runs under {workspace.root}", highlight=False)
         return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in ("run", "started", "state", "ran", "cached", "failed", "commit"):
-        table.add_column(column, no_wrap=column != "ran")
-    for run in runs:
-        by_state = {s: [n for n, state in run["nodes"].items() if state == s] for s in ("done", "cached", "failed")}
-        table.add_row(
-            run["run_id"],
-            run["started"],
-            run["state"],
-            "all" if len(by_state["done"]) > 8 else ", ".join(by_state["done"]),
-            str(len(by_state["cached"])),
-            ", ".join(by_state["failed"]),
-            run["git_commit"][:10],
+    for column in ("run", "ran", "cached", "state", "commit"):
+        table.add_column(
+            column, no_wrap=column in ("run", "commit"), justify="right" if column in ("ran", "cached") else "left"
         )
+    for run in runs:
+        count = Counter(run["nodes"].values())
+        failed = [node for node, state in run["nodes"].items() if state == "failed"]
+        state = f"[red]failed at {', '.join(failed)}[/]" if failed else run["state"]
+        table.add_row(run["run_id"], str(count["done"]), str(count["cached"]), state, run["git_commit"][:8])
     console.print(table)

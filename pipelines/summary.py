@@ -117,10 +117,12 @@ def _read_evaluation(report: Report, outputs: dict[str, metadata_store_pb2.Artif
         return
     found = _json(Path(outputs["evaluation"].uri) / "metrics.json")
     whole: dict[str, Any] = next((entry for entry in found["slices"] if not entry["slice"]), {"metrics": {}})
-    for name, value in whole["metrics"].items():
-        if value is not None and name in ("accuracy", "macro_f1"):
+    for name in ("accuracy", "macro_f1"):
+        value = whole["metrics"].get(name)
+        value = value["value"] if isinstance(value, dict) else value
+        if value is not None:
             report.accuracy[f"saved_model_window_{name}"] = value
-    report.verdicts += found["validation"].get("verdicts", [])
+    report.verdicts += found["verdicts"]
 
 
 def _read_edge(report: Report, outputs: dict[str, dict[str, metadata_store_pb2.Artifact]]) -> None:

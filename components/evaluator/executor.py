@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,30 +36,78 @@ def summarise(evaluation_folder: str) -> dict[str, Any]:
     """Reads TFMA's output.
 
     Returns:
-        `slices`: a list of {"slice": {feature: value}, "metrics": {name: number or null}, "confusion": [{actual,
-        predicted, count}]}, the whole split first; `validation`: {"ok": bool, "failures": [...]}, where a failure
-        says metric, value and threshold.
+        `slices`: a list of {"slice": {feature: value}, "metrics": {name: number, null or {value, lower, upper}},
+        "confusion": [{actual, predicted, count}]}, the whole split first; `verdicts`: a list of {gate, figure,
+        threshold, unit, passed}, one a threshold.
     """
-    result = tfma.load_eval_result(evaluation_folder)
+    results = {result.model_name: result for result in tfma.load_eval_results(evaluation_folder).get_results()}
+    candidate = results.get("candidate") or results[""]
     slices = [
         {"slice": dict(key), "metrics": _scalars(metrics), "confusion": _confusion(metrics)}
-        for key, metrics in result.slicing_metrics
+        for key, metrics in candidate.slicing_metrics
     ]
     slices.sort(key=lambda entry: (len(entry["slice"]), json.dumps(entry["slice"], default=str)))
-    return {"slices": slices, "validation": _validation(evaluation_folder)}
+    baseline = None
+    if "baseline" in results:
+        baseline = next(_scalars(metrics) for key, metrics in results["baseline"].slicing_metrics if not key)
+    return {
+        "slices": slices,
+        "verdicts": list(_verdicts(candidate.config, slices[0]["metrics"], baseline)),
+        "blessed": bool(tfma.load_validation_result(evaluation_folder).validation_ok),
+    }
 
 
-def _scalars(metrics: Any) -> dict[str, float | None]:
-    found: dict[str, float | None] = {}
+def _verdicts(
+    config: tfma.EvalConfig, metrics: dict[str, Any], baseline: dict[str, Any] | None
+) -> Iterator[dict[str, Any]]:
+    for spec in config.metrics_specs:
+        for metric in spec.metrics:
+            name = json.loads(metric.config or "{}").get("name", "")
+            for entry in metric.per_slice_thresholds:
+                threshold = entry.threshold
+                if threshold.HasField("value_threshold"):
+                    yield _verdict(name, metrics.get(name), threshold.value_threshold.lower_bound.value)
+                if threshold.HasField("change_threshold") and baseline is not None:
+                    change = _number(metrics[name]) - _number(baseline[name])
+                    yield _verdict(f"{name} change", change, threshold.change_threshold.absolute.value)
+
+
+def _verdict(name: str, figure: Any, lower_bound: float) -> dict[str, Any]:
+    number = _number(figure)
+    return {
+        "gate": f"evaluator {name}",
+        "figure": number,
+        "threshold": lower_bound,
+        "unit": "at least",
+        "passed": number >= lower_bound,
+    }
+
+
+def _number(figure: Any) -> float:
+    value = figure["value"] if isinstance(figure, dict) else figure
+    return float("-inf") if value is None else value
+
+
+def _scalars(metrics: Any) -> dict[str, Any]:
+    found: dict[str, Any] = {}
     for subkeys in metrics.values():
-        for subkey, named in subkeys.items():
-            prefix = "macro_" if "macro_average" in str(subkey) else ""
+        for named in subkeys.values():
             for name, value in named.items():
-                number = value.get("doubleValue") if isinstance(value, dict) else None
-                if number is not None:
-                    number = float(number)
-                    found[prefix + name] = number if math.isfinite(number) else None
+                if "doubleValue" in value:
+                    found[name] = _finite(value["doubleValue"])
+                elif "boundedValue" in value:
+                    bounded = value["boundedValue"]
+                    found[name] = {
+                        "value": _finite(bounded["value"]),
+                        "lower": _finite(bounded["lowerBound"]),
+                        "upper": _finite(bounded["upperBound"]),
+                    }
     return found
+
+
+def _finite(value: Any) -> float | None:
+    number = float(value)
+    return number if math.isfinite(number) else None
 
 
 def _confusion(metrics: Any) -> list[dict[str, int]]:
@@ -76,20 +125,6 @@ def _confusion(metrics: Any) -> list[dict[str, int]]:
                         for entry in matrices["matrices"][0].get("entries", [])
                     ]
     return []
-
-
-def _validation(evaluation_folder: str) -> dict[str, Any]:
-    result = tfma.load_validation_result(evaluation_folder)
-    failures = [
-        {
-            "metric": failure.metric_key.name,
-            "message": failure.message,
-            "value": failure.metric_value.double_value.value,
-        }
-        for entry in result.metric_validations_per_slice
-        for failure in entry.failures
-    ]
-    return {"ok": bool(result.validation_ok), "failures": failures}
 
 
 def _write_atomically(path: Path, content: dict[str, Any]) -> None:

@@ -1,0 +1,67 @@
+"""Macro F1 for TFMA."""
+
+from __future__ import annotations
+
+from tensorflow_model_analysis.metrics import metric_types, metric_util
+from tensorflow_model_analysis.metrics.multi_class_confusion_matrix_metrics import (
+    Matrices,
+    multi_class_confusion_matrices,
+)
+from tensorflow_model_analysis.proto import config_pb2
+
+_THRESHOLD = 0.0
+
+
+class MacroF1(metric_types.Metric):
+    """Mean of the F1 scores of the classes that occur, as labels or as predictions, in a slice.
+
+    TFMA's own F1Score, binarised and macro-averaged, puts its threshold on every single class as well as on the mean,
+    and is named by a piece of protocol buffer. F1 of a class is 2 TP / (2 TP + FP + FN); the label is taken from the
+    largest probability.
+    """
+
+    def __init__(self, name: str = "macro_f1") -> None:
+        super().__init__(metric_util.merge_per_key_computations(_computations), name=name)
+
+
+metric_types.register_metric(MacroF1)
+
+
+def _computations(
+    name: str = "macro_f1",
+    eval_config: config_pb2.EvalConfig | None = None,
+    model_name: str = "",
+    output_name: str = "",
+    example_weighted: bool = False,
+) -> list[metric_types.MetricComputation]:
+    matrices = multi_class_confusion_matrices(
+        thresholds=[_THRESHOLD],
+        eval_config=eval_config,
+        model_name=model_name,
+        output_name=output_name,
+        example_weighted=example_weighted,
+    )
+    source = matrices[-1].keys[-1]
+    key = metric_types.MetricKey(
+        name=name, model_name=model_name, output_name=output_name, example_weighted=example_weighted
+    )
+
+    def result(metrics: dict[metric_types.MetricKey, Matrices]) -> dict[metric_types.MetricKey, float]:
+        return {key: macro_f1({tuple(cell): count for cell, count in metrics[source][_THRESHOLD].items()})}
+
+    return [*matrices, metric_types.DerivedMetricComputation(keys=[key], result=result)]
+
+
+def macro_f1(cells: dict[tuple[int, int], float]) -> float:
+    """Macro F1 of a confusion matrix.
+
+    Args:
+        cells: (actual, predicted) to count.
+    """
+    classes = {label for cell in cells for label in cell}
+    scores = []
+    for label in classes:
+        hits = cells.get((label, label), 0.0)
+        touched = sum(count * ((actual == label) + (called == label)) for (actual, called), count in cells.items())
+        scores.append(2 * hits / touched if touched else 0.0)
+    return sum(scores) / len(scores)
