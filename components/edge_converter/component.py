@@ -63,7 +63,7 @@ class EdgeConverter(BaseComponent):
         evaluation_windows: int = 20_000,
         time_limit_seconds: int = 600,
         seed: int = 7,
-        core_scope: str = "int8_core",
+        core_scope: str = "core",
     ) -> None:
         """Wires the component.
 
