@@ -110,6 +110,7 @@ class KeypointSequence:
         _check_keypoints(self.keypoints, self._where())
         _check_time(self)
         _check_segments(self)
+        _check_figures(self)
 
     def _where(self) -> str:
         return f"sequence {self.sequence_id!r}"
@@ -208,10 +209,18 @@ def _from_row(row: dict[str, Any], keypoints: pa.ListScalar, timestamps: pa.List
             where,
             "write the columns frames, joints and channels of the same array that was flattened into keypoints",
         )
-    segments = tuple(Segment(**segment) for segment in row.pop("segments") or ())
+    segments = tuple(_segment(segment, where) for segment in row.pop("segments") or ())
     return KeypointSequence(
         **row, keypoints=values.reshape(shape), timestamps=_floats(timestamps, where, "timestamps"), segments=segments
     )
+
+
+def _segment(values: dict[str, Any] | None, where: str) -> Segment:
+    if values is None or any(values[name] is None for name in ("start_frame", "end_frame", "label")):
+        raise InputError(
+            f"segment {values} is incomplete", where, "every segment has a start_frame, an end_frame and a label"
+        )
+    return Segment(**values)
 
 
 def _floats(scalar: pa.ListScalar, where: str, column: str) -> np.ndarray | None:
@@ -272,7 +281,7 @@ def _check_time(sequence: KeypointSequence) -> None:
             f"give one float64 a frame: {len(sequence.keypoints)}",
         )
     bad = ~np.isfinite(times)
-    bad[1:] |= ~(np.diff(times) > 0)
+    bad[1:] |= ~(times[1:] > times[:-1])
     if bad.any():
         frame = int(bad.argmax())
         raise InputError(
@@ -297,3 +306,11 @@ def _check_segments(sequence: KeypointSequence) -> None:
                 sequence._where(),
                 "segments are [start_frame, end_frame) inside the sequence, each with a label",
             )
+
+
+def _check_figures(sequence: KeypointSequence) -> None:
+    if sequence.quality is not None and not 0 <= sequence.quality <= 1:
+        raise InputError(f"quality is {sequence.quality}", sequence._where(), "quality is 0 (bad) to 1 (good)")
+    counts = [sequence.repetitions, *(segment.repetitions for segment in sequence.segments)]
+    if wrong := [count for count in counts if count is not None and not 0 <= count < float("inf")]:
+        raise InputError(f"repetitions are {wrong[0]}", sequence._where(), "give a count of 0 or more, or leave it out")

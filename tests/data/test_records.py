@@ -65,6 +65,8 @@ def test_batch_round_trip_keeps_everything():
         ({"timestamps": np.arange(4) * 33.3}, r"0.03 frames per second(.*\n)*.*divide milliseconds"),
         ({"segments": (Segment(2, 5, "wave"),)}, r"\[2, 5\) does not fit 4 frames"),
         ({"segments": (Segment(2, 2, "wave"),)}, "does not fit"),
+        ({"quality": 1.2}, "quality is 1.2"),
+        ({"repetitions": float("nan")}, "repetitions are nan"),
     ],
 )
 def test_wrong_values_are_named(changes, message):

@@ -1,3 +1,5 @@
+from contextlib import suppress
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -113,3 +115,30 @@ def test_a_span_of_another_layout_is_refused(tmp_path):
 def test_missing_folder_is_named(tmp_path):
     with pytest.raises(InputError, match="does not exist"):
         check(tmp_path / "span-4")
+
+
+NASTY = {
+    pa.string(): [None, "", "\0", "x" * 10_000],
+    pa.int32(): [None, -1, 0, 2**31 - 1],
+    pa.float64(): [None, float("nan"), float("inf"), -1.0, 1e308],
+    pa.list_(pa.float32()): [None, [], [None], [float("nan")] * 306, [1e38] * 306],
+    pa.list_(pa.float64()): [[], [None] * 6, [0.0] * 6, [float("inf")] * 6, [1e300 * n for n in range(6)]],
+    SCHEMA.field("segments").type: [
+        [None],
+        [{"start_frame": None, "end_frame": 2, "label": "a", "repetitions": None}],
+        [{"start_frame": 0, "end_frame": 99, "label": "a", "repetitions": 1.0}],
+        [{"start_frame": 0, "end_frame": 3, "label": "", "repetitions": 1.0}],
+        [{"start_frame": 0, "end_frame": 3, "label": "a", "repetitions": -1.0}],
+    ],
+}
+
+
+@pytest.mark.parametrize(("column", "value"), [(field.name, value) for field in SCHEMA for value in NASTY[field.type]])
+def test_nasty_values_are_accepted_or_explained(tmp_path, column, value):
+    columns = rows()
+    columns[column][3] = value
+    optional = pa.schema([field.with_nullable(True) for field in SCHEMA])
+    (tmp_path / "span-1").mkdir()
+    pq.write_table(pa.Table.from_pydict(columns, optional), tmp_path / "span-1" / "x.parquet")
+    with suppress(InputError):
+        check(tmp_path / "span-1")
