@@ -72,8 +72,8 @@ def _cut_and_warp(pose: tf.Tensor, dice: Dice, config: AugmentationConfig) -> tf
     share = dice.uniform(1 - config.crop, 1, (1,))
     start = dice.uniform(0, 1, (1,)) * (1 - share)
     even = np.linspace(0, 1, frames, dtype=np.float32)[np.newaxis]
-    bend = dice.uniform(-config.warp, config.warp, (2,))
-    # The slope stays positive while warp < 1, so that time never runs backwards.
+    # Together they change the speed by `warp` at the most: below 1, time never runs backwards.
+    bend = dice.uniform(-config.warp / 2, config.warp / 2, (2,))
     time = even + (bend[:, :1] * np.sin(np.pi * even) + bend[:, 1:] * np.sin(2 * np.pi * even) / 2) / np.pi
     place = tf.clip_by_value((start + share * time) * (frames - 1), 0, frames - 1)
     before = tf.floor(place)

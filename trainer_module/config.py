@@ -38,7 +38,7 @@ class AugmentationConfig(_Section):
 
     mirror: Probability = Field(0.5, description="share of windows that are mirrored, left and right swapped")
     crop: float = Field(0.3, ge=0, lt=1, description="largest share of a window that is cut off, the rest stretched")
-    warp: float = Field(0.3, ge=0, lt=1, description="largest relative change of speed inside a window")
+    warp: float = Field(0.6, ge=0, lt=1, description="largest relative change of speed inside a window")
     yaw: float = Field(0.5, ge=0, le=3.1416, description="largest turn about the vertical (3-D)")
     tilt: float = Field(0.15, ge=0, le=3.1416, description="largest turn about the other axes, or in the image plane")
     scale: float = Field(0.1, ge=0, le=1, description="deviation of the logarithm of the person's size")

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from data.layouts import load_layout
+from trainer_module.augmentation import augment
+from trainer_module.config import AugmentationConfig
+
+NOTHING = AugmentationConfig(
+    mirror=0,
+    crop=0,
+    warp=0,
+    yaw=0,
+    tilt=0,
+    scale=0,
+    stretch=0,
+    bones=0,
+    jitter=0,
+    offset=0,
+    joint_dropout=0,
+    mixing=0,
+)
+
+
+def poses(layout: str, dimensions: int) -> np.ndarray:
+    random = np.random.default_rng(3)
+    joints = load_layout(layout).joints
+    pose = random.normal(size=(8, 1, len(joints), dimensions)) + 0.1 * random.normal(
+        size=(8, 20, len(joints), dimensions)
+    ).cumsum(axis=1)
+    return (pose - pose[:, :, list(load_layout(layout).root)].mean(axis=(1, 2), keepdims=True)).astype(np.float32)
+
+
+def augmented(pose: np.ndarray, layout: str, config: AugmentationConfig, seed: int = 5) -> np.ndarray:
+    target = tf.one_hot(np.arange(len(pose)) % 2, 2)
+    return augment(tf.constant(pose), target, tf.constant(seed, tf.int64), load_layout(layout), config)[0].numpy()
+
+
+def only(**values: float) -> AugmentationConfig:
+    return NOTHING.model_copy(update=values)
+
+
+def bone_lengths(pose: np.ndarray, layout: str) -> np.ndarray:
+    parents, children = np.array(load_layout(layout).bones).T
+    return np.linalg.norm(pose[:, :, children] - pose[:, :, parents], axis=-1)
+
+
+@pytest.mark.parametrize(("layout", "dimensions"), [("coco17", 2), ("kinect20", 3)])
+def test_nothing_changes_nothing(layout: str, dimensions: int) -> None:
+    pose = poses(layout, dimensions)
+    np.testing.assert_allclose(augmented(pose, layout, NOTHING), pose, atol=1e-4)
+
+
+@pytest.mark.parametrize(("layout", "dimensions"), [("coco17", 2), ("kinect20", 3)])
+def test_mirroring_swaps_left_and_right(layout: str, dimensions: int) -> None:
+    pose = poses(layout, dimensions)
+    expected = pose[:, :, list(load_layout(layout).mirror)] * np.array([-1, 1, 1][:dimensions])
+    np.testing.assert_allclose(augmented(pose, layout, only(mirror=1.0)), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("layout", "dimensions", "turns"), [("coco17", 2, {"tilt": 1.0}), ("kinect20", 3, {"yaw": 3.0, "tilt": 1.0})]
+)
+def test_turning_keeps_every_bone_as_long_as_it_was(layout: str, dimensions: int, turns: dict[str, float]) -> None:
+    pose = poses(layout, dimensions)
+    turned = augmented(pose, layout, only(**turns))
+    assert np.abs(turned - pose).max() > 0.1
+    np.testing.assert_allclose(bone_lengths(turned, layout), bone_lengths(pose, layout), atol=1e-4)
+
+
+def test_bones_grow_alike_left_and_right_and_all_along() -> None:
+    pose = poses("coco17", 2)
+    ratio = bone_lengths(augmented(pose, "coco17", only(bones=0.1)), "coco17") / bone_lengths(pose, "coco17")
+    np.testing.assert_allclose(ratio, np.repeat(ratio[:, :1], ratio.shape[1], axis=1), rtol=1e-2)
+    bones, mirror = load_layout("coco17").bones, load_layout("coco17").mirror
+    mirrored = [bones.index((mirror[parent], mirror[child])) for parent, child in bones]
+    np.testing.assert_allclose(ratio, ratio[:, :, mirrored], rtol=1e-2)
+    assert ratio.std() > 0.03
+
+
+def test_cutting_and_warping_shows_moments_of_the_window_in_their_order() -> None:
+    time = np.linspace(0, 1, 20, dtype=np.float32)
+    pose = np.broadcast_to(time[np.newaxis, :, np.newaxis, np.newaxis], (8, 20, 17, 2))
+    result = augmented(pose, "coco17", only(crop=0.5, warp=0.9))[:, :, 0, 0]
+    assert (np.diff(result, axis=1) >= -1e-6).all()
+    span = result[:, -1] - result[:, 0]
+    assert (span >= 0.5 - 1e-5).all()
+    assert (span <= 1 + 1e-5).all()
+
+
+def test_one_seed_one_result() -> None:
+    pose = poses("kinect20", 3)
+    config = AugmentationConfig()
+    first = augmented(pose, "kinect20", config)
+    np.testing.assert_array_equal(first, augmented(pose, "kinect20", config))
+    assert np.isfinite(first).all()
+    assert np.abs(first - augmented(pose, "kinect20", config, seed=6)).max() > 0.1
+
+
+def test_mixing_mixes_targets_like_poses() -> None:
+    pose = np.zeros((4, 20, 17, 2), np.float32)
+    target = tf.one_hot([0, 0, 1, 1], 2)
+    _, mixed = augment(tf.constant(pose), target, tf.constant(1, tf.int64), load_layout("coco17"), only(mixing=1.0))
+    np.testing.assert_allclose(mixed.numpy().sum(axis=1), 1, atol=1e-6)
+    assert (mixed.numpy().argmax(axis=1) == [0, 0, 1, 1]).all()
+    assert mixed.numpy().max(axis=1).min() < 0.999
