@@ -153,13 +153,12 @@ def _repeat(
 def _explain_failure(result: RunResult, workspace: Any, command: list[str]) -> None:
     import shlex
 
-    failed = result.failed
-    assert failed is not None
-    log = workspace.run_folder(result.run_id) / f"{failed.node}.log"
-    click.echo(f"\n{failed.node} failed: {failed.error}", err=True)
-    if log.exists():
-        click.echo(f"  log:    {log}", err=True)
-    click.echo(f"  resume: {shlex.join([*command, '--from', failed.node])}", err=True)
+    for failed in (node for node in result.nodes.values() if node.state == "failed"):
+        log = workspace.run_folder(result.run_id) / f"{failed.node}.log"
+        click.echo(f"\n{failed.node} failed: {failed.error}", err=True)
+        if log.exists():
+            click.echo(f"  log:    {log}", err=True)
+        click.echo(f"  resume: {shlex.join([*command, '--from', failed.node])}", err=True)
 
 
 @main.command(name="explain-cache")

@@ -27,7 +27,7 @@ from pipelines.config import PROJECT_ROOT, PipelineConfig
 from pipelines.executor_process import read_error
 from pipelines.forecast import Forecast
 from pipelines.lint import lint
-from pipelines.node import CACHED, FAILED, SKIPPED, NodeResult, RunContext, launch_node
+from pipelines.node import CACHED, FAILED, RESOLVED, SKIPPED, NodeResult, RunContext, launch_node
 from pipelines.plan import Plan, ancestors, compile_key, descendants
 from pipelines.processes import ChildProcesses
 from pipelines.recovery import recover
@@ -74,7 +74,7 @@ class RunResult:
     @property
     def did_nothing(self) -> bool:
         """Whether no executor ran."""
-        return all(result.state == CACHED for result in self.nodes.values())
+        return all(result.state in (CACHED, RESOLVED) for result in self.nodes.values())
 
 
 def connection_of(workspace: Workspace) -> metadata_store_pb2.ConnectionConfig:

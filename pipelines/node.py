@@ -41,7 +41,7 @@ from pipelines.processes import ChildProcesses
 from pipelines.recovery import journal
 from pipelines.workspace import Workspace
 
-DONE, CACHED, SKIPPED, FAILED = "done", "cached", "skipped", "failed"
+DONE, CACHED, RESOLVED, SKIPPED, FAILED = "done", "cached", "resolved", "skipped", "failed"
 _STATES = {metadata_store_pb2.Execution.COMPLETE: DONE, metadata_store_pb2.Execution.CACHED: CACHED}
 
 
@@ -51,7 +51,8 @@ class NodeResult:
 
     Attributes:
         node: its id.
-        state: `done` (its executor ran), `cached`, `skipped` (its turn never came) or `failed`.
+        state: `done` (its executor ran), `cached`, `resolved` (it has no executor), `skipped` (its turn never came) or
+            `failed`.
         seconds: wall time.
         execution_id: in the metadata store.
         reason: why it ran, or what it failed of.
@@ -196,6 +197,8 @@ def _launch(run: RunContext, node_id: str, result: NodeResult, started: Callable
     with handle as open_handle:
         [execution] = open_handle.store.get_executions_by_id([result.execution_id])
     result.state = _STATES.get(execution.last_known_state, FAILED)
+    if spec is None and result.state != FAILED:
+        result.state = RESOLVED
     if result.state == FAILED:
         message = execution_lib.get_execution_result(execution, ignore_parse_errors=True)
         raise NodeError(

@@ -18,6 +18,7 @@ from pipelines.node import NodeResult
 _MARKS = {
     "done": "[green]✓ ran[/]",
     "cached": "[cyan]= cached[/]",
+    "resolved": "[cyan]= resolved[/]",
     "skipped": "[dim]- skipped[/]",
     "failed": "[red]✗ failed[/]",
 }

@@ -76,7 +76,7 @@ def collect(result: RunResult, workspace: Workspace) -> Report:
     outputs = {
         node.node: _outputs(store, node.execution_id)
         for node in result.nodes.values()
-        if node.execution_id is not None and node.state in ("done", "cached")
+        if node.execution_id is not None and node.state in ("done", "cached", "resolved")
     }
     _read_data(report, outputs.get("KeypointExampleGen", {}))
     _read_evaluation(report, outputs.get("Evaluator", {}))
@@ -156,7 +156,7 @@ def show(report: Report, console: Console) -> None:
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     for split, counts in report.data.items():
-        table.add_row(f"{split} data", "  ".join(f"{count:,} {name}" for name, count in counts.items()))
+        table.add_row(f"{split} data", ", ".join(f"{count:,} {name}" for name, count in counts.items()))
     for name, value in report.accuracy.items():
         table.add_row(name.replace("_", " "), f"{value:.4f}")
     for verdict in report.verdicts:
@@ -178,7 +178,9 @@ def _verdict(verdict: dict[str, Any]) -> str:
 
 
 def _figure(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else escape(str(value))
+    if not isinstance(value, int | float):
+        return escape(str(value))
+    return f"{value:,.0f}" if abs(value) >= 1000 or value == int(value) else f"{value:.4g}"
 
 
 def _headline(report: Report) -> str:

@@ -40,7 +40,8 @@ def summarise(evaluation_folder: str) -> dict[str, Any]:
         "confusion": [{actual, predicted, count}]}, the whole split first; `verdicts`: a list of {gate, figure,
         threshold, unit, passed}, one a threshold.
     """
-    results = {result.model_name: result for result in tfma.load_eval_results(evaluation_folder).get_results()}
+    config = tfma.load_eval_result(evaluation_folder).config
+    results = {spec.name: tfma.load_eval_result(evaluation_folder, model_name=spec.name) for spec in config.model_specs}
     candidate = results.get("candidate") or results[""]
     slices = [
         {"slice": dict(key), "metrics": _scalars(metrics), "confusion": _confusion(metrics)}
@@ -52,7 +53,7 @@ def summarise(evaluation_folder: str) -> dict[str, Any]:
         baseline = next(_scalars(metrics) for key, metrics in results["baseline"].slicing_metrics if not key)
     return {
         "slices": slices,
-        "verdicts": list(_verdicts(candidate.config, slices[0]["metrics"], baseline)),
+        "verdicts": list(_verdicts(config, slices[0]["metrics"], baseline)),
         "blessed": bool(tfma.load_validation_result(evaluation_folder).validation_ok),
     }
 
