@@ -191,7 +191,7 @@ _ONTO_LOINS = Arm(0.05, -0.6, -0.3, 0.68, 0.85, 0.0, -0.6)
 _GAZE_FROM_LOINS = (
     Key(_both(_ONTO_LOINS), 1.0),
     Key(_both(_ONTO_LOINS, trunk=Trunk(look=70, twist=20, yaw=5)), 1.4, 1.8),
-    Key(_both(_FRONT, trunk=Trunk(look=10, drop=0.04)), 1.6, 0.4),
+    Key(_both(_FRONT, trunk=Trunk(drop=0.04)), 1.6, 0.4),
 )
 WISE_OWL = Movement(
     "wise_owl_gazes_backwards",
