@@ -47,7 +47,9 @@ def _computations(
     )
 
     def result(metrics: dict[metric_types.MetricKey, Matrices]) -> dict[metric_types.MetricKey, float]:
-        return {key: macro_f1({tuple(cell): count for cell, count in metrics[source][_THRESHOLD].items()})}
+        # NumPy's booleans, which its integers compare to, add up to a boolean.
+        cells = {(int(actual), int(called)): count for (actual, called), count in metrics[source][_THRESHOLD].items()}
+        return {key: macro_f1(cells)}
 
     return [*matrices, metric_types.DerivedMetricComputation(keys=[key], result=result)]
 
