@@ -41,7 +41,7 @@ class Performance:
         end = self.now + seconds
         while True:
             step = min(float(self.rng.uniform(0.7, 2.5)), end - self.now)
-            self._add(Key(pose, step), self._style(pose, 1.0 * self._noise()))
+            self._add(Key(pose, step), self._style(pose, self._noise()))
             if end - self.now < 0.2:
                 return
 
