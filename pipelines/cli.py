@@ -326,20 +326,40 @@ def data_group() -> None:
 @click.argument("src", nargs=-1, required=True, type=_PATH)
 @click.option("--to", "target", type=_FOLDER, required=True, help="Data folder; gets a new span-N.")
 @click.option("--span", type=click.IntRange(0), help="Number of the span.  [default: the next]")
+@click.option("--label", default="unknown", show_default=True, help="Label of sequences that bear none.")
+@click.option("--fps", default=30.0, show_default=True, help="Frame rate of sequences that tell none.")
+@click.option("--image-height", type=float, help="Height in pixels of images whose size is not told.")
+@click.option("--max-quarantined", default=0.05, show_default=True, help="Share of records that may be left out.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def data_import(format_: str, src: tuple[Path, ...], target: Path, span: int | None, as_json: bool) -> None:
+def data_import(
+    format_: str,
+    src: tuple[Path, ...],
+    target: Path,
+    span: int | None,
+    label: str,
+    fps: float,
+    image_height: float | None,
+    max_quarantined: float,
+    as_json: bool,
+) -> None:
     """Import SRC (files or folders) into a new span of canonical Parquet."""
     from dataclasses import asdict
 
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    from data.importers import import_to_span
+    from data.importers import ImportOptions, import_to_span
 
     columns = (SpinnerColumn(), TextColumn("{task.completed:,.0f} records read"), TimeElapsedColumn())
     with Progress(*columns, console=_console(stderr=True), transient=True) as progress:
         task = progress.add_task("import", total=None)
         summary = import_to_span(
-            format_, list(src), target, span=span, progress=lambda count: progress.update(task, completed=count)
+            format_,
+            list(src),
+            target,
+            span=span,
+            options=ImportOptions(label=label, fps=fps, image_height=image_height),
+            max_quarantined=max_quarantined,
+            progress=lambda count: progress.update(task, completed=count),
         )
     if as_json:
         click.echo(json.dumps(asdict(summary), indent=1, default=str))
@@ -362,7 +382,7 @@ def data_import(format_: str, src: tuple[Path, ...], target: Path, span: int | N
     "--repetitions", default=3, show_default=True, type=click.IntRange(1), help="Clips a movement and person."
 )
 @click.option("--sessions", default=0, show_default=True, type=click.IntRange(0), help="Whole practice sessions.")
-@click.option("--seed", default=0, show_default=True, help="The same seed makes the same data.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="The same seed makes the same data.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def data_synth(
     target: Path, span: int | None, subjects: int, repetitions: int, sessions: int, seed: int, as_json: bool

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import os
@@ -52,7 +53,7 @@ class Plan:
 
     def executor_spec(self, node: str) -> Message | None:
         """The node's executor with the fingerprint of its code, which so enters the cache key."""
-        spec = self._bare_spec(node)
+        spec = copy.deepcopy(self._bare_spec(node))
         if spec is not None:
             _python_spec(spec).extra_flags.append(f"--code_version={self.code_digest(node)}")
         return spec
