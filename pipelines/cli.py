@@ -48,7 +48,7 @@ def main() -> None:
 def _config_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
         click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a configuration key."),
-        click.option("--root", type=_FOLDER, help="Holds metadata, artifacts and pushes.  [default: .poseline]"),
+        click.option("--root", type=_PATH, help="Holds metadata, artifacts and pushes.  [default: .poseline]"),
         click.option("--data", type=_PATH, help="Folder of canonical Parquet, with span-N/ in it."),
         click.option("--config", "config_name", default="baduanjin", show_default=True, help="Name or YAML file."),
     ):
@@ -195,7 +195,7 @@ def explain_cache(
 
 
 @main.command()
-@click.option("--root", type=_FOLDER, help="Root folder of the runs.  [default: .poseline]")
+@click.option("--root", type=_PATH, help="Root folder of the runs.  [default: .poseline]")
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1), help="Newest runs to show.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def runs(root: Path | None, limit: int, as_json: bool) -> None:
@@ -226,7 +226,7 @@ def compile_(config_name: str, data: Path | None, root: Path | None, overrides: 
 @click.argument("node")
 @click.option("--ir", "plan_file", type=_PATH, required=True, help="File that `poseline compile` wrote.")
 @click.option("--run-id", required=True, help="Run that the node belongs to.")
-@click.option("--root", type=_FOLDER, help="Root folder of the run.  [default: .poseline]")
+@click.option("--root", type=_PATH, help="Root folder of the run.  [default: .poseline]")
 @click.option("--span", type=click.IntRange(0), help="Span of the data.  [default: the latest]")
 @click.option("--no-cache", is_flag=True, help="Run it, whatever was run before.")
 def node(node: str, plan_file: Path, run_id: str, root: Path | None, span: int | None, no_cache: bool) -> None:
@@ -247,7 +247,7 @@ def node(node: str, plan_file: Path, run_id: str, root: Path | None, span: int |
 
 
 @main.command()
-@click.option("--root", type=_FOLDER, help="Root folder that runs would use.  [default: .poseline]")
+@click.option("--root", type=_PATH, help="Root folder that runs would use.  [default: .poseline]")
 @click.option("--quick", is_flag=True, help="Leave out the import checks, which take a minute.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def doctor(root: Path | None, quick: bool, as_json: bool) -> None:
@@ -269,7 +269,7 @@ def doctor(root: Path | None, quick: bool, as_json: bool) -> None:
 
 @main.command()
 @click.argument("target")
-@click.option("--root", type=_FOLDER, help="Root folder of the runs.  [default: .poseline]")
+@click.option("--root", type=_PATH, help="Root folder of the runs.  [default: .poseline]")
 @click.option("--to", "version", metavar="VERSION", help="Version to go back to.  [default: the one before]")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def rollback(target: str, root: Path | None, version: str | None, as_json: bool) -> None:

@@ -1,5 +1,6 @@
 """Holds anomalies and statistics against a policy, and puts what it finds into words."""
 
+import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -92,13 +93,19 @@ def judge(anomalies: Mapping[str, Anomalies], statistics: Mapping[str, Statistic
 
 
 def as_table(findings: list[Finding]) -> str:
-    """Return the findings as aligned lines of text, each with its remedy below it."""
-    rows = [("split", "feature", "anomaly", "found", "expected")]
-    rows += [(f.split, f.feature, f.anomaly, f.figure, f.bound) for f in findings]
+    """Return the findings as aligned lines of text; below each what was found and what to do."""
+    rows = [("split", "feature", "anomaly", "expected")]
+    rows += [(f.split, f.feature, f.anomaly, f.bound) for f in findings]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    remedies = [f"    -> {finding.remedy}" for finding in findings]
-    return "\n".join([lines[0], *(part for pair in zip(lines[1:], remedies, strict=True) for part in pair)])
+    below = [
+        textwrap.fill(text, 110, initial_indent=f"    {mark} ", subsequent_indent=" " * (len(mark) + 5))
+        for f in findings
+        for mark, text in (("found", f.figure), ("->", f.remedy))
+    ]
+    return "\n".join(
+        [lines[0], *(part for n, line in enumerate(lines[1:]) for part in (line, *below[2 * n : 2 * n + 2]))]
+    )
 
 
 def _anomalies(split: str, found: Anomalies, policy: Policy) -> Iterator[Finding]:

@@ -43,7 +43,7 @@ def summarise(evaluation_folder: str) -> dict[str, Any]:
     config = tfma.load_eval_result(evaluation_folder).config
     results = {spec.name: tfma.load_eval_result(evaluation_folder, model_name=spec.name) for spec in config.model_specs}
     candidate = results.get("candidate") or results[""]
-    slices = [
+    slices: list[dict[str, Any]] = [
         {"slice": dict(key), "metrics": _scalars(metrics), "confusion": _confusion(metrics)}
         for key, metrics in candidate.slicing_metrics
     ]

@@ -116,7 +116,6 @@ SPOILT = {
     "one subject": (every(subject="s00"), "one subject"),
     "two subjects": (rewrite(lambda rows: [r | {"subject": f"p{i % 2}"} for i, r in enumerate(rows)]), "subject"),
     "no rows": (rewrite(lambda rows: rows.clear()), "no sequence"),
-    "label unknown to the schema": (rewrite(lambda rows: [r | {"label": r["label"] + "_x"} for r in rows]), "label"),
     "frame rate of zero": (first(fps=0.0), "fps"),
 }
 
@@ -146,6 +145,17 @@ def test_spoilt_data(bench, first_run, tmp_path, name):
     spoil(data / "span-1")
     done = bench.poseline(*bench.run_arguments(data=data), expect=2)
     assert_explains(done.stderr, word)
+    assert state_of(bench.root) == before
+
+
+def test_a_label_that_the_schema_does_not_know_is_stopped_by_the_gate(bench, first_run, tmp_path):
+    data = tmp_path / "data"
+    shutil.copytree(bench.data, data)
+    before = state_of(bench.root)
+    rewrite(lambda rows: [row | {"label": row["label"].replace("bow", "bough")} for row in rows])(data / "span-1")
+    done = bench.poseline(*bench.run_arguments(data=data), expect=1)
+    assert_explains(done.stderr, "draw_the_bough")
+    assert "resume: poseline run" in done.stderr
     assert state_of(bench.root) == before
 
 
