@@ -11,19 +11,6 @@ import pytest
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
-EXECUTED = (
-    "KeypointExampleGen",
-    "StatisticsGen",
-    "ExampleValidator",
-    "DataGate",
-    "Transform",
-    "Trainer",
-    "Evaluator",
-    "EdgeConverter",
-    "ModelValidator",
-    "Pusher",
-)
-
 
 def kill_at(bench, root: Path, node: str) -> bool:
     """Starts a run and kills its driver as soon as the node's executor has begun; False if it was over before."""
@@ -65,7 +52,8 @@ def alive_in(root: Path) -> list[str]:
 def test_killed_at_every_node_the_next_run_is_right(bench, first_run, tmp_path):
     root = tmp_path / "root"
     killed = []
-    for node in EXECUTED:
+    executed = [node for node, entry in first_run["nodes"].items() if entry["state"] == "done"]
+    for node in executed:
         for log in root.glob(f"runs/*/{node}.log"):
             log.unlink()
         if kill_at(bench, root, node):
@@ -74,7 +62,14 @@ def test_killed_at_every_node_the_next_run_is_right(bench, first_run, tmp_path):
             while alive_in(root) and time.monotonic() < deadline:
                 time.sleep(0.05)
             assert not alive_in(root), f"executors outlived the driver killed at {node}"
-    assert set(killed) >= {"KeypointExampleGen", "StatisticsGen", "Transform", "Trainer", "Evaluator", "EdgeConverter"}
+    assert set(killed) >= set(executed) - {
+        "ImportSchemaGen",
+        "ExampleValidator",
+        "DataGate",
+        "ModelValidator",
+        "Pusher",
+    }
+    assert len(killed) >= 7, f"only {killed} were caught running"
 
     report = json.loads(bench.poseline(*bench.run_arguments("--json", root=root)).stdout)
     assert report["state"] == "pushed"
