@@ -24,7 +24,6 @@ MODULE = """from {module} import {name}
 def build(plan: Plan, examples: Path, module_folder: Path, root: Path) -> tfx.dsl.Pipeline:
     """The plain pipeline with the settings of a Poseline plan."""
     config = plan.config
-    contract = schemas.read_window_contract(config.schema_file)
     gates = schemas.read_gates(config.gates_file, config.gates)
     has_eval = "eval" in config.split.split_names()
     splits = [tfx.proto.Input.Split(name=name, pattern=f"Split-{name}/*") for name in config.split.split_names()]
