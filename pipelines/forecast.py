@@ -145,8 +145,9 @@ def _resolve(
     found: dict[str, list[Artifact]] = {"candidate": (outputs[bindings.TRAINER] or {})["model"]}
     context = handle.store.get_context_by_type_and_name("pipeline", plan.config.name)
     artifacts = handle.store.get_artifacts_by_context(context.id) if context else []
+    kinds = {kind.name: kind for kind in handle.store.get_artifact_types()}
     for key, type_name in (("model", "Model"), ("model_blessing", "ModelBlessing")):
-        kind = handle.store.get_artifact_type(type_name) if artifacts else None
+        kind = kinds.get(type_name)
         found[key] = [
             artifact_utils.deserialize_artifact(kind, artifact)
             for artifact in artifacts
