@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from data.layouts import load_layout
+from trainer_module import training
+from trainer_module.callbacks import Progress
+from trainer_module.config import ModelConfig, TrainingConfig
+from trainer_module.dataset import Windows, class_weights, evaluation_batches, training_batches
+from trainer_module.models.tcn import build_tcn
+
+LAYOUT, SHAPE, CLASSES = "coco17", (12, 17, 2), 3
+CONFIG = TrainingConfig(epochs=4, warmup_epochs=1, batch_size=8, jit_compile=False, ema=0.5)
+
+
+def windows(count: int = 24) -> Windows:
+    """Each class has a posture of its own."""
+    label_ids = np.arange(count) % CLASSES
+    postures = np.random.default_rng(1).normal(size=(CLASSES, 1, *SHAPE[1:]))
+    noise = np.random.default_rng(2).normal(size=(count, *SHAPE)) * 0.1
+    return Windows((postures[label_ids] + noise).astype(np.float32), label_ids)
+
+
+def fit(
+    folder: Path, config: TrainingConfig = CONFIG, evaluate: bool = False, checkpoint_dir: Path | None = None
+) -> tuple[keras.Model, dict[str, list[float]]]:
+    keras.utils.set_random_seed(config.seed)
+    model = build_tcn(ModelConfig(streams=("joints",), stem=4, widths=(8,), strides=(1,)), LAYOUT, SHAPE, CLASSES)
+    history = training.fit(
+        model,
+        training_batches(windows(), CLASSES, load_layout(LAYOUT), config),
+        evaluation_batches(windows(), CLASSES, config) if evaluate else None,
+        config,
+        folder,
+        checkpoint_dir,
+    )
+    return model, history
+
+
+def test_one_seed_one_model_whose_curves_tensorboard_can_read(tmp_path: Path) -> None:
+    first, history = fit(tmp_path)
+    second, again = fit(tmp_path / "again")
+    assert history == again
+    assert len(history["loss"]) == CONFIG.epochs
+    for weight, same in zip(first.get_weights(), second.get_weights(), strict=True):
+        np.testing.assert_array_equal(weight, same)
+    averages = first.optimizer._model_variables_moving_average
+    for weight, average in zip(first.trainable_variables, averages, strict=True):
+        np.testing.assert_array_equal(weight, average)
+
+    (file,) = tmp_path.glob("events.*")
+    curve = [
+        float(tf.make_ndarray(value.tensor))
+        for event in tf.compat.v1.train.summary_iterator(str(file))
+        for value in event.summary.value
+        if value.tag == "epoch_loss"
+    ]
+    np.testing.assert_allclose(curve, history["loss"], rtol=1e-6)
+
+
+def test_the_best_evaluation_stays(tmp_path: Path) -> None:
+    config = CONFIG.model_copy(update={"epochs": 8})
+    model, history = fit(tmp_path, config, evaluate=True)
+    probabilities = model.predict(windows().poses, verbose=0)
+    accuracy = (probabilities.argmax(axis=1) == windows().label_ids).mean()
+    assert accuracy == pytest.approx(max(history["val_accuracy"]))
+
+
+def test_training_stops_at_its_target_or_out_of_patience(tmp_path: Path) -> None:
+    _, reached = fit(tmp_path, CONFIG.model_copy(update={"epochs": 20, "target": 0.01}), evaluate=True)
+    assert len(reached["loss"]) == 1
+    frozen = CONFIG.model_copy(update={"epochs": 20, "patience": 2, "learning_rate": 1e-12, "weight_decay": 0.0})
+    _, waited = fit(tmp_path, frozen, evaluate=True)
+    assert len(waited["loss"]) < 20
+
+
+def test_a_killed_training_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    checkpoint = tmp_path / "checkpoint"
+
+    class KilledError(Exception):
+        pass
+
+    def die(self: Progress, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        if epoch == 2:
+            raise KilledError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Progress, "on_epoch_end", die)
+        with pytest.raises(KilledError):
+            fit(tmp_path, checkpoint_dir=checkpoint)
+    assert checkpoint.exists()
+    model, history = fit(tmp_path, checkpoint_dir=checkpoint)
+    assert len(history["loss"]) == CONFIG.epochs - 2
+    assert int(model.optimizer.iterations) == CONFIG.epochs * 3
+    assert not checkpoint.exists()
+
+
+def test_rare_classes_weigh_more() -> None:
+    weights = class_weights(np.array([0, 0, 0, 1]), 3)
+    np.testing.assert_allclose(weights, [2 / 3, 2, 0])
