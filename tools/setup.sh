@@ -112,6 +112,8 @@ if [ "$(uname -s)" != Linux ]; then
 fi
 
 export UV_PROJECT_ENVIRONMENT=.venv UV_LINK_MODE=copy
+# The host's certificates, where it has any: behind a company's proxy the built-in ones are of no use.
+[ ! -s /etc/ssl/certs/ca-certificates.crt ] || export UV_SYSTEM_CERTS="${UV_SYSTEM_CERTS:-true}"
 rm -f "$STAMP"
 # Byte code is compiled here, once; a shell that forbids writing it would otherwise pay for it at each start.
 unset PYTHONDONTWRITEBYTECODE
