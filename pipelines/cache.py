@@ -112,6 +112,8 @@ def _bare(artifact: Artifact) -> Artifact:
 
 
 def _without_code_version(spec: Message) -> str:
-    """The code's fingerprint is part of the executor spec; it is shown file by file instead."""
-    python = getattr(spec, "python_executor_spec", spec)
-    return str(python.class_path)
+    """The executor's class and a digest of its settings; the code's fingerprint is shown file by file instead."""
+    bare = copy.deepcopy(spec)
+    python = getattr(bare, "python_executor_spec", bare)
+    del python.extra_flags[:]
+    return f"{python.class_path} {hashlib.sha256(_serialised(bare)).hexdigest()[:8]}"

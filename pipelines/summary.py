@@ -21,6 +21,15 @@ from pipelines.forecast import Forecast
 from pipelines.local_runner import RunResult, connection_of
 from pipelines.workspace import Workspace
 
+_FIGURES = {
+    "int8_sequence": "accuracy by sequence, int8",
+    "float_sequence": "accuracy by sequence, float",
+    "int8_window": "accuracy by window, int8",
+    "float_window": "accuracy by window, float",
+    "saved_model_window_accuracy": "accuracy by window, SavedModel",
+    "saved_model_window_macro_f1": "macro F1 by window, SavedModel",
+}
+
 
 @dataclass
 class Report:
@@ -79,8 +88,8 @@ def collect(result: RunResult, workspace: Workspace) -> Report:
         if node.execution_id is not None and node.state in ("done", "cached", "resolved")
     }
     _read_data(report, outputs.get("KeypointExampleGen", {}))
-    _read_evaluation(report, outputs.get("Evaluator", {}))
     _read_edge(report, outputs)
+    _read_evaluation(report, outputs.get("Evaluator", {}))
     _read_push(report, outputs.get("Pusher", {}))
     return report
 
@@ -158,7 +167,7 @@ def show(report: Report, console: Console) -> None:
     for split, counts in report.data.items():
         table.add_row(f"{split} data", ", ".join(f"{count:,} {name}" for name, count in counts.items()))
     for name, value in report.accuracy.items():
-        table.add_row(name.replace("_", " "), f"{value:.4f}")
+        table.add_row(_FIGURES.get(name, name), f"{value:.4f}")
     for verdict in report.verdicts:
         table.add_row(verdict["gate"].replace("_", " "), _verdict(verdict))
     for name, size in report.files.items():
