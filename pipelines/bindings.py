@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tfx.proto.orchestration import pipeline_pb2
 from tfx.types.artifact import Artifact
@@ -18,12 +18,10 @@ import schema
 from data.errors import InputError
 from data.store import content_digest, span_folder
 from data.validation import validate_span
+from pipelines.cache import CacheKey
+from pipelines.config import PipelineConfig
+from pipelines.run_context import RunContext
 from serving_targets.releases import destination_holds
-
-if TYPE_CHECKING:
-    from pipelines.cache import CacheKey
-    from pipelines.config import PipelineConfig
-    from pipelines.node import RunContext
 
 EXAMPLE_GEN, TRAINER, PUSHER = "KeypointExampleGen", "Trainer", "Pusher"
 

@@ -27,10 +27,11 @@ from pipelines.config import PROJECT_ROOT, PipelineConfig
 from pipelines.executor_process import read_error
 from pipelines.forecast import Forecast
 from pipelines.lint import lint
-from pipelines.node import CACHED, FAILED, RESOLVED, SKIPPED, NodeResult, RunContext, launch_node
+from pipelines.node import CACHED, FAILED, RESOLVED, SKIPPED, NodeResult, launch_node
 from pipelines.plan import Plan, ancestors, compile_key, descendants
 from pipelines.processes import ChildProcesses
 from pipelines.recovery import recover
+from pipelines.run_context import RunContext
 from pipelines.workspace import Workspace
 
 

@@ -27,7 +27,6 @@ from tfx.orchestration.portable import (
     execution_publish_utils,
     inputs_utils,
     launcher,
-    runtime_parameter_utils,
 )
 from tfx.orchestration.portable.mlmd import execution_lib
 from tfx.proto.orchestration import executable_spec_pb2, execution_result_pb2, pipeline_pb2
@@ -36,10 +35,8 @@ from tfx.types.artifact import Artifact
 from data.errors import NodeError, PoselineError
 from pipelines import bindings, cache
 from pipelines.executor_process import execute, read_error
-from pipelines.plan import Plan
-from pipelines.processes import ChildProcesses
 from pipelines.recovery import journal
-from pipelines.workspace import Workspace
+from pipelines.run_context import RunContext
 
 DONE, CACHED, RESOLVED, SKIPPED, FAILED = "done", "cached", "resolved", "skipped", "failed"
 _STATES = {metadata_store_pb2.Execution.COMPLETE: DONE, metadata_store_pb2.Execution.CACHED: CACHED}
@@ -77,53 +74,6 @@ class NodeResult:
         values = asdict(self)
         values["error"] = str(self.error) if self.error else None
         return values
-
-
-@dataclass(frozen=True)
-class RunContext:
-    """What the nodes of one run share.
-
-    Attributes:
-        plan: compiled graph; `ir` below is its copy with the run id filled in.
-        workspace: where everything is kept.
-        run_id: name of the run in the metadata store.
-        children: starts executors.
-        connection: of the metadata store; never written anywhere.
-        span: span of the data, None for the latest.
-        use_cache: whether earlier results may be used.
-        facts: of the code and the machine, recorded with the run.
-    """
-
-    plan: Plan
-    workspace: Workspace
-    run_id: str
-    children: ChildProcesses
-    connection: metadata_store_pb2.ConnectionConfig
-    span: int | None = None
-    use_cache: bool = True
-    facts: Mapping[str, Any] = field(default_factory=dict)
-
-    @functools.cached_property
-    def ir(self) -> pipeline_pb2.Pipeline:
-        """The graph of this run."""
-        ir = pipeline_pb2.Pipeline()
-        ir.CopyFrom(self.plan.ir)
-        runtime_parameter_utils.substitute_runtime_parameter(
-            ir, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: self.run_id}
-        )
-        return ir
-
-    def node(self, node_id: str) -> pipeline_pb2.PipelineNode:
-        """The node of this run's graph, to be changed freely by its launch."""
-        return next(n.pipeline_node for n in self.ir.nodes if n.pipeline_node.node_info.id == node_id)
-
-    def log_file(self, node_id: str) -> Path:
-        """What the node's executor prints."""
-        return self.workspace.run_folder(self.run_id) / f"{node_id}.log"
-
-    def record_file(self, node_id: str) -> Path:
-        """What became of the node, with the parts of its cache key."""
-        return self.workspace.run_folder(self.run_id) / f"{node_id}.json"
 
 
 def launch_node(run: RunContext, node_id: str, started: Callable[[str], None] = lambda _: None) -> NodeResult:
