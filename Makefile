@@ -8,6 +8,7 @@ run: setup
 	@.venv/bin/poseline run $(ARGS)
 
 test: setup
+	@tools/services.sh
 	@.venv/bin/python -m pytest $(ARGS)
 
 check: setup

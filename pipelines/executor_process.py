@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 import traceback
 from pathlib import Path
 
 from data.errors import GateError, InputError, NodeError, PoselineError
+from data.files import write_atomically
 
 _KINDS = {kind.__name__: kind for kind in (GateError, InputError, NodeError)}
 
@@ -42,12 +42,12 @@ def execute(invocation: bytes, spec: bytes, is_beam: bool, outcome: str) -> None
         traceback.print_exc()
         write_error(error, Path(outcome))
         return
-    _write(Path(outcome), output.SerializeToString())
+    write_atomically(Path(outcome), output.SerializeToString())
 
 
 def write_error(error: BaseException, outcome: Path) -> None:
     """Leaves a description of the failure beside the outcome that there is not."""
-    _write(_error_file(outcome), json.dumps(_describe(error)).encode())
+    write_atomically(_error_file(outcome), json.dumps(_describe(error)))
 
 
 def read_error(outcome: Path) -> PoselineError | None:
@@ -75,12 +75,6 @@ def _describe(error: BaseException) -> dict[str, str | None]:
     where = f"{own[-1].filename}:{own[-1].lineno} in {own[-1].name}" if own else None
     text = str(error).strip() or type(error).__name__
     return {"kind": "NodeError", "what": f"{type(error).__name__}: {text}", "where": where, "remedy": None}
-
-
-def _write(path: Path, content: bytes) -> None:
-    temporary = path.with_name(path.name + f".{os.getpid()}")
-    temporary.write_bytes(content)
-    temporary.rename(path)
 
 
 def _log_to_stderr() -> None:

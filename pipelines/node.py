@@ -33,6 +33,7 @@ from tfx.proto.orchestration import executable_spec_pb2, execution_result_pb2, p
 from tfx.types.artifact import Artifact
 
 from data.errors import NodeError, PoselineError
+from data.files import write_atomically
 from pipelines import bindings, cache
 from pipelines.executor_process import execute, read_error
 from pipelines.recovery import journal
@@ -172,12 +173,8 @@ def _look_up(
 
 
 def _record(run: RunContext, result: NodeResult) -> None:
-    path = run.record_file(result.node)
     with contextlib.suppress(OSError):  # the metadata store holds the truth; a full disk must not hide the error
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_suffix(".tmp")
-        temporary.write_text(json.dumps(result.to_dict(), indent=1), encoding="utf-8")
-        temporary.rename(path)
+        write_atomically(run.record_file(result.node), json.dumps(result.to_dict(), indent=1))
 
 
 class _Launcher(launcher.Launcher):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,6 +16,7 @@ from tfx.orchestration.local import runner_utils
 from tfx.proto.orchestration import executable_spec_pb2, pipeline_pb2
 
 from data.errors import InputError
+from data.files import write_atomically
 from pipelines.config import PipelineConfig
 from pipelines.fingerprint import Closure, closure
 
@@ -90,10 +90,7 @@ class Plan:
             "config": self.config.model_dump(mode="json"),
             "ir": json_format.MessageToDict(self.ir, preserving_proto_field_name=True),
         }
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
-        temporary.write_text(json.dumps(content), encoding="utf-8")
-        temporary.rename(path)
+        write_atomically(path, json.dumps(content))
 
     @classmethod
     def load(cls, path: Path) -> Plan:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,8 @@ import tensorflow_model_analysis as tfma
 from tfx.components.evaluator.executor import Executor as TfxExecutor
 from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
+
+from data.files import write_atomically
 
 METRICS_FILE = "metrics.json"
 
@@ -29,7 +30,7 @@ class Executor(TfxExecutor):
         """See BaseExecutor."""
         super().Do(input_dict, output_dict, exec_properties)
         folder = artifact_utils.get_single_uri(output_dict["evaluation"])
-        _write_atomically(Path(folder) / METRICS_FILE, summarise(folder))
+        write_atomically(Path(folder) / METRICS_FILE, json.dumps(summarise(folder), indent=1))
 
 
 def summarise(evaluation_folder: str) -> dict[str, Any]:
@@ -126,9 +127,3 @@ def _confusion(metrics: Any) -> list[dict[str, int]]:
                         for entry in matrices["matrices"][0].get("entries", [])
                     ]
     return []
-
-
-def _write_atomically(path: Path, content: dict[str, Any]) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(json.dumps(content, indent=1), encoding="utf-8")
-    temporary.rename(path)
