@@ -11,11 +11,11 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from google.protobuf.message import Message
+from tfx.orchestration import data_types_utils
 from tfx.orchestration.metadata import Metadata
-from tfx.orchestration.portable import cache_utils, outputs_utils
+from tfx.orchestration.portable import cache_utils, inputs_utils, outputs_utils
 from tfx.orchestration.portable.mlmd import context_lib
 from tfx.proto.orchestration import pipeline_pb2
 from tfx.types.artifact import Artifact
@@ -41,9 +41,8 @@ def cache_key(
     info: pipeline_pb2.PipelineInfo,
     executor_spec: Message,
     inputs: Artifacts,
-    parameters: Mapping[str, Any],
 ) -> CacheKey:
-    """Computes the key of a node that is about to run with these inputs and parameters."""
+    """Computes the key of a node whose parameters are filled in and that is about to run with these inputs."""
     state = hashlib.sha256()
     parts: dict[str, str] = {}
 
@@ -63,6 +62,9 @@ def cache_key(
     for key in sorted(outputs):
         chunks = [_serialised(_bare(artifact).mlmd_artifact) for artifact in outputs[key]]
         add(f"output {key}", key.encode(), *chunks)
+    parameters = data_types_utils.build_parsed_value_dict(
+        inputs_utils.resolve_parameters_with_schema(node_parameters=node.parameters)
+    )
     for key, value in sorted(parameters.items()):
         text = str(value)
         add(f"parameter {key}", key.encode(), text.encode(), shown=text if len(text) <= 60 else None)

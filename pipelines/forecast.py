@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ml_metadata.proto import metadata_store_pb2
-from tfx.orchestration import data_types_utils, metadata
-from tfx.orchestration.portable import inputs_utils
+from tfx.orchestration import metadata
 from tfx.proto.orchestration import pipeline_pb2
 from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
@@ -88,10 +87,7 @@ def _node(
         return Forecast(node_id, False, "resolves the last blessed model"), _resolve(plan, handle, node, outputs)
     bindings.bind_before_cache(plan.config, span, node)
     inputs = {key: _input(spec_, outputs) for key, spec_ in node.inputs.inputs.items()}
-    parameters = data_types_utils.build_parsed_value_dict(
-        inputs_utils.resolve_parameters_with_schema(node_parameters=node.parameters)
-    )
-    key = cache.cache_key(node, plan.ir.pipeline_info, spec, inputs, parameters)
+    key = cache.cache_key(node, plan.ir.pipeline_info, spec, inputs)
     found = cache.cached_outputs(handle, key)
     if found is not None and use_cache:
         stale = bindings.why_stale(plan.config, found)

@@ -62,10 +62,8 @@ def _shapes(plan: Plan) -> list[str]:
 
 def _splits(plan: Plan) -> list[str]:
     made = set(plan.config.split.split_names())
-    used = {"train"}
-    for node, parameter in (("Evaluator", "example_splits"),):
-        text = plan.nodes[node].parameters.parameters[parameter].field_value.string_value
-        used.update(json.loads(text) or ())
+    evaluated = plan.nodes["Evaluator"].parameters.parameters["example_splits"].field_value.string_value
+    used = {"train", *(json.loads(evaluated) or ())}
     return [f"split {split!r} is used but the split policy makes {sorted(made)}" for split in sorted(used - made)]
 
 

@@ -20,7 +20,7 @@ from google.protobuf.message import Message
 from ml_metadata.metadata_store import MetadataStore
 from ml_metadata.proto import metadata_store_pb2
 from tfx.dsl.compiler import constants
-from tfx.orchestration import data_types_utils, metadata
+from tfx.orchestration import metadata
 from tfx.orchestration.portable import (
     base_executor_operator,
     data_types,
@@ -161,13 +161,10 @@ def _look_up(
     run: RunContext, handle: metadata.Metadata, node: pipeline_pb2.PipelineNode, spec: Message, result: NodeResult
 ) -> tuple[cache.CacheKey, dict[str, list[Artifact]] | None]:
     """The node's cache key, and the outputs that lie under it."""
-    parameters = data_types_utils.build_parsed_value_dict(
-        inputs_utils.resolve_parameters_with_schema(node_parameters=node.parameters)
-    )
     with handle as open_handle:
         resolved = inputs_utils.resolve_input_artifacts(pipeline_node=node, metadata_handle=open_handle)
         inputs = resolved[0] if resolved else {}
-        key = cache.cache_key(node, run.ir.pipeline_info, spec, inputs, parameters)
+        key = cache.cache_key(node, run.ir.pipeline_info, spec, inputs)
         result.digest, result.key = key.digest, key.parts
         return key, cache.cached_outputs(open_handle, key) if run.use_cache else None
 
