@@ -23,7 +23,7 @@ _PATH = click.Path(path_type=Path)
 
 
 # Groups of commands live with their subject and are imported when they are asked for.
-_GROUPS = {"data": "pipelines.data_commands"}
+_GROUPS = {"data": "pipelines.data_commands", "lineage": "lineage.commands"}
 
 
 class _Cli(click.Group):

@@ -15,6 +15,7 @@ from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
 
 from components.baseline.strategy import LastOtherBlessedModel
+from lineage import backend
 from pipelines import bindings, cache
 from pipelines.plan import Plan
 from pipelines.workspace import Workspace
@@ -54,7 +55,7 @@ def forecast(
     Raises:
         InputError: the data cannot be trained on.
     """
-    if not workspace.metadata_file.exists() and connection.HasField("sqlite"):
+    if not backend.exists(connection):
         first = plan.nodes[bindings.EXAMPLE_GEN]
         bindings.bind_before_cache(plan.config, span, pipeline_pb2.PipelineNode.FromString(first.SerializeToString()))
         return [Forecast(node, True, "nothing was run in this root yet") for node in nodes or plan.nodes]

@@ -22,6 +22,7 @@ from tfx.orchestration.portable import partial_run_utils
 from tfx.orchestration.portable.mlmd import context_lib
 
 from data.errors import InputError, PoselineError
+from lineage import backend
 from pipelines.compiler import compile_to
 from pipelines.config import PROJECT_ROOT, PipelineConfig
 from pipelines.executor_process import read_error
@@ -79,8 +80,8 @@ class RunResult:
 
 
 def connection_of(workspace: Workspace) -> metadata_store_pb2.ConnectionConfig:
-    """Connection of the workspace's metadata store."""
-    return metadata.sqlite_metadata_connection_config(str(workspace.metadata_file))
+    """Connection of the workspace's metadata store; the environment may name another, see `lineage.backend`."""
+    return backend.connection(workspace.root)
 
 
 def obtain_plan(config: PipelineConfig, workspace: Workspace, children: ChildProcesses, say: Any = None) -> Plan:

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data.errors import InputError
+from lineage.place import DEFAULT_ROOT, SQLITE_NAME
 
-DEFAULT_ROOT = Path(__file__).parent.parent / ".poseline"
+__all__ = ["DEFAULT_ROOT", "Workspace"]
 _NEEDED_BYTES = 300 * 2**20
 
 
@@ -22,8 +23,8 @@ class Workspace:
 
     @property
     def metadata_file(self) -> Path:
-        """SQLite file of ML Metadata."""
-        return self.root / "metadata.sqlite"
+        """SQLite file of ML Metadata, unless the environment names another store."""
+        return self.root / SQLITE_NAME
 
     @property
     def pushed(self) -> Path:
