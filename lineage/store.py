@@ -15,6 +15,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from google.protobuf import json_format
+from google.protobuf.message import Message
 from ml_metadata.metadata_store import ListOptions, MetadataStore, OrderByField
 from ml_metadata.proto import metadata_store_pb2
 
@@ -289,7 +291,13 @@ def _edges(events: Iterable[metadata_store_pb2.Event]) -> list[Edge]:
 
 
 def _values(properties: Any) -> dict[str, Any]:
-    return {name: getattr(value, kind) for name, value in properties.items() if (kind := value.WhichOneof("value"))}
+    return {name: _value(value) for name, value in properties.items()}
+
+
+def _value(value: metadata_store_pb2.Value) -> Any:
+    kind = value.WhichOneof("value")
+    found = getattr(value, kind) if kind else None
+    return json_format.MessageToDict(found) if isinstance(found, Message) else found
 
 
 @functools.cache

@@ -11,12 +11,11 @@ from typing import Any
 from ml_metadata.proto import metadata_store_pb2
 from tfx.orchestration import metadata
 from tfx.proto.orchestration import pipeline_pb2
-from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
 
-from components.baseline.strategy import LastOtherBlessedModel
 from lineage import backend
 from pipelines import bindings, cache
+from pipelines.bounded import resolve_baseline
 from pipelines.plan import Plan
 from pipelines.workspace import Workspace
 
@@ -85,7 +84,7 @@ def _node(
         return Forecast(node_id, True, f"follows {', '.join(missing)}"), None
     spec = plan.executor_spec(node_id)
     if spec is None:
-        return Forecast(node_id, False, "resolves the last blessed model"), _resolve(plan, handle, node, outputs)
+        return Forecast(node_id, False, "resolves the last blessed model"), _resolve(plan, handle, outputs)
     bindings.bind_before_cache(plan.config, span, node)
     inputs = {key: _input(spec_, outputs) for key, spec_ in node.inputs.inputs.items()}
     key = cache.cache_key(node, plan.ir.pipeline_info, spec, inputs)
@@ -133,21 +132,6 @@ def _input(spec: pipeline_pb2.InputSpec, outputs: Mapping[str, Outputs | None]) 
     return artifacts
 
 
-def _resolve(
-    plan: Plan,
-    handle: metadata.Metadata,
-    node: pipeline_pb2.PipelineNode,
-    outputs: Mapping[str, Outputs | None],
-) -> Outputs:
-    found: dict[str, list[Artifact]] = {"candidate": (outputs[bindings.TRAINER] or {})["model"]}
-    context = handle.store.get_context_by_type_and_name("pipeline", plan.config.name)
-    artifacts = handle.store.get_artifacts_by_context(context.id) if context else []
-    kinds = {kind.name: kind for kind in handle.store.get_artifact_types()}
-    for key, type_name in (("model", "Model"), ("model_blessing", "ModelBlessing")):
-        kind = kinds.get(type_name)
-        found[key] = [
-            artifact_utils.deserialize_artifact(kind, artifact)
-            for artifact in artifacts
-            if kind and artifact.type_id == kind.id and artifact.state == metadata_store_pb2.Artifact.LIVE
-        ]
-    return LastOtherBlessedModel().resolve_artifacts(handle.store, found)
+def _resolve(plan: Plan, handle: metadata.Metadata, outputs: Mapping[str, Outputs | None]) -> Outputs:
+    candidate = (outputs[bindings.TRAINER] or {})["model"]
+    return resolve_baseline(handle.store, plan.config.name, candidate)

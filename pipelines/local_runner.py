@@ -23,6 +23,8 @@ from tfx.orchestration.portable.mlmd import context_lib
 
 from data.errors import InputError, PoselineError
 from lineage import backend
+from lineage.store import LineageStore
+from pipelines import recording
 from pipelines.compiler import compile_to
 from pipelines.config import PROJECT_ROOT, PipelineConfig
 from pipelines.executor_process import read_error
@@ -249,32 +251,22 @@ def _take_from(run: RunContext, chosen: set[str], from_node: str, until_node: st
     if not needed:
         return
     with metadata.Metadata(run.connection) as handle:
-        base = base_run or _last_run_with(handle, run.plan.config.name, needed, run.run_id)
+        base = base_run or _last_run_with(run, needed)
         settings = partial_run_utils.pipeline_pb2.SnapshotSettings()
         partial_run_utils.set_base_pipeline_run_strategy(settings, base)
         partial_run_utils.mark_pipeline(run.ir, [from_node], [until_node] if until_node else None, None, None, settings)
         partial_run_utils.snapshot(handle, run.ir)
+        recording.record_snapshot(handle.store, run)
 
 
-def _last_run_with(handle: metadata.Metadata, pipeline: str, needed: set[str], this_run: str) -> str:
+def _last_run_with(run: RunContext, needed: set[str]) -> str:
     """The newest run in which all these nodes ended well."""
-    context = handle.store.get_context_by_type_and_name("pipeline", pipeline)
-    runs = handle.store.get_children_contexts_by_context(context.id) if context else []
-    for candidate in sorted(runs, key=lambda c: c.id, reverse=True):
-        if candidate.name == this_run or candidate.type != "pipeline_run":
-            continue
-        good = {
-            c.name.removeprefix(f"{pipeline}.")
-            for execution in handle.store.get_executions_by_context(candidate.id)
-            if execution.last_known_state
-            in (metadata_store_pb2.Execution.COMPLETE, metadata_store_pb2.Execution.CACHED)
-            for c in handle.store.get_contexts_by_execution(execution.id)
-            if c.type == "node"
-        }
-        if needed <= good:
-            return candidate.name
+    store = LineageStore(run.connection)
+    for earlier in store.runs_before(store.run(run.run_id)):
+        if needed <= {execution.node for execution in store.executions_of(earlier) if execution.succeeded}:
+            return earlier.name
     raise InputError(
-        f"no earlier run of {pipeline!r} has the results of {', '.join(sorted(needed))}",
+        f"no earlier run of {run.plan.config.name!r} has the results of {', '.join(sorted(needed))}",
         "--from",
         "leave --from out: what is there already is found in the cache",
     )

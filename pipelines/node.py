@@ -17,9 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from google.protobuf.message import Message
-from ml_metadata.metadata_store import MetadataStore
 from ml_metadata.proto import metadata_store_pb2
-from tfx.dsl.compiler import constants
 from tfx.orchestration import metadata
 from tfx.orchestration.portable import (
     base_executor_operator,
@@ -34,7 +32,8 @@ from tfx.types.artifact import Artifact
 
 from data.errors import NodeError, PoselineError
 from data.files import write_atomically
-from pipelines import bindings, cache
+from pipelines import bindings, cache, recording
+from pipelines.bounded import BaselineHandler, executions_in_all
 from pipelines.executor_process import execute, read_error
 from pipelines.recovery import journal
 from pipelines.run_context import RunContext
@@ -126,8 +125,14 @@ def _launch(run: RunContext, node_id: str, result: NodeResult, started: Callable
     else:
         late = {}
     failure: list[PoselineError] = []
-    operator = functools.partial(_ProcessOperator, run=run, node_id=node_id, late=late, failure=failure)
+    facts = recording.execution_facts(run, node_id)
+    recorder = recording.OutputRecorder(run.workspace.root)
+    operator = functools.partial(
+        _ProcessOperator, run=run, node_id=node_id, late=late, failure=failure, recorder=recorder
+    )
     task = _Launcher(
+        facts,
+        recorder,
         pipeline_node=node,
         mlmd_connection=handle,
         pipeline_info=run.ir.pipeline_info,
@@ -146,7 +151,7 @@ def _launch(run: RunContext, node_id: str, result: NodeResult, started: Callable
         result.state, result.reason = SKIPPED, "TFX skipped it"
         return
     with handle as open_handle:
-        [execution] = open_handle.store.get_executions_by_id([result.execution_id])
+        execution = recording.complete_facts(open_handle.store, result.execution_id, facts)
     result.state = _STATES.get(execution.last_known_state, FAILED)
     if spec is None and result.state != FAILED:
         result.state = RESOLVED
@@ -177,8 +182,15 @@ def _record(run: RunContext, result: NodeResult) -> None:
 class _Launcher(launcher.Launcher):
     """TFX's launcher, but each attempt is an execution of its own.
 
-    TFX reuses the failed execution of a retried node: same folder, and its input events are never written.
+    TFX reuses the failed execution of a retried node: same folder, and its input events are never written. What is
+    recorded beyond TFX's own is written with the execution's registration and with the publication of its outputs.
     """
+
+    def __init__(self, facts: Mapping[str, str], recorder: recording.OutputRecorder, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self._facts, self._recorder = facts, recorder
+        if self._executor_spec is None and set(self._pipeline_node.inputs.inputs) == BaselineHandler.KEYS:
+            self._system_node_handler: Any = BaselineHandler()
 
     def _register_or_reuse_execution(
         self,
@@ -187,8 +199,7 @@ class _Launcher(launcher.Launcher):
         input_artifacts: Any = None,
         exec_properties: Any = None,
     ) -> metadata_store_pb2.Execution:
-        run_id = self._pipeline_runtime_spec.pipeline_run_id.field_value.string_value
-        for execution in _executions_of_node(metadata_handle.store, run_id, contexts):
+        for execution in executions_in_all(metadata_handle.store, contexts):
             if execution_lib.is_execution_successful(execution):
                 return execution
         return execution_publish_utils.register_execution(
@@ -196,21 +207,15 @@ class _Launcher(launcher.Launcher):
             execution_type=self._pipeline_node.node_info.type,
             contexts=contexts,
             input_artifacts=input_artifacts,
-            exec_properties=exec_properties,
+            exec_properties={**(exec_properties or {}), **self._facts},
         )
 
-
-def _executions_of_node(
-    store: MetadataStore, run_id: str, contexts: list[metadata_store_pb2.Context]
-) -> list[metadata_store_pb2.Execution]:
-    """Executions that stand in all of a node's contexts, found among the few of its run."""
-    run_context = store.get_context_by_type_and_name(constants.PIPELINE_RUN_CONTEXT_TYPE_NAME, run_id)
-    wanted = {context.id for context in contexts}
-    return [
-        execution
-        for execution in store.get_executions_by_context(run_context.id)
-        if wanted <= {context.id for context in store.get_contexts_by_execution(execution.id)}
-    ]
+    def _publish_successful_execution(
+        self, execution_id: int, contexts: list[metadata_store_pb2.Context], output_dict: Any, executor_output: Any
+    ) -> None:
+        with self._mlmd_connection as handle:
+            marked = self._recorder.contexts(handle.store)
+        super()._publish_successful_execution(execution_id, [*contexts, *marked], output_dict, executor_output)
 
 
 class _ProcessOperator(base_executor_operator.BaseExecutorOperator):
@@ -231,9 +236,11 @@ class _ProcessOperator(base_executor_operator.BaseExecutorOperator):
         node_id: str,
         late: Mapping[str, Any],
         failure: list[PoselineError],
+        recorder: recording.OutputRecorder,
     ) -> None:
         super().__init__(executor_spec, platform_config)
         self._run, self._node_id, self._late, self._failure = run, node_id, late, failure
+        self._recorder = recorder
 
     def run_executor(self, execution_info: data_types.ExecutionInfo) -> execution_result_pb2.ExecutorOutput:
         execution_info.exec_properties.update(self._late)
@@ -256,7 +263,7 @@ class _ProcessOperator(base_executor_operator.BaseExecutorOperator):
             output = execution_result_pb2.ExecutorOutput.FromString(outcome.read_bytes())
             for name in self._late:  # they depend on the machine and the moment, not on the result
                 output.execution_properties.pop(name, None)
-            return output
+            return self._recorder.describe(output, execution_info.output_dict)
         if error is None:
             ended = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
             error = NodeError(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from data.digests import file_digest
 from data.errors import InputError
-from serving_targets.digests import file_digest
 from serving_targets.manifest import FLOAT_MODEL, INT8_MODEL, Manifest, read_manifest
 
 LATEST = "latest"

@@ -39,8 +39,9 @@ class Pusher(BaseComponent):
     made complete beside its place, then renamed into it; `<target>/latest` is moved last, in one step. A model that a
     target already holds is not published twice: `latest` is pointed to it.
 
-    Pushes only if Evaluator and ModelValidator both blessed. `pushed_model` is a record, `push.json`, not another copy;
-    its custom properties are `pushed` (1 or 0), and if so `version`, `digest` and `targets` (JSON, name to folder).
+    Pushes only if Evaluator and ModelValidator both blessed. `pushed_model` is a record, `push.json`, with the digest
+    of every file at every target, not another copy; its custom properties are `pushed` (1 or 0), and if so `version`,
+    `digest` and `targets` (JSON, name to folder).
     The executor needs no TensorFlow.
     """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from tfx.types.artifact import Artifact
 
 from components.pusher.publish import Publication, publish
 from components.pusher.release import Release
+from data.digests import list_folder
 from data.errors import InputError
 
 
@@ -69,5 +71,9 @@ def _describe(publication: Publication, targets: dict[str, Path]) -> dict[str, A
         "version": publication.version,
         "digest": publication.digest,
         "targets": {name: str(path) for name, path in targets.items()},
+        "files": {
+            name: [asdict(file) for file in list_folder(path / str(publication.version)).files]
+            for name, path in targets.items()
+        },
         "already_there": [name for name, path in targets.items() if path not in publication.new],
     }

@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from data.digests import file_digest
 from data.errors import NodeError
 from data.layouts import load_layout
 from data.windows import WindowSpec
-from serving_targets.digests import file_digest
 from serving_targets.manifest import (
     FLOAT_MODEL,
     INT8_MODEL,

@@ -3,10 +3,10 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
+from data.digests import file_digest
 from data.layouts import load_layout
 from data.records import KeypointSequence
 from data.windows import WindowSpec
-from serving_targets.digests import file_digest
 from serving_targets.manifest import (
     FLOAT_MODEL,
     INT8_MODEL,
