@@ -1,5 +1,6 @@
 """The canonical record: one person's pose over time, and its Arrow form."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,6 +15,11 @@ SESSION_LABEL = "session"
 
 MAX_RATE_ERROR = 100.0
 """Timestamps that differ from `fps` by more than this factor are in another unit than seconds."""
+
+MAX_TEXT = 1000
+"""Characters of an id, a label or a name."""
+
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 SCHEMA = pa.schema(
     [
@@ -237,6 +243,14 @@ def _check_text(sequence: KeypointSequence) -> None:
     for name in ("sequence_id", "subject", "label", "layout"):
         if not getattr(sequence, name):
             raise InputError(f"{name} is empty", sequence._where(), f"give every sequence a {name}")
+    for name in ("sequence_id", "subject", "label", "layout", "view", "split", "source"):
+        text = getattr(sequence, name)
+        if text and (len(text) > MAX_TEXT or _UNPRINTABLE.search(text)):
+            raise InputError(
+                f"{name} is longer than {MAX_TEXT} characters or has control characters",
+                f"{text[:40]!a}",
+                f"give every sequence a {name} that can be shown in a line",
+            )
 
 
 def _check_keypoints(keypoints: np.ndarray, where: str) -> None:

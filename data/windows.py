@@ -68,14 +68,14 @@ def cut_windows(sequence: KeypointSequence, spec: WindowSpec) -> Iterator[Window
     if spec.fit == "stretch":
         targets = np.linspace(times[0], times[-1], spec.length)
         step = float(targets[1] - targets[0]) or 1 / sequence.fps
-        yield Window(_resample(sequence.keypoints, times, targets), 0, spec.length, step, sequence.frame_rate)
+        yield Window(resample(sequence.keypoints, times, targets), 0, spec.length, step, sequence.frame_rate)
         return
     if sequence.timestamps is None and sequence.fps == spec.fps:
         keypoints, targets = sequence.keypoints, times
     else:
         # A last frame that rounding puts just beyond the last target is still reached.
         targets = times[0] + np.arange(int((times[-1] - times[0]) * spec.fps + 1 + 1e-6)) / spec.fps
-        keypoints = _resample(sequence.keypoints, times, targets)
+        keypoints = resample(sequence.keypoints, times, targets)
     frames = min(len(keypoints), spec.length)
     if frames < spec.length:
         keypoints = _pad(keypoints, spec.length)
@@ -110,8 +110,17 @@ def health_features(window: Window, layout: "Layout") -> dict[str, float]:
     }
 
 
-def _resample(keypoints: np.ndarray, times: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """Interpolate positions linearly at `targets`; a confidence is the lower of its two neighbours'."""
+def resample(keypoints: np.ndarray, times: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """Interpolate positions linearly; a confidence is the lower of its two neighbours'.
+
+    Args:
+        keypoints: float32 `[T, J, C]`.
+        times: float64 `[T]` seconds, increasing.
+        targets: float64 `[N]` seconds.
+
+    Returns:
+        Float32 `[N, J, C]`.
+    """
     if len(keypoints) == 1:
         return np.repeat(keypoints, len(targets), axis=0)
     left = np.clip(np.searchsorted(times, targets, side="right") - 1, 0, len(times) - 2)

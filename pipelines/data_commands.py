@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -27,57 +28,139 @@ def group() -> None:
     """Import, make and describe keypoint sequences."""
 
 
+def _import_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add what a source may leave unsaid, in the order of the help."""
+    options = (
+        click.option("--labels", type=_PATH, help="CSV of label, subject, view... by sequence or file."),
+        click.option("--pattern", metavar="P", help="Fields in paths below SRC, such as '{label}/{subject}_{view}'."),
+        click.option("--segments", type=_PATH, help="Actions of sessions: a CSV, an ELAN .eaf or a folder of them."),
+        click.option("--label-names", type=_PATH, help="Text file, one label a line, for formats that number them."),
+        click.option("--label", default="unknown", show_default=True, help="Label of sequences that bear none."),
+        click.option(
+            "--person",
+            type=click.Choice(["tracked", "largest", "confident", "left", "right", "centre"]),
+            default="tracked",
+            show_default=True,
+            help="Who is taken where several are in view.",
+        ),
+        click.option("--image-size", metavar="WxH", help="Size in pixels of images where it is not told."),
+        click.option("--image-height", type=click.FloatRange(1), help="The same, where the height alone matters."),
+        click.option("--dimensions", type=click.Choice(["2"]), help="2 leaves out the depth of image landmarks."),
+        click.option(
+            "--space",
+            type=click.Choice(["image", "world"]),
+            default="image",
+            show_default=True,
+            help="Landmarks to take where a format has both.",
+        ),
+        click.option("--layout", help="Map all sequences to this layout."),
+        click.option("--columns", metavar="FIELD=COLUMN,...", help="Names of a CSV's columns, where not found."),
+        click.option(
+            "--fps", default=30.0, show_default=True, type=click.FloatRange(0.01, 1e4), help="Where none is told."
+        ),
+        click.option(
+            "--time-unit",
+            type=click.Choice(["auto", "s", "ms", "us", "frames"]),
+            default="auto",
+            show_default=True,
+            help="Of timestamps.",
+        ),
+        click.option(
+            "--max-gap",
+            default=1.0,
+            show_default=True,
+            type=click.FloatRange(0.0, min_open=True),
+            help="Seconds without a pose that split a sequence.",
+        ),
+        click.option(
+            "--fill-gap",
+            default=0.2,
+            show_default=True,
+            type=click.FloatRange(0.0, 0.5),
+            help="Seconds without a pose up to which it is interpolated.",
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
 @group.command(name="import")
-@click.option("--from", "format_", default="npz", show_default=True, metavar="FORMAT", help="Format of SRC: npz.")
+@click.option("--from", "format_", metavar="FORMAT", help="Format of SRC, see `data formats`.  [default: detected]")
 @click.argument("src", nargs=-1, required=True, type=_PATH)
 @click.option("--to", "target", type=_FOLDER, required=True, help="Data folder; gets a new span-N.")
 @click.option("--span", type=click.IntRange(0), help="Number of the span.  [default: the next]")
-@click.option("--label", default="unknown", show_default=True, help="Label of sequences that bear none.")
-@click.option("--fps", default=30.0, show_default=True, help="Frame rate of sequences that tell none.")
-@click.option("--image-height", type=float, help="Height in pixels of images whose size is not told.")
-@click.option("--max-quarantined", default=0.05, show_default=True, help="Share of records that may be left out.")
+@_import_options
+@click.option(
+    "--max-quarantined",
+    default=0.05,
+    show_default=True,
+    type=click.FloatRange(0, 1),
+    help="Share of records that may be left out.",
+)
+@click.option("--workers", type=click.IntRange(1), help="Processes that read files.  [default: one a core]")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def data_import(
-    format_: str,
+    format_: str | None,
     src: tuple[Path, ...],
     target: Path,
     span: int | None,
-    label: str,
-    fps: float,
-    image_height: float | None,
     max_quarantined: float,
+    workers: int | None,
     as_json: bool,
+    **told: Any,
 ) -> None:
     """Import SRC (files or folders) into a new span of canonical Parquet."""
+    import os
     from dataclasses import asdict
 
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    from data.importers import ImportOptions, import_to_span
+    from data.importers import ImportProgress, import_to_span
+    from data.importers.report import show
+    from data.importers.told import options_from
 
-    columns = (SpinnerColumn(), TextColumn("{task.completed:,.0f} records read"), TimeElapsedColumn())
-    with Progress(*columns, console=_console(stderr=True), transient=True) as progress:
-        task = progress.add_task("import", total=None)
+    options = options_from(told)
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=_console(stderr=True), transient=True) as bar:
+        task = bar.add_task("files", total=None)
+
+        def step(done: ImportProgress) -> None:
+            text = f"sources, {done.records:,} records"
+            bar.update(task, completed=done.sources, total=done.of, description=text)
+
         summary = import_to_span(
             format_,
             list(src),
             target,
             span=span,
-            options=ImportOptions(label=label, fps=fps, image_height=image_height),
+            options=options,
             max_quarantined=max_quarantined,
-            progress=lambda count: progress.update(task, completed=count),
+            workers=workers or os.cpu_count() or 1,
+            progress=step,
         )
     if as_json:
         click.echo(json.dumps(asdict(summary), indent=1, default=str))
+    else:
+        show(summary, _console())
+
+
+@group.command(name="formats")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def data_formats(as_json: bool) -> None:
+    """List the formats that can be imported."""
+    from rich.table import Table
+
+    from data.importers import FORMATS
+
+    if as_json:
+        rows = [{"name": one.name, "files": one.suffixes, "about": one.about} for one in FORMATS.values()]
+        click.echo(json.dumps(rows, indent=1))
         return
-    click.echo(f"{summary.span_dir}: {summary.layout}, {summary.frames:,} frames")
-    click.echo(f"  read        {summary.read:>8,}\n  kept        {summary.kept:>8,}")
-    for reason, count in summary.quarantined.items():
-        click.echo(f"  quarantined {count:>8,}  {reason}")
-    for note in summary.notes:
-        click.echo(f"  note: {note}")
-    if summary.report:
-        click.echo(f"  details of what was quarantined: {summary.report}")
+    table = Table("format", "files", "what it is", box=None)
+    for one in FORMATS.values():
+        table.add_row(one.name, " ".join(one.suffixes), one.about)
+    _console().print(table)
 
 
 @group.command(name="synth")

@@ -1,7 +1,19 @@
 """From what real tools write to canonical sequences."""
 
-from data.importers.base import ImportOptions, Quarantined
+from data.importers.base import ImageSize, ImportOptions
+from data.importers.formats import FORMATS
 from data.importers.npz import import_npz
-from data.importers.run import FORMATS, ImportSummary, import_to_span
+from data.importers.run import ImportProgress, ImportSummary, TooManyQuarantinedError, import_to_span
+from data.quarantine import Quarantined
 
-__all__ = ["FORMATS", "ImportOptions", "ImportSummary", "Quarantined", "import_npz", "import_to_span"]
+__all__ = [
+    "FORMATS",
+    "ImageSize",
+    "ImportOptions",
+    "ImportProgress",
+    "ImportSummary",
+    "Quarantined",
+    "TooManyQuarantinedError",
+    "import_npz",
+    "import_to_span",
+]

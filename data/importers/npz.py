@@ -17,7 +17,7 @@ sequence unless said:
 - `test_copy_of_train`: is told in the source, so that clean figures can be had.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,16 +25,14 @@ import numpy as np
 
 from data.errors import InputError
 from data.importers.archive import NpzArchive
-from data.importers.base import ImportOptions, Note, Quarantined, Record
+from data.importers.base import CLIPPED, Format, Head, ImportOptions, Note, Record, Repaired, Source
 from data.importers.units import Scaling, find_scaling
 from data.layouts import Layout, find_layout
+from data.quarantine import Quarantined, reason_of, sample_poses
 from data.records import SESSION_LABEL, KeypointSequence, Segment
 
 MAX_SEQUENCE_FRAMES = 1_000_000
 """Longest sequence, held in memory as a whole (9 hours at 30 fps)."""
-
-CONFIDENCE_OVERSHOOT = 1.1
-"""Peaks of interpolated heat maps reach a little beyond 1; up to here that is 1."""
 
 INFERRED_CONFIDENCE = 0.5
 """Of a room sensor's joint with a position but confidence 0: it was inferred from others, not missing."""
@@ -100,22 +98,28 @@ class _Store:
         lengths = np.diff(self._offsets).tolist()
         for number, frames in enumerate(self._archive.stream("frames", lengths)):
             try:
-                yield self._sequence(number, frames)
+                yield from self._sequence(number, frames)
             except InputError as error:
                 sequence_id = self._ids[number] if self._ids else ""
                 detail = " ".join(filter(None, [error.what, error.where and f"({error.where})"]))
-                yield Quarantined(self._file, number, sequence_id, _reason(error.what), detail)
+                poses = sample_poses(self._canonical(frames, number)) if len(frames) else None
+                yield Quarantined(
+                    self._file, number, sequence_id, reason_of(error.what), detail, self._layout.name, poses
+                )
 
-    def _sequence(self, number: int, frames: np.ndarray) -> KeypointSequence:
+    def _sequence(self, number: int, frames: np.ndarray) -> Iterator[Repaired | KeypointSequence]:
         if len(frames) == 0:
             raise InputError("there are 0 frames", None, None)
         keypoints = self._canonical(frames, number)
+        confidence = keypoints[..., -1]
+        if clipped := int(((confidence < 0) | (confidence > 1)).sum()):
+            keypoints[..., -1] = confidence.clip(0, 1)
         if not keypoints[..., -1].any():
             raise InputError("no joint is seen in any frame", None, None)
         fps = float(self._fps[number]) if self._fps[number] > 0 else self._options.fps
         source = self._source[number] if self._source else Path(self._file).name
         copied = self._copies is not None and bool(self._copies[number])
-        return KeypointSequence(
+        sequence = KeypointSequence(
             sequence_id=self._ids[number] if self._ids else f"{Path(self._file).stem}_{number:06d}",
             subject=self._subject[number] if self._subject else "unknown",
             label=self._label(number),
@@ -130,6 +134,7 @@ class _Store:
             split=self._split[number] if self._split else None,
             source=f"{source} (copy of a training clip)" if copied else source,
         )
+        yield Repaired(sequence, Counter({CLIPPED: clipped})) if clipped else sequence
 
     def _canonical(self, frames: np.ndarray, number: int) -> np.ndarray:
         """Return the frames as float32 `[T, J, D + 1]` in the layout's order of joints and in canonical units."""
@@ -142,7 +147,6 @@ class _Store:
             keypoints[:, present, -1] = (positions != 0).any(axis=-1)
         else:
             confidence = frames[:, columns, self._confidence].astype(np.float32)
-            confidence[(confidence > 1) & (confidence <= CONFIDENCE_OVERSHOOT)] = 1
             if self._infers:
                 confidence[(confidence == 0) & (positions != 0).any(axis=-1)] = INFERRED_CONFIDENCE
             keypoints[:, present, -1] = confidence
@@ -233,8 +237,8 @@ class _Store:
 
     def _image_height(self) -> np.ndarray | None:
         """Float64 `[N]` pixels."""
-        if self._options.image_height:
-            return np.full(self._count, self._options.image_height)
+        if self._options.image:
+            return np.full(self._count, self._options.image.height)
         height = self._column("height", spread=True)
         if height is None and "image_size" in self._archive:
             size = self._archive.read("image_size")
@@ -307,6 +311,18 @@ class _Store:
         return InputError(what, self._file, remedy)
 
 
-def _reason(what: str) -> str:
-    """Return the fault without its figures, so that equal faults are counted together."""
-    return " ".join("#" if any(c.isdigit() for c in word) else word for word in what.split())
+def _detect(head: Head) -> bool:
+    return head.data.startswith(b"PK")
+
+
+def _read(source: Source, options: ImportOptions) -> Iterator[Record]:
+    return import_npz(source.path, options)
+
+
+FORMAT = Format(
+    name="npz",
+    about="the ragged .npz store: sequences end to end in one array, with offsets",
+    suffixes=(".npz",),
+    detect=_detect,
+    read=_read,
+)

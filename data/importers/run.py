@@ -1,163 +1,300 @@
 """Turns a source into a span: streaming, all or nothing, with every record accounted for."""
 
-import json
-from collections import Counter
+import multiprocessing
+import pickle
+import shutil
+import tempfile
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any, NamedTuple
 
+import numpy as np
+
+from data.consistency import Consistency
 from data.errors import InputError
-from data.importers.base import Importer, ImportOptions, Note, Quarantined, Record
-from data.importers.npz import import_npz
+from data.importers.base import PEOPLE, Format, ImageSize, ImportOptions, Note, RawClip, Source
+from data.importers.discovery import find_sources
+from data.importers.formats import FORMATS
+from data.importers.intake import Kept, Outcome, quarantined, take_in
+from data.importers.units import likely_height
+from data.quarantine import QuarantineWriter, quarantine_folder
 from data.records import KeypointSequence
 from data.store import next_span, write_span
-
-FORMATS: dict[str, tuple[Importer, str]] = {"npz": (import_npz, ".npz")}
-"""Importer of each format, and how the names of its files end."""
 
 MAX_QUARANTINED = 0.05
 """Share of quarantined records above which an import is refused."""
 
+MAX_NOTES = 20
+
+BATCH_BYTES = 8 << 20
+"""Files are handed to a worker together up to this size."""
+
+_PROBED_SOURCES = 8
+
 
 @dataclass(frozen=True)
 class ImportSummary:
-    """What became of the records of a source.
+    """What became of the records of a source; `read` is `kept` and all of `quarantined`.
 
     Attributes:
         span_dir: the new span.
         span: its number.
+        format: that the source is in.
         layout: of all its sequences.
-        files: that were read.
+        sources: files (or, in formats of one file a frame, clips) that were read.
         read: records in them.
         kept: records in the span.
+        sequences: in the span: a record with long gaps becomes several.
         frames: in the span.
+        repaired: what was mended to number of times.
+        people_left_out: poses of people who were not chosen.
         quarantined: reason to number of records.
         notes: what had to be assumed.
-        report: JSON list of the quarantined records, None if there are none.
+        report: folder of what was quarantined (see `data.quarantine`), None if nothing was.
     """
 
     span_dir: Path
     span: int
+    format: str
     layout: str
-    files: tuple[str, ...]
+    sources: int
     read: int
     kept: int
+    sequences: int
     frames: int
+    repaired: dict[str, int]
+    people_left_out: int
     quarantined: dict[str, int]
     notes: tuple[str, ...]
     report: Path | None
 
 
+class TooManyQuarantinedError(InputError):
+    """More of a source was quarantined than the user allows."""
+
+
+class ImportProgress(NamedTuple):
+    """How far an import is: sources read, of how many, and records in them."""
+
+    sources: int
+    of: int
+    records: int
+
+
 def import_to_span(
-    source_format: str,
+    source_format: str | None,
     src: Path | Sequence[Path],
     dst: Path,
     span: int | None = None,
     options: ImportOptions | None = None,
     max_quarantined: float = MAX_QUARANTINED,
-    progress: Callable[[int], None] | None = None,
+    workers: int = 1,
+    progress: Callable[[ImportProgress], None] | None = None,
 ) -> ImportSummary:
     """Import a source into a new span of a data folder.
 
     Args:
-        source_format: one of `FORMATS`.
+        source_format: one of `FORMATS`, None to find it out.
         src: a file, a folder of files, or several of both.
         dst: the data folder that gets the span.
         span: its number; the next free one if None.
         options: what the source leaves unsaid.
         max_quarantined: share of records that may be left out.
-        progress: called with the number of records read so far.
+        workers: processes that read files; the result is the same for any number.
+        progress: called as the import goes on.
 
     Raises:
         InputError: for an unknown format, a missing or unusable source, or too many quarantined records; `dst` is then
-            as it was.
+            as it was, but for the quarantine, which names them.
     """
-    if source_format not in FORMATS:
-        raise InputError(f"format {source_format!r} is unknown", None, f"known formats: {', '.join(FORMATS)}")
-    importer, suffix = FORMATS[source_format]
-    files = _find_files([src] if isinstance(src, Path) else list(src), suffix)
-    tally = _Tally(max_quarantined, progress)
-    records = (record for file in files for record in importer(file, options or ImportOptions()))
+    format_, sources, notes = find_sources([src] if isinstance(src, Path) else list(src), source_format)
+    options, guess = _with_image(format_, sources, options or ImportOptions())
     number = next_span(dst) if span is None else span
-    span_dir = write_span(dst, number, tally.keep(records))
-    return ImportSummary(
-        span_dir=span_dir,
-        span=number,
-        layout=tally.layout,
-        files=tuple(map(str, files)),
-        read=tally.read,
-        kept=tally.read - len(tally.quarantined),
-        frames=tally.frames,
-        quarantined=tally.reasons(),
-        notes=tuple(tally.notes),
-        report=_write_report(dst / f"span-{number}.quarantine.json", tally.quarantined),
-    )
+    quarantine = QuarantineWriter(quarantine_folder(dst / f"span-{number}"))
+    tally = _Tally(format_.name, len(sources), quarantine, max_quarantined, progress, [*notes, *guess])
+    try:
+        span_dir = write_span(dst, number, tally.keep(_outcomes(format_, sources, options, workers, dst)))
+        report = quarantine.finish(tally.summary())
+    except InputError:
+        if tally.complete:
+            quarantine.finish(tally.summary())
+        raise
+    finally:
+        quarantine.discard()
+    return ImportSummary(span_dir=span_dir, span=number, report=report, **tally.summary())
 
 
 @dataclass
 class _Tally:
     """Keeps the good records and counts the rest."""
 
+    format: str
+    of: int
+    quarantine: QuarantineWriter
     max_quarantined: float
-    progress: Callable[[int], None] | None
+    progress: Callable[[ImportProgress], None] | None
+    notes: list[str]
+    complete: bool = False
+    sources: int = 0
     read: int = 0
+    sequences: int = 0
     frames: int = 0
     layout: str = ""
-    quarantined: list[Quarantined] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    _ids: set[str] = field(default_factory=set)
+    repaired: Counter[str] = field(default_factory=Counter)
+    _notes_left_out: int = 0
+    _consistency: Consistency = field(default_factory=Consistency)
 
-    def keep(self, records: Iterator[Record]) -> Iterator[KeypointSequence]:
-        for record in records:
-            if isinstance(record, Note):
-                self.notes.append(record.text)
+    def keep(self, outcomes: Iterator[tuple[int, Outcome]]) -> Iterator[KeypointSequence]:
+        for self.sources, outcome in outcomes:
+            if isinstance(outcome, Note):
+                self._note(outcome.text)
                 continue
             self.read += 1
             if self.progress:
-                self.progress(self.read)
-            if isinstance(record, Quarantined):
-                self.quarantined.append(record)
-            elif record.sequence_id in self._ids:
-                reason = "the sequence id occurred before"
-                self.quarantined.append(
-                    Quarantined(record.source or "", self.read - 1, record.sequence_id, reason, reason)
-                )
+                self.progress(ImportProgress(self.sources, self.of, self.read))
+            if isinstance(outcome, Kept):
+                yield from self._checked(outcome)
             else:
-                self._ids.add(record.sequence_id)
-                self.frames += len(record.keypoints)
-                self.layout = record.layout
-                yield record
+                self.quarantine.add(outcome)
+        self.complete = True
         self._judge()
 
-    def reasons(self) -> dict[str, int]:
-        return dict(Counter(record.reason for record in self.quarantined).most_common())
+    def summary(self) -> dict[str, Any]:
+        """Return the figures of an `ImportSummary`."""
+        more = [f"and {self._notes_left_out} notes more"] if self._notes_left_out else []
+        return {
+            "format": self.format,
+            "layout": self.layout,
+            "sources": self.of,
+            "read": self.read,
+            "kept": self.read - self.quarantine.count,
+            "sequences": self.sequences,
+            "frames": self.frames,
+            "repaired": {reason: count for reason, count in self.repaired.items() if reason != PEOPLE},
+            "people_left_out": self.repaired[PEOPLE],
+            "quarantined": dict(self.quarantine.reasons.most_common()),
+            "notes": (*self.notes, *more),
+        }
+
+    def _checked(self, kept: Kept) -> tuple[KeypointSequence, ...]:
+        """Return the sequences of a record if they fit those before."""
+        place = f"{kept.file}, record {kept.record}"
+        for sequence in kept.sequences:
+            try:
+                self._consistency.check(sequence, place)
+            except InputError as error:
+                self.quarantine.add(quarantined(error, kept.file, kept.record, sequence))
+                return ()
+        self.layout = kept.sequences[0].layout
+        self.sequences += len(kept.sequences)
+        self.frames += sum(len(sequence.keypoints) for sequence in kept.sequences)
+        self.repaired += kept.repairs
+        return kept.sequences
+
+    def _note(self, text: str) -> None:
+        if len(self.notes) < MAX_NOTES:
+            self.notes.append(text)
+        else:
+            self._notes_left_out += 1
 
     def _judge(self) -> None:
-        if len(self.quarantined) <= self.max_quarantined * self.read:
+        first, count = self.quarantine.first, self.quarantine.count
+        if first is None or count <= self.max_quarantined * self.read:
             return
-        first = self.quarantined[0]
-        raise InputError(
-            f"{len(self.quarantined)} of {self.read} records are unusable, more than {self.max_quarantined:.0%}: "
-            + "; ".join(f"{count} x {reason}" for reason, count in self.reasons().items()),
-            f"{first.file}, record {first.record} {first.sequence_id}: {first.detail}",
-            "mend the source, or allow a larger share",
+        raise TooManyQuarantinedError(
+            f"{count} of {self.read} records are unusable, more than {self.max_quarantined:.0%}: "
+            + "; ".join(f"{count} x {reason}" for reason, count in self.quarantine.reasons.most_common(10)),
+            f"{first.file}, record {first.record} {first.sequence_id!a}: {first.detail}",
+            f"mend the source (all of them: {self.quarantine.folder}), or allow more with --max-quarantined",
         )
 
 
-def _find_files(sources: Sequence[Path], suffix: str) -> list[Path]:
-    files: list[Path] = []
-    for source in sources:
-        if not source.exists():
-            raise InputError("the source does not exist", str(source), "check the path")
-        found = sorted(source.rglob(f"*{suffix}")) if source.is_dir() else [source]
-        if not found:
-            raise InputError(f"the folder holds no {suffix} file", str(source), "check the path and the format")
-        files += found
-    return files
+def _with_image(format_: Format, sources: list[Source], options: ImportOptions) -> tuple[ImportOptions, list[str]]:
+    """Return options with a guess at the height of images where pixels come without one: the same for all clips."""
+    if options.image is not None:
+        return options, []
+    reach = 0.0
+    for source in sources[:: -(-len(sources) // _PROBED_SOURCES)]:
+        clip = _first_clip(format_, source, options)
+        if clip is not None and clip.unit == "pixels" and clip.image is None and len(clip.poses):
+            seen = clip.poses[..., 1][clip.poses[..., -1] > 0]
+            reach = max(reach, float(np.nan_to_num(seen, posinf=0, neginf=0).max(initial=0)))
+    if not reach:
+        return options, []
+    height = likely_height(reach)
+    note = f"the image height is not told: {height:g} pixels is taken, as y reaches {reach:.0f}; see --image-size"
+    return replace(options, likely_image=ImageSize(height)), [note]
 
 
-def _write_report(path: Path, quarantined: list[Quarantined]) -> Path | None:
-    if not quarantined:
-        return None
-    path.write_text(json.dumps([asdict(record) for record in quarantined], indent=1) + "\n", encoding="utf-8")
-    return path
+def _first_clip(format_: Format, source: Source, options: ImportOptions) -> RawClip | None:
+    reader = format_.read(source, options)
+    try:
+        found = next((found for found in reader if not isinstance(found, Note)), None)
+    except Exception:
+        return None  # it will be met, and accounted for, when the source is read
+    return found if isinstance(found, RawClip) else None
+
+
+def _outcomes(
+    format_: Format, sources: list[Source], options: ImportOptions, workers: int, dst: Path
+) -> Iterator[tuple[int, Outcome]]:
+    """Yield (number of the source from 1, what became of a record), in the order of the sources."""
+    batches = _batches(sources) if workers > 1 else []
+    if len(batches) < 2:
+        for number, source in enumerate(sources, 1):
+            for outcome in take_in(format_, source, options):
+                yield number, outcome
+        return
+    dst.mkdir(parents=True, exist_ok=True)
+    spool = Path(tempfile.mkdtemp(prefix=".import-", dir=dst))
+    pool = ProcessPoolExecutor(min(workers, len(batches)), mp_context=multiprocessing.get_context("spawn"))
+    try:
+        waiting: deque[Any] = deque()
+        ahead = iter(enumerate(batches))
+        while True:
+            # A few batches ahead of what is written, so that neither the disk nor the workers run full.
+            for number, batch in ahead:
+                waiting.append(pool.submit(_take_in_batch, format_.name, batch, options, spool / str(number)))
+                if len(waiting) > 2 * workers:
+                    break
+            if not waiting:
+                return
+            yield from _unspool(waiting.popleft().result())
+    except BrokenProcessPool as error:
+        raise InputError("a process that read files was ended", None, "import with --workers 1 to see which") from error
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+        shutil.rmtree(spool, ignore_errors=True)
+
+
+def _batches(sources: list[Source]) -> list[list[tuple[int, Source]]]:
+    batches: list[list[tuple[int, Source]]] = [[]]
+    size = 0
+    for number, source in enumerate(sources, 1):
+        if batches[-1] and size >= BATCH_BYTES:
+            batches.append([])
+            size = 0
+        batches[-1].append((number, source))
+        size += sum(path.stat().st_size for path in source.paths)
+    return batches
+
+
+def _take_in_batch(format_name: str, batch: list[tuple[int, Source]], options: ImportOptions, spool: Path) -> Path:
+    """Run in a worker: write the outcomes of some sources to a file of our own, which the import reads in turn."""
+    with spool.open("wb") as file:
+        for number, source in batch:
+            for outcome in take_in(FORMATS[format_name], source, options):
+                pickle.dump((number, outcome), file, protocol=5)
+    return spool
+
+
+def _unspool(spool: Path) -> Iterator[tuple[int, Outcome]]:
+    with closing(spool.open("rb")) as file:
+        while file.peek(1):
+            yield pickle.load(file)
+    spool.unlink()

@@ -62,11 +62,16 @@ def find_scaling(
         # x (and z, which follows x) were divided by the width.
         return Scaling(np.array([aspect, 1, aspect], np.float32)[: len(ones)])
     reach = float(seen[:, 1].max())
-    height = next((height for height in _HEIGHTS if height >= reach), reach)
+    height = likely_height(reach)
     return Scaling(
         ones / np.float32(height),
         f"the image height is not told: {height:g} pixels is taken, as y reaches {reach:.0f}",
     )
+
+
+def likely_height(reach: float) -> float:
+    """Return the least usual height of images, in pixels, that a y coordinate of `reach` fits into."""
+    return next((height for height in _HEIGHTS if height >= reach), reach)
 
 
 def _to_metres(positions: np.ndarray, layout: Layout, ones: np.ndarray) -> Scaling:

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from data.errors import InputError
-from data.importers import ImportOptions, Quarantined, import_npz, import_to_span
+from data.importers import ImageSize, ImportOptions, Quarantined, import_npz, import_to_span
 from data.importers.archive import NpzArchive
 from data.importers.base import Note
 from data.layouts import load_layout
+from data.quarantine import read_quarantine
 from data.records import KeypointSequence, Segment
 from data.store import list_spans, read_sequences
 
@@ -154,7 +155,7 @@ def test_pixels_become_image_heights(load):
     del values["width"], values["height"]
     (first, *_) = load(**values, image_size=np.array([640, 480]))
     assert first.keypoints[..., :2].max() < 1
-    (first, *_) = load(ImportOptions(image_height=960), **values)
+    (first, *_) = load(ImportOptions(image=ImageSize(960)), **values)
     np.testing.assert_allclose(first.keypoints[..., :2], values["frames"][:5, :, :2] / 960, rtol=1e-6)
     load(**values)
     assert any("480 pixels is taken" in note for note in load.notes)
@@ -199,12 +200,13 @@ def test_inferred_joints_of_a_sensor_are_not_missing(load):
     assert any("inferred" in note for note in load.notes)
 
 
-def test_confidence_may_overshoot_a_little(load):
+def test_confidences_beyond_the_bounds_are_clipped_and_counted(load):
     values = arrays()
-    values["frames"][0, 0, 2], values["frames"][6, 0, 2] = 1.02, 1.3
-    first, second, _ = load(**values)
-    assert first.keypoints[0, 0, 2] == 1
-    assert isinstance(second, Quarantined)
+    values["frames"][0, 0, 2], values["frames"][1, 0, 2], values["frames"][6, 0, 2] = 1.02, -0.5, 1.3
+    first, second, third = load(**values)
+    assert first.sequence.keypoints[:2, 0, 2].tolist() == [1, 0]
+    assert (first.repairs, second.repairs) == ({"confidences clipped to 0..1": 2}, {"confidences clipped to 0..1": 1})
+    assert isinstance(third, KeypointSequence)
 
 
 def test_bad_sequences_are_quarantined_with_their_reason(load):
@@ -311,7 +313,7 @@ def test_import_to_span(store, tmp_path):
     summary = import_to_span("npz", store, tmp_path / "data", progress=seen.append)
     assert (summary.span, summary.read, summary.kept, summary.frames) == (1, 3, 3, 18)
     assert (summary.layout, summary.quarantined, summary.report) == ("coco17", {}, None)
-    assert seen == [1, 2, 3]
+    assert [step.records for step in seen] == [1, 2, 3]
     assert [s.sequence_id for s in read_sequences(summary.span_dir)] == ["s0", "s1", "s2"]
     assert import_to_span("npz", store, tmp_path / "data").span == 2
     assert import_to_span("npz", store, tmp_path / "data", span=7).span_dir == tmp_path / "data" / "span-7"
@@ -320,24 +322,27 @@ def test_import_to_span(store, tmp_path):
 def test_a_folder_is_imported_as_one_span_and_repeated_ids_are_quarantined(store, tmp_path):
     np.savez_compressed(store.with_name("b.npz"), **arrays(sequence_id=np.array(["s9", "s1", "s8"])))
     summary = import_to_span("npz", store.parent, tmp_path / "data", max_quarantined=0.5)
-    assert (len(summary.files), summary.read, summary.kept) == (2, 6, 5)
-    assert summary.quarantined == {"the sequence id occurred before": 1}
-    (entry,) = json.loads(summary.report.read_text())
-    assert (entry["sequence_id"], entry["reason"]) == ("s1", "the sequence id occurred before")
+    assert (summary.sources, summary.read, summary.kept) == (2, 6, 5)
+    assert summary.quarantined == {"the sequence id occurs twice": 1}
+    (entry,) = read_quarantine(summary.span_dir)
+    assert (entry.sequence_id, entry.reason) == ("s1", "the sequence id occurs twice")
     assert list_spans(tmp_path / "data") == [1]
 
 
-def test_too_much_quarantined_is_an_error_and_leaves_nothing(store, tmp_path):
+def test_too_much_quarantined_is_an_error_and_leaves_the_reasons(store, tmp_path):
     values = arrays()
     values["frames"][0, 0, 0] = np.nan
     np.savez_compressed(store, **values)
     with pytest.raises(InputError, match=r"1 of 3 records are unusable, more than 5%: 1 x keypoints hold nan"):
         import_to_span("npz", store, tmp_path / "data")
-    assert list((tmp_path / "data").iterdir()) == []
+    assert [path.name for path in (tmp_path / "data").iterdir()] == ["span-1.quarantine"]
+    (refused,) = read_quarantine(tmp_path / "data" / "span-1")
     summary = import_to_span("npz", store, tmp_path / "data", max_quarantined=0.4)
-    (entry,) = json.loads(summary.report.read_text())
-    assert entry["file"] == str(store)
-    assert entry["record"] == 0
+    (entry,) = read_quarantine(summary.span_dir)
+    assert (entry.file, entry.record) == (str(store), 0)
+    assert entry == refused
+    assert entry.poses[0][0] == [None, *values["frames"][0, 0, 1:].astype(float).round(4)]
+    assert json.loads((summary.report / "summary.json").read_text())["kept"] == 2
 
 
 def test_wrong_sources_are_explained(tmp_path):
@@ -345,8 +350,9 @@ def test_wrong_sources_are_explained(tmp_path):
         import_to_span("mp4", tmp_path, tmp_path)
     with pytest.raises(InputError, match="does not exist"):
         import_to_span("npz", tmp_path / "none", tmp_path)
+    (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match=r"holds no \.npz"):
-        import_to_span("npz", tmp_path, tmp_path)
+        import_to_span("npz", tmp_path / "empty", tmp_path)
 
 
 SHARED = Path(__file__).parents[3].parent / "shared" / "data"

@@ -1,0 +1,276 @@
+"""Makes a canonical sequence of a raw clip: one person, canonical units, honest time; and pieces where time has gaps.
+
+Time. Timestamps are kept as told (counted from the first if they are of a clock, that is, beyond a day); frame counters
+become seconds where they skip. A frame whose stamp repeats the one before is left out. Steps back are a fault. Frames
+without the person stay, as zeros with confidence 0; where they last no longer than `fill_gap` the pose is interpolated
+with the lower of the neighbours' confidences. Where the person is away for longer than `max_gap` the sequence is cut
+into `<id>#1`, `<id>#2`...; what lies between the pieces is invented by nobody.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from data.errors import InputError
+from data.importers.base import CLIPPED, FILLED, PEOPLE, REPEATED, ImageSize, ImportOptions, RawClip, TimeUnit, Unit
+from data.importers.people import choose
+from data.importers.units import find_scaling
+from data.records import SESSION_LABEL, KeypointSequence, Segment
+from data.windows import resample
+
+MAX_SEQUENCE_VALUES = 1 << 26
+"""Numbers in the keypoints of the longest sequence, held in memory as a whole (a million frames of 17 joints)."""
+
+MAX_PEOPLE = 64
+"""People in one frame."""
+
+CLOCK = 86_400.0
+"""Seconds from which timestamps are taken to be of a clock rather than of a recording."""
+
+_TIME_UNITS: dict[TimeUnit, float] = {"s": 1.0, "ms": 1e-3, "us": 1e-6}
+_FRAME_RATES = (4.0, 400.0)
+
+
+def to_sequence(
+    clip: RawClip, options: ImportOptions, fields: dict[str, str]
+) -> tuple[KeypointSequence, Counter[str], str]:
+    """Return the chosen person's sequence, what was mended, and what had to be assumed (or nothing).
+
+    Args:
+        clip: as read.
+        options: of the import.
+        fields: label, subject and so on, all sources of them already weighed against each other.
+
+    Raises:
+        InputError: naming frame and joint where the clip is unusable.
+    """
+    repairs = Counter(clip.repairs)
+    check_clip(clip)
+    poses = clip.poses
+    if options.dimensions == 2 and poses.shape[-1] == 4:
+        poses = np.delete(poses, 2, axis=-1)
+    confidence = poses[..., -1]
+    if outside := int(((confidence < 0) | (confidence > 1)).sum()):
+        repairs[CLIPPED] += outside
+        poses = poses.copy()
+        poses[..., -1] = confidence.clip(0, 1)
+    fps = clip.fps or options.fps
+    chosen = choose(replace(clip, poses=poses), options.person, fps, options.max_gap)
+    if not (chosen >= 0).any():
+        raise InputError("no joint is seen in any frame", None, None)
+    repairs[PEOPLE] += len(poses) - int((chosen >= 0).sum())
+    scaled, assumed = _scale(poses, clip, options.image or clip.image or options.likely_image)
+    keypoints = np.zeros((clip.count, *poses.shape[1:]), np.float32)
+    keypoints[chosen >= 0] = scaled[chosen[chosen >= 0]]
+    keypoints, timestamps, fps = _timed(keypoints, clip, options, repairs)
+    times = np.arange(len(keypoints)) / fps if timestamps is None else timestamps
+    repairs[FILLED] += _fill(keypoints, times, options.fill_gap)
+    sequence = KeypointSequence(
+        sequence_id=clip.name,
+        subject=fields.get("subject") or "unknown",
+        label=SESSION_LABEL if clip.segments else fields.get("label") or options.label,
+        fps=fps,
+        layout=clip.layout.name,
+        keypoints=keypoints,
+        timestamps=timestamps,
+        segments=clip.segments,
+        repetitions=number(fields, "repetitions"),
+        quality=number(fields, "quality"),
+        view=fields.get("view"),
+        split=fields.get("split"),
+        source=fields.get("source"),
+    )
+    return sequence, +repairs, assumed
+
+
+def check_clip(clip: RawClip) -> None:
+    """Raise InputError where a clip is too large or not made of finite numbers."""
+    joints, channels = clip.poses.shape[1:]
+    if clip.count == 0:
+        raise InputError("there are 0 frames", None, None)
+    if clip.count * joints * channels > MAX_SEQUENCE_VALUES:
+        limit = MAX_SEQUENCE_VALUES // (joints * channels)
+        raise InputError(
+            f"there are {clip.count} frames, more than a sequence may have",
+            f"the limit is {limit}",
+            "cut it into parts",
+        )
+    if not len(clip.poses):
+        raise InputError("no joint is seen in any frame", None, None)
+    if (most := int(np.bincount(clip.frames).max())) > MAX_PEOPLE:
+        raise InputError(f"there are {most} people in a frame", f"the limit is {MAX_PEOPLE}", None)
+    # A sum is finite if all its terms are, and takes no memory; the place is looked for only where it is not.
+    if not np.isfinite(clip.poses.sum(dtype=np.float64)):
+        pose, joint, channel = np.argwhere(~np.isfinite(clip.poses))[0]
+        raise InputError(
+            f"keypoints hold {clip.poses[pose, joint, channel]}",
+            f"frame {clip.frames[pose]}, joint {clip.layout.joints[joint]}, channel {channel}",
+            "write a missing joint as 0 with confidence 0",
+        )
+
+
+def number(fields: dict[str, str], name: str) -> float | None:
+    """Return a field as a number, None if it is not told."""
+    text = fields.get(name)
+    if text is None or not text.strip():
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        raise InputError(f"{name} is {text[:40]!r}, not a number", None, "give a number, or leave it out") from None
+
+
+def seconds(times: np.ndarray, unit: TimeUnit) -> np.ndarray:
+    """Return timestamps in seconds; the unit is found by the frame rate that it would mean, where it is `auto`."""
+    steps = np.diff(times)
+    typical = float(np.median(steps[steps > 0])) if (steps > 0).any() else 0.0
+    if unit == "auto":
+        plausible = (name for name, factor in _TIME_UNITS.items() if _is_frame_step(typical * factor))
+        unit = next(plausible, "s")
+    factor = _TIME_UNITS[unit]
+    if abs(times[0]) * factor >= CLOCK:
+        times = times - times[0]
+    return times * factor
+
+
+def split_gaps(sequence: KeypointSequence, max_gap: float, empty: bool) -> Iterator[KeypointSequence]:
+    """Yield the sequence, or its pieces between gaps of more than `max_gap` seconds.
+
+    Segments of a session are cut with it; the repetitions of a segment that is cut in two are not known any more.
+
+    Args:
+        sequence: with at least one frame in which a joint is seen.
+        max_gap: seconds.
+        empty: whether frames without a single seen joint are part of a gap, or only frames that are not there.
+    """
+    frames = np.any(sequence.keypoints[..., -1] > 0, axis=1) if empty else np.ones(len(sequence.keypoints), bool)
+    seen = np.flatnonzero(frames)
+    times = sequence.frame_times
+    away = np.flatnonzero(np.diff(times[seen]) > max_gap)
+    ends = [0, *(seen[away] + 1).tolist()], [*seen[away + 1].tolist(), len(times)]
+    late, early = times[seen[0]] - times[0] > max_gap, times[-1] - times[seen[-1]] > max_gap
+    first, last = int(seen[0]) if late else 0, int(seen[-1]) + 1 if early else len(times)
+    if not len(away) and (first, last) == (0, len(times)):
+        yield sequence
+        return
+    starts = [first, *ends[1][:-1]]
+    stops = [*ends[0][1:], last]
+    for piece, (start, stop) in enumerate(zip(starts, stops, strict=True), 1):
+        segments = tuple(_cut(sequence.segments, start, stop))
+        if sequence.segments and not segments:
+            continue  # a part of a session in which nothing is done
+        yield replace(
+            sequence,
+            sequence_id=f"{sequence.sequence_id}#{piece}" if len(away) else sequence.sequence_id,
+            keypoints=sequence.keypoints[start:stop],
+            timestamps=None if sequence.timestamps is None else sequence.timestamps[start:stop],
+            segments=segments,
+            repetitions=None if len(away) else sequence.repetitions,
+        )
+
+
+def _cut(segments: tuple[Segment, ...], start: int, stop: int) -> Iterator[Segment]:
+    for segment in segments:
+        low, high = max(segment.start_frame, start), min(segment.end_frame, stop)
+        if low < high:
+            whole = (low, high) == (segment.start_frame, segment.end_frame)
+            yield Segment(low - start, high - start, segment.label, segment.repetitions if whole else None)
+
+
+def _is_frame_step(step: float) -> bool:
+    return step > 0 and _FRAME_RATES[0] <= 1 / step <= _FRAME_RATES[1]
+
+
+def _timed(
+    keypoints: np.ndarray, clip: RawClip, options: ImportOptions, repairs: Counter[str]
+) -> tuple[np.ndarray, np.ndarray | None, float]:
+    """Return keypoints, timestamps and frames per second."""
+    told, fps = clip.times, clip.fps or options.fps
+    if not 0 < fps < np.inf:
+        raise InputError(f"fps is {fps}", None, "give the frames per second, above 0")
+    if told is None:
+        return keypoints, None, fps
+    if not np.isfinite(told).all():
+        raise InputError("a timestamp is not a finite number", f"frame {np.argmin(np.isfinite(told))}", None)
+    repeated = np.r_[False, np.diff(told) == 0]
+    if repeated.any():
+        repairs[REPEATED] += int(repeated.sum())
+        keypoints, told = keypoints[~repeated], told[~repeated]
+    if len(told) > 1 and (np.diff(told) < 0).any():
+        frame = int((np.diff(told) < 0).argmax()) + 1
+        raise InputError(f"timestamps do not increase: {told[frame]:g} s", f"frame {frame}", "order the frames by time")
+    unit = clip.time_unit if options.time_unit == "auto" or clip.time_unit == "frames" else options.time_unit
+    if unit == "frames":
+        if (np.diff(told) == 1).all():
+            return keypoints, None, fps
+        return keypoints, (told - told[0]) / fps, fps
+    times = seconds(told, unit)
+    if clip.fps is None and len(times) > 1:
+        fps = float(1 / np.median(np.diff(times)))
+    return keypoints, times, fps
+
+
+def _fill(keypoints: np.ndarray, times: np.ndarray, fill_gap: float) -> int:
+    """Interpolate, in place, frames without the person between two with them; returns how many."""
+    seen = np.any(keypoints[..., -1] > 0, axis=1)
+    if seen.all() or not seen.any():
+        return 0
+    known = np.flatnonzero(seen)
+    empty = np.flatnonzero(~seen[known[0] : known[-1]]) + known[0]
+    after = np.searchsorted(known, empty)
+    short = empty[times[known[after]] - times[known[after - 1]] <= fill_gap]
+    if len(short):
+        keypoints[short] = resample(keypoints[known], times[known], times[short])
+    return len(short)
+
+
+@dataclass(frozen=True, slots=True)
+class _Affine:
+    """What coordinates are multiplied by, and what is added."""
+
+    factors: tuple[float, ...]
+    offset: float = 0.0
+
+
+def _scale(poses: np.ndarray, clip: RawClip, image: ImageSize | None) -> tuple[np.ndarray, str]:
+    """Return the poses in canonical units, and what had to be assumed."""
+    dimensions = poses.shape[-1] - 1
+    if clip.unit == "room":
+        positions = np.where(poses[..., -1:] > 0, poses[..., :-1], np.nan)
+        scaling = find_scaling(positions, clip.layout)
+        affine, assumed = _Affine(tuple(scaling.table.tolist())), scaling.note
+    else:
+        affine, assumed = _to_heights(clip.unit, image, dimensions), ""
+    if affine == _Affine((1.0,) * dimensions):
+        return poses, assumed
+    scaled = poses.copy()
+    scaled[..., :-1] = poses[..., :-1] * np.array(affine.factors)
+    if affine.offset:
+        placed: np.ndarray = (poses[..., :-1] != 0).any(axis=-1) | (poses[..., -1] > 0)
+        scaled[..., :2][placed] += np.array(affine.factors[:2]) * affine.offset
+    return scaled, assumed
+
+
+def _to_heights(unit: Unit, image: ImageSize | None, dimensions: int) -> _Affine:
+    match unit:
+        case "pixels":
+            if image is None:
+                raise InputError(
+                    "coordinates are pixels, and the height of the images is not told", None, "give --image-size"
+                )
+            return _Affine((1 / image.height,) * dimensions)
+        case "shares" | "signed_shares":
+            if image is None or image.width is None:
+                raise InputError(
+                    "x is divided by the image's width, y by its height, and their ratio is not told",
+                    None,
+                    "give --image-size WIDTHxHEIGHT",
+                )
+            aspect = image.width / image.height  # depth is in the measure of x
+            half = 0.5 if unit == "signed_shares" else 1.0
+            factors = (aspect * half, half, aspect * half)[:dimensions]
+            return _Affine(factors, 1.0 if unit == "signed_shares" else 0.0)
+        case _:
+            return _Affine((1.0,) * dimensions)

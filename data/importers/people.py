@@ -1,0 +1,163 @@
+"""Chooses one person where several are in view.
+
+- `tracked` (the default): people are followed from frame to frame, by the file's own track numbers and by overlap and
+  distance of their boxes; the one whose boxes cover most, summed over the clip, is taken. Frames without this person
+  show nobody, so a sequence never jumps from one person to another.
+- `largest`, `confident`, `left`, `right`, `centre`: decided anew in each frame, by the area of the box, the mean
+  confidence of the joints, the middle of the box. The centre is that of the image; where its width is not known, the
+  middle of all that is seen in the clip; for room sensors, the sensor's axis.
+
+A person without a single seen joint is nobody.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from data.importers.base import ImageSize, Person, RawClip, Unit
+
+NEAR = 1.0
+"""A box moves less than this many of its own heights from one frame to the next."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Boxes:
+    """Boxes around the seen joints of poses; float64 `[N]` each."""
+
+    left: np.ndarray
+    top: np.ndarray
+    right: np.ndarray
+    bottom: np.ndarray
+    seen: np.ndarray
+
+    @classmethod
+    def around(cls, poses: np.ndarray) -> "_Boxes":
+        missing = ~(poses[..., -1] > 0)
+        low = np.where(missing[..., None], np.inf, poses[..., :2]).min(axis=1).astype(np.float64)
+        high = np.where(missing[..., None], -np.inf, poses[..., :2]).max(axis=1).astype(np.float64)
+        return cls(low[:, 0], low[:, 1], high[:, 0], high[:, 1], np.any(~missing, axis=1))
+
+    @property
+    def area(self) -> np.ndarray:
+        return np.where(self.seen, (self.right - self.left) * (self.bottom - self.top), 0)
+
+
+def choose(clip: RawClip, person: Person, fps: float, max_gap: float) -> np.ndarray:
+    """Return for each frame which of the clip's poses is taken: int64 `[count]`, -1 where there is nobody.
+
+    Args:
+        clip: with all people.
+        person: which of them.
+        fps: frames per second.
+        max_gap: seconds after which a person who was lost from view is no longer waited for.
+    """
+    chosen = np.full(clip.count, -1, np.int64)
+    if not len(clip.poses):
+        return chosen
+    several = (np.diff(clip.frames) == 0).any()
+    with np.errstate(invalid="ignore"):
+        boxes = _Boxes.around(clip.poses)
+        if several and person == "tracked":
+            track = _follow(clip, boxes, patience=max(1, round(max_gap * fps)))
+            totals = np.bincount(track, weights=boxes.area + boxes.seen * 1e-12)
+            taken = np.flatnonzero((track == totals.argmax()) & boxes.seen)
+        else:
+            rank = _rank(clip, boxes, person) if several else np.zeros(len(clip.poses))
+            taken = np.lexsort((rank, ~boxes.seen, clip.frames))
+            taken = taken[np.r_[True, np.diff(clip.frames[taken]) > 0]]
+            taken = taken[boxes.seen[taken]]
+    chosen[clip.frames[taken]] = taken
+    return chosen
+
+
+def _rank(clip: RawClip, boxes: _Boxes, person: Person) -> np.ndarray:
+    """Return a figure that is least for the person who is meant."""
+    middle = (boxes.left + boxes.right) / 2
+    match person:
+        case "largest" | "tracked":
+            return -boxes.area
+        case "confident":
+            return -clip.poses[..., -1].mean(axis=1)
+        case "left":
+            return middle
+        case "right":
+            return -middle
+        case "centre":
+            across, down = _centre(clip.unit, clip.image, boxes)
+            return np.hypot(middle - across, (boxes.top + boxes.bottom) / 2 - down)
+
+
+def _centre(unit: Unit, image: ImageSize | None, boxes: _Boxes) -> tuple[float, float]:
+    if unit in ("metres", "signed_shares"):
+        return 0.0, 0.0
+    if unit == "shares":
+        return 0.5, 0.5
+    scale = image.height if image and unit == "image_heights" else 1.0
+    if image and image.width:
+        return image.width / 2 / scale, image.height / 2 / scale
+    left, right = boxes.left[boxes.seen].min(initial=0), boxes.right[boxes.seen].max(initial=0)
+    top, bottom = boxes.top[boxes.seen].min(initial=0), boxes.bottom[boxes.seen].max(initial=0)
+    return float(left + right) / 2, float(top + bottom) / 2
+
+
+@dataclass(slots=True)
+class _Track:
+    """Someone who is followed: where they were last, when, and the file's number for them."""
+
+    number: int
+    box: tuple[float, float, float, float]
+    frame: int
+    told: int
+
+
+def _follow(clip: RawClip, boxes: _Boxes, patience: int) -> np.ndarray:
+    """Return for each pose the number of the person it belongs to: int64 `[N]`."""
+    track = np.zeros(len(clip.poses), np.int64)
+    told = clip.tracks if clip.tracks is not None else np.full(len(clip.poses), -1)
+    corners = np.stack([boxes.left, boxes.top, boxes.right, boxes.bottom], axis=1).tolist()
+    numbers = told.tolist()
+    alive: list[_Track] = []
+    known: dict[int, int] = {}  # the file's number for somebody to ours
+    count = 0
+    starts = np.flatnonzero(np.r_[True, np.diff(clip.frames) > 0]).tolist()
+    for first, last in zip(starts, [*starts[1:], len(clip.poses)], strict=True):
+        frame = int(clip.frames[first])
+        alive = [one for one in alive if frame - one.frame <= patience]
+        free = set(range(first, last))
+        present = {numbers[pose] for pose in free}
+        pairs = [(_affinity(one, corners[pose], numbers[pose], present), -pose, one) for pose in free for one in alive]
+        taken: set[int] = set()
+        for affinity, negative, one in sorted(pairs, key=lambda pair: pair[:2], reverse=True):
+            pose = -negative
+            if affinity > -NEAR and pose in free and one.number not in taken:
+                one.box, one.frame, one.told = tuple(corners[pose]), frame, numbers[pose]
+                track[pose] = known[one.told] = one.number
+                free.remove(pose)
+                taken.add(one.number)
+        for pose in sorted(free):
+            number = known.get(numbers[pose], count) if numbers[pose] >= 0 else count
+            if any(one.number == number for one in alive):
+                number = count
+            alive.append(_Track(number, tuple(corners[pose]), frame, numbers[pose]))
+            track[pose] = known[numbers[pose]] = number
+            count += number == count
+    return track
+
+
+def _affinity(one: _Track, box: list[float], told: int, present: set[int]) -> float:
+    """Return how well a pose continues a track: 2 by number, 0..1 by overlap, below 0 by distance, -inf not at all."""
+    if one.told >= 0 and told >= 0:
+        if one.told == told:
+            return 2.0
+        if one.told in present:
+            return -np.inf
+    left, top, right, bottom = one.box
+    width = min(right, box[2]) - max(left, box[0])
+    height = min(bottom, box[3]) - max(top, box[1])
+    if width > 0 and height > 0:
+        shared = width * height
+        union = (right - left) * (bottom - top) + (box[2] - box[0]) * (box[3] - box[1]) - shared
+        return shared / union
+    size = max(bottom - top, box[3] - box[1], 1e-9)
+    away = max(abs(left + right - box[0] - box[2]), abs(top + bottom - box[1] - box[3])) / 2
+    return -away / size if np.isfinite(away) else -np.inf

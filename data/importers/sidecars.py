@@ -1,0 +1,148 @@
+"""What a user knows beside the source: labels and people in a CSV, the actions of sessions in a CSV or ELAN files.
+
+- Labels: a CSV with a header. `sequence` (or `sequence_id`, `id`, `file`) names a sequence, by its id, by its path
+  below the source, or by its file's name; further columns are label, subject, view, split, source, repetitions,
+  quality, as many as are wanted. Empty cells tell nothing.
+- Segments: a CSV with `sequence`, `label`, `repetitions` (may be left out) and either `start`, `end` in seconds or
+  `start_frame`, `end_frame`, the end exclusive.
+- ELAN: `.eaf` files named like the sequences. Aligned annotations of every tier are segments, their values the labels;
+  a value that ends in `x 8` or `(8)` tells the repetitions. Format: the EAF 3.0 schema of the Max Planck Institute for
+  Psycholinguistics, https://www.mpi.nl/tools/elan/EAF_Annotation_Format_3.0_and_ELAN.pdf. Documents with entities or a
+  document type of their own are refused before they are parsed.
+"""
+
+import csv
+import math
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from xml.etree import ElementTree
+
+from data.errors import InputError
+from data.importers.base import TimedSegment
+from data.importers.text import open_text
+
+MAX_SIDECAR_BYTES = 64 << 20
+
+_NAMES = ("sequence", "sequence_id", "id", "file", "name")
+_COUNTED = re.compile(r"(.*?)\s*(?:[x×*]\s*(\d+)|\((\d+)\))", re.IGNORECASE)
+
+
+def read_labels(path: Path) -> dict[str, dict[str, str]]:
+    """Return what a sidecar tells of each sequence.
+
+    Raises:
+        InputError: naming the line that is wrong.
+    """
+    table: dict[str, dict[str, str]] = {}
+    for line, row in _rows(path):
+        name = _name_in(row, path, line)
+        if name in table:
+            raise InputError(f"{name[:80]!r} is named twice", f"{path}, line {line}", "name every sequence once")
+        table[name] = row
+    return table
+
+
+def read_segments(path: Path) -> dict[str, tuple[TimedSegment, ...]]:
+    """Return the actions of each session, from a CSV, one `.eaf` file or a folder of them.
+
+    Raises:
+        InputError: naming the line or annotation that is wrong.
+    """
+    if path.is_dir():
+        files = sorted(path.glob("*.eaf"))
+        if not files:
+            raise InputError("the folder holds no .eaf file", str(path), "check the path")
+        return {file.stem: _read_eaf(file) for file in files}
+    if path.suffix.lower() == ".eaf":
+        return {path.stem: _read_eaf(path)}
+    sessions: dict[str, list[TimedSegment]] = defaultdict(list)
+    for line, row in _rows(path):
+        where = f"{path}, line {line}"
+        in_frames = "start_frame" in row
+        start, end = (f"{bound}_frame" if in_frames else bound for bound in ("start", "end"))
+        repetitions = _figure(row, "repetitions", where) if row.get("repetitions") else None
+        segment = TimedSegment(
+            _figure(row, start, where), _figure(row, end, where), row.get("label", ""), repetitions, in_frames
+        )
+        sessions[_name_in(row, path, line)].append(_checked(segment, where))
+    return {name: _ordered(segments) for name, segments in sessions.items()}
+
+
+def _read_eaf(path: Path) -> tuple[TimedSegment, ...]:
+    if path.stat().st_size > MAX_SIDECAR_BYTES:
+        raise InputError(f"the file is larger than {MAX_SIDECAR_BYTES >> 20} MB", str(path), "check what it is")
+    content = path.read_bytes()
+    try:
+        root = _parse(content)
+    except (ElementTree.ParseError, ValueError, LookupError) as error:
+        raise InputError(f"the file is no sound ELAN document: {error}", str(path), "export it again") from error
+    slots = {
+        slot.get("TIME_SLOT_ID"): float(value) / 1000
+        for slot in root.iter("TIME_SLOT")
+        if (value := slot.get("TIME_VALUE", "")).isdigit()
+    }
+    segments = []
+    for annotation in root.iter("ALIGNABLE_ANNOTATION"):
+        where = f"{path}, annotation {annotation.get('ANNOTATION_ID')}"
+        start, end = (slots.get(annotation.get(f"TIME_SLOT_REF{number}")) for number in (1, 2))
+        if start is None or end is None:
+            raise InputError("the annotation has no time", where, "align it in ELAN")
+        value = (annotation.findtext("ANNOTATION_VALUE") or "").strip()
+        counted = _COUNTED.fullmatch(value)
+        label, count = (counted[1], counted[2] or counted[3]) if counted else (value, None)
+        segments.append(_checked(TimedSegment(start, end, label, float(count) if count else None, False), where))
+    if not segments:
+        raise InputError("there is no aligned annotation", str(path), "annotate the actions on a tier")
+    return _ordered(segments)
+
+
+def _parse(content: bytes) -> ElementTree.Element:
+    """Parse XML that declares nothing of its own: entities could name files or grow without bound."""
+    flat = content.replace(b"\0", b"")  # UTF-16 has a zero in every ASCII character
+    if b"<!DOCTYPE" in flat or b"<!ENTITY" in flat:
+        raise ValueError("it declares a document type or entities")
+    return ElementTree.fromstring(content)
+
+
+def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
+    if path.is_file() and path.stat().st_size > MAX_SIDECAR_BYTES:
+        raise InputError(f"the file is larger than {MAX_SIDECAR_BYTES >> 20} MB", str(path), "check what it is")
+    with open_text(path) as text:
+        try:
+            reader = csv.DictReader(text, restkey="")
+            for row in reader:
+                yield reader.line_num, {key.strip().lower(): (row[key] or "").strip() for key in row if key}
+        except csv.Error as error:
+            raise InputError(f"the file is no CSV: {error}", str(path), "write it as UTF-8 with commas") from error
+
+
+def _name_in(row: Mapping[str, str], path: Path, line: int) -> str:
+    if name := next((row[column] for column in _NAMES if row.get(column)), ""):
+        return name
+    raise InputError("no sequence is named", f"{path}, line {line}", f"there must be a column {' or '.join(_NAMES)}")
+
+
+def _figure(row: Mapping[str, str], column: str, where: str) -> float:
+    try:
+        return float(row[column])
+    except KeyError:
+        raise InputError(f"column {column!r} is missing", where, "give start and end of every segment") from None
+    except ValueError:
+        raise InputError(f"{column} is {row[column][:40]!r}", where, "it is a number") from None
+
+
+def _checked(segment: TimedSegment, where: str) -> TimedSegment:
+    figures = (segment.start, segment.end, segment.repetitions or 0.0)
+    if not all(map(math.isfinite, figures)) or not 0 <= segment.start < segment.end or not segment.label:
+        raise InputError(
+            f"the segment from {segment.start:g} to {segment.end:g} of {segment.label[:40]!r} is unusable",
+            where,
+            "it starts at 0 or later, ends after its start and has a label",
+        )
+    return segment
+
+
+def _ordered(segments: list[TimedSegment]) -> tuple[TimedSegment, ...]:
+    return tuple(sorted(segments, key=lambda segment: (segment.start, segment.end)))
