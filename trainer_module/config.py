@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-Stream = Literal["joints", "bones", "slow", "fast"]
+Stream = Literal["joints", "bones", "slow", "fast", "bones_slow", "bones_fast", "distances", "angles"]
 Probability = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -17,8 +17,14 @@ class _Section(BaseModel):
 class ModelConfig(_Section):
     """The network."""
 
-    family: Literal["tcn"] = Field("tcn", description="multi-stream temporal convolutional network")
-    streams: tuple[Stream, ...] = Field(("joints", "bones", "slow", "fast"), min_length=1)
+    family: Literal["tcn", "ddnet", "graph"] = Field(
+        "tcn", description="multi-stream temporal convolutions; the DD-Net reference (stem); graph convolutions (widths)"
+    )
+    members: tuple[tuple[Stream, ...], ...] = Field(
+        (("joints", "bones", "slow", "fast"),),
+        min_length=1,
+        description="streams of each member; within a member they are fused early, members are fused late",
+    )
     stem: int = Field(32, ge=4, le=512, description="channels that each stream is first reduced to")
     widths: tuple[int, ...] = Field((96, 96, 128), min_length=1, description="channels of each residual block")
     strides: tuple[int, ...] = Field((1, 2, 2), min_length=1, description="temporal stride of each residual block")
@@ -63,6 +69,9 @@ class TrainingConfig(_Section):
     ema: float = Field(0.99, ge=0, lt=1, description="momentum of the averaged weights that are exported")
     target: float | None = Field(None, gt=0, le=1, description="stop at this accuracy on the eval split")
     patience: int | None = Field(None, ge=1, description="stop after so many epochs without a better eval accuracy")
+    warm_start: bool = Field(
+        False, description="start from the weights of the last model that was blessed before this data came"
+    )
     jit_compile: bool = Field(True, description="compile the training step with XLA: slow to start, then faster")
     seed: int = Field(7, ge=0)
     augmentation: AugmentationConfig = AugmentationConfig()

@@ -16,8 +16,9 @@ from data.layouts import Layout, load_layout
 from trainer_module.config import ModelConfig, TrainingConfig
 from trainer_module.dataset import evaluation_batches, read_windows, training_batches
 from trainer_module.export import export
-from trainer_module.models.tcn import build_tcn
+from trainer_module.models import build_model
 from trainer_module.training import fit
+from trainer_module.warm_start import warm_up
 
 KERAS_MODEL = "model.keras"
 RECORD = "training.json"
@@ -28,7 +29,8 @@ def run_fn(fn_args: FnArgs) -> None:
 
     `fn_args.custom_config`: `layout`, name of the joint layout; `labels`, in the order of their ids; `model` and
     `training`, values of ModelConfig and TrainingConfig; optional `has_eval` (true): whether there is an eval split;
-    optional `checkpoint_dir`: where a training that was killed goes on from.
+    optional `checkpoint_dir`: where a training that was killed goes on from. With `training.warm_start` the weights are
+    those of `fn_args.base_model` at first, if there is one.
 
     Writes the SavedModel to `serving_model_dir`, `model.keras` beside it for a warm start, and TensorBoard logs and
     `training.json` to `model_run_dir`.
@@ -41,7 +43,9 @@ def run_fn(fn_args: FnArgs) -> None:
     train = read_windows(fn_args.train_files, feature_spec)
     evaluation = read_windows(fn_args.eval_files, feature_spec) if task.has_eval else None
 
-    model = build_tcn(task.model, task.layout.name, train.poses.shape[1:], task.classes)
+    model = build_model(task.model, task.layout.name, train.poses.shape[1:], task.classes)
+    if task.training.warm_start and fn_args.base_model:
+        warm_up(model, Path(fn_args.base_model).parent / KERAS_MODEL)
     history = fit(
         model,
         training_batches(train, task.classes, task.layout, task.training),
@@ -56,6 +60,7 @@ def run_fn(fn_args: FnArgs) -> None:
     record = {
         "seconds": round(time.monotonic() - start, 2),
         "epochs": len(history["loss"]),
+        "warm_start": fn_args.base_model if task.training.warm_start else None,
         "windows": {"train": len(train.label_ids), "eval": len(evaluation.label_ids) if evaluation else 0},
         "parameters": model.count_params(),
         "best_eval_accuracy": max(history["val_accuracy"]) if evaluation else None,

@@ -9,7 +9,10 @@ import keras
 import tensorflow as tf
 
 from data.layouts import load_layout
-from transform_module.streams import compute_streams
+from transform_module.streams import compute_joint_streams, compute_streams
+
+CORE = "core"
+"""Name of the part that EdgeConverter quantises. What stands before it stays in float32."""
 
 
 @keras.saving.register_keras_serializable("poseline")
@@ -28,6 +31,64 @@ class PoseStreams(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """Configuration for `from_config`."""
         return {**super().get_config(), "layout": self.layout, "names": self.names}
+
+
+@keras.saving.register_keras_serializable("poseline")
+class JointStreams(keras.layers.Layer):
+    """A pose `[N, T, J, D]` to the views of each joint `[N, T, J, 5 D]`; see `transform_module.streams`."""
+
+    def __init__(self, layout: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.layout = layout
+
+    def call(self, pose: tf.Tensor) -> tf.Tensor:
+        """Returns the views, one after the other."""
+        return compute_joint_streams(pose, load_layout(self.layout))
+
+    def get_config(self) -> dict[str, Any]:
+        """Configuration for `from_config`."""
+        return {**super().get_config(), "layout": self.layout}
+
+
+@keras.saving.register_keras_serializable("poseline")
+class LateFusion(keras.layers.Layer):
+    """Features of several members, each `[N, F]`, to probabilities `[N, classes]`: the mean of the members' logits.
+
+    In training each member has to be right by itself: the result is then the geometric mean of the members'
+    probabilities, which does not sum to 1, and whose cross entropy is the mean of theirs.
+    """
+
+    def __init__(self, classes: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.classes = classes
+
+    def build(self, shapes: Sequence[tuple[int | None, ...]]) -> None:
+        """Makes a kernel and a bias for each member."""
+        self.kernels = [
+            self.add_weight(shape=(shape[-1], self.classes), initializer="glorot_uniform", name=f"kernel_{i}")
+            for i, shape in enumerate(shapes)
+        ]
+        self.biases = [
+            self.add_weight(shape=(self.classes,), initializer="zeros", name=f"bias_{i}") for i in range(len(shapes))
+        ]
+
+    def call(self, features: Sequence[tf.Tensor], training: bool = False) -> tf.Tensor:
+        """Returns the probabilities."""
+        if training:
+            logits = [x @ kernel + bias for x, kernel, bias in zip(features, self.kernels, self.biases, strict=True)]
+            return tf.exp(tf.add_n([tf.nn.log_softmax(member) for member in logits]) / len(logits))
+        mean = 1 / len(features)
+        kernel = tf.concat(self.kernels, axis=0) * mean
+        return tf.nn.softmax(tf.concat(features, axis=1) @ kernel + tf.add_n(self.biases) * mean)
+
+    def get_config(self) -> dict[str, Any]:
+        """Configuration for `from_config`."""
+        return {**super().get_config(), "classes": self.classes}
+
+
+def same_scale(stream: keras.KerasTensor) -> keras.KerasTensor:
+    """Normalises without learned scale or offset, only so that all streams enter the core, and its int8, alike."""
+    return keras.layers.BatchNormalization(momentum=0.9, center=False, scale=False)(stream)
 
 
 def temporal_convolution(

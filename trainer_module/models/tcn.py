@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import keras
 
 from trainer_module.config import ModelConfig
-from trainer_module.models.layers import PoseStreams, gate, temporal_convolution
-
-CORE = "core"
-"""Name of the part that EdgeConverter quantises. What stands before it stays in float32."""
+from trainer_module.models.layers import CORE, LateFusion, PoseStreams, gate, same_scale, temporal_convolution
 
 
 def build_tcn(config: ModelConfig, layout: str, shape: tuple[int, int, int], classes: int) -> keras.Model:
-    """Builds the network: a stem for each stream, gated fusion, residual bottleneck blocks, mean over time.
+    """Builds the network: members with streams of their own, which only meet at the end.
+
+    A member has a stem for each stream, gated fusion, residual bottleneck blocks, mean over time.
 
     Args:
-        config: widths and depths.
+        config: streams, widths and depths.
         layout: name of the joint layout.
         shape: T, J and D of a pose.
         classes: how many labels there are.
@@ -23,26 +24,23 @@ def build_tcn(config: ModelConfig, layout: str, shape: tuple[int, int, int], cla
     Returns:
         A model from poses `[N, T, J, D]` to probabilities `[N, classes]`.
     """
+    names = list(dict.fromkeys(name for member in config.members for name in member))
     pose = keras.Input(shape, name="pose")
-    streams = [
-        # Without scale and offset: only so that all streams enter the core, and its int8, at the same scale.
-        keras.layers.BatchNormalization(momentum=0.9, center=False, scale=False, name=f"normalise_{name}")(stream)
-        for name, stream in zip(config.streams, PoseStreams(layout, config.streams)(pose), strict=True)
-    ]
-    core = _build_core(config, [tuple(stream.shape[1:]) for stream in streams], classes)
+    streams = [same_scale(stream) for stream in PoseStreams(layout, names)(pose)]
+    inputs = {name: keras.Input(stream.shape[1:], name=name) for name, stream in zip(names, streams, strict=True)}
+    features = [_member(config, [inputs[name] for name in member]) for member in config.members]
+    core = keras.Model(list(inputs.values()), LateFusion(classes)(features), name=CORE)
     return keras.Model(pose, core(streams), name="poseline")
 
 
-def _build_core(config: ModelConfig, shapes: list[tuple[int, ...]], classes: int) -> keras.Model:
-    inputs = [keras.Input(shape, name=name) for name, shape in zip(config.streams, shapes, strict=True)]
-    stems = [temporal_convolution(temporal_convolution(x, config.stem), config.stem, config.kernel) for x in inputs]
+def _member(config: ModelConfig, streams: Sequence[keras.KerasTensor]) -> keras.KerasTensor:
+    stems = [temporal_convolution(temporal_convolution(x, config.stem), config.stem, config.kernel) for x in streams]
     x = stems[0] if len(stems) == 1 else gate(keras.layers.Concatenate()(stems))
     x = temporal_convolution(x, config.widths[0])
     for width, stride in zip(config.widths, config.strides, strict=True):
         x = _block(x, width, stride, config)
     x = keras.layers.GlobalAveragePooling2D()(x)
-    x = keras.layers.Dropout(config.dropout)(x)
-    return keras.Model(inputs, keras.layers.Dense(classes, activation="softmax")(x), name=CORE)
+    return keras.layers.Dropout(config.dropout)(x)
 
 
 def _block(x: keras.KerasTensor, width: int, stride: int, config: ModelConfig) -> keras.KerasTensor:

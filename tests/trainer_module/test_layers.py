@@ -1,0 +1,111 @@
+"""One check that every layer and every family passes: shapes, dtypes, saving, a training step, int8 TFLite and back."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from components.edge_converter.quantise import quantise
+from components.edge_converter.worker import _to_tflite
+from data.layouts import load_layout
+from serving_targets.classifier import Classifier
+from serving_targets.tflite_file import custom_operators, operators
+from trainer_module.config import ModelConfig
+from trainer_module.models import FAMILIES, build_model
+from trainer_module.models.ddnet import Resample
+from trainer_module.models.graph import GraphMix
+from trainer_module.models.layers import CORE, JointStreams, PoseStreams, gate, same_scale, temporal_convolution
+
+LAYOUT, CLASSES = "coco17", 3
+SHAPE = (16, len(load_layout(LAYOUT).joints), 2)
+SMALL = ModelConfig(stem=8, widths=(16, 24), strides=(1, 2), dropout=0, block_dropout=0)
+STREAMS = ("joints", "bones", "slow", "fast", "distances", "angles")
+
+
+def poses(count: int) -> np.ndarray:
+    """Poses that move differently in each class, `[count, *SHAPE]`."""
+    random = np.random.default_rng(4)
+    body = np.random.default_rng(0).normal(size=(1, 1, *SHAPE[1:]))
+    swing = np.random.default_rng(1).normal(0, 0.5, (CLASSES, 1, *SHAPE[1:]))[np.arange(count) % CLASSES]
+    phase = np.linspace(0, 2 * np.pi, SHAPE[0])[:, np.newaxis, np.newaxis]
+    return (body + swing * np.sin(phase) + random.normal(0, 0.05, (count, *SHAPE))).astype(np.float32)
+
+
+def check(model: keras.Model, folder: Path) -> None:
+    """Fails unless `model`, from poses to probabilities with a part named CORE, holds what each layer must hold."""
+    pose, target = poses(24), np.eye(CLASSES, dtype=np.float32)[np.arange(24) % CLASSES]
+    before = model(pose, training=False)
+    assert before.shape == (24, CLASSES)
+    assert before.dtype == "float32"
+
+    model.compile(keras.optimizers.Adam(0.01), "categorical_crossentropy", jit_compile=False)
+    model.fit(pose, target, epochs=8, batch_size=24, verbose=0)
+    after = model(pose, training=False).numpy()
+    assert np.isfinite(after).all()
+    assert np.abs(after - before).max() > 1e-3, "a training step changed nothing"
+
+    model.save(folder / "model.keras")
+    restored = keras.saving.load_model(folder / "model.keras")
+    np.testing.assert_allclose(restored(pose, training=False), after, atol=1e-6)
+
+    archive = keras.export.ExportArchive()
+    archive.track(model)
+    archive.add_endpoint(
+        "raw",
+        lambda keypoints: {"probabilities": model(keypoints, training=False)},
+        [tf.TensorSpec([None, *SHAPE], tf.float32, name="keypoints")],
+    )
+    archive.write_out(str(folder / "saved"), verbose=False)
+    saved = tf.saved_model.load(str(folder / "saved"))
+    float_file, int8_file = folder / "float.tflite", folder / "int8.tflite"
+    float_file.write_bytes(_to_tflite(saved, saved.signatures["raw"], SHAPE, "the test"))
+    quantise(float_file, int8_file, CORE, pose)
+    assert custom_operators(float_file) == custom_operators(int8_file) == []
+    assert operators(int8_file)["DEQUANTIZE"] == 1, "the core fell into islands"
+    np.testing.assert_allclose(Classifier(float_file).predict_all(pose), after, atol=1e-4)
+    assert np.abs(Classifier(int8_file).predict_all(pose) - after).max(axis=1).mean() < 0.05
+
+
+Build = Callable[[keras.KerasTensor], keras.KerasTensor]
+
+BEFORE_THE_CORE: dict[str, Build] = {
+    "PoseStreams": lambda pose: keras.layers.Concatenate()(PoseStreams(LAYOUT, STREAMS)(pose)),
+    "JointStreams": JointStreams(LAYOUT),
+    "Resample": Resample(8, 2),
+}
+
+IN_THE_CORE: dict[str, Build] = {
+    "GraphMix": GraphMix(LAYOUT),
+    "gate": gate,
+    "temporal_convolution": lambda pose: temporal_convolution(pose, 8, 3, 2),
+}
+
+
+def _classified(x: keras.KerasTensor) -> keras.KerasTensor:
+    return keras.layers.Dense(CLASSES, activation="softmax")(keras.layers.Flatten()(x))
+
+
+@pytest.mark.parametrize("name", BEFORE_THE_CORE)
+def test_a_layer_before_the_core_holds(name: str, tmp_path: Path) -> None:
+    pose = keras.Input(SHAPE)
+    views = BEFORE_THE_CORE[name](pose)
+    views = same_scale(keras.layers.Reshape((views.shape[1], 1, math.prod(views.shape[2:])))(views))
+    inside = keras.Input(views.shape[1:])
+    check(keras.Model(pose, keras.Model(inside, _classified(inside), name=CORE)(views)), tmp_path)
+
+
+@pytest.mark.parametrize("name", IN_THE_CORE)
+def test_a_layer_in_the_core_holds(name: str, tmp_path: Path) -> None:
+    pose, inside = keras.Input(SHAPE), keras.Input(SHAPE)
+    check(keras.Model(pose, keras.Model(inside, _classified(IN_THE_CORE[name](inside)), name=CORE)(pose)), tmp_path)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_family_holds(family: str, tmp_path: Path) -> None:
+    check(build_model(SMALL.model_copy(update={"family": family}), LAYOUT, SHAPE, CLASSES), tmp_path)
