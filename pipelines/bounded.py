@@ -14,6 +14,7 @@ from typing import Any
 from ml_metadata.metadata_store import ListOptions, MetadataStore, OrderByField
 from ml_metadata.proto import metadata_store_pb2
 from tfx.dsl.compiler import constants
+from tfx.dsl.components.common import resolver
 from tfx.orchestration import metadata
 from tfx.orchestration.portable import (
     cache_utils,
@@ -28,8 +29,15 @@ from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
 
 from components.baseline.strategy import LastOtherBlessedModel
+from components.baseline.warm_start import LastBlessedBefore
 
 EVALUATOR = "Evaluator"
+STRATEGIES: dict[str, type[resolver.ResolverStrategy]] = {
+    "candidate": LastOtherBlessedModel,
+    "examples": LastBlessedBefore,
+}
+"""Our strategies, by the one channel that they have beside models and blessings."""
+
 _CACHED_LOOKED_AT = 50
 
 _all_cached_outputs: Callable[..., Any] = cache_utils.get_cached_outputs
@@ -80,11 +88,10 @@ execution_lib.get_executions_associated_with_all_contexts = lambda handle, conte
 )
 
 
-def resolve_baseline(store: MetadataStore, pipeline: str, candidate: list[Artifact]) -> dict[str, list[Artifact]]:
-    """What LastOtherBlessedModel chooses, shown the newest verdicts first and more only if it finds none in them."""
-    nothing = LastOtherBlessedModel().resolve_artifacts(
-        store, {"candidate": candidate, "model": [], "model_blessing": []}
-    )
+def resolve_baseline(store: MetadataStore, pipeline: str, key: str, given: list[Artifact]) -> dict[str, list[Artifact]]:
+    """What the strategy for `key` chooses, shown the newest verdicts first and more only if it finds none in them."""
+    strategy = STRATEGIES[key]()
+    nothing = strategy.resolve_artifacts(store, {key: given, "model": [], "model_blessing": []})
     context = store.get_context_by_type_and_name(constants.NODE_CONTEXT_TYPE_NAME, f"{pipeline}.{EVALUATOR}")
     if context is None:
         return nothing
@@ -92,10 +99,10 @@ def resolve_baseline(store: MetadataStore, pipeline: str, candidate: list[Artifa
     for limit in (100, 1000, None):
         options = ListOptions(limit=limit, order_by=OrderByField.ID, is_asc=False)
         judged = store.get_artifacts_by_context(context.id, options)
-        found = LastOtherBlessedModel().resolve_artifacts(
+        found = strategy.resolve_artifacts(
             store,
             {
-                "candidate": candidate,
+                key: given,
                 "model": _live(kinds.get("Model"), judged),
                 "model_blessing": _live(kinds.get("ModelBlessing"), judged),
             },
@@ -116,9 +123,13 @@ def _live(
 
 
 class BaselineHandler(system_node_handler.SystemNodeHandler):
-    """Runs the resolver of the baseline; in place of TFX's handler, which loads every artifact of the pipeline."""
+    """Runs a resolver of blessed models; in place of TFX's handler, which loads every artifact of the pipeline."""
 
-    KEYS = frozenset({"candidate", "model", "model_blessing"})
+    @staticmethod
+    def key_of(node: pipeline_pb2.PipelineNode) -> str | None:
+        """What one of our strategies is given beside models and blessings; None if the node runs none of them."""
+        keys = set(node.inputs.inputs) - {"model", "model_blessing"}
+        return next((key for key in STRATEGIES if keys == {key}), None)
 
     def run(
         self,
@@ -131,10 +142,10 @@ class BaselineHandler(system_node_handler.SystemNodeHandler):
         del pipeline_runtime_spec
         with mlmd_connection as handle:
             contexts = context_lib.prepare_contexts(metadata_handle=handle, node_contexts=pipeline_node.contexts)
-            candidate = channel_resolver.resolve_union_channels(
-                handle, pipeline_node.inputs.inputs["candidate"].channels
-            )
-            resolved = resolve_baseline(handle.store, pipeline_info.id, candidate)
+            key = self.key_of(pipeline_node)
+            assert key is not None
+            given = channel_resolver.resolve_union_channels(handle, pipeline_node.inputs.inputs[key].channels)
+            resolved = resolve_baseline(handle.store, pipeline_info.id, key, given)
             execution = execution_publish_utils.register_execution(
                 metadata_handle=handle, execution_type=pipeline_node.node_info.type, contexts=contexts
             )

@@ -17,6 +17,7 @@ from tfx.types.standard_artifacts import Model, ModelBlessing
 
 import schema as schemas
 from components.baseline.strategy import LastOtherBlessedModel
+from components.baseline.warm_start import LastBlessedBefore
 from components.data_gate.component import DataGate
 from components.edge_converter.component import EdgeConverter
 from components.evaluator.component import Evaluator
@@ -89,8 +90,19 @@ def _nodes(config: PipelineConfig) -> Iterable[BaseNode]:
         disable_statistics=True,
     )
     transform.add_upstream_node(gate)
+    warm = []
+    if config.training.warm_start:
+        warm = [
+            Resolver(
+                strategy_class=LastBlessedBefore,
+                examples=examples,
+                model=Channel(type=Model),
+                model_blessing=Channel(type=ModelBlessing),
+            ).with_id("WarmStartModel")
+        ]
     trainer = Trainer(
         run_fn=RUN_FN,
+        base_model=warm[0].outputs["model"] if warm else None,
         examples=transform.outputs["transformed_examples"],
         transform_graph=transform.outputs["transform_graph"],
         schema=schema,
@@ -130,7 +142,7 @@ def _nodes(config: PipelineConfig) -> Iterable[BaseNode]:
         manifest_facts=json.dumps({**common, "name": config.name, "gates": gates}),
     )
     return [
-        *(example_gen, statistics, imported_schema, validator, gate, transform, trainer),
+        *(example_gen, statistics, imported_schema, validator, gate, transform, *warm, trainer),
         *(baseline, evaluator, converter, model_validator, pusher),
     ]
 

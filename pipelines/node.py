@@ -189,7 +189,7 @@ class _Launcher(launcher.Launcher):
     def __init__(self, facts: Mapping[str, str], recorder: recording.OutputRecorder, **arguments: Any) -> None:
         super().__init__(**arguments)
         self._facts, self._recorder = facts, recorder
-        if self._executor_spec is None and set(self._pipeline_node.inputs.inputs) == BaselineHandler.KEYS:
+        if self._executor_spec is None and BaselineHandler.key_of(self._pipeline_node):
             self._system_node_handler: Any = BaselineHandler()
 
     def _register_or_reuse_execution(

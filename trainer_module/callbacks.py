@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,8 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+
+from data.files import write_atomically
 
 
 class Progress(keras.callbacks.Callback):
@@ -72,22 +76,71 @@ class BestWeights(keras.callbacks.Callback):
         super().__init__()
         self._target = target
         self._patience = patience
-        self._weights: list[np.ndarray] = []
-        self._waited = 0
+        self.weights: list[np.ndarray] = []
+        self.waited = 0
         self.accuracy = -1.0
 
     def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
         """See Callback."""
         accuracy = (logs or {})["accuracy"]
-        self._waited = 0 if accuracy > self.accuracy else self._waited + 1
+        self.waited = 0 if accuracy > self.accuracy else self.waited + 1
         if accuracy >= self.accuracy:
             self.accuracy = accuracy
-            self._weights = self.model.get_weights()
+            self.weights = self.model.get_weights()
         reached = self._target is not None and accuracy >= self._target
-        if reached or (self._patience is not None and self._waited >= self._patience):
+        if reached or (self._patience is not None and self.waited >= self._patience):
             self.model.stop_training = True
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """See Callback."""
-        if self._weights:
-            self.model.set_weights(self._weights)
+        if self.weights:
+            self.model.set_weights(self.weights)
+
+
+class Checkpoint(keras.callbacks.Callback):
+    """Writes after each epoch all that the rest of a training depends on, in one file: whole, or the one before.
+
+    Args:
+        folder: for the file; removed when training ends.
+        model: compiled, with a built optimizer.
+        best: the best weights so far, if they are kept.
+    """
+
+    def __init__(self, folder: Path, model: keras.Model, best: BestWeights | None) -> None:
+        super().__init__()
+        self._folder = folder
+        self._variables = [*model.variables, *model.optimizer.variables]
+        self._best = best
+
+    @property
+    def _file(self) -> Path:
+        return self._folder / "checkpoint.npz"
+
+    def restore(self) -> int:
+        """Takes up what was written, if anything was; returns the epoch to go on with."""
+        if not self._file.is_file():
+            return 0
+        with np.load(self._file, allow_pickle=False) as saved:
+            for i, variable in enumerate(self._variables):
+                variable.assign(saved[f"variable_{i}"])
+            if self._best:
+                self._best.accuracy, self._best.waited = float(saved["best_accuracy"]), int(saved["waited"])
+                self._best.weights = [saved[f"best_{i}"] for i in range(int(saved["best_weights"]))]
+            epoch = int(saved["epoch"])
+        print(f"resumed after epoch {epoch}", flush=True)
+        return epoch
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """See Callback."""
+        values = {f"variable_{i}": variable.numpy() for i, variable in enumerate(self._variables)}
+        if self._best:
+            values |= {"best_accuracy": self._best.accuracy, "waited": self._best.waited}
+            values |= {"best_weights": len(self._best.weights)}
+            values |= {f"best_{i}": weight for i, weight in enumerate(self._best.weights)}
+        content = io.BytesIO()
+        np.savez(content, epoch=epoch + 1, **values)
+        write_atomically(self._file, content.getvalue())
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """See Callback."""
+        shutil.rmtree(self._folder, ignore_errors=True)

@@ -18,7 +18,8 @@ class ModelConfig(_Section):
     """The network."""
 
     family: Literal["tcn", "ddnet", "graph"] = Field(
-        "tcn", description="multi-stream temporal convolutions; the DD-Net reference (stem); graph convolutions (widths)"
+        "tcn",
+        description="temporal convolutions of several streams; the DD-Net reference; graph convolutions",
     )
     members: tuple[tuple[Stream, ...], ...] = Field(
         (("joints", "bones", "slow", "fast"),),

@@ -50,21 +50,35 @@ def read_windows(patterns: Sequence[str], feature_spec: dict[str, tf.io.FixedLen
     return Windows(poses[labelled], label_ids[labelled])
 
 
-def training_batches(windows: Windows, classes: int, layout: Layout, config: TrainingConfig) -> tf.data.Dataset:
-    """Shuffled, augmented batches of one epoch: poses, targets, weights. Repeatable under `config.seed`."""
-    count = len(windows.label_ids)
-    weights = class_weights(windows.label_ids, classes) if config.class_weights else np.ones(classes, np.float32)
+def training_batches(
+    windows: Windows, classes: int, layout: Layout, config: TrainingConfig, first_epoch: int = 0
+) -> tf.data.Dataset:
+    """Shuffled, augmented batches: poses, targets, weights; `steps_per_epoch` of them an epoch, from `first_epoch` on.
 
-    def prepare(example: tuple[tf.Tensor, tf.Tensor], seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        pose, label_id = example
-        pose, target = augment(pose, tf.one_hot(label_id, classes), seed, layout, config.augmentation)
+    What an epoch holds follows from `config.seed` and its number alone, so a training that is resumed sees what it
+    would have seen.
+    """
+    count, steps = len(windows.label_ids), steps_per_epoch(windows, config)
+    weights = class_weights(windows.label_ids, classes) if config.class_weights else np.ones(classes, np.float32)
+    poses, targets = tf.constant(windows.poses), tf.one_hot(windows.label_ids, classes)
+
+    def batches(epoch: tf.Tensor) -> tf.data.Dataset:
+        order = tf.random.experimental.stateless_shuffle(tf.range(count), seed=tf.stack([config.seed, epoch]))
+        # Batches of one size: XLA compiles once. What is left over is in the next epoch's shuffle again.
+        return tf.data.Dataset.from_tensor_slices(tf.reshape(order[: steps * (count // steps)], (steps, -1)))
+
+    def prepare(step: tf.Tensor, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        seed = step + (config.seed << 32)
+        pose, target = augment(tf.gather(poses, rows), tf.gather(targets, rows), seed, layout, config.augmentation)
         return pose, target, tf.linalg.matvec(target, weights)
 
-    examples = tf.data.Dataset.from_tensor_slices((windows.poses, windows.label_ids))
-    # Batches of one size: XLA compiles once. What is left over is in the next epoch's shuffle again.
-    batches = examples.shuffle(count, seed=config.seed).batch(min(config.batch_size, count), drop_remainder=True)
-    seeds = tf.data.Dataset.random(seed=config.seed, rerandomize_each_iteration=True)
-    return tf.data.Dataset.zip(batches, seeds).map(prepare, num_parallel_calls=tf.data.AUTOTUNE).prefetch(2)
+    order = tf.data.Dataset.range(first_epoch, config.epochs).flat_map(batches).enumerate(first_epoch * steps)
+    return order.map(prepare, num_parallel_calls=tf.data.AUTOTUNE).prefetch(2)
+
+
+def steps_per_epoch(windows: Windows, config: TrainingConfig) -> int:
+    """Whole batches in an epoch; one smaller one if there are not enough windows for it."""
+    return max(1, len(windows.label_ids) // config.batch_size)
 
 
 def evaluation_batches(windows: Windows, classes: int, config: TrainingConfig) -> tf.data.Dataset:

@@ -14,7 +14,7 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 
 from data.layouts import Layout, load_layout
 from trainer_module.config import ModelConfig, TrainingConfig
-from trainer_module.dataset import evaluation_batches, read_windows, training_batches
+from trainer_module.dataset import read_windows
 from trainer_module.export import export
 from trainer_module.models import build_model
 from trainer_module.training import fit
@@ -48,8 +48,9 @@ def run_fn(fn_args: FnArgs) -> None:
         warm_up(model, Path(fn_args.base_model).parent / KERAS_MODEL)
     history = fit(
         model,
-        training_batches(train, task.classes, task.layout, task.training),
-        evaluation_batches(evaluation, task.classes, task.training) if evaluation else None,
+        train,
+        evaluation,
+        task.layout,
         task.training,
         Path(fn_args.model_run_dir),
         task.checkpoint_dir,

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import keras
 import tensorflow as tf
 
-from trainer_module.callbacks import BestWeights, Progress, TensorBoardScalars
+from data.layouts import Layout
+from trainer_module.callbacks import BestWeights, Checkpoint, Progress, TensorBoardScalars
 from trainer_module.config import TrainingConfig
+from trainer_module.dataset import Windows, evaluation_batches, steps_per_epoch, training_batches
 
 
 def fit(
     model: keras.Model,
-    training: tf.data.Dataset,
-    evaluation: tf.data.Dataset | None,
+    train: Windows,
+    evaluation: Windows | None,
+    layout: Layout,
     config: TrainingConfig,
     log_dir: Path,
     checkpoint_dir: Path | None = None,
@@ -24,8 +27,9 @@ def fit(
 
     Args:
         model: freshly built or warm.
-        training: batches of one epoch.
-        evaluation: batches of one pass; without it the schedule runs to its end.
+        train: labelled windows.
+        evaluation: labelled windows; without them the schedule runs to its end.
+        layout: of their joints.
         config: how to train.
         log_dir: for TensorBoard.
         checkpoint_dir: where a killed training is resumed from; emptied when training ends.
@@ -33,31 +37,54 @@ def fit(
     Returns:
         One list of figures, an epoch each, by metric.
     """
+    classes, steps = model.output_shape[-1], steps_per_epoch(train, config)
     model.compile(
-        _optimizer(config, len(training)),
-        _cross_entropy(config.label_smoothing),
+        _optimizer(config, steps),
+        CrossEntropy(config.label_smoothing),
         weighted_metrics=["accuracy"],
         jit_compile=config.jit_compile,
     )
+    model.optimizer.build(model.trainable_variables)
+    best = BestWeights(config.target, config.patience) if evaluation else None
+    checkpoint = Checkpoint(checkpoint_dir, model, best) if checkpoint_dir else None
+    first_epoch = checkpoint.restore() if checkpoint else 0
     callbacks: list[keras.callbacks.Callback] = [Progress(), TensorBoardScalars(log_dir)]
-    if evaluation is not None:
-        callbacks += [BestWeights(config.target, config.patience), keras.callbacks.SwapEMAWeights()]
-    if checkpoint_dir is not None:
-        callbacks.append(keras.callbacks.BackupAndRestore(str(checkpoint_dir)))
+    if best:
+        callbacks += [best, keras.callbacks.SwapEMAWeights()]
+    if checkpoint:
+        callbacks.append(checkpoint)
     history = model.fit(
-        training, validation_data=evaluation, epochs=config.epochs, callbacks=callbacks, verbose=0, shuffle=False
+        training_batches(train, classes, layout, config, first_epoch),
+        validation_data=evaluation_batches(evaluation, classes, config) if evaluation else None,
+        initial_epoch=first_epoch,
+        epochs=config.epochs,
+        steps_per_epoch=steps,
+        callbacks=callbacks,
+        verbose=0,
+        shuffle=False,
     )
     return {name: [float(value) for value in values] for name, values in history.history.items()}
 
 
-def _cross_entropy(label_smoothing: float) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
-    """Keras's own would make outputs sum to 1 first, and members that are fused late would not be judged apart."""
+@keras.saving.register_keras_serializable("poseline")
+class CrossEntropy(keras.losses.Loss):
+    """With smoothed labels, and of outputs as they are.
 
-    def cross_entropy(target: tf.Tensor, output: tf.Tensor) -> tf.Tensor:
-        smooth = target * (1 - label_smoothing) + label_smoothing / target.shape[-1]
+    Keras's own makes outputs sum to 1 first, and members that are fused late would not be judged apart.
+    """
+
+    def __init__(self, label_smoothing: float, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.label_smoothing = label_smoothing
+
+    def call(self, target: tf.Tensor, output: tf.Tensor) -> tf.Tensor:
+        """Returns one figure a window."""
+        smooth = target * (1 - self.label_smoothing) + self.label_smoothing / target.shape[-1]
         return -tf.reduce_sum(smooth * tf.math.log(output + keras.config.epsilon()), axis=-1)
 
-    return cross_entropy
+    def get_config(self) -> dict[str, Any]:
+        """Configuration for `from_config`."""
+        return {**super().get_config(), "label_smoothing": self.label_smoothing}
 
 
 def _optimizer(config: TrainingConfig, steps: int) -> keras.optimizers.Optimizer:

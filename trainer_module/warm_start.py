@@ -21,11 +21,15 @@ def warm_up(model: keras.Model, base: Path) -> None:
     """
     if not base.is_file():
         raise InputError(
-            "the model to start from has no Keras weights", str(base), "train it again, or set training.warm_start=false"
+            "the model to start from has no Keras weights",
+            str(base),
+            "train it again, or set training.warm_start=false",
         )
     earlier = keras.saving.load_model(base, compile=False).weights
     pairs = zip(model.weights, earlier, strict=False)
-    misfits = [f"{new.path} is {list(new.shape)}, was {list(old.shape)}" for new, old in pairs if new.shape != old.shape]
+    misfits = [
+        f"{new.path} is {list(new.shape)}, was {list(old.shape)}" for new, old in pairs if new.shape != old.shape
+    ]
     if len(earlier) != len(model.weights):
         misfits.append(f"there are {len(model.weights)} weights, there were {len(earlier)}")
     if misfits:

@@ -8,7 +8,8 @@ import pytest
 
 from data.layouts import layout_names, load_layout
 from trainer_module.config import ModelConfig
-from trainer_module.models.tcn import CORE, build_tcn
+from trainer_module.models.layers import CORE
+from trainer_module.models.tcn import build_tcn
 
 SMALL = ModelConfig(stem=8, widths=(16, 24), strides=(1, 2))
 
@@ -33,7 +34,7 @@ def test_the_default_network_fits_a_phone() -> None:
 
 
 def test_one_stream_is_enough() -> None:
-    config = SMALL.model_copy(update={"streams": ("joints",)})
+    config = SMALL.model_copy(update={"members": (("joints",),)})
     assert build_tcn(config, "coco17", (16, 17, 2), 3).output_shape == (None, 3)
 
 

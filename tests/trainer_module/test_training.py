@@ -12,7 +12,7 @@ from data.layouts import load_layout
 from trainer_module import training
 from trainer_module.callbacks import Progress
 from trainer_module.config import ModelConfig, TrainingConfig
-from trainer_module.dataset import Windows, class_weights, evaluation_batches, training_batches
+from trainer_module.dataset import Windows, class_weights
 from trainer_module.models.tcn import build_tcn
 
 LAYOUT, SHAPE, CLASSES = "coco17", (12, 17, 2), 3
@@ -31,11 +31,12 @@ def fit(
     folder: Path, config: TrainingConfig = CONFIG, evaluate: bool = False, checkpoint_dir: Path | None = None
 ) -> tuple[keras.Model, dict[str, list[float]]]:
     keras.utils.set_random_seed(config.seed)
-    model = build_tcn(ModelConfig(streams=("joints",), stem=4, widths=(8,), strides=(1,)), LAYOUT, SHAPE, CLASSES)
+    model = build_tcn(ModelConfig(members=(("joints",),), stem=4, widths=(8,), strides=(1,)), LAYOUT, SHAPE, CLASSES)
     history = training.fit(
         model,
-        training_batches(windows(), CLASSES, load_layout(LAYOUT), config),
-        evaluation_batches(windows(), CLASSES, config) if evaluate else None,
+        windows(),
+        windows() if evaluate else None,
+        load_layout(LAYOUT),
         config,
         folder,
         checkpoint_dir,
@@ -80,7 +81,10 @@ def test_training_stops_at_its_target_or_out_of_patience(tmp_path: Path) -> None
     assert len(waited["loss"]) < 20
 
 
-def test_a_killed_training_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("evaluate", [False, True])
+def test_a_killed_training_goes_on_where_it_was_and_ends_as_if_it_had_not_been(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, evaluate: bool
+) -> None:
     checkpoint = tmp_path / "checkpoint"
 
     class KilledError(Exception):
@@ -90,14 +94,16 @@ def test_a_killed_training_goes_on_where_it_was(tmp_path: Path, monkeypatch: pyt
         if epoch == 2:
             raise KilledError
 
+    whole, _ = fit(tmp_path / "whole", evaluate=evaluate)
     with monkeypatch.context() as patch:
         patch.setattr(Progress, "on_epoch_end", die)
         with pytest.raises(KilledError):
-            fit(tmp_path, checkpoint_dir=checkpoint)
+            fit(tmp_path, evaluate=evaluate, checkpoint_dir=checkpoint)
     assert checkpoint.exists()
-    model, history = fit(tmp_path, checkpoint_dir=checkpoint)
+    model, history = fit(tmp_path, evaluate=evaluate, checkpoint_dir=checkpoint)
     assert len(history["loss"]) == CONFIG.epochs - 2
-    assert int(model.optimizer.iterations) == CONFIG.epochs * 3
+    for weight, same in zip(model.get_weights(), whole.get_weights(), strict=True):
+        np.testing.assert_allclose(weight, same, atol=1e-6)
     assert not checkpoint.exists()
 
 

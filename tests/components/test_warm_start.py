@@ -1,0 +1,30 @@
+from types import SimpleNamespace
+
+from components.baseline.warm_start import LastBlessedBefore
+
+
+def artifact(id_, model=None, blessed=0):
+    values = {"current_model_id": model, "blessed": blessed}
+    return SimpleNamespace(id=id_, get_int_custom_property=values.get)
+
+
+def resolved(examples):
+    """Three models: the second was refused, the third was blessed only after the examples with id 20 were made."""
+    found = LastBlessedBefore().resolve_artifacts(
+        None,
+        {
+            "examples": [artifact(examples)],
+            "model": [artifact(2), artifact(5), artifact(11)],
+            "model_blessing": [artifact(3, 2, 1), artifact(6, 5, 0), artifact(21, 11, 1)],
+        },
+    )
+    return [model.id for model in found["model"]]
+
+
+def test_new_data_go_on_from_the_last_model_that_was_blessed():
+    assert resolved(examples=30) == [11]
+
+
+def test_what_was_blessed_after_the_data_came_does_not_count():
+    assert resolved(examples=20) == [2]
+    assert resolved(examples=1) == []
