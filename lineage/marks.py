@@ -12,6 +12,7 @@ FILE = "poseline_file"
 SUBJECT = "poseline_subject"
 SPAN = "poseline_span"
 FORGOTTEN = "poseline_forgotten"
+RETRAIN = "retrain"
 
 # Artifacts whose files leave the store and may have to be traced back from anywhere.
 TRACED_TYPES = frozenset({"Model", "PoselineEdgeModel", "PushedModel"})

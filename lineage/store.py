@@ -64,9 +64,13 @@ class LineageStore:
             raise InputError(f"no run {name!r}", self.place, "`poseline lineage runs` lists them")
         return self._run(context)
 
-    def runs(self, limit: int | None = None) -> list[Run]:
+    def runs(self, limit: int | None) -> list[Run]:
         """The newest runs of all pipelines, newest first."""
-        return list(itertools.islice(self._runs_below(self._last(self.mlmd.get_contexts) + 1), limit))
+        return list(itertools.islice(self.walk_back(), limit))
+
+    def walk_back(self) -> Iterator[Run]:
+        """Runs of all pipelines, newest first, read as far as they are asked for."""
+        return self._runs_below(self._last(self.mlmd.get_contexts) + 1)
 
     def runs_before(self, run: Run) -> Iterator[Run]:
         """Earlier runs of the same pipeline, newest first."""
@@ -128,7 +132,7 @@ class LineageStore:
         run = self.run(run) if isinstance(run, str) else run
         graph = Subgraph(runs={run.name: run})
         graph.executions = {execution.id: execution for execution in self.executions_of(run)}
-        graph.edges = self._edges_of_executions(graph.executions)
+        graph.edges = self.edges_of_executions(graph.executions)
         reused = {
             edge.artifact_id
             for edge in graph.edges
@@ -138,32 +142,35 @@ class LineageStore:
         graph.edges += [edge for edge in made.values() if edge.execution_id not in graph.executions]
         return self._fill(graph)
 
-    def upstream(self, artifact_id: int) -> Subgraph:
-        """The artifact and everything that it was made of.
+    def upstream(self, artifact_id: int | Iterable[int]) -> Subgraph:
+        """The artifact, or some, and everything that they were made of.
 
         Raises:
             InputError: there is no such artifact.
         """
-        graph = Subgraph(artifacts={artifact_id: self.artifact(artifact_id)})
-        waiting, seen = {artifact_id}, set[int]()
+        graph = self._start(artifact_id)
+        waiting, seen = set(graph.artifacts), set[int]()
         while waiting:
             made = self._made_by(self.artifacts(waiting))
             graph.edges += made.values()
             producers = {edge.execution_id for edge in made.values()} - seen
             seen |= producers
-            inputs = [edge for edge in self._edges_of_executions(producers) if edge.kind == "input"]
+            inputs = [edge for edge in self.edges_of_executions(producers) if edge.kind == "input"]
             graph.edges += inputs
             known = {edge.artifact_id for edge in graph.edges if edge.kind == "output"} | waiting
             waiting = {edge.artifact_id for edge in inputs if edge.key not in COMPARED_WITH} - known
         return self._fill(graph)
 
     def downstream(self, artifact_id: int | Iterable[int]) -> Subgraph:
-        """The artifact, or some, and everything that was made of them; failed attempts are not in it."""
-        start = {artifact_id} if isinstance(artifact_id, int) else set(artifact_id)
-        graph = Subgraph(artifacts=self.artifacts(start))
-        waiting, seen, known = set(start), set[int](), set(start)
+        """The artifact, or some, and everything that was made of them; failed attempts are not in it.
+
+        Raises:
+            InputError: there is no such artifact.
+        """
+        graph = self._start(artifact_id)
+        waiting, seen, known = set(graph.artifacts), set[int](), set(graph.artifacts)
         while waiting:
-            used = [edge for edge in self._edges_of_artifacts(waiting) if edge.kind == "input"]
+            used = [edge for edge in self.edges_of_artifacts(waiting) if edge.kind == "input"]
             used = [edge for edge in used if edge.key not in COMPARED_WITH]
             consumers = self.executions({edge.execution_id for edge in used} - seen)
             seen |= consumers.keys()
@@ -171,13 +178,18 @@ class LineageStore:
             graph.edges += [edge for edge in used if edge.execution_id in graph.executions]
             made = [
                 edge
-                for edge in self._edges_of_executions(consumers.keys() & graph.executions.keys())
+                for edge in self.edges_of_executions(consumers.keys() & graph.executions.keys())
                 if edge.kind == "output"
             ]
             graph.edges += made
             waiting = {edge.artifact_id for edge in made} - known
             known |= waiting
         return self._fill(graph)
+
+    def _start(self, artifact_id: int | Iterable[int]) -> Subgraph:
+        if isinstance(artifact_id, int):
+            return Subgraph(artifacts={artifact_id: self.artifact(artifact_id)})
+        return Subgraph(artifacts=self.artifacts(artifact_id))
 
     def whole(self) -> Iterator[Subgraph]:
         """Everything, in parts of bounded size: all runs first, then all artifacts, then executions with their edges.
@@ -194,7 +206,7 @@ class LineageStore:
         for ids in _ranges(last_artifact):
             yield Subgraph(artifacts=self.artifacts(ids))
         for ids in _ranges(last_execution):
-            yield Subgraph(executions=self.executions(ids), edges=self._edges_of_executions(ids))
+            yield Subgraph(executions=self.executions(ids), edges=self.edges_of_executions(ids))
 
     def _last(self, get: Any) -> int:
         newest = get(list_options=ListOptions(limit=1, order_by=OrderByField.ID, is_asc=False))
@@ -219,20 +231,22 @@ class LineageStore:
         """
         named = {a.id: int(tail) for a in artifacts.values() if (tail := a.uri.rpartition("/")[2]).isdecimal()}
         edges: dict[int, Edge] = {}
-        for edge in self._edges_of_executions(set(named.values())):
+        for edge in self.edges_of_executions(set(named.values())):
             if edge.kind == "output" and named.get(edge.artifact_id) == edge.execution_id:
                 edges[edge.artifact_id] = edge
-        for edge in self._edges_of_artifacts(artifacts.keys() - edges.keys()):
+        for edge in self.edges_of_artifacts(artifacts.keys() - edges.keys()):
             first = edges.get(edge.artifact_id)
             if edge.kind == "output" and (first is None or edge.execution_id < first.execution_id):
                 edges[edge.artifact_id] = edge
         return edges
 
-    def _edges_of_executions(self, ids: Iterable[int]) -> list[Edge]:
+    def edges_of_executions(self, ids: Iterable[int]) -> list[Edge]:
+        """What went into these executions and came out of them."""
         batches = _batches(sorted(ids))
         return _edges(event for batch in batches for event in self.mlmd.get_events_by_execution_ids(batch))
 
-    def _edges_of_artifacts(self, ids: Iterable[int]) -> list[Edge]:
+    def edges_of_artifacts(self, ids: Iterable[int]) -> list[Edge]:
+        """Where these artifacts came out of and went into, cached executions among them."""
         batches = _batches(sorted(ids))
         return _edges(event for batch in batches for event in self.mlmd.get_events_by_artifact_ids(batch))
 

@@ -24,17 +24,21 @@ _PATH = click.Path(path_type=Path)
 
 # Groups of commands live with their subject and are imported when they are asked for.
 _GROUPS = {"data": "pipelines.data_commands", "lineage": "lineage.commands"}
+# Commands of a group that are asked for so often that they stand at the top as well.
+_SHORT = {"runs": "lineage"}
 
 
 class _Cli(click.Group):
     """Turns errors that are meant to be read into text and an exit code; finds groups of commands by name."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted([*super().list_commands(ctx), *_GROUPS])
+        return sorted([*super().list_commands(ctx), *_GROUPS, *_SHORT])
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name in _GROUPS:
             return importlib.import_module(_GROUPS[name]).group
+        if name in _SHORT:
+            return importlib.import_module(_GROUPS[_SHORT[name]]).group.get_command(ctx, name)
         return super().get_command(ctx, name)
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -204,17 +208,6 @@ def explain_cache(
         raise InputError(f"no node {node!r}", remedy=f"there are: {', '.join(plan.nodes)}")
     foretold = {entry.node: entry for entry in forecast(plan, workspace, connection_of(workspace), span)}
     summary.show_key(foretold[node], _console(), as_json=as_json)
-
-
-@main.command()
-@click.option("--root", type=_PATH, help="Root folder of the runs.  [default: .poseline]")
-@click.option("--limit", default=20, show_default=True, type=click.IntRange(1), help="Newest runs to show.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def runs(root: Path | None, limit: int, as_json: bool) -> None:
-    """List the runs: when, what ran, what was cached, what failed."""
-    from pipelines import history
-
-    history.show(_workspace(root), limit, _console(), as_json=as_json)
 
 
 @main.command(name="compile")
