@@ -38,6 +38,7 @@ STRATEGIES: dict[str, type[resolver.ResolverStrategy]] = {
 }
 """Our strategies, by the one channel that they have beside models and blessings."""
 
+SUPERSEDED = "superseded"
 _CACHED_LOOKED_AT = 50
 
 _all_cached_outputs: Callable[..., Any] = cache_utils.get_cached_outputs
@@ -47,7 +48,10 @@ _intersect_everything: Callable[..., Any] = channel_resolver._get_executions_by_
 def executions_in_all(
     store: MetadataStore, contexts: Sequence[metadata_store_pb2.Context]
 ) -> list[metadata_store_pb2.Execution]:
-    """Executions that stand in all of these contexts, oldest first; found among the few of the run, if one is given."""
+    """Executions that stand in all of these contexts, oldest first; found among the few of the run, if one is given.
+
+    In a run, those that were superseded by another attempt are left out.
+    """
     named = store.get_contexts_by_id([context.id for context in contexts])
     run = next((context for context in named if context.type == constants.PIPELINE_RUN_CONTEXT_TYPE_NAME), None)
     if run is None:
@@ -56,7 +60,8 @@ def executions_in_all(
     return [
         execution
         for execution in sorted(store.get_executions_by_context(run.id), key=lambda e: e.id)
-        if wanted <= {context.id for context in store.get_contexts_by_execution(execution.id)}
+        if SUPERSEDED not in execution.custom_properties
+        and wanted <= {context.id for context in store.get_contexts_by_execution(execution.id)}
     ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -75,8 +76,17 @@ def _config_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def _load(config_name: str, data: Path | None, overrides: Iterable[str]) -> PipelineConfig:
     from pipelines.config import load_config
 
-    extra = [*overrides, *([f"data={json.dumps(str(data.absolute()))}"] if data else [])]
-    return load_config(config_name, extra)
+    return load_config(config_name, _all_overrides(data, overrides))
+
+
+def _all_overrides(data: Path | None, overrides: Iterable[str]) -> tuple[str, ...]:
+    return (*overrides, *([f"data={json.dumps(str(data.absolute()))}"] if data else []))
+
+
+def _checked_run_id(_context: click.Context, _parameter: click.Parameter, run_id: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,199}", run_id):
+        raise click.BadParameter("letters, digits and _ . + - alone: it names files")
+    return run_id
 
 
 def _console(*, stderr: bool = False) -> Console:
@@ -212,43 +222,125 @@ def explain_cache(
 
 @main.command(name="compile")
 @_config_options
-@click.option("--to", "target", type=_PATH, required=True, help="File for the compiled graph.")
-def compile_(config_name: str, data: Path | None, root: Path | None, overrides: tuple[str, ...], target: Path) -> None:
-    """Compile the graph to a file that `poseline node` runs single nodes from."""
+@click.option("--to", "target", type=_PATH, help="File for the result.  [default: manifests/ of the root]")
+def compile_(
+    config_name: str, data: Path | None, root: Path | None, overrides: tuple[str, ...], target: Path | None
+) -> None:
+    """Compile the graph to a manifest, which an orchestrator draws its own graph from.
+
+    `poseline node` can run single nodes from it; `poseline prepare` makes a run of its own from it.
+    """
     from pipelines.light import make_light
 
     make_light()
     from pipelines.local_runner import obtain_plan
+    from pipelines.manifest import Source, write_manifest
     from pipelines.processes import ChildProcesses
 
     workspace = _workspace(root)
     workspace.prepare()
-    obtain_plan(_load(config_name, data, overrides), workspace, ChildProcesses()).save(target)
+    config = _load(config_name, data, overrides)
+    plan = obtain_plan(config, workspace, ChildProcesses())
+    if (named := Path(config_name)).is_file():
+        config_name = str(named.absolute())
+    target = target or workspace.manifest(config.name)
+    write_manifest(plan, Source(config_name, _all_overrides(data, overrides)), workspace, target)
     click.echo(target)
 
 
 @main.command()
-@click.argument("node")
-@click.option("--ir", "plan_file", type=_PATH, required=True, help="File that `poseline compile` wrote.")
-@click.option("--run-id", required=True, help="Run that the node belongs to.")
+@click.option("--manifest", type=_PATH, required=True, help="File that `poseline compile` wrote.")
+@click.option("--run-id", required=True, callback=_checked_run_id, help="Name of the run in the metadata store.")
 @click.option("--root", type=_PATH, help="Root folder of the run.  [default: .poseline]")
 @click.option("--span", type=click.IntRange(0), help="Span of the data.  [default: the latest]")
-@click.option("--no-cache", is_flag=True, help="Run it, whatever was run before.")
-def node(node: str, plan_file: Path, run_id: str, root: Path | None, span: int | None, no_cache: bool) -> None:
-    """Run one NODE of a compiled graph; its result as JSON. Exit code 99: skipped."""
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a configuration key.")
+@click.option("--no-cache", is_flag=True, help="Run every node, whatever was run before.")
+@click.option("--fact", "facts", multiple=True, metavar="NAME=TEXT", help="Custom property of the run.")
+def prepare(
+    manifest: Path,
+    run_id: str,
+    root: Path | None,
+    span: int | None,
+    overrides: tuple[str, ...],
+    no_cache: bool,
+    facts: tuple[str, ...],
+) -> None:
+    """Begin a run that an orchestrator steps through: compile it with its own settings, register it.
+
+    Prints JSON with the `plan_file` that `poseline node --ir` takes.
+    """
     from pipelines.light import make_light
 
     make_light()
-    from pipelines.local_runner import run_single_node
-    from pipelines.plan import Plan
+    from pipelines.orchestration import prepare_run
 
     workspace = _workspace(root)
     workspace.prepare()
-    result = run_single_node(Plan.load(plan_file), workspace, node, run_id, span=span, use_cache=not no_cache)
-    click.echo(json.dumps(result.to_dict(), indent=1))
-    if result.error:
-        raise result.error
-    sys.exit(99 if result.state == "skipped" else 0)
+    prepared = prepare_run(
+        manifest,
+        workspace,
+        run_id,
+        span=span,
+        overrides=overrides,
+        use_cache=not no_cache,
+        facts=dict(fact.partition("=")[::2] for fact in facts),
+        say=lambda line: click.echo(line, err=True),
+    )
+    click.echo(json.dumps(prepared))
+
+
+@main.command()
+@click.argument("node")
+@click.option("--ir", "plan_file", type=_PATH, required=True, help="File of `poseline prepare` or `poseline compile`.")
+@click.option("--run-id", required=True, callback=_checked_run_id, help="Run that the node belongs to.")
+@click.option("--root", type=_PATH, help="Root folder of the run.  [default: .poseline]")
+@click.option("--span", type=click.IntRange(0), help="Span of the data, if not prepared.  [default: the latest]")
+@click.option("--no-cache", is_flag=True, help="Run it, whatever was run before.")
+@click.option("--try", "try_number", type=click.IntRange(0), default=0, help="The orchestrator's count of attempts.")
+@click.option("--cleared", type=click.IntRange(0), default=0, help="Run again what ended well under a smaller number.")
+@click.option("--with-parent", is_flag=True, help="End when the process ends that started this one.")
+def node(
+    node: str,
+    plan_file: Path,
+    run_id: str,
+    root: Path | None,
+    span: int | None,
+    no_cache: bool,
+    try_number: int,
+    cleared: int,
+    with_parent: bool,
+) -> None:
+    """Run one NODE of a compiled graph.
+
+    Its result is JSON on standard output; what its executor prints goes to standard error. Exit code 99: skipped.
+    """
+    import signal
+
+    from pipelines.light import make_light
+    from pipelines.processes import die_with_parent
+
+    make_light()
+    if with_parent:
+        die_with_parent(signal.SIGTERM)
+    from pipelines.orchestration import step
+
+    workspace = _workspace(root)
+    workspace.prepare()
+    done = step(
+        plan_file,
+        workspace,
+        node,
+        run_id,
+        span=span,
+        use_cache=not no_cache,
+        try_number=try_number,
+        cleared=cleared,
+        log_to=sys.stderr,
+    )
+    click.echo(json.dumps(done.to_dict()))
+    if done.error:
+        click.echo(f"error: {done.error}", err=True)
+    sys.exit(done.exit_code)
 
 
 @main.command()

@@ -69,7 +69,7 @@ class PipelineConfig(_Section):
     data: Path | None = Field(None, description="folder with span-N/ folders of canonical Parquet")
     layout: str = Field(description="joint layout of the windows")
     schema_file: Path = Field(description="curated schema; fixes window length, joints, channels and label order")
-    gates_file: Path = Field(Path("schema/gates.yaml"), description="thresholds of every gate")
+    gates_file: Path = Field(Path("schema/gates.yaml"), validate_default=True, description="thresholds of every gate")
     shards: int = Field(2, ge=1, le=1000, description="output shards of each split")
     windows: WindowConfig = WindowConfig()
     split: SplitPolicy = SplitPolicy()

@@ -108,10 +108,9 @@ def changes_since_last(plan: Plan, workspace: Workspace, node_id: str, key: Mapp
 
 def last_record(workspace: Workspace, pipeline: str, node_id: str) -> dict[str, Any] | None:
     """The newest record of a node that ended well in a run of this pipeline."""
-    runs = workspace.root / "runs"
-    folders = sorted(runs.glob(f"{pipeline}-*"), reverse=True) if runs.is_dir() else []
-    for folder in folders:
-        record = read_record(folder / f"{node_id}.json")
+    records = (workspace.root / "runs").glob(f"{pipeline}-*/{node_id}.json")
+    for path in sorted(records, key=lambda path: path.stat().st_mtime_ns, reverse=True):
+        record = read_record(path)
         if record and record["state"] in ("done", "cached"):
             return record
     return None

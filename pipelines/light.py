@@ -20,6 +20,7 @@ _HEAVY = (
     "tensorflow_transform",
     "sklearn",
     "IPython",
+    "pandas",
 )
 
 

@@ -152,34 +152,17 @@ def run_plan(
     for name in recover(workspace, connection):
         progress.say(f"cleared up after {name}, whose process was killed")
     run = RunContext(plan, workspace, new_run_id(plan.config.name), children, connection, span, use_cache, run_facts())
-    _register(run)
+    register(run)
     chosen = _choose(plan, from_node, until_node)
     if from_node:
         _take_from(run, chosen, from_node, until_node, base_run)
     result = RunResult(run.run_id, plan)
     begin = time.monotonic()
     progress.plan([node for node in plan.nodes if node in chosen])
-    with _interruptible(children):
+    with interruptible(children):
         _run_nodes(run, chosen, progress, result)
     result.seconds = time.monotonic() - begin
     return result
-
-
-def run_single_node(
-    plan: Plan, workspace: Workspace, node: str, run_id: str, *, span: int | None = None, use_cache: bool = True
-) -> NodeResult:
-    """Runs one node of a run whose earlier nodes have ended well; what an orchestrator's task calls.
-
-    Raises:
-        InputError: no such node.
-    """
-    if node not in plan.nodes:
-        raise InputError(f"no node {node!r}", "the compiled graph", f"there are: {', '.join(plan.nodes)}")
-    children = ChildProcesses()
-    run = RunContext(plan, workspace, run_id, children, connection_of(workspace), span, use_cache, run_facts())
-    _register(run)
-    with _interruptible(children):
-        return launch_node(run, node)
 
 
 def warm_up_if_needed(foretold: Sequence[Forecast], plan: Plan, children: ChildProcesses) -> None:
@@ -226,7 +209,7 @@ def _run_nodes(run: RunContext, chosen: set[str], progress: Progress, result: Ru
     result.nodes = {node: result.nodes[node] for node in nodes if node in result.nodes}
 
 
-class _interruptible:  # noqa: N801
+class interruptible:  # noqa: N801
     """Turns SIGTERM into KeyboardInterrupt, and ends the executors on either."""
 
     def __init__(self, children: ChildProcesses) -> None:
@@ -272,7 +255,7 @@ def _last_run_with(run: RunContext, needed: set[str]) -> str:
     )
 
 
-def _register(run: RunContext) -> None:
+def register(run: RunContext) -> None:
     """Puts the run into the metadata store with what is known about its code and environment."""
     first = next(iter(run.ir.nodes)).pipeline_node
     with metadata.Metadata(run.connection) as handle:

@@ -32,8 +32,8 @@ from tfx.types.artifact import Artifact
 
 from data.errors import NodeError, PoselineError
 from data.files import write_atomically
-from pipelines import bindings, cache, recording
-from pipelines.bounded import BaselineHandler, executions_in_all
+from pipelines import attempts, bindings, cache, recording
+from pipelines.bounded import BaselineHandler
 from pipelines.executor_process import execute, read_error
 from pipelines.recovery import journal
 from pipelines.run_context import RunContext
@@ -107,18 +107,26 @@ def launch_node(run: RunContext, node_id: str, started: Callable[[str], None] = 
 def _launch(run: RunContext, node_id: str, result: NodeResult, started: Callable[[str], None]) -> None:
     node = pipeline_pb2.PipelineNode()
     node.CopyFrom(run.node(node_id))
+    earlier = attempts.ended_well(run, node)
+    if earlier is not None and attempts.stands(run, earlier):
+        result.execution_id, result.state = earlier.id, _STATES[earlier.last_known_state]
+        result.reason = "it ended well in this run before"
+        return
+    use_cache = run.use_cache and earlier is None
+    if earlier is not None:
+        attempts.supersede(run, earlier)
     bindings.bind_before_cache(run.plan.config, run.span, node)
     spec = run.plan.executor_spec(node_id)
     handle = metadata.Metadata(run.connection)
     if spec is not None:
         result.code = run.plan.code[node_id].short_digests()
-        key, found = _look_up(run, handle, node, spec, result)
+        key, found = _look_up(run, handle, node, spec, result, use_cache=use_cache)
         if found is None:
-            result.reason = "no earlier result under this key" if run.use_cache else "the cache is off"
+            result.reason = "no earlier result under this key" if use_cache else "the cache is off"
         elif (reason := bindings.why_stale(run.plan.config, found)) is not None:
             result.reason = reason
             found = None
-        node.execution_options.caching_options.enable_cache = run.use_cache and found is not None
+        node.execution_options.caching_options.enable_cache = found is not None
         if not node.execution_options.caching_options.enable_cache:
             started(result.reason)
         late = bindings.late_properties(run, node_id, key)
@@ -163,7 +171,13 @@ def _launch(run: RunContext, node_id: str, result: NodeResult, started: Callable
 
 
 def _look_up(
-    run: RunContext, handle: metadata.Metadata, node: pipeline_pb2.PipelineNode, spec: Message, result: NodeResult
+    run: RunContext,
+    handle: metadata.Metadata,
+    node: pipeline_pb2.PipelineNode,
+    spec: Message,
+    result: NodeResult,
+    *,
+    use_cache: bool,
 ) -> tuple[cache.CacheKey, dict[str, list[Artifact]] | None]:
     """The node's cache key, and the outputs that lie under it."""
     with handle as open_handle:
@@ -171,7 +185,7 @@ def _look_up(
         inputs = resolved[0] if resolved else {}
         key = cache.cache_key(node, run.ir.pipeline_info, spec, inputs)
         result.digest, result.key = key.digest, key.parts
-        return key, cache.cached_outputs(open_handle, key) if run.use_cache else None
+        return key, cache.cached_outputs(open_handle, key) if use_cache else None
 
 
 def _record(run: RunContext, result: NodeResult) -> None:
@@ -199,9 +213,6 @@ class _Launcher(launcher.Launcher):
         input_artifacts: Any = None,
         exec_properties: Any = None,
     ) -> metadata_store_pb2.Execution:
-        for execution in executions_in_all(metadata_handle.store, contexts):
-            if execution_lib.is_execution_successful(execution):
-                return execution
         return execution_publish_utils.register_execution(
             metadata_handle=metadata_handle,
             execution_type=self._pipeline_node.node_info.type,

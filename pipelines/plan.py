@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from google.protobuf import json_format
 from google.protobuf.message import Message
@@ -20,7 +21,7 @@ from data.files import write_atomically
 from pipelines.config import PipelineConfig
 from pipelines.fingerprint import Closure, closure
 
-FORMAT = 1
+FORMAT = 2
 _FUNCTION_PARAMETERS = ("run_fn", "preprocessing_fn", "tuner_fn")
 _HEAVY = ("tensorflow", "apache_beam", "keras", "tfx.components", "tfx_bsl")
 
@@ -83,33 +84,63 @@ class Plan:
         parameters = self.nodes[node].parameters.parameters
         return [(key, value.field_value.string_value) for key, value in parameters.items()]
 
-    def save(self, path: Path) -> None:
-        """Writes the plan, all of it or nothing."""
+    def save(self, path: Path, **more: Any) -> None:
+        """Writes the plan, all of it or nothing.
+
+        Args:
+            path: where to.
+            more: what else the file shall hold, ready for JSON.
+        """
         content = {
             "format": FORMAT,
+            "compile_key": compile_key(self.config),
             "config": self.config.model_dump(mode="json"),
             "ir": json_format.MessageToDict(self.ir, preserving_proto_field_name=True),
         }
-        write_atomically(path, json.dumps(content))
+        write_atomically(path, json.dumps(content | more))
 
     @classmethod
     def load(cls, path: Path) -> Plan:
         """Reads a plan.
 
         Raises:
-            InputError: no such file, or not a plan of this format.
+            InputError: no such file, not a plan of this format, or code, schema or gates changed since it was compiled.
         """
+        content = read_plan_file(path)
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            if content["format"] != FORMAT:
-                raise ValueError(f"format {content['format']}, expected {FORMAT}")
             config = PipelineConfig.model_validate(content["config"])
             ir = json_format.ParseDict(content["ir"], pipeline_pb2.Pipeline())
-        except (OSError, ValueError, KeyError, json_format.ParseError) as error:
+            stale = content["compile_key"] != compile_key(config)
+        except (ValueError, KeyError, json_format.ParseError) as error:
+            raise _unusable(path, error) from error
+        if stale:
             raise InputError(
-                f"the compiled graph cannot be used: {error}", str(path), "compile it again with `poseline compile`"
-            ) from error
+                "the compiled graph is stale: the graph's code, the schema or the gates changed since it was compiled",
+                str(path),
+                f"compile it again with `poseline compile --config {config.name}`; in Airflow clear the task `prepare`",
+            )
         return cls(config, ir)
+
+
+def read_plan_file(path: Path) -> dict[str, Any]:
+    """All that a plan's file holds.
+
+    Raises:
+        InputError: no such file, or not a plan of this format.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content["format"] != FORMAT:
+            raise ValueError(f"format {content['format']}, expected {FORMAT}")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise _unusable(path, error) from error
+    return content
+
+
+def _unusable(path: Path, error: Exception) -> InputError:
+    return InputError(
+        f"the compiled graph cannot be used: {error}", str(path), "compile it again with `poseline compile`"
+    )
 
 
 def compile_key(config: PipelineConfig) -> str:

@@ -95,6 +95,6 @@ def _child(target: Callable[..., None], args: tuple[Any, ...], log: str, parent:
     os._exit(code)  # TensorFlow takes seconds to tear itself down, for nothing
 
 
-def die_with_parent() -> None:
-    """Asks the kernel to kill this process when its parent ends."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+def die_with_parent(how: signal.Signals = signal.SIGKILL) -> None:
+    """Asks the kernel to send this process a signal when its parent ends."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, how)

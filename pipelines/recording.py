@@ -26,7 +26,7 @@ _EXECUTION_FACTS = ("git_commit", "git_dirty", "lock_digest")
 
 def execution_facts(run: RunContext, node_id: str) -> dict[str, str]:
     """What an execution is recorded with: where it belongs, its code and its environment."""
-    facts = {"run_id": run.run_id, "node_id": node_id}
+    facts = {"run_id": run.run_id, "node_id": node_id, **run.marks}
     facts |= {name: str(run.facts[name]) for name in _EXECUTION_FACTS if name in run.facts}
     if run.plan.executor_spec(node_id) is not None:
         facts["code_digest"] = run.plan.code_digest(node_id)

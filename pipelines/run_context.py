@@ -31,6 +31,9 @@ class RunContext:
         span: span of the data, None for the latest.
         use_cache: whether earlier results may be used.
         facts: of the code and the machine, recorded with the run.
+        marks: recorded with every execution that this process makes, such as an orchestrator's count of attempts.
+        cleared: how far an orchestrator's user has taken results of this run back: what ended well with a smaller
+            number (mark `cleared` of its execution) is run again.
     """
 
     plan: Plan
@@ -41,6 +44,8 @@ class RunContext:
     span: int | None = None
     use_cache: bool = True
     facts: Mapping[str, Any] = field(default_factory=dict)
+    marks: Mapping[str, str] = field(default_factory=dict)
+    cleared: int = 0
 
     @functools.cached_property
     def ir(self) -> pipeline_pb2.Pipeline:

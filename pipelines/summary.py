@@ -83,7 +83,7 @@ def collect(result: RunResult, workspace: Workspace) -> Report:
     )
     store = MetadataStore(connection_of(workspace))
     outputs = {
-        node.node: _outputs(store, node.execution_id)
+        node.node: outputs_of(store, node.execution_id)
         for node in result.nodes.values()
         if node.execution_id is not None and node.state in ("done", "cached", "resolved")
     }
@@ -94,7 +94,8 @@ def collect(result: RunResult, workspace: Workspace) -> Report:
     return report
 
 
-def _outputs(store: MetadataStore, execution_id: int) -> dict[str, metadata_store_pb2.Artifact]:
+def outputs_of(store: MetadataStore, execution_id: int) -> dict[str, metadata_store_pb2.Artifact]:
+    """What an execution made, by output key."""
     events = [
         event
         for event in store.get_events_by_execution_ids([execution_id])
@@ -109,7 +110,7 @@ def _read_data(report: Report, outputs: dict[str, metadata_store_pb2.Artifact]) 
         return
     import pyarrow.parquet as pq
 
-    table = pq.read_table(Path(outputs["examples"].uri) / "sequences.parquet").to_pylist()
+    table = pq.ParquetFile(Path(outputs["examples"].uri) / "sequences.parquet").read().to_pylist()
     for split in ("train", "eval", "test"):
         rows = [row for row in table if row["split"] == split]
         if rows:

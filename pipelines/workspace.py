@@ -36,6 +36,14 @@ class Workspace:
         """Compiled graphs."""
         return self.root / "ir"
 
+    def run_plan(self, run_id: str) -> Path:
+        """The compiled graph of a run that an orchestrator steps through."""
+        return self.ir / f"{run_id}.json"
+
+    def manifest(self, pipeline: str) -> Path:
+        """What an orchestrator draws a pipeline's graph from."""
+        return self.root / "manifests" / f"{pipeline}.json"
+
     @property
     def journal(self) -> Path:
         """A file for each node that is running now."""

@@ -1,0 +1,129 @@
+"""A DAG for each pipeline, drawn from its manifest: one task a node, in the order and with the names of the graph."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+from airflow.sdk import DAG, Asset, AssetAlias, AssetWatcher, Param, TaskGroup
+
+from poseline_dags import callbacks, settings
+from poseline_dags.manifest import Manifest, Node, UnusableManifestError, read_manifest
+from poseline_dags.operator import SPAN_ORIGIN, PrepareRun, RunNode
+from poseline_spans import NewSpan, SpanTimetable
+
+_LIGHT, _HEAVY, _TRAINING = (datetime.timedelta(hours=hours) for hours in (0.5, 4, 24))
+_ANNOUNCING = {"Evaluator": "blessed model", "Pusher": "pushed bundle"}
+_TASK_DEFAULTS: dict[str, Any] = {
+    "retries": settings.RETRIES,
+    "retry_delay": settings.RETRY_DELAY,
+    "retry_exponential_backoff": True,
+    "max_retry_delay": datetime.timedelta(minutes=30),
+    "trigger_rule": "none_failed",
+    "on_failure_callback": callbacks.note_failure,
+    "on_retry_callback": callbacks.note_retry,
+}
+
+_DOC = """\
+### {title}
+
+One task a node of the TFX graph; a task's id is its node's. The same code, caches and lineage as `poseline run`.
+
+- **Trigger**: the form checks every parameter. Without a span the latest is used.
+- **New data**: a new `span-N` folder under `{data}` starts a run.
+- **Backfill**: day N after 1970-01-01 stands for span N; run one at a time to compare each model with the last.
+- **Clear** a green task to run its node again, a red one to go on. A gate's no and wrong input are not retried.
+- **XCom** `return_value` of each task: state, artifact ids and places, figures. Lineage: `poseline lineage`.
+"""
+
+
+def asset(pipeline: str, what: str, **more: Any) -> Asset:
+    """One of a pipeline's assets: `keypoint span`, `blessed model` or `pushed bundle`."""
+    uri = f"poseline://{pipeline}/{what.replace(' ', '-')}"
+    return Asset(name=f"{pipeline} {what}", uri=uri, group="poseline", **more)
+
+
+def build(pipeline: str) -> DAG:
+    """Draws the DAG of a pipeline; without a manifest one task is left, which says what is missing."""
+    try:
+        manifest = read_manifest(settings.manifest_file(pipeline), pipeline)
+    except UnusableManifestError as error:
+        with _dag(pipeline, doc_md=str(error), schedule=None) as dag:
+            PrepareRun(task_id="prepare", pipeline=pipeline, doc_md=str(error))
+        return dag
+    watchers = [AssetWatcher(f"{pipeline} new span", NewSpan(manifest.data, settings.WATCH_SECONDS))]
+    span = asset(pipeline, "keypoint span", watchers=watchers if manifest.data else [])
+    with _dag(
+        pipeline,
+        description=manifest.description,
+        doc_md=_DOC.format(title=manifest.description or pipeline, data=manifest.data),
+        schedule=SpanTimetable(span),
+        params=_params(manifest),
+    ) as dag:
+        prepare = PrepareRun(
+            task_id="prepare",
+            pipeline=pipeline,
+            execution_timeout=_LIGHT,
+            doc_md="Compiles the graph with this run's parameters, pins its span, puts the run into ML Metadata.",
+        )
+        groups: dict[str, TaskGroup] = {}
+        tasks: dict[str, RunNode] = {}
+        for node in manifest.nodes:
+            if node.group not in groups:
+                groups[node.group] = TaskGroup(node.group, prefix_group_id=False)
+            tasks[node.id] = _task(node, manifest, groups[node.group])
+            tasks[node.id].set_upstream([tasks[name] for name in node.upstream] or [prepare])
+    return dag
+
+
+def _dag(pipeline: str, **arguments: Any) -> DAG:
+    return DAG(
+        f"poseline_{pipeline}",
+        start_date=datetime.datetime.combine(SPAN_ORIGIN, datetime.time(), datetime.UTC),
+        catchup=False,
+        max_active_runs=1,
+        default_args=_TASK_DEFAULTS,
+        on_success_callback=callbacks.note_success,
+        on_failure_callback=callbacks.note_failure,
+        tags=["poseline"],
+        **arguments,
+    )
+
+
+def _task(node: Node, manifest: Manifest, group: TaskGroup) -> RunNode:
+    announced = _ANNOUNCING.get(node.id)
+    return RunNode(
+        task_id=node.id,
+        task_group=group,
+        pipeline=manifest.pipeline,
+        node=node.id,
+        pool=settings.HEAVY_POOL if node.heavy else "default_pool",
+        execution_timeout=_TRAINING if node.group == "train" else _HEAVY if node.heavy else _LIGHT,
+        outlets=[AssetAlias(f"{manifest.pipeline} {announced}, new")] if announced else [],
+        announces=asset(manifest.pipeline, announced) if announced else None,
+        doc_md=f"**{node.id}**: {node.doc}\n\nBy hand: `poseline node {node.id} --ir FILE --run-id ID`, as in the log.",
+    )
+
+
+def _params(manifest: Manifest) -> dict[str, Param]:
+    params = {
+        "span": Param(
+            None, type=["null", "integer"], minimum=0, title="Span", description="Number of the span; empty: the latest"
+        ),
+        "no_cache": Param(False, type="boolean", title="No cache", description="Run every node, whatever was run"),
+        "overrides": Param(
+            [],
+            type=["null", "array"],
+            items={"type": "string", "pattern": r"^[A-Za-z_][A-Za-z0-9_.]*=.+$"},
+            title="More settings",
+            description="key=value, a line each; `poseline config` prints the keys",
+        ),
+    }
+    for parameter in manifest.parameters:
+        schema = dict(parameter["schema"])
+        params[parameter["name"]] = Param(schema.pop("default"), **schema)
+    return params
+
+
+for _pipeline in settings.PIPELINES:
+    globals()[f"poseline_{_pipeline}"] = build(_pipeline)

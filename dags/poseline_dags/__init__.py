@@ -1,0 +1,1 @@
+"""What the DAG files are made of. Airflow and the standard library alone: TFX lives in another environment."""

@@ -1,0 +1,99 @@
+"""What an orchestrator needs to know of a compiled graph: a file that it reads without TFX, in milliseconds."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from pipelines.config import PROJECT_ROOT, PipelineConfig
+from pipelines.plan import Plan
+from pipelines.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Source:
+    """What the configuration was loaded from, so that it can be loaded again with changes.
+
+    Attributes:
+        config: name, or path of a YAML file.
+        overrides: `key=value`, in order.
+    """
+
+    config: str
+    overrides: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Described:
+    group: str
+    doc: str
+
+
+_NODES = {
+    "KeypointExampleGen": _Described(
+        "ingest_and_guard", "Reads one span of canonical Parquet and writes its windows, split by subject."
+    ),
+    "StatisticsGen": _Described("ingest_and_guard", "Statistics of every feature of every split (TFDV)."),
+    "ImportSchemaGen": _Described("ingest_and_guard", "The curated schema: shapes, labels, domains."),
+    "ExampleValidator": _Described("ingest_and_guard", "Holds the statistics against the schema."),
+    "DataGate": _Described(
+        "ingest_and_guard", "Stops the run on anomalies. A no is final: the task fails and is not retried."
+    ),
+    "Transform": _Described("features", "All preprocessing as graph operators, with constants of a full pass."),
+    "Tuner": _Described("train", "Searches hyperparameters; resumes where it was stopped."),
+    "Trainer": _Described("train", "Trains the network; a killed training goes on at its last checkpoint."),
+    "LatestBlessedModel": _Described("gates", "Resolves the last blessed model other than the candidate."),
+    "Evaluator": _Described(
+        "gates", "Measures the SavedModel by slices, against thresholds and the last blessed model (TFMA)."
+    ),
+    "EdgeConverter": _Described("gates", "Converts to float and int8 TFLite, in a process of its own."),
+    "ModelValidator": _Described("gates", "Judges the int8 file: accuracy lost, size, latency, operators, agreement."),
+    "Pusher": _Described(
+        "ship", "Publishes what both gates blessed, atomically. If one refused, the task fails and is not retried."
+    ),
+}
+_OTHER = _Described("other", "")
+
+# Parameter of a run to the configuration key that it overrides; its JSON schema is the configuration's own.
+_PARAMETERS = {"split": "split.method", "epochs": "training.epochs"}
+
+
+def write_manifest(plan: Plan, source: Source, workspace: Workspace, path: Path) -> None:
+    """Writes the plan with what an orchestrator draws its graph and its form from."""
+    plan.save(
+        path,
+        source=asdict(source),
+        place={"project": str(PROJECT_ROOT), "python": sys.executable, "root": str(workspace.root)},
+        nodes=nodes_of(plan),
+        parameters=_parameters(plan.config),
+    )
+
+
+def nodes_of(plan: Plan) -> list[dict[str, Any]]:
+    """The nodes in topological order: `id`, `upstream`, `group`, `heavy` (loads TensorFlow or Beam), `doc`."""
+    return [
+        {
+            "id": node_id,
+            "upstream": list(node.upstream_nodes),
+            "heavy": plan.executor_spec(node_id) is not None and plan.is_heavy(node_id),
+            **asdict(_NODES.get(node_id, _OTHER)),
+        }
+        for node_id, node in plan.nodes.items()
+    ]
+
+
+def _parameters(config: PipelineConfig) -> list[dict[str, Any]]:
+    """Per parameter its `name`, `key` and JSON `schema`, whose default is the configuration's value."""
+    parameters = []
+    for name, key in _PARAMETERS.items():
+        schema: Any = type(config).model_json_schema()
+        values: Any = config.model_dump(mode="json")
+        definitions = schema["$defs"]
+        for part in key.split("."):
+            schema = schema["properties"][part]
+            schema = definitions[schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
+            values = values[part]
+        parameters.append({"name": name, "key": key, "schema": schema | {"default": values}})
+    return parameters
