@@ -20,7 +20,6 @@ _HEAVY = (
     "tensorflow_transform",
     "sklearn",
     "IPython",
-    "pandas",
 )
 
 

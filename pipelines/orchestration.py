@@ -172,7 +172,7 @@ def step(
         span=pinned.get("span", span),
         use_cache=use_cache and pinned.get("use_cache", True),
         facts=pinned.get("facts") or run_facts(),
-        marks={"try": str(try_number), CLEARED: str(cleared)} if try_number else {},
+        marks={"try": str(try_number), CLEARED: str(cleared)} if try_number or cleared else {},
         cleared=cleared,
     )
     if not pinned:

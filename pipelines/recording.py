@@ -128,7 +128,7 @@ def _marks(
         yield from ((marks.FILE, file.sha256) for file in listing.files)
     if any(file.path == SEQUENCES_FILE for file in listing.files):
         yield marks.SPAN, str(artifact.properties["span"].int_value)
-        table = pq.read_table(folder / SEQUENCES_FILE, columns=["subject", "split"])
+        table = pq.ParquetFile(folder / SEQUENCES_FILE).read(columns=["subject", "split"])
         people = set(zip(table["subject"].to_pylist(), table["split"].to_pylist(), strict=True))
         yield from ((marks.SUBJECT, marks.subject_mark(subject, split)) for subject, split in people)
 
