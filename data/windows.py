@@ -1,24 +1,15 @@
 """Windows of fixed length over sequences: what the model sees, in training and on the device alike. NumPy only."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from data.records import KeypointSequence
 
-if TYPE_CHECKING:
-    from data.layouts import Layout
-
 MAX_GAP_SECONDS = 0.5
 """Between two frames further apart than this nobody knows the pose: what is interpolated there has confidence 0."""
-
-STILL_SPEED = 0.05
-"""Torso lengths per second under which a person counts as still."""
-
-HEALTH_FEATURES = ("missing_share", "mean_confidence", "torso_length", "fps", "stillness", "window_fill")
-"""Names that `health_features` returns."""
 
 
 class WindowSpec(BaseModel):
@@ -89,27 +80,6 @@ def cut_windows(sequence: KeypointSequence, spec: WindowSpec) -> Iterator[Window
         yield Window(views[start], int(source), frames, 1 / spec.fps, sequence.frame_rate)
 
 
-def health_features(window: Window, layout: "Layout") -> dict[str, float]:
-    """Return the few figures of a window that tell a person whether its data are sound.
-
-    Padding is left out of all but `window_fill`. `torso_length` (image heights or metres) is 0 where the torso is never
-    seen; `stillness` is the share of steps in which the seen joints move less than `STILL_SPEED`, 1 in a frozen
-    recording. `fps` is the rate of the recording, before resampling.
-    """
-    keypoints = window.keypoints[: window.frames]
-    positions, confidence = keypoints[..., :-1], keypoints[..., -1]
-    seen = confidence > 0
-    torso = _torso_length(positions, seen, layout)
-    return {
-        "missing_share": float(1 - seen.mean()),
-        "mean_confidence": float(confidence.mean()),
-        "torso_length": torso,
-        "fps": float(window.source_fps),
-        "stillness": _stillness(positions, seen, STILL_SPEED * torso * window.step),
-        "window_fill": window.frames / len(window.keypoints),
-    }
-
-
 def resample(keypoints: np.ndarray, times: np.ndarray, targets: np.ndarray) -> np.ndarray:
     """Interpolate positions linearly; a confidence is the lower of its two neighbours'.
 
@@ -150,22 +120,3 @@ def _pad(keypoints: np.ndarray, length: int) -> np.ndarray:
     padding = np.repeat(keypoints[-1:], length - len(keypoints), axis=0)
     padding[..., -1] = 0
     return np.concatenate([keypoints, padding])
-
-
-def _torso_length(positions: np.ndarray, seen: np.ndarray, layout: "Layout") -> float:
-    upper, lower = (list(joints) for joints in layout.torso)
-    whole = seen[:, upper].all(axis=1) & seen[:, lower].all(axis=1)
-    if not whole.any():
-        return 0.0
-    torso = positions[whole][:, upper].mean(axis=1) - positions[whole][:, lower].mean(axis=1)
-    return float(np.median(np.linalg.norm(torso, axis=-1)))
-
-
-def _stillness(positions: np.ndarray, seen: np.ndarray, limit: float) -> float:
-    both = seen[1:] & seen[:-1]
-    steps = both.any(axis=1)
-    if not steps.any():
-        return 0.0
-    moved = np.linalg.norm(np.diff(positions, axis=0), axis=-1)
-    mean = np.where(both, moved, 0)[steps].sum(axis=1) / both[steps].sum(axis=1)
-    return float((mean <= limit).mean())

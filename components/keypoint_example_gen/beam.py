@@ -1,6 +1,8 @@
 """The Beam pipeline: row groups of Parquet -> windows -> shuffled shards of tf.Examples."""
 
 import hashlib
+import itertools
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,16 +12,20 @@ import apache_beam as beam
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from components.keypoint_example_gen.examples import encode_clip
+from components.keypoint_example_gen.examples import encode_windows
 from components.keypoint_example_gen.tfrecord import write_tfrecord
+from components.keypoint_example_gen.window_table import Row, write_rows
 from data.layouts import load_layout
+from data.records import KeypointSequence
 from data.splits import check_subjects
 from data.store import RowGroup, read_row_group
-from data.windows import WindowSpec, cut_windows
+from data.windows import Window, WindowSpec, cut_windows
 
 SEQUENCES_FILE = "sequences.parquet"
 
 _CLIPS = "clips"
+_BATCH = 256
+"""Windows that are encoded together: few calls into NumPy, little memory."""
 
 
 class ClipRow(NamedTuple):
@@ -73,7 +79,7 @@ def build(pipeline: beam.Pipeline, groups: list[RowGroup], plan: Plan) -> None:
 
 
 class _CutWindows(beam.DoFn):
-    """RowGroup -> ((split, shard), (order, example)), and a ClipRow a clip."""
+    """RowGroup -> ((split, shard), (order, example, row)), and a ClipRow a clip."""
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
@@ -83,38 +89,44 @@ class _CutWindows(beam.DoFn):
         self._label_ids = {label: number for number, label in enumerate(self._plan.labels)}
 
     def process(self, group: RowGroup) -> Iterator[Any]:
+        clips: dict[str, ClipRow] = {}
+        counts: Counter[str] = Counter()
+        for batch in itertools.batched(self._windows(group, clips), _BATCH):
+            encoded = encode_windows(batch, self._layout, self._label_ids)
+            for (clip, _), (example, row) in zip(batch, encoded, strict=True):
+                name = f"{clip.sequence_id}:{counts[clip.sequence_id]}".encode()
+                counts[clip.sequence_id] += 1
+                order = hashlib.blake2b(name, digest_size=16).digest()
+                shard = int.from_bytes(order[:8], "big") % self._plan.num_shards
+                yield (clips[clip.sequence_id].split, shard), (order[8:], example, row)
+        for clip_id, clip_row in clips.items():
+            yield beam.pvalue.TaggedOutput(_CLIPS, clip_row._replace(windows=counts[clip_id]))
+
+    def _windows(self, group: RowGroup, clips: dict[str, ClipRow]) -> Iterator[tuple[KeypointSequence, Window]]:
+        """All windows of the group; notes in `clips` what they were cut from."""
         for sequence in read_row_group(group):
             split = self._plan.splits[sequence.sequence_id]
             for clip in sequence.clips():
-                windows = list(cut_windows(clip, self._plan.windows))
-                for number, example in enumerate(encode_clip(clip, windows, self._layout, self._label_ids)):
-                    name = f"{clip.sequence_id}:{number}".encode()
-                    order = hashlib.blake2b(name, digest_size=16).digest()
-                    shard = int.from_bytes(order[:8], "big") % self._plan.num_shards
-                    yield (split, shard), (order[8:], example)
-                row = ClipRow(
-                    clip.sequence_id,
-                    clip.subject,
-                    clip.label,
-                    split,
-                    clip.view or "",
-                    len(clip.keypoints),
-                    len(windows),
+                clips[clip.sequence_id] = ClipRow(
+                    clip.sequence_id, clip.subject, clip.label, split, clip.view or "", len(clip.keypoints), 0
                 )
-                yield beam.pvalue.TaggedOutput(_CLIPS, row)
+                for window in cut_windows(clip, self._plan.windows):
+                    yield clip, window
 
 
 class _WriteShard(beam.DoFn):
-    """((split, shard), records) -> a file."""
+    """((split, shard), records) -> a file of examples and one of the table of windows."""
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
 
-    def process(self, shard: tuple[tuple[str, int], Iterable[tuple[bytes, bytes]]]) -> None:
-        (split, number), records = shard
-        name = f"data_tfrecord-{number:05d}-of-{self._plan.num_shards:05d}.gz"
-        path = self._plan.folder / f"Split-{split}" / name
-        write_tfrecord(path, (example for _, example in sorted(records)))
+    def process(self, shard: tuple[tuple[str, int], Iterable[tuple[bytes, bytes, Row]]]) -> None:
+        (split, number), found = shard
+        records = sorted(found, key=lambda record: record[:2])
+        shards, folder = self._plan.num_shards, self._plan.folder
+        name = f"data_tfrecord-{number:05d}-of-{shards:05d}.gz"
+        write_tfrecord(folder / f"Split-{split}" / name, (example for _, example, _ in records))
+        write_rows(folder, split, number, shards, [row for *_, row in records])
 
 
 class _WriteClips(beam.DoFn):

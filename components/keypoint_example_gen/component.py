@@ -34,10 +34,11 @@ class KeypointExampleGen(BaseBeamComponent):
     windows), whose splits hash records one by one (a person must not be on two sides), which writes one shard a split,
     and whose driver loads TensorFlow and takes files' times for their content. Output is what TFX's consumers expect:
     a standard `Examples` artifact of gzipped TFRecords with `span`, `split_names` and payload format set, and beside
-    the splits `sequences.parquet`, a row a clip: sequence_id, subject, label, split, view, frames, windows.
+    the splits `sequences.parquet`, a row a clip: sequence_id, subject, label, split, view, frames, windows. The folder
+    `windows` has a row a window: every feature but the keypoints, of which it has the range.
 
     Each example has `keypoints` (floats, `[T, J, C]` flattened), `label`, `label_id` (-1 if the schema lacks the
-    label), `subject`, `sequence_id`, `view`, `start_frame`, and the health features of `data.windows`.
+    label), `subject`, `sequence_id`, `view`, `start_frame`, and the health features of `data.health`.
 
     The three properties that say which data are read are filled in at launch: `span` and `span_digest` are part of the
     cache key, so content decides whether a result is used again; `data_folder` is only a place.

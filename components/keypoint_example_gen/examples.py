@@ -1,4 +1,4 @@
-"""Encodes the windows of a clip as serialised tf.Examples.
+"""Encodes windows as serialised tf.Examples.
 
 The encoding is written here, in thirty lines, because it is to be the same bytes for the same window: protobuf leaves
 the order of a map open, and a digest of the artifact would then differ from run to run.
@@ -8,38 +8,44 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
+from components.keypoint_example_gen.window_table import Row, window_row
+from data.health import window_health
 from data.layouts import Layout
 from data.records import KeypointSequence
-from data.windows import Window, health_features
+from data.windows import Window
 
 _BYTES_LIST, _FLOAT_LIST, _INT64_LIST = 1, 2, 3  # field numbers in tf.train.Feature
 
 
-def encode_clip(
-    clip: KeypointSequence, windows: Sequence[Window], layout: Layout, label_ids: Mapping[str, int]
-) -> Iterator[bytes]:
-    """Yield one serialised tf.Example a window.
+def encode_windows(
+    batch: Sequence[tuple[KeypointSequence, Window]], layout: Layout, label_ids: Mapping[str, int]
+) -> Iterator[tuple[bytes, Row]]:
+    """Yield one serialised tf.Example a window, and its row in the table of windows.
 
     Args:
-        clip: that the windows were cut from.
-        windows: in order.
+        batch: windows, each with the clip that it was cut from.
         layout: of the joints.
         label_ids: of the known labels; others get -1.
     """
-    common = {
-        "label": _text(clip.label),
-        "label_id": _integer(label_ids.get(clip.label, -1)),
-        "sequence_id": _text(clip.sequence_id),
-        "subject": _text(clip.subject),
-        "view": _text(clip.view or ""),
-    }
-    for window in windows:
-        health = health_features(window, layout).items()
-        yield _example(
-            common
-            | {name: _floats(np.float32(figure)) for name, figure in health}
-            | {"keypoints": _floats(window.keypoints), "start_frame": _integer(window.start_frame)}
-        )
+    health = window_health([window for _, window in batch], layout)
+    for (clip, window), figures in zip(batch, zip(*health.values(), strict=True), strict=True):
+        features = {
+            "label": clip.label,
+            "label_id": label_ids.get(clip.label, -1),
+            "sequence_id": clip.sequence_id,
+            "start_frame": window.start_frame,
+            "subject": clip.subject,
+            "view": clip.view or "",
+            **dict(zip(health, figures, strict=True)),
+        }
+        encoded = {name: _value(value) for name, value in features.items()}
+        yield _example(encoded | {"keypoints": _floats(window.keypoints)}), window_row(features, window.keypoints)
+
+
+def _value(value: str | int | np.float32) -> bytes:
+    if isinstance(value, str):
+        return _text(value)
+    return _integer(value) if isinstance(value, int) else _floats(value)
 
 
 def _example(features: Mapping[str, bytes]) -> bytes:

@@ -13,7 +13,8 @@ from data.errors import InputError
 Side = Literal["left", "right", "centre"]
 
 TABLES = Path(__file__).parent
-_KEYS = {"source", "joints", "bones", "mirror", "root", "torso", "links", "space", "colours"}
+_KEYS = {"source", "joints", "bones", "mirror", "root", "torso", "forward", "links", "space", "colours"}
+_OPTIONAL = {"forward", "links"}
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Layout:
         mirror: permutation of the joints that swaps left and right.
         root: joints whose mean is the origin of a pose.
         torso: upper and lower joints; the distance between their means is the torso length.
+        forward: (heel side, toe side) pairs of the feet, which point where the body looks; empty without feet.
         links: pairs that are drawn beside the bones.
         sides: the side every joint is on.
         colours: drawing colour of each side, `#rrggbb`.
@@ -41,6 +43,7 @@ class Layout:
     mirror: tuple[int, ...]
     root: tuple[int, ...]
     torso: tuple[tuple[int, ...], tuple[int, ...]]
+    forward: tuple[tuple[int, int], ...]
     links: tuple[tuple[int, int], ...]
     sides: tuple[Side, ...]
     colours: dict[Side, str] = field(hash=False)
@@ -137,7 +140,7 @@ def parse_layout(name: str, table: dict[str, Any], where: str) -> Layout:
         InputError: a key is missing or unknown, a joint is unknown, or the bones are no tree over all joints.
     """
     fault = _Fault(where)
-    if missing := _KEYS - {"links"} - table.keys():
+    if missing := _KEYS - _OPTIONAL - table.keys():
         raise fault(f"layout {name} lacks {', '.join(sorted(missing))}")
     if unknown := table.keys() - _KEYS:
         raise fault(f"layout {name} has unknown keys: {', '.join(sorted(unknown))}")
@@ -167,6 +170,7 @@ def parse_layout(name: str, table: dict[str, Any], where: str) -> Layout:
         mirror=_permutation(len(joints), mirrored),
         root=indices(table["root"], "root"),
         torso=(indices(table["torso"]["upper"], "torso"), indices(table["torso"]["lower"], "torso")),
+        forward=tuple(pair(names, "forward") for names in table.get("forward", ())),
         links=tuple(pair(names, "links") for names in table.get("links", ())),
         sides=sides,
         colours={side: table["colours"][side] for side in ("left", "right", "centre")},

@@ -6,12 +6,14 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from components.keypoint_example_gen.window_table import read_windows
 from data.errors import InputError
+from data.health import window_health
 from data.layouts import load_layout
 from data.records import KeypointSequence, Segment
 from data.splits import SplitPolicy
 from data.store import content_digest, read_sequences, write_span
-from data.windows import WindowSpec, cut_windows, health_features
+from data.windows import WindowSpec, cut_windows
 
 LABELS = ["wave", "clap"]
 WINDOWS = WindowSpec(length=16, stride=8)
@@ -106,7 +108,7 @@ def test_artifact_is_what_tfx_expects(made):
     names = sorted(path.name for path in Path(made.uri, "Split-train").iterdir())
     assert names == ["data_tfrecord-00000-of-00002.gz", "data_tfrecord-00001-of-00002.gz"]
     assert sorted(path.name for path in Path(made.uri).iterdir()) == [
-        "Split-eval", "Split-test", "Split-train", "sequences.parquet",
+        "Split-eval", "Split-test", "Split-train", "sequences.parquet", "windows",
     ]  # fmt: skip
 
 
@@ -130,8 +132,10 @@ def test_every_window_is_there_once_with_its_features(made, data_folder):
         assert value(example, "label_id") == [LABELS.index(clip.label)]
         assert value(example, "subject") == [clip.subject.encode()]
         assert value(example, "view") == [(clip.view or "").encode()]
-        for feature, figure in health_features(window, load_layout("coco17")).items():
-            assert value(example, feature) == [pytest.approx(figure, rel=1e-6)]
+        for feature, (figure,) in window_health([window], load_layout("coco17")).items():
+            assert value(example, feature) == [
+                figure.encode() if isinstance(figure, str) else pytest.approx(figure, rel=1e-5)
+            ]
 
 
 def test_nobody_is_on_two_sides(made):
@@ -151,6 +155,23 @@ def test_table_of_clips(made):
     ]
     windows = {split: len(read(made, split)) for split in ("train", "eval", "test")}
     assert windows == {s: sum(row["windows"] for row in rows if row["split"] == s) for s in windows}
+
+
+def test_table_of_windows(made):
+    for split in ("train", "eval", "test"):
+        examples = {(value(e, "sequence_id")[0].decode(), value(e, "start_frame")[0]): e for e in read(made, split)}
+        names = ["sequence_id", "start_frame", "label", "torso_length", "sides", "keypoints_greatest", "unheard_of"]
+        table = read_windows(Path(made.uri), split, names)
+        assert list(table) == names[:-1]
+        assert len(table["sides"]) == len(examples)
+        for row in zip(*table.values(), strict=True):
+            sequence_id, start_frame, label, torso, sides, greatest = row
+            example = examples[sequence_id, start_frame]
+            assert value(example, "label") == [label.encode()]
+            assert value(example, "torso_length") == [torso]
+            assert value(example, "sides") == [sides.encode()]
+            assert max(value(example, "keypoints")) == greatest
+    assert read_windows(Path(made.uri), "nosuch", ["sides"]) == {}
 
 
 def test_the_same_data_give_the_same_bytes_shuffled(made, data_folder, tmp_path):

@@ -374,7 +374,8 @@ SHARED = Path(__file__).parents[3].parent / "shared" / "data"
     ],
 )
 def test_recorded_sets(tmp_path, file, layout, kept, subjects, labels):
-    from data.windows import WindowSpec, cut_windows, health_features
+    from data.health import window_health
+    from data.windows import WindowSpec, cut_windows
 
     summary = import_to_span("npz", SHARED / file, tmp_path)
     assert (summary.layout, summary.kept) == (layout, kept)
@@ -386,7 +387,7 @@ def test_recorded_sets(tmp_path, file, layout, kept, subjects, labels):
         for clip in sequence.clips():
             actions.add(clip.label)
             (window,) = cut_windows(clip, WindowSpec(length=32, fit="stretch"))
-            torso.append(health_features(window, table)["torso_length"])
+            torso.append(window_health([window], table)["torso_length"][0])
     assert (len(people), len(actions)) == (subjects, labels)
     low, high = (0.25, 0.7) if table.unit == "metre" else (0.1, 0.6)
     assert low < np.median(torso) < high

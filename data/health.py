@@ -1,0 +1,245 @@
+"""What tells a person whether windows are sound: a few figures and two words a window. NumPy only.
+
+Everything is measured on the frames that are the person's; padding counts in `window_fill` alone. Lengths are in the
+units of the layout (image heights or metres) or in torso lengths, which are the same for near and far, tall and small.
+"""
+
+import itertools
+from collections.abc import Sequence
+
+import numpy as np
+
+from data.layouts import Layout
+from data.windows import Window
+
+STILL_SPEED = 0.05
+"""Torso lengths per second under which a person counts as still."""
+
+FROZEN = 1e-4
+"""Torso lengths: a joint that strays less in a whole window does not move. Trackers tremble a hundred times as much."""
+
+ALIVE = 0.05
+"""Torso lengths that the median joint must stray for a motionless joint to be broken and not the person still."""
+
+FAR = 3.0
+"""Torso lengths between the ends of a bone: nobody has such a limb."""
+
+JUMPING_SPEED = 10.0
+"""Torso lengths per second as the *median* speed of a joint. A punch reaches twice that for an instant."""
+
+MIN_SIDE = 0.1
+"""Below this the order of left and right cannot be told: a person seen from the side."""
+
+FIGURES = (
+    "missing_share",
+    "mean_confidence",
+    "torso_length",
+    "limb_variation",
+    "extent",
+    "stillness",
+    "fps",
+    "window_fill",
+    "centre_x",
+    "centre_y",
+    "centre_z",
+)
+"""Numbers of a window; `centre_z` only in three dimensions."""
+
+WORDS = ("broken_joint", "sides")
+"""Words of a window."""
+
+NONE = "none"
+"""`broken_joint` of a window in which no joint is broken."""
+
+Health = dict[str, np.ndarray]
+
+_ALL, _ANY = np.logical_and.reduce, np.logical_or.reduce
+_CHUNK = 256  # windows that are held in memory together
+
+
+def health_names(channels: int) -> tuple[str, ...]:
+    """Names of the features that `window_health` returns for windows of so many channels, in its order."""
+    return tuple(name for name in (*FIGURES, *WORDS) if channels == 4 or name != "centre_z")
+
+
+def window_health(windows: Sequence[Window], layout: Layout) -> Health:
+    """Return the health features of windows, each an array with an entry a window.
+
+    | feature | what | unit |
+    | --- | --- | --- |
+    | `missing_share` | joints with confidence 0, of all joints of all frames | share |
+    | `mean_confidence` | of all joints of all frames | 0..1 |
+    | `torso_length` | median distance of upper and lower torso; 0 if never seen | image heights or metres |
+    | `limb_variation` | standard deviation of a bone's length over its mean; mean of all bones | share |
+    | `extent` | longest side of the box around the seen joints, median of the frames | torso lengths |
+    | `stillness` | steps in which the seen joints move less than `STILL_SPEED` on average | share |
+    | `fps` | rate of the recording, before resampling | frames per second |
+    | `window_fill` | frames that are recording and not padding | share |
+    | `centre_x`, `_y`, `_z` | mean place of the layout's root, or of all joints | as `torso_length` |
+    | `broken_joint` | `none`, or a joint and its fault: `left_wrist frozen`, `far`, `jumping`, `missing` | word |
+    | `sides` | `as_named`, `swapped`, `crossed` (shoulders against hips), `unclear` | word |
+
+    `sides` takes a person in two dimensions to face the camera, whose left is then on the image's right. In three
+    dimensions the feet say which way is forward.
+
+    Args:
+        windows: of one length, at least one.
+        layout: of the joints.
+    """
+    chunks = [_health(chunk, layout) for chunk in itertools.batched(windows, _CHUNK)]
+    return {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]}
+
+
+def _health(windows: Sequence[Window], layout: Layout) -> Health:
+    keypoints = np.stack([window.keypoints for window in windows])
+    frames = np.array([window.frames for window in windows])
+    step = np.array([window.step for window in windows])
+    positions, confidence = keypoints[..., :-1], keypoints[..., -1]
+    length, joints = confidence.shape[1:]
+    recorded = np.arange(length) < frames[:, None]
+    seen = (confidence > 0) & recorded[..., None]
+    cells = frames * joints
+    torso = _torso_length(positions, seen, layout)
+    moved = np.linalg.norm(np.diff(positions, axis=1), axis=-1)
+    both = seen[:, 1:] & seen[:, :-1]
+    bones = _bone_lengths(positions, seen, layout)
+    centre = _centre(positions, seen, layout)
+    health = {
+        "missing_share": 1 - seen.sum(axis=(1, 2)) / cells,
+        "mean_confidence": (confidence * recorded[..., None]).sum(axis=(1, 2)) / cells,
+        "torso_length": torso,
+        "limb_variation": _variation(*bones),
+        "extent": _extent(positions, seen, torso),
+        "stillness": _stillness(moved, both, STILL_SPEED * torso * step),
+        "fps": np.array([window.source_fps for window in windows]),
+        "window_fill": frames / length,
+        **{f"centre_{axis}": centre[:, i] for i, axis in enumerate("xyz"[: positions.shape[-1]])},
+    }
+    return {name: figures.astype(np.float32) for name, figures in health.items()} | {
+        "broken_joint": _broken_joint(positions, seen, bones, _ratio(moved, torso * step), both, torso, layout),
+        "sides": _sides(positions, seen, torso, layout),
+    }
+
+
+def _torso_length(positions: np.ndarray, seen: np.ndarray, layout: Layout) -> np.ndarray:
+    upper, lower = (list(joints) for joints in layout.torso)
+    whole = _ALL(seen[..., upper + lower], axis=-1)
+    torso = positions[..., upper, :].mean(axis=-2) - positions[..., lower, :].mean(axis=-2)
+    return _median(np.linalg.norm(torso, axis=-1), whole)
+
+
+def _bone_lengths(positions: np.ndarray, seen: np.ndarray, layout: Layout) -> tuple[np.ndarray, np.ndarray]:
+    """`[N, T, B]` lengths of the bones, and where both ends are seen."""
+    parents, children = np.array(layout.bones).T
+    lengths = np.linalg.norm(positions[..., parents, :] - positions[..., children, :], axis=-1)
+    return lengths, seen[..., parents] & seen[..., children]
+
+
+def _variation(lengths: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    mean = _mean(lengths, whole, axis=1)
+    deviation = np.sqrt(_mean(np.square(lengths - mean[:, None]), whole, axis=1))
+    return _mean(_ratio(deviation, mean), mean > 0, axis=1)
+
+
+def _extent(positions: np.ndarray, seen: np.ndarray, torso: np.ndarray) -> np.ndarray:
+    hidden = ~seen[..., None]
+    sides = np.where(hidden, -np.inf, positions).max(axis=2) - np.where(hidden, np.inf, positions).min(axis=2)
+    return _ratio(_median(sides.max(axis=-1), _ANY(seen, axis=-1)), torso)
+
+
+def _stillness(moved: np.ndarray, both: np.ndarray, limit: np.ndarray) -> np.ndarray:
+    still = _mean(moved, both, axis=2) <= limit[:, None]
+    return _mean(still, _ANY(both, axis=2), axis=1)
+
+
+def _centre(positions: np.ndarray, seen: np.ndarray, layout: Layout) -> np.ndarray:
+    root = list(layout.root)
+    whole = _ALL(seen[..., root], axis=-1)
+    place = _mean(positions[..., root, :].mean(axis=-2), whole[..., None], axis=1)
+    anywhere = _mean(positions, seen[..., None], axis=(1, 2))
+    return np.where(_ANY(whole, axis=1)[:, None], place, anywhere)
+
+
+def _broken_joint(
+    positions: np.ndarray,
+    seen: np.ndarray,
+    bones: tuple[np.ndarray, np.ndarray],
+    speed: np.ndarray,
+    both: np.ndarray,
+    torso: np.ndarray,
+    layout: Layout,
+) -> np.ndarray:
+    """The first fault in the order frozen, far, jumping, missing, and of the joints that have it the first."""
+    share = seen.mean(axis=1)
+    whole = seen[..., None]
+    low, high = np.where(whole, positions, np.inf).min(axis=1), np.where(whole, positions, -np.inf).max(axis=1)
+    strayed = _ratio(np.where(share > 0, (high - low).max(axis=-1), 0), torso[:, None])
+    alive = _median(strayed, share > 0) > ALIVE
+    # A bone counts for its outer joint.
+    reach = np.zeros_like(share)
+    reach[:, [child for _, child in layout.bones]] = _ratio(_median(*bones), torso)
+    faults = {
+        "frozen": (share > 0) & (strayed < FROZEN) & alive[:, None] & (seen.sum(axis=1) > 2),
+        "far": reach > FAR,
+        "jumping": _median(speed, both) > JUMPING_SPEED,
+        "missing": (share == 0) & (share > 0).any(axis=1, keepdims=True),
+    }
+    result = np.full(len(share), NONE, object)
+    for fault, found in reversed(faults.items()):
+        for row in np.flatnonzero(found.any(axis=1)):
+            result[row] = f"{layout.joints[int(found[row].argmax())]} {fault}"
+    return result
+
+
+def _sides(positions: np.ndarray, seen: np.ndarray, torso: np.ndarray, layout: Layout) -> np.ndarray:
+    axes = [_from_right_to_left(positions, seen, part, layout) for part in ("shoulder", "hip")]
+    across = _ratio(axes[0] + axes[1], torso[:, None])
+    if positions.shape[-1] == 2:
+        order = across[:, 0] if layout.y_down else -across[:, 0]
+    else:
+        order = _handedness(positions, seen, across, layout)
+    lengths = np.linalg.norm(axes[0], axis=-1) * np.linalg.norm(axes[1], axis=-1)
+    crossed = _ratio((axes[0] * axes[1]).sum(axis=-1), lengths) < -0.5
+    wide = _ratio(np.sqrt(lengths), torso) > MIN_SIDE
+    return np.select(
+        [crossed & wide, order > MIN_SIDE, order < -MIN_SIDE], ["crossed", "as_named", "swapped"], "unclear"
+    ).astype(object)
+
+
+def _handedness(positions: np.ndarray, seen: np.ndarray, across: np.ndarray, layout: Layout) -> np.ndarray:
+    """Cosine between where the feet point and where a body with these sides, upright, would look; 0 if not seen."""
+    if not layout.forward:
+        return np.zeros(len(across))
+    heels, toes = np.array(layout.forward).T
+    whole = (seen[..., heels] & seen[..., toes])[..., None]
+    feet = _mean(positions[..., toes, :] - positions[..., heels, :], whole, axis=(1, 2))
+    upper, lower = (_mean(positions[:, :, list(j)], seen[:, :, list(j), None], axis=(1, 2)) for j in layout.torso)
+    ahead = np.cross(across, upper - lower)
+    return _ratio((ahead * feet).sum(axis=-1), np.linalg.norm(ahead, axis=-1) * np.linalg.norm(feet, axis=-1))
+
+
+def _from_right_to_left(positions: np.ndarray, seen: np.ndarray, part: str, layout: Layout) -> np.ndarray:
+    left, right = layout.index(f"left_{part}"), layout.index(f"right_{part}")
+    whole = (seen[..., left] & seen[..., right])[..., None]
+    return _mean(positions[..., left, :] - positions[..., right, :], whole, axis=1)
+
+
+def _mean(values: np.ndarray, where: np.ndarray, axis: int | tuple[int, ...]) -> np.ndarray:
+    """Mean of the values that count, 0 where none does."""
+    where = np.broadcast_to(where, values.shape)
+    return _ratio(np.where(where, values, 0).sum(axis=axis, dtype=np.float64), where.sum(axis=axis))
+
+
+def _median(values: np.ndarray, where: np.ndarray) -> np.ndarray:
+    """Lower median along the second axis of the values that count, 0 where none does."""
+    ordered = np.sort(np.where(where, values, np.inf), axis=1)
+    counts = where.sum(axis=1)
+    middle = np.take_along_axis(ordered, (np.maximum(counts - 1, 0) // 2)[:, None], axis=1)[:, 0]
+    return np.where(counts > 0, middle, 0)
+
+
+def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
+    """Quotient, 0 where there is nothing to divide by."""
+    below = np.asarray(below, np.float64)
+    below = below.reshape(below.shape + (1,) * (np.ndim(above) - below.ndim))
+    return np.divide(above, below, out=np.zeros(np.broadcast_shapes(np.shape(above), below.shape)), where=below > 0)
