@@ -6,21 +6,22 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from tfx.components import ExampleValidator, StatisticsGen, Trainer, Transform
+from tfx.components import StatisticsGen, Trainer, Transform
 from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.dsl.components.common.resolver import Resolver
 from tfx.orchestration.pipeline import Pipeline
 from tfx.proto import trainer_pb2, transform_pb2
 from tfx.types import Channel
-from tfx.types.standard_artifacts import Model, ModelBlessing
+from tfx.types.standard_artifacts import ExampleStatistics, Model, ModelBlessing
 
 import schema as schemas
-from components.baseline.strategy import LastOtherBlessedModel
+from components.baseline.strategy import LastOtherBlessedModel, LastOtherBlessedStatistics
 from components.baseline.warm_start import LastBlessedBefore
 from components.data_gate.component import DataGate
 from components.edge_converter.component import EdgeConverter
 from components.evaluator.component import Evaluator
+from components.example_validator.component import ExampleValidator
 from components.keypoint_example_gen.component import KeypointExampleGen
 from components.model_validator.component import ModelValidator
 from components.pusher.component import Pusher
@@ -68,10 +69,21 @@ def _nodes(config: PipelineConfig) -> Iterable[BaseNode]:
     statistics = StatisticsGen(examples=examples)
     imported_schema = ImportSchemaGen(schema_file=str(config.schema_file))
     schema = imported_schema.outputs["schema"]
-    validator = ExampleValidator(statistics=statistics.outputs["statistics"], schema=schema)
+    other_span = Resolver(
+        strategy_class=LastOtherBlessedStatistics,
+        candidate=statistics.outputs["statistics"],
+        baseline=Channel(type=ExampleStatistics),
+        model=Channel(type=Model),
+        model_blessing=Channel(type=ModelBlessing),
+    ).with_id("LastBlessedStatistics")
+    validator = ExampleValidator(
+        statistics=statistics.outputs["statistics"], schema=schema, baseline=other_span.outputs["baseline"]
+    )
     gate = DataGate(
         anomalies=validator.outputs["anomalies"],
         statistics=statistics.outputs["statistics"],
+        baseline=other_span.outputs["baseline"],
+        examples=examples,
         policy=json.dumps(gates["data_gate"]),
     )
     common = {
@@ -142,7 +154,7 @@ def _nodes(config: PipelineConfig) -> Iterable[BaseNode]:
         manifest_facts=json.dumps({**common, "name": config.name, "gates": gates}),
     )
     return [
-        *(example_gen, statistics, imported_schema, validator, gate, transform, *warm, trainer),
+        *(example_gen, statistics, imported_schema, other_span, validator, gate, transform, *warm, trainer),
         *(baseline, evaluator, converter, model_validator, pusher),
     ]
 

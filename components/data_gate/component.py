@@ -16,28 +16,46 @@ class DataGateSpec(ComponentSpec):
     INPUTS = {  # noqa: RUF012
         "anomalies": ChannelParameter(type=standard_artifacts.ExampleAnomalies),
         "statistics": ChannelParameter(type=standard_artifacts.ExampleStatistics),
+        "baseline": ChannelParameter(type=standard_artifacts.ExampleStatistics, optional=True),
+        "examples": ChannelParameter(type=standard_artifacts.Examples, optional=True),
     }
     OUTPUTS = {"blessing": ChannelParameter(type=DataBlessing)}  # noqa: RUF012
 
 
 class DataGate(BaseComponent):
-    """Fails the run on anomalies, with a table that says what, where, how much and what to do.
+    """Fails the run on anomalies, with a table that says what, where, how much, in which sequences and what to do.
 
     TFX has no such component: ExampleValidator and DistributionValidator write down what they find and succeed, so
     that a model is trained on data with known faults. Put DataGate upstream of Transform (`add_upstream_node`); only a
-    pass is ever recorded and cached. The DataBlessing then holds `verdict.json`: the warnings, and the figures that
-    were held against bounds.
+    pass is ever recorded and cached. The DataBlessing then holds `verdict.json`: what was found and let through, and
+    every distance that was measured.
 
     Args:
         anomalies: of ExampleValidator.
         statistics: that the anomalies were found in.
-        policy: JSON of a `components.data_gate.judge.Policy`: which anomalies only warn, and bounds on means.
+        baseline: statistics that the span was compared with, to say what they were; none before the first blessing.
+        examples: of KeypointExampleGen, whose table of windows says which sequences show a fault.
+        policy: JSON of a `components.data_gate.policy.Policy`: what passes, warns and stops.
     """
 
     SPEC_CLASS = DataGateSpec
     EXECUTOR_SPEC = ExecutorClassSpec(Executor)
 
-    def __init__(self, anomalies: BaseChannel, statistics: BaseChannel, policy: str = "{}") -> None:
+    def __init__(
+        self,
+        anomalies: BaseChannel,
+        statistics: BaseChannel,
+        baseline: BaseChannel | None = None,
+        examples: BaseChannel | None = None,
+        policy: str = "{}",
+    ) -> None:
         super().__init__(
-            DataGateSpec(anomalies=anomalies, statistics=statistics, policy=policy, blessing=Channel(type=DataBlessing))
+            DataGateSpec(
+                anomalies=anomalies,
+                statistics=statistics,
+                baseline=baseline,
+                examples=examples,
+                policy=policy,
+                blessing=Channel(type=DataBlessing),
+            )
         )

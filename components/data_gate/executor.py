@@ -1,6 +1,7 @@
 """Adapter between TFX and the judgement of DataGate."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,12 @@ from tensorflow_metadata.proto.v0.statistics_pb2 import DatasetFeatureStatistics
 from tfx.dsl.components.base.base_executor import BaseExecutor
 from tfx.types import Artifact, artifact_utils
 
-from components.data_gate.judge import Finding, Policy, as_table, judge
+from components.data_gate.judge import Evidence, Finding, judge
+from components.data_gate.policy import Policy
+from components.data_gate.table import as_table
+from components.data_gate.witnesses import Witnesses
 from data.errors import GateError
+from data.files import write_atomically
 
 VERDICT_FILE = "verdict.json"
 
@@ -38,20 +43,56 @@ class Executor(BaseExecutor):
         anomalies = artifact_utils.get_single_instance(input_dict["anomalies"])
         statistics = artifact_utils.get_single_instance(input_dict["statistics"])
         blessing = artifact_utils.get_single_instance(output_dict["blessing"])
+        baseline = next(iter(input_dict.get("baseline", ())), None)
+        examples = next(iter(input_dict.get("examples", ())), None)
         policy = Policy.model_validate_json(exec_properties["policy"])
-        findings = judge(
-            _read_splits(anomalies, _ANOMALIES_FILE, Anomalies),
-            _read_splits(statistics, _STATISTICS_FILE, Statistics),
-            policy,
+        evidence = Evidence(
+            anomalies=_read_splits(anomalies, _ANOMALIES_FILE, Anomalies),
+            statistics=_read_splits(statistics, _STATISTICS_FILE, Statistics),
+            baseline=_read_splits(baseline, _STATISTICS_FILE, Statistics) if baseline else {},
+            baseline_name=f"span {baseline.span}" if baseline else "",
+            witnesses=Witnesses(Path(examples.uri) if examples else None),
         )
+        findings = judge(evidence, policy)
         if stopping := sum(finding.stops for finding in findings):
             raise GateError(
                 f"DataGate found {stopping} fault{'s' * (stopping > 1)} in the data\n{as_table(findings)}",
                 f"anomalies {anomalies.uri}, statistics {statistics.uri}",
-                "mend the data and run again; what is to be tolerated goes into the gate's policy (data_gate.warn)",
+                "mend the data and run again; what may pass goes into the gate's policy (data_gate.anomalies)",
             )
-        _write_verdict(Path(blessing.uri), policy, findings)
+        verdict = {
+            "blessed": 1,
+            "policy": policy.model_dump(),
+            "baseline": {"statistics": baseline.id, "span": baseline.span} if baseline else None,
+            "findings": [asdict(finding) for finding in findings],
+            "compared": list(_compared(evidence)),
+        }
+        write_atomically(Path(blessing.uri) / VERDICT_FILE, json.dumps(verdict, indent=1) + "\n")
         blessing.set_int_custom_property("blessed", 1)
+        _tell(findings, evidence)
+
+
+def _tell(findings: list[Finding], evidence: Evidence) -> None:
+    """For the node's log."""
+    if not evidence.baseline:
+        print("no model was blessed yet that was made of other data: there is no span to compare with")
+    print(as_table(findings) if findings else "nothing was found")
+
+
+def _compared(evidence: Evidence) -> Iterator[dict[str, Any]]:
+    """Every distance that was measured, within bounds or not."""
+    for split, anomalies in evidence.anomalies.items():
+        for info in anomalies.drift_skew_info:
+            for kind, measured in (("drift", info.drift_measurements), ("skew", info.skew_measurements)):
+                for measurement in measured:
+                    yield {
+                        "split": split,
+                        "feature": ".".join(info.path.step),
+                        "comparison": kind,
+                        "measure": type(measurement).Type.Name(measurement.type).lower(),
+                        "figure": measurement.value,
+                        "threshold": measurement.threshold,
+                    }
 
 
 def _read_splits[MessageT: Message](artifact: Artifact, name: str, kind: type[MessageT]) -> dict[str, MessageT]:
@@ -67,9 +108,3 @@ def _read_splits[MessageT: Message](artifact: Artifact, name: str, kind: type[Me
     if not messages:
         raise GateError("there is no split to judge", artifact.uri, "check the split policy")
     return messages
-
-
-def _write_verdict(folder: Path, policy: Policy, warnings: list[Finding]) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    verdict = {"blessed": 1, "policy": policy.model_dump(), "warnings": [asdict(finding) for finding in warnings]}
-    (folder / VERDICT_FILE).write_text(json.dumps(verdict, indent=1) + "\n", encoding="utf-8")

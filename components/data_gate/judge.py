@@ -1,59 +1,42 @@
 """Holds anomalies and statistics against a policy, and puts what it finds into words."""
 
-import textwrap
+import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from fnmatch import fnmatchcase
+from dataclasses import dataclass, replace
 
-from pydantic import BaseModel, ConfigDict, Field
 from tensorflow_metadata.proto.v0.anomalies_pb2 import Anomalies, AnomalyInfo
-from tensorflow_metadata.proto.v0.schema_pb2 import Schema
+from tensorflow_metadata.proto.v0.schema_pb2 import Feature, Schema
 from tensorflow_metadata.proto.v0.statistics_pb2 import DatasetFeatureStatisticsList as Statistics
+from tensorflow_metadata.proto.v0.statistics_pb2 import FeatureNameStatistics, Histogram
 
-_SCHEMA_REMEDY = "compare the data with this feature's entry in the schema"
+from components.data_gate.policy import Bound, Policy, Verdict
+from components.data_gate.witnesses import NOBODY, Badness, Witness, Witnesses, none_of, one_of, outside
 
-# By the beginning of TFDV's reason type: what a person can do about it.
-_REMEDIES = {
-    "ENUM_TYPE_UNEXPECTED": "correct the value in the data; if it is new, add it at the end of the schema's list",
-    "FLOAT_TYPE_HAS": "import the data again: a missing joint is 0 with confidence 0",
-    "FLOAT_TYPE": "check units and frame rate in the import, or correct the domain in the schema",
-    "INT_TYPE": "correct the value in the data, or the domain in the schema",
-    "INVALID_FEATURE_SHAPE": "windows, layout and schema must agree: check the layout and windows.length",
-    "FEATURE_TYPE": "every window needs this feature exactly once",
-    "SCHEMA_NEW_COLUMN": "add the feature to the schema",
+# By the beginning of TFDV's reason type: the anomaly's name in policies and tables, and what a person can do about it.
+_KINDS = {
+    "ENUM_TYPE_UNEXPECTED": ("value", "correct the value in the data; a new one goes to the end of the schema's list"),
+    "FLOAT_TYPE_HAS": ("not finite", "import the data again: a missing joint is 0 with confidence 0"),
+    "FLOAT_TYPE_": ("range", "check units and frame rate in the import, or correct the domain in the schema"),
+    "INT_TYPE_": ("range", "correct the value in the data, or the domain in the schema"),
+    "INVALID_FEATURE_SHAPE": ("shape", "windows, layout and schema must agree: check the layout and windows.length"),
+    "FEATURE_TYPE_": ("presence", "every window needs this feature exactly once"),
+    "SCHEMA_NEW_COLUMN": ("new feature", "add the feature to the schema"),
+    "SCHEMA_MISSING_COLUMN": ("presence", "every window needs this feature exactly once"),
+    "COMPARATOR_CONTROL_DATA": ("not compared", "the other side has no such feature: compare again with the next span"),
+    "COMPARATOR_TREATMENT_DATA": ("not compared", "compare again with the next span"),
 }
+_OTHER = ("other", "compare the data with this feature's entry in the schema")
+_TOO_FAR = ("COMPARATOR_L_INFTY", "COMPARATOR_JENSEN", "COMPARATOR_NORMALIZED")  # told from the measurements
 
-
-class Bound(BaseModel):
-    """Between which figures a mean must lie."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    min: float | None = None
-    max: float | None = None
-
-    def holds(self, figure: float) -> bool:
-        """Tell whether the figure is within; NaN never is."""
-        return (self.min is None or figure >= self.min) and (self.max is None or figure <= self.max)
-
-    def __str__(self) -> str:
-        return _range(self.min, self.max)
-
-
-class Policy(BaseModel):
-    """What stops a run.
-
-    Attributes:
-        warn: `feature/anomaly` patterns (`*` for any) of anomalies that are only told, with TFDV's short description
-            for the anomaly, such as `fps/Out-of-range values`. Every other anomaly of severity ERROR stops the run.
-        means: feature to the bound that its mean must keep in every split. Single odd windows are in all real
-            recordings; a whole split of them is a fault.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    warn: list[str] = Field(default_factory=list)
-    means: dict[str, Bound] = Field(default_factory=dict)
+# What is wrong with the recordings when a feature of their health is: more to the point than the kind's advice.
+_REMEDIES = {
+    "sides": "left and right are swapped, or the picture is mirrored: check the layout and the mirroring in the import",
+    "broken_joint": "look at the joint with `poseline data report`; mend the tracker or the order of joints",
+    "centre_": "people stand elsewhere in the picture: check origin, cropping and units in the import",
+    "torso_length": "people are of another size: check units and image height in the import",
+    "extent": "limbs are too long or too short for the torso: check joint order and units in the import",
+    "limb_variation": "limbs change their length as they move: check joint order, tracking and the person selected",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +46,13 @@ class Finding:
     Attributes:
         split: it was found in.
         feature: it was found in.
-        anomaly: its short name.
+        anomaly: `value`, `range`, `not finite`, `shape`, `presence`, `type`, `new feature`, `no data`, `mean`, `drift`
+            (from the last blessed span), `skew` (of the split from the training split), `not compared` or `other`.
         figure: what was found.
         bound: what was expected.
         remedy: what to do.
-        stops: whether it stops the run.
+        verdict: what it leads to.
+        witness: the windows that show it.
     """
 
     split: str
@@ -76,101 +61,181 @@ class Finding:
     figure: str
     bound: str
     remedy: str
-    stops: bool
+    verdict: Verdict
+    witness: Witness = NOBODY
+
+    @property
+    def stops(self) -> bool:
+        """Whether it stops the run."""
+        return self.verdict == "stop"
 
 
-def judge(anomalies: Mapping[str, Anomalies], statistics: Mapping[str, Statistics], policy: Policy) -> list[Finding]:
-    """Return all findings, those that stop the run first.
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What is judged.
 
-    Args:
+    Attributes:
         anomalies: of each split.
         statistics: of each split.
-        policy: what stops.
+        baseline: statistics of the last blessed span's splits; empty if there is none.
+        baseline_name: what the last blessed span is called.
+        witnesses: knows the windows.
     """
-    findings = [finding for split, found in anomalies.items() for finding in _anomalies(split, found, policy)]
-    findings += [finding for split, stats in statistics.items() for finding in _means(split, stats, policy)]
-    return sorted(findings, key=lambda finding: not finding.stops)
+
+    anomalies: Mapping[str, Anomalies]
+    statistics: Mapping[str, Statistics]
+    baseline: Mapping[str, Statistics]
+    baseline_name: str
+    witnesses: Witnesses
 
 
-def as_table(findings: list[Finding]) -> str:
-    """Return the findings as aligned lines of text; below each what was found and what to do."""
-    rows = [("split", "feature", "anomaly", "expected")]
-    rows += [(f.split, f.feature, f.anomaly, f.bound) for f in findings]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    below = [
-        textwrap.fill(text, 110, initial_indent=f"    {mark} ", subsequent_indent=" " * (len(mark) + 5))
-        for f in findings
-        for mark, text in (("found", f.figure), ("->", f.remedy))
-    ]
-    return "\n".join(
-        [lines[0], *(part for n, line in enumerate(lines[1:]) for part in (line, *below[2 * n : 2 * n + 2]))]
-    )
+def judge(evidence: Evidence, policy: Policy) -> list[Finding]:
+    """Return all findings, those that stop the run first."""
+    findings: list[Finding] = []
+    for split in evidence.anomalies:
+        findings += [*_anomalies(split, evidence, policy), *_comparisons(split, evidence, policy)]
+    findings += [finding for split in evidence.statistics for finding in _means(split, evidence, policy)]
+    return sorted(findings, key=lambda finding: ("stop", "warn", "pass").index(finding.verdict))
 
 
-def _anomalies(split: str, found: Anomalies, policy: Policy) -> Iterator[Finding]:
+def _anomalies(split: str, evidence: Evidence, policy: Policy) -> Iterator[Finding]:
+    found = evidence.anomalies[split]
     if found.data_missing:
-        yield Finding(split, "(data set)", "No data", "0 windows", "some", "check the split policy", True)
+        yield Finding(split, "(data set)", "no data", "0 windows", "some", "check the split policy", "stop")
     infos = sorted(found.anomaly_info.items())
     if found.HasField("dataset_anomaly_info"):
         infos.append(("(data set)", found.dataset_anomaly_info))
+    schema = {feature.name: feature for feature in found.baseline.feature}
     for name, info in infos:
         feature = ".".join(info.path.step) or name
         for reason in info.reason:
-            kind = AnomalyInfo.Type.Name(reason.type)
-            demoted = any(fnmatchcase(f"{feature}/{reason.short_description}", pattern) for pattern in policy.warn)
+            type_name = AnomalyInfo.Type.Name(reason.type)
+            if type_name.startswith(_TOO_FAR):
+                continue
+            kind, remedy = next((entry for start, entry in _KINDS.items() if type_name.startswith(start)), _OTHER)
+            bound, badness = _expected(schema.get(feature), found.baseline, kind)
             yield Finding(
                 split=split,
                 feature=feature,
-                anomaly=reason.short_description,
+                anomaly=kind,
                 figure=reason.description.replace("(upto six significant digits)", "").strip(),
-                bound=_expected(found.baseline, feature, kind),
-                remedy=next((text for start, text in _REMEDIES.items() if kind.startswith(start)), _SCHEMA_REMEDY),
-                stops=info.severity == AnomalyInfo.ERROR and not demoted,
+                bound=bound,
+                remedy=_remedy(feature, remedy),
+                verdict=policy.verdict(feature, kind) if info.severity == AnomalyInfo.ERROR else "warn",
+                witness=evidence.witnesses.of(split, feature, badness) if badness else NOBODY,
             )
 
 
-def _means(split: str, statistics: Statistics, policy: Policy) -> Iterator[Finding]:
-    means = {
-        ".".join(feature.path.step) or feature.name: feature.num_stats.mean
-        for dataset in statistics.datasets
-        for feature in dataset.features
-        if feature.HasField("num_stats")
-    }
+def _comparisons(split: str, evidence: Evidence, policy: Policy) -> Iterator[Finding]:
+    """What the comparators measured beyond their thresholds."""
+    here = evidence.statistics[split]
+    for info in evidence.anomalies[split].drift_skew_info:
+        feature = ".".join(info.path.step)
+        for kind, measured, there, name in (
+            ("drift", info.drift_measurements, evidence.baseline.get(split), evidence.baseline_name),
+            ("skew", info.skew_measurements, evidence.statistics.get("train"), "train"),
+        ):
+            for measurement in measured:
+                if there is None or measurement.value <= measurement.threshold:
+                    continue
+                change, badness = _change(_feature(here, feature), _feature(there, feature), name)
+                measure = type(measurement).Type.Name(measurement.type).replace("_", " ").capitalize()
+                finding = Finding(
+                    split=split,
+                    feature=feature,
+                    anomaly=kind,
+                    figure=f"{measure} {measurement.value:.2f} from {name}; {change}",
+                    bound=f"at most {measurement.threshold:g} from {name}",
+                    remedy=_remedy(feature, "look at both with `poseline data report DIR --against OTHER`"),
+                    verdict=policy.verdict(feature, kind),
+                    witness=evidence.witnesses.of(split, feature, badness),
+                )
+                yield _doubted(finding, here, there, policy)
+
+
+def _doubted(finding: Finding, here: Statistics, there: Statistics, policy: Policy) -> Finding:
+    """A comparison of too few windows or people does not stop a run."""
+    windows = min(side.datasets[0].num_examples for side in (here, there))
+    people = min(_feature(side, "subject").string_stats.unique for side in (here, there))
+    if finding.verdict != "stop" or (windows >= policy.min_windows and people >= policy.min_people):
+        return finding
+    doubt = f" (not held against it: one side has {windows} windows of {people} people)"
+    return replace(finding, verdict="warn", figure=finding.figure + doubt)
+
+
+def _change(here: FeatureNameStatistics, there: FeatureNameStatistics, name: str) -> tuple[str, Badness]:
+    """What is different between two statistics of a feature, in words, and which windows make the difference."""
+    if not here.HasField("num_stats"):
+        shares, before = _shares(here), _shares(there)
+        gained = max(shares, key=lambda word: shares[word] - before.get(word, 0.0), default="")
+        words = f"{json.dumps(gained)} in {shares.get(gained, 0):.0%} of windows, {before.get(gained, 0):.0%} in {name}"
+        return words, one_of(frozenset([gained]))
+    low, high = _middle(there)
+    return (
+        f"mean {here.num_stats.mean:.3g}, {there.num_stats.mean:.3g} in {name}, where 80 % lie in {low:.3g} to"
+        f" {high:.3g}; the windows outside are counted",
+        outside(low, high),
+    )
+
+
+def _shares(statistics: FeatureNameStatistics) -> dict[str, float]:
+    counts = {bucket.label: bucket.sample_count for bucket in statistics.string_stats.rank_histogram.buckets}
+    total = sum(counts.values()) or 1.0
+    return {word: count / total for word, count in counts.items()}
+
+
+def _middle(statistics: FeatureNameStatistics) -> tuple[float, float]:
+    """The first and the last decile."""
+    deciles = next(h.buckets for h in statistics.num_stats.histograms if h.type == Histogram.QUANTILES)
+    return deciles[0].high_value, deciles[-1].low_value
+
+
+def _means(split: str, evidence: Evidence, policy: Policy) -> Iterator[Finding]:
     for name, bound in policy.means.items():
-        if name not in means:
-            yield Finding(
-                split, name, "No statistics", "-", f"mean {bound}", "name features of the windows in the policy", True
-            )
-        elif not bound.holds(means[name]):
+        statistics = _feature(evidence.statistics[split], name)
+        if not statistics.HasField("num_stats"):
+            remedy = "name features of the windows in the policy"
+            yield Finding(split, name, "mean", "no statistics", f"mean {bound}", remedy, "stop")
+        elif not bound.holds(statistics.num_stats.mean):
             yield Finding(
                 split=split,
                 feature=name,
-                anomaly="Mean out of bounds",
-                figure=f"mean {means[name]:.4g}",
-                bound=str(bound),
-                remedy="look at the recordings of this split with `poseline data describe`, or change the bound",
-                stops=True,
+                anomaly="mean",
+                figure=f"mean {statistics.num_stats.mean:.4g}",
+                bound=f"mean {bound}",
+                remedy=_remedy(name, "look at the recordings with `poseline data report`, or change the bound"),
+                verdict=policy.verdict(name, "mean"),
+                witness=evidence.witnesses.of(split, name, outside(bound.min, bound.max)),
             )
 
 
-def _expected(schema: Schema, name: str, kind: str) -> str:
-    """What the schema asks of a feature, as far as this kind of anomaly is about it."""
-    feature = next((feature for feature in schema.feature if feature.name == name), None)
+def _feature(statistics: Statistics, name: str) -> FeatureNameStatistics:
+    """Statistics of a feature; empty ones if there are none."""
+    features = (feature for dataset in statistics.datasets for feature in dataset.features)
+    return next((f for f in features if (".".join(f.path.step) or f.name) == name), FeatureNameStatistics())
+
+
+def _expected(feature: Feature | None, schema: Schema, kind: str) -> tuple[str, Badness | None]:
+    """What the schema asks of a feature, as far as an anomaly is about it, and which windows do not do it."""
     if feature is None:
-        return "-"
-    if kind.startswith("ENUM"):
-        return f"one of {len(feature.string_domain.value)} values"
-    if kind == "INVALID_FEATURE_SHAPE":
-        return "shape [" + ", ".join(str(dim.size) for dim in feature.shape.dim) + "]"
-    if kind.endswith(("HAS_NAN", "HAS_INF")):
-        return "finite numbers"
-    if kind.startswith(("FLOAT_TYPE", "INT_TYPE")):
-        limits = feature.float_domain if kind.startswith("FLOAT") else feature.int_domain
-        return _range(*(getattr(limits, end) if limits.HasField(end) else None for end in ("min", "max")))
-    return "once in every window"
+        return "-", None
+    if kind == "value":
+        words = feature.string_domain.value
+        if feature.domain:
+            words = next(domain.value for domain in schema.string_domain if domain.name == feature.domain)
+        named = ", ".join(words) if len(words) <= 3 else f"one of {len(words)} values"
+        mass = feature.distribution_constraints.min_domain_mass
+        return named + (f" in {mass:.0%} of windows" if mass < 1 else ""), none_of(frozenset(words))
+    if kind == "shape":
+        return "shape [" + ", ".join(str(dim.size) for dim in feature.shape.dim) + "]", None
+    if kind == "not finite":
+        return "finite numbers", None
+    if kind == "range":
+        limits = feature.int_domain if feature.HasField("int_domain") else feature.float_domain
+        ends = Bound(**{end: getattr(limits, end) for end in ("min", "max") if limits.HasField(end)})
+        return str(ends), outside(ends.min, ends.max)
+    return ("-" if kind == "not compared" else "once in every window"), None
 
 
-def _range(low: float | None, high: float | None) -> str:
-    ends = [f"at least {low:g}" if low is not None else "", f"at most {high:g}" if high is not None else ""]
-    return " and ".join(filter(None, ends))
+def _remedy(feature: str, otherwise: str) -> str:
+    return next((text for start, text in _REMEDIES.items() if feature.startswith(start)), otherwise)

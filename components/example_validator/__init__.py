@@ -1,0 +1,1 @@
+"""Statistics held against the schema, and against other statistics."""
