@@ -10,7 +10,7 @@ import logging
 import os
 import sys
 
-_HEAVY = (
+HEAVY = (
     "tensorflow",
     "apache_beam",
     "keras",
@@ -25,7 +25,7 @@ _HEAVY = (
 
 def make_light() -> None:
     """Makes heavy libraries un-importable in this process. Call before anything of TFX is imported."""
-    for name in _HEAVY:
+    for name in HEAVY:
         if name not in sys.modules:
             sys.modules[name] = None  # type: ignore[assignment]
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -20,10 +20,11 @@ from data.errors import InputError
 from data.files import write_atomically
 from pipelines.config import PipelineConfig
 from pipelines.fingerprint import Closure, closure
+from pipelines.light import HEAVY
 
 FORMAT = 2
 _FUNCTION_PARAMETERS = ("run_fn", "preprocessing_fn", "tuner_fn")
-_HEAVY = ("tensorflow", "apache_beam", "keras", "tfx.components", "tfx_bsl")
+_HEAVY = (*HEAVY, "tfx.components")
 
 
 @dataclass(frozen=True)

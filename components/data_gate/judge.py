@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from tensorflow_metadata.proto.v0.anomalies_pb2 import Anomalies, AnomalyInfo
+from tensorflow_metadata.proto.v0.anomalies_pb2 import Anomalies, AnomalyInfo, DriftSkewInfo
 from tensorflow_metadata.proto.v0.schema_pb2 import Feature, Schema
 from tensorflow_metadata.proto.v0.statistics_pb2 import DatasetFeatureStatisticsList as Statistics
 from tensorflow_metadata.proto.v0.statistics_pb2 import FeatureNameStatistics, Histogram
@@ -25,8 +25,15 @@ _KINDS = {
     "COMPARATOR_CONTROL_DATA": ("not compared", "the other side has no such feature: compare again with the next span"),
     "COMPARATOR_TREATMENT_DATA": ("not compared", "compare again with the next span"),
 }
+Measurement = DriftSkewInfo.Measurement
 _OTHER = ("other", "compare the data with this feature's entry in the schema")
 _TOO_FAR = ("COMPARATOR_L_INFTY", "COMPARATOR_JENSEN", "COMPARATOR_NORMALIZED")  # told from the measurements
+
+_MEASURES = {
+    Measurement.JENSEN_SHANNON_DIVERGENCE: "Jensen-Shannon divergence",
+    Measurement.L_INFTY: "greatest difference of shares",
+    Measurement.NORMALIZED_ABSOLUTE_DIFFERENCE: "normalised difference",
+}
 
 # What is wrong with the recordings when a feature of their health is: more to the point than the kind's advice.
 _REMEDIES = {
@@ -139,12 +146,11 @@ def _comparisons(split: str, evidence: Evidence, policy: Policy) -> Iterator[Fin
                 if there is None or measurement.value <= measurement.threshold:
                     continue
                 change, badness = _change(_feature(here, feature), _feature(there, feature), name)
-                measure = type(measurement).Type.Name(measurement.type).replace("_", " ").capitalize()
                 finding = Finding(
                     split=split,
                     feature=feature,
                     anomaly=kind,
-                    figure=f"{measure} {measurement.value:.2f} from {name}; {change}",
+                    figure=f"{_MEASURES[measurement.type]} {measurement.value:.2f}; {change}",
                     bound=f"at most {measurement.threshold:g} from {name}",
                     remedy=_remedy(feature, "look at both with `poseline data report DIR --against OTHER`"),
                     verdict=policy.verdict(feature, kind),

@@ -4,9 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from data.layouts import load_layout
 from data.records import KeypointSequence
-from data.windows import HEALTH_FEATURES, Window, WindowSpec, cut_windows, health_features
+from data.windows import WindowSpec, cut_windows
 
 
 def ramp(frames, fps=30.0, timestamps=None):
@@ -91,25 +90,3 @@ def test_stretch_makes_one_window_of_the_whole_clip():
 def test_wrong_specs_are_refused(wrong):
     with pytest.raises(ValidationError):
         WindowSpec(**{"length": 8} | wrong)
-
-
-def test_health_features():
-    layout = load_layout("coco17")
-    keypoints = np.zeros((10, 17, 3), np.float32)
-    keypoints[..., 2] = 1
-    keypoints[:, list(layout.torso[0]), 1] = -0.5
-    frozen = health_features(Window(keypoints, 0, 10, 1 / 30, 24.0), layout)
-    assert tuple(frozen) == HEALTH_FEATURES
-    assert frozen == {
-        "missing_share": 0, "mean_confidence": 1, "torso_length": 0.5, "fps": 24, "stillness": 1, "window_fill": 1,
-    }  # fmt: skip
-    keypoints[..., 0] += np.arange(10)[:, None] * 0.1
-    keypoints[:5, 0, 2] = 0
-    keypoints[8:, :, 2] = 0
-    moving = health_features(Window(keypoints, 0, 8, 1 / 30, 24.0), layout)
-    assert moving["missing_share"] == pytest.approx(5 / (8 * 17))
-    assert moving["stillness"] == 0
-    assert moving["window_fill"] == 0.8
-    keypoints[..., 2] = 0
-    unseen = health_features(Window(keypoints, 0, 10, 1 / 30, 24.0), layout)
-    assert (unseen["missing_share"], unseen["torso_length"], unseen["stillness"]) == (1, 0, 0)
