@@ -76,7 +76,7 @@ def _tell(findings: list[Finding], evidence: Evidence) -> None:
     """For the node's log."""
     if not evidence.baseline:
         print("no model was blessed yet that was made of other data: there is no span to compare with")
-    print(as_table(findings) if findings else "nothing was found")
+    print(as_table(findings))
 
 
 def _compared(evidence: Evidence) -> Iterator[dict[str, Any]]:

@@ -36,7 +36,7 @@ class Policy(BaseModel):
             `components.data_gate.judge` names; the first that matches decides, and what none matches stops.
         means: feature to the bound that its mean must keep in every split. Single odd windows are in all real
             recordings; a whole split of them is a fault.
-        min_windows: fewer on either side of a comparison and it only warns: chance alone sets them apart.
+        min_windows: fewer on either side of a comparison and it is passed: chance alone sets them apart.
         min_people: the same for people; windows of one person are alike.
     """
 

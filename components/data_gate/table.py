@@ -11,7 +11,11 @@ _ID_LENGTH = 60
 
 
 def as_table(findings: list[Finding]) -> str:
-    """Return the findings as aligned lines; below each what was found, in which sequences, and what to do."""
+    """Return the findings as aligned lines; below each what was found, in which sequences, and what to do.
+
+    Those that the policy passes are left out.
+    """
+    findings = [finding for finding in findings if finding.verdict != "pass"]
     rows = [("split", "feature", "anomaly", "windows", "expected")]
     rows += [(f.split, f.feature, f.anomaly, _count(f), f.bound) for f in findings]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -35,8 +39,8 @@ def _count(finding: Finding) -> str:
 def _below(finding: Finding) -> Iterator[str]:
     named = ", ".join(json.dumps(name[:_ID_LENGTH], ensure_ascii=False) for name in finding.witness.sequences)
     told = {"found": finding.figure, "in": named, "->": finding.remedy}
-    if finding.verdict != "stop":
-        told["is"] = f"told and let through ({finding.verdict})"
+    if finding.verdict == "warn":
+        told["is"] = "told, and let through"
     for mark, text in told.items():
         if text:
             yield textwrap.fill(text, _WIDTH, initial_indent=f"    {mark:<5} ", subsequent_indent=" " * 10)
