@@ -2,7 +2,7 @@
 
 Without ZetaSQL, TFX finds the executions of one node of one run by loading all of the pipeline's and intersecting, and
 the candidates of a resolver by loading every artifact of the pipeline: seconds a node once a store is grown. Importing
-this module puts bounded readings in place of three functions of TFX 1.21, and gives the baseline a handler of its own.
+this module puts bounded readings in place of three functions of TFX 1.21, and gives resolvers a handler of their own.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from typing import Any
 from ml_metadata.metadata_store import ListOptions, MetadataStore, OrderByField
 from ml_metadata.proto import metadata_store_pb2
 from tfx.dsl.compiler import constants
-from tfx.dsl.components.common import resolver
 from tfx.orchestration import metadata
 from tfx.orchestration.portable import (
     cache_utils,
@@ -27,17 +26,9 @@ from tfx.orchestration.portable.mlmd import context_lib, execution_lib
 from tfx.proto.orchestration import pipeline_pb2
 from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
-
-from components.baseline.strategy import LastOtherBlessedModel
-from components.baseline.warm_start import LastBlessedBefore
+from tfx.utils import import_utils
 
 EVALUATOR = "Evaluator"
-STRATEGIES: dict[str, type[resolver.ResolverStrategy]] = {
-    "candidate": LastOtherBlessedModel,
-    "examples": LastBlessedBefore,
-}
-"""Our strategies, by the one channel that they have beside models and blessings."""
-
 SUPERSEDED = "superseded"
 _CACHED_LOOKED_AT = 50
 
@@ -93,28 +84,37 @@ execution_lib.get_executions_associated_with_all_contexts = lambda handle, conte
 )
 
 
-def resolve_baseline(store: MetadataStore, pipeline: str, key: str, given: list[Artifact]) -> dict[str, list[Artifact]]:
-    """What the strategy for `key` chooses, shown the newest verdicts first and more only if it finds none in them."""
-    strategy = STRATEGIES[key]()
-    nothing = strategy.resolve_artifacts(store, {key: given, "model": [], "model_blessing": []})
-    context = store.get_context_by_type_and_name(constants.NODE_CONTEXT_TYPE_NAME, f"{pipeline}.{EVALUATOR}")
-    if context is None:
-        return nothing
+def resolve(
+    store: MetadataStore,
+    pipeline: str,
+    node: pipeline_pb2.PipelineNode,
+    produced: Callable[[pipeline_pb2.InputSpec], list[Artifact]],
+) -> dict[str, list[Artifact]]:
+    """What a Resolver of the graph chooses: its strategy is shown the newest verdicts, and more if it finds none there.
+
+    Args:
+        store: metadata store.
+        pipeline: name of the pipeline.
+        node: the Resolver; its strategy chooses among what was judged in this pipeline.
+        produced: artifacts of an input that another node of the run makes.
+    """
+    [graph] = node.inputs.input_graphs.values()
+    choice = graph.nodes[graph.result_node].op_node
+    names = graph.nodes[choice.args[0].node_id].dict_node.node_ids
+    specs = {key: node.inputs.inputs[graph.nodes[name].input_node.input_key] for key, name in names.items()}
+    strategy = import_utils.import_class_by_path(choice.op_type)()
+    made = {key: spec for key, spec in specs.items() if spec.channels[0].HasField("producer_node_query")}
+    given = {key: produced(spec) for key, spec in made.items()}
     kinds = {kind.name: kind for kind in store.get_artifact_types()}
+    sought = {key: kinds.get(specs[key].channels[0].artifact_query.type.name) for key in specs.keys() - made.keys()}
+    context = store.get_context_by_type_and_name(constants.NODE_CONTEXT_TYPE_NAME, f"{pipeline}.{EVALUATOR}")
     for limit in (100, 1000, None):
         options = ListOptions(limit=limit, order_by=OrderByField.ID, is_asc=False)
-        judged = store.get_artifacts_by_context(context.id, options)
-        found = strategy.resolve_artifacts(
-            store,
-            {
-                key: given,
-                "model": _live(kinds.get("Model"), judged),
-                "model_blessing": _live(kinds.get("ModelBlessing"), judged),
-            },
-        )
-        if found["model"] or limit is None or len(judged) < limit:
-            return found
-    return nothing
+        judged = store.get_artifacts_by_context(context.id, options) if context else []
+        found = strategy.resolve_artifacts(store, given | {key: _live(kind, judged) for key, kind in sought.items()})
+        if limit is None or len(judged) < limit or any(found[key] for key in sought):
+            break
+    return found
 
 
 def _live(
@@ -127,14 +127,10 @@ def _live(
     ]
 
 
-class BaselineHandler(system_node_handler.SystemNodeHandler):
-    """Runs a resolver of blessed models; in place of TFX's handler, which loads every artifact of the pipeline."""
+class ResolverHandler(system_node_handler.SystemNodeHandler):
+    """Runs a Resolver; in place of TFX's handler, which loads every artifact of the pipeline."""
 
-    @staticmethod
-    def key_of(node: pipeline_pb2.PipelineNode) -> str | None:
-        """What one of our strategies is given beside models and blessings; None if the node runs none of them."""
-        keys = set(node.inputs.inputs) - {"model", "model_blessing"}
-        return next((key for key in STRATEGIES if keys == {key}), None)
+    NODE_TYPE = "tfx.dsl.components.common.resolver.Resolver"
 
     def run(
         self,
@@ -147,10 +143,12 @@ class BaselineHandler(system_node_handler.SystemNodeHandler):
         del pipeline_runtime_spec
         with mlmd_connection as handle:
             contexts = context_lib.prepare_contexts(metadata_handle=handle, node_contexts=pipeline_node.contexts)
-            key = self.key_of(pipeline_node)
-            assert key is not None
-            given = channel_resolver.resolve_union_channels(handle, pipeline_node.inputs.inputs[key].channels)
-            resolved = resolve_baseline(handle.store, pipeline_info.id, key, given)
+            resolved = resolve(
+                handle.store,
+                pipeline_info.id,
+                pipeline_node,
+                lambda spec: channel_resolver.resolve_union_channels(handle, spec.channels),
+            )
             execution = execution_publish_utils.register_execution(
                 metadata_handle=handle, execution_type=pipeline_node.node_info.type, contexts=contexts
             )

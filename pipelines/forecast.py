@@ -15,7 +15,7 @@ from tfx.types.artifact import Artifact
 
 from lineage import backend
 from pipelines import bindings, cache
-from pipelines.bounded import BaselineHandler, resolve_baseline
+from pipelines.bounded import resolve
 from pipelines.plan import Plan
 from pipelines.workspace import Workspace
 
@@ -84,7 +84,8 @@ def _node(
         return Forecast(node_id, True, f"follows {', '.join(missing)}"), None
     spec = plan.executor_spec(node_id)
     if spec is None:
-        return Forecast(node_id, False, "resolves the last blessed model"), _resolve(plan, handle, node, outputs)
+        chosen = resolve(handle.store, plan.config.name, node, lambda spec_: _input(spec_, outputs))
+        return Forecast(node_id, False, "resolves what was blessed last"), chosen
     bindings.bind_before_cache(plan.config, span, node)
     inputs = {key: _input(spec_, outputs) for key, spec_ in node.inputs.inputs.items()}
     key = cache.cache_key(node, plan.ir.pipeline_info, spec, inputs)
@@ -129,14 +130,3 @@ def _input(spec: pipeline_pb2.InputSpec, outputs: Mapping[str, Outputs | None]) 
     for channel in spec.channels:
         artifacts += (outputs[channel.producer_node_query.id] or {}).get(channel.output_key, [])
     return artifacts
-
-
-def _resolve(
-    plan: Plan,
-    handle: metadata.Metadata,
-    node: pipeline_pb2.PipelineNode,
-    outputs: Mapping[str, Outputs | None],
-) -> Outputs:
-    key = BaselineHandler.key_of(node)
-    assert key is not None, f"{node.node_info.id} has neither an executor nor a strategy of ours"
-    return resolve_baseline(handle.store, plan.config.name, key, _input(node.inputs.inputs[key], outputs))

@@ -33,7 +33,7 @@ from tfx.types.artifact import Artifact
 from data.errors import NodeError, PoselineError
 from data.files import write_atomically
 from pipelines import attempts, bindings, cache, recording
-from pipelines.bounded import BaselineHandler
+from pipelines.bounded import ResolverHandler
 from pipelines.executor_process import execute, read_error
 from pipelines.recovery import journal
 from pipelines.run_context import RunContext
@@ -203,8 +203,8 @@ class _Launcher(launcher.Launcher):
     def __init__(self, facts: Mapping[str, str], recorder: recording.OutputRecorder, **arguments: Any) -> None:
         super().__init__(**arguments)
         self._facts, self._recorder = facts, recorder
-        if self._executor_spec is None and BaselineHandler.key_of(self._pipeline_node):
-            self._system_node_handler: Any = BaselineHandler()
+        if self._pipeline_node.node_info.type.name == ResolverHandler.NODE_TYPE:
+            self._system_node_handler: Any = ResolverHandler()
 
     def _register_or_reuse_execution(
         self,

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 
 from ml_metadata.metadata_store import MetadataStore
 from ml_metadata.proto import metadata_store_pb2
 from tfx.dsl.components.common import resolver
+from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
+from tfx.types.standard_artifacts import ExampleStatistics
 
 _OUTPUT = (metadata_store_pb2.Event.OUTPUT, metadata_store_pb2.Event.DECLARED_OUTPUT)
 
@@ -44,9 +48,9 @@ class LastOtherBlessedStatistics(resolver.ResolverStrategy):
     The candidate's own statistics are left out of the choice for the reason that LastOtherBlessedModel leaves out the
     candidate: an unchanged run, or another model on the same data, is compared with what it was compared with before.
 
-    Channels: `candidate` (ExampleStatistics, of this run), `baseline` (every ExampleStatistics of the pipeline),
-    `model` and `model_blessing` (every one). Resolves to one `baseline`, or to none when no model was blessed yet that
-    was made of other data.
+    Channels: `candidate` (ExampleStatistics, of this run), `baseline` (ExampleStatistics, names the type), `model` and
+    `model_blessing` (every one of the pipeline). Resolves to one `baseline`, or to none when no model was blessed yet
+    that was made of other data.
     """
 
     def resolve_artifacts(
@@ -54,19 +58,15 @@ class LastOtherBlessedStatistics(resolver.ResolverStrategy):
     ) -> dict[str, list[Artifact]]:
         """Chooses the baseline; see the class."""
         candidate = {artifact.id for artifact in input_dict["candidate"]}
-        # Statistics and models are made of the same examples: those are what joins them.
-        by_examples = {
-            examples: statistics
-            for statistics in sorted(input_dict["baseline"], key=lambda artifact: artifact.id)
-            for examples in _made_of(store, {statistics.id})
-        }
-        baseline = None
+        statistics_of = cache(lambda artifact: _statistics_beside(store, artifact))
+        inputs_of = cache(lambda artifact: _inputs(store, artifact))
+        baseline: list[Artifact] = []
         for model in _blessed(input_dict["model"], _blessings(input_dict["model_blessing"])):
-            statistics = next((by_examples[i] for i in _ancestors(store, model.id) if i in by_examples), None)
-            if statistics and statistics.id not in candidate:
-                baseline = statistics
-                break
-        return {**input_dict, "baseline": [baseline] if baseline else []}
+            made_of = _ancestors(model.id, inputs_of)
+            baseline = next(filter(None, map(statistics_of, made_of)), [])
+            if baseline and baseline[0].id not in candidate:
+                return {**input_dict, "baseline": baseline}
+        return {**input_dict, "baseline": []}
 
 
 def _blessings(blessings: Iterable[Artifact]) -> dict[int, Artifact]:
@@ -83,17 +83,35 @@ def _blessed(models: Iterable[Artifact], blessings: dict[int, Artifact]) -> list
     return sorted((m for m in models if m.id in blessings), key=lambda artifact: artifact.id, reverse=True)
 
 
-def _ancestors(store: MetadataStore, artifact: int) -> list[int]:
+def _ancestors(artifact: int, inputs_of: Callable[[int], list[int]]) -> Iterator[int]:
     """Ids of all artifacts that one was made of, nearest first."""
-    found: list[int] = []
-    newest = {artifact}
-    while newest := _made_of(store, newest) - set(found):
-        found += sorted(newest)
-    return found
+    seen = {artifact}
+    waiting = deque([artifact])
+    while waiting:
+        for found in inputs_of(waiting.popleft()):
+            if found not in seen:
+                seen.add(found)
+                waiting.append(found)
+                yield found
 
 
-def _made_of(store: MetadataStore, artifacts: set[int]) -> set[int]:
-    """Ids of the inputs of the executions that made some artifacts."""
-    made_by = {event.execution_id for event in store.get_events_by_artifact_ids(artifacts) if event.type in _OUTPUT}
+def _inputs(store: MetadataStore, artifact: int) -> list[int]:
+    """Ids of the inputs of the executions that made an artifact."""
+    made_by = {event.execution_id for event in store.get_events_by_artifact_ids([artifact]) if event.type in _OUTPUT}
     events = store.get_events_by_execution_ids(made_by) if made_by else []
-    return {event.artifact_id for event in events if event.type not in _OUTPUT}
+    return sorted({event.artifact_id for event in events if event.type not in _OUTPUT})
+
+
+def _statistics_beside(store: MetadataStore, examples: int) -> list[Artifact]:
+    """The newest statistics that were made of some examples; empty if there are none, or it is no examples."""
+    read_by = {
+        event.execution_id for event in store.get_events_by_artifact_ids([examples]) if event.type not in _OUTPUT
+    }
+    events = store.get_events_by_execution_ids(read_by) if read_by else []
+    made = store.get_artifacts_by_id({event.artifact_id for event in events if event.type in _OUTPUT})
+    live = [a for a in made if a.type == ExampleStatistics.TYPE_NAME and a.state == metadata_store_pb2.Artifact.LIVE]
+    newest = max(live, key=lambda artifact: artifact.id, default=None)
+    if newest is None:
+        return []
+    [kind] = store.get_artifact_types_by_id([newest.type_id])
+    return [artifact_utils.deserialize_artifact(kind, newest)]

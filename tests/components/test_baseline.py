@@ -18,13 +18,14 @@ class World:
         from ml_metadata.proto import metadata_store_pb2
 
         self.store, self.proto = store, metadata_store_pb2
-        self.made = {"ExampleStatistics": [], "Model": [], "ModelBlessing": []}
+        self.made = {"Model": [], "ModelBlessing": []}
 
     def artifact(self, kind):
         from tfx.types import standard_artifacts
 
         artifact = getattr(standard_artifacts, kind)()
         artifact.type_id = self.store.put_artifact_type(artifact.artifact_type)
+        artifact.mlmd_artifact.state = self.proto.Artifact.LIVE
         [artifact.id] = self.store.put_artifacts([artifact.mlmd_artifact])
         if kind in self.made:
             self.made[kind].append(artifact)
@@ -63,7 +64,7 @@ class World:
             self.store,
             {
                 "candidate": [statistics],
-                "baseline": self.made["ExampleStatistics"],
+                "baseline": [],
                 "model": self.made["Model"],
                 "model_blessing": self.made["ModelBlessing"],
             },
@@ -121,5 +122,6 @@ def test_what_was_deleted_is_no_baseline(world):
     examples, second = world.span()
     world.model(examples)
     _, third = world.span()
-    world.made["ExampleStatistics"].remove(second)
+    second.mlmd_artifact.state = world.proto.Artifact.DELETED
+    world.store.put_artifacts([second.mlmd_artifact])
     assert world.baseline_of(third) == [first.id]
