@@ -1,6 +1,8 @@
 """Every format that can be imported, by name, in the order in which a file is tried against them."""
 
-from data.importers import npz
+from data.importers import alphapose, coco, mediapipe, npz, ntu, openpose, parquet, pyskl, table, tfjs
 from data.importers.base import Format
 
-FORMATS: dict[str, Format] = {module.FORMAT.name: module.FORMAT for module in (npz,)}
+_MODULES = (openpose, mediapipe, alphapose, coco, tfjs, ntu, pyskl, table, npz, parquet)
+
+FORMATS: dict[str, Format] = {module.FORMAT.name: module.FORMAT for module in _MODULES}

@@ -11,8 +11,9 @@ from typing import Any
 from data.errors import InputError
 from data.importers.base import SPLIT, Format, ImportOptions, Note, RawClip, Repaired, Source, TimedSegment
 from data.importers.canonical import number, split_gaps, to_sequence
+from data.importers.faults import quarantined
 from data.layouts import joint_mapping, load_layout
-from data.quarantine import Quarantined, reason_of, sample_poses
+from data.quarantine import Quarantined
 from data.records import SESSION_LABEL, KeypointSequence, Segment
 
 FIELDS = ("label", "subject", "view", "split", "source", "repetitions", "quality")
@@ -58,22 +59,6 @@ def take_in(format_: Format, source: Source, options: ImportOptions) -> Iterator
         # A stranger's file has brought out a fault of ours: the rest of the import is worth more than a trace.
         fault = InputError(f"unexpected {type(error).__name__} in the importer", str(error)[:200], "report this file")
         yield quarantined(fault, file, record + 1)
-
-
-def quarantined(
-    error: InputError, file: str, record: int, found: RawClip | KeypointSequence | None = None
-) -> Quarantined:
-    """Return the record of a fault, with a few poses to look at if there are any."""
-    detail = " ".join(
-        filter(None, [error.what, error.where and f"({error.where})", error.remedy and f"- {error.remedy}"])
-    )
-    name = layout = poses = None
-    if isinstance(found, KeypointSequence):
-        name, layout, poses = found.sequence_id, found.layout, sample_poses(found.keypoints)
-    elif found is not None:
-        name, layout = found.name, found.layout.name
-        poses = sample_poses(found.poses) if len(found.poses) else None
-    return Quarantined(file, record, name or "", reason_of(error.what), detail, layout, poses)
 
 
 def _keep(

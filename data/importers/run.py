@@ -19,8 +19,9 @@ from data.consistency import Consistency
 from data.errors import InputError
 from data.importers.base import PEOPLE, Format, ImageSize, ImportOptions, Note, RawClip, Source
 from data.importers.discovery import find_sources
+from data.importers.faults import quarantined
 from data.importers.formats import FORMATS
-from data.importers.intake import Kept, Outcome, quarantined, take_in
+from data.importers.intake import Kept, Outcome, take_in
 from data.importers.units import likely_height
 from data.quarantine import QuarantineWriter, quarantine_folder
 from data.records import KeypointSequence

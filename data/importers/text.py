@@ -72,6 +72,8 @@ def stream_json(path: Path) -> Iterator[tuple[str, Any]]:
         scanner = _Scanner(path, text)
         try:
             yield from _lines(scanner) if path.suffix.lower() in LINES else _values(scanner)
+        except UnicodeError:
+            raise  # told as such by `open_text`
         except (ValueError, RecursionError) as error:
             raise _damaged(path, error) from error
 

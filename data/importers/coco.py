@@ -1,0 +1,171 @@
+"""COCO keypoints: annotations or results of images that are the frames of clips.
+
+Source: https://cocodataset.org/#format-data and #format-results (`images`, `annotations` with `keypoints` as x, y, v
+for each joint, `categories` whose `keypoints` name the joints; results with `image_id`, `category_id`, `keypoints`,
+`score`), and PoseTrack's `vid_id`, `frame_id`, `track_id` of https://posetrack.net.
+
+A clip is what shares a `video_id` (`vid_id`); without one, the images whose file names differ only in the number at
+their end (the frame); in results without `images`, all image numbers are the frames of one clip. Images that no
+annotation names are frames that show nobody. Joints go by the names of the category, else by their number: 17, 26
+(Halpe), 133 (the body of WholeBody). The third value: 0, 1, 2 where any 2 occurs are COCO's flags, 1 (hidden) becomes
+confidence 0.5 and 2 becomes 1; else it is the confidence. Pixels by the `height` of the images. `videos` may tell
+`name`, `label`, `subject`, `fps`.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from data.errors import InputError
+from data.importers.base import Format, Head, ImageSize, ImportOptions, Record, Source
+from data.importers.collector import meta_field
+from data.importers.faults import as_format_has_it, quarantined
+from data.importers.images import Annotated, clip_and_frame, clips_of, names_of, new_table, triples
+from data.importers.joints import JointOrder, order_by_name
+from data.importers.text import stream_json
+from data.importers.writing import PIXELS, needs_image
+from data.layouts import load_layout
+from data.records import KeypointSequence
+
+_FIELDS = ("label", "subject", "view", "split", "repetitions", "quality")
+
+
+@dataclass(slots=True)
+class _Image:
+    clip: str
+    frame: int
+    size: ImageSize | None
+
+
+def read(source: Source, options: ImportOptions) -> Iterator[Record]:
+    """Yield the clips of a file, which is read twice: what it tells of images, then the poses."""
+    images: dict[Any, _Image] = {}
+    videos: dict[Any, dict[str, Any]] = {}
+    joints: dict[Any, tuple[int, JointOrder]] = {}
+    for member, value in stream_json(source.path):
+        with as_format_has_it(member):
+            if member == "images":
+                images[value["id"]] = _image(value)
+            elif member == "videos":
+                videos[value["id"]] = value
+            elif member == "categories" and value.get("keypoints"):
+                with suppress(InputError):  # other names than those of a layout: the joints go by their number
+                    joints[value["id"]] = (len(value["keypoints"]), order_by_name(names_of(value["keypoints"])))
+    table = _table(images, videos)
+    for record, (member, value) in enumerate(stream_json(source.path)):
+        if member in ("", "annotations"):
+            try:
+                with as_format_has_it(f"annotation {record}"):
+                    _add(value, table, images, joints)
+            except InputError as error:
+                yield quarantined(error, str(source.path), record)
+    for clip in clips_of(table, source.name):
+        yield quarantined(clip[1], str(source.path), 0, name=clip[0]) if isinstance(clip, tuple) else clip
+
+
+def _image(value: dict[str, Any]) -> _Image:
+    video = next((value[name] for name in ("video_id", "vid_id") if value.get(name) is not None), None)
+    clip, frame = clip_and_frame(value.get("file_name") or value["id"]) if video is None else (f"video {video}", 0)
+    number = next((value[name] for name in ("frame_id", "frame_index") if value.get(name) is not None), None)
+    if number is not None:
+        frame = int(number)
+    elif video is not None:
+        frame = clip_and_frame(value.get("file_name") or value["id"])[1]
+    height, width = (float(value.get(name) or 0) for name in ("height", "width"))
+    return _Image(clip, frame, ImageSize(height, width or None) if height > 0 else None)
+
+
+def _table(images: dict[Any, _Image], videos: dict[Any, dict[str, Any]]) -> dict[str, Annotated]:
+    table = new_table()
+    for image in images.values():
+        one = table[image.clip]
+        one.frames.add(image.frame)
+        one.image = one.image or image.size
+    for number, video in videos.items():
+        if f"video {number}" in table:
+            one = table[f"video {number}"]
+            with as_format_has_it(f"video {number}"):
+                told = {field: value for name, value in video.items() if (field := meta_field(name))}
+                one.fps = float(told["fps"]) if told.get("fps") else None
+                one.told = {field: str(told[field]) for field in _FIELDS if told.get(field) is not None}
+    names = {f"video {number}": str(video.get("name") or number) for number, video in videos.items()}
+    return _Renamed({names.get(clip, clip): one for clip, one in table.items()}, names)
+
+
+class _Renamed(dict[str, Annotated]):
+    """A table of clips in which a video is found by its number too."""
+
+    def __init__(self, table: dict[str, Annotated], names: dict[str, str]) -> None:
+        super().__init__(table)
+        self._names = names
+
+    def __missing__(self, clip: str) -> Annotated:
+        name = self._names.get(clip, clip)
+        if name not in self:
+            self[name] = Annotated()
+        return self[name]
+
+
+def _add(
+    value: dict[str, Any],
+    table: dict[str, Annotated],
+    images: dict[Any, _Image],
+    joints: dict[Any, tuple[int, JointOrder]],
+) -> None:
+    keypoints = value.get("keypoints")
+    if not keypoints:
+        return
+    image = images.get(value["image_id"])
+    if image is None and images:
+        raise InputError("an annotation names an image that is not there", str(value["image_id"])[:80], None)
+    clip, frame = (image.clip, image.frame) if image else clip_and_frame(value["image_id"])
+    count, order = joints.get(value.get("category_id"), (0, None))
+    table[clip].add(frame, keypoints, order if count * 3 == len(keypoints) else None, value.get("track_id"))
+
+
+def _detect(head: Head) -> bool:
+    text = head.text
+    if '"annotations"' in text or ('"images"' in text and '"file_name"' in text):
+        return True
+    return '"image_id"' in text and '"keypoints"' in text and '"category_id"' in text
+
+
+def write(sequences: Iterable[KeypointSequence], path: Path) -> None:
+    """Write sequences as videos with annotations, in pixels of images 1,000 pixels high."""
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
+    videos: list[dict[str, Any]] = []
+    layouts: dict[str, int] = {}
+    for sequence in sequences:
+        layout = needs_image(sequence)
+        if sequence.keypoints.shape[-1] != 3:
+            raise InputError("COCO has no depth", f"sequence {sequence.sequence_id!r}", "choose another format")
+        category = layouts.setdefault(layout.name, len(layouts) + 1)
+        video = {"id": len(videos) + 1, "name": sequence.sequence_id, "label": sequence.label}
+        videos.append({**video, "subject": sequence.subject, "fps": sequence.fps})
+        numbers = np.round(sequence.frame_times * sequence.fps).astype(int).tolist()
+        for number, pose in zip(numbers, sequence.keypoints.astype(float), strict=True):
+            place = {"id": len(images) + 1, "video_id": len(videos), "frame_id": number}
+            images.append({**place, "file_name": f"{len(videos)}/{number:06d}.jpg", "height": PIXELS, "width": PIXELS})
+            person = {"id": len(annotations) + 1, "image_id": len(images), "category_id": category, "score": 1.0}
+            annotations.append({**person, "keypoints": triples(pose, PIXELS)})
+    categories = [
+        {"id": number, "name": "person", "keypoints": load_layout(name).joints} for name, number in layouts.items()
+    ]
+    content = {"videos": videos, "images": images, "annotations": annotations, "categories": categories}
+    path.write_text(json.dumps(content), encoding="utf-8")
+
+
+FORMAT = Format(
+    name="coco",
+    about="COCO keypoints JSON: annotations or results, by video or by image names",
+    suffixes=(".json",),
+    detect=_detect,
+    read=read,
+    write=write,
+)

@@ -1,0 +1,100 @@
+"""MediaPipe Pose landmarks: results of the Pose Landmarker task as JSON, or the usual CSV, a row a frame.
+
+Source: https://ai.google.dev/edge/mediapipe/solutions/vision/pose_landmarker and its API reference
+(`PoseLandmarkerResult`, `NormalizedLandmark`, `Landmark`): 33 landmarks a person; `landmarks` with x divided by the
+image's width, y by its height, z in about the measure of x; `worldLandmarks` in metres around the hips; `visibility`
+and `presence`.
+
+JSON: an entry a frame, an object with `landmarks` (also `pose_landmarks`, `poseLandmarks`; `worldLandmarks` beside) and
+a time, or a bare list of landmarks; one person's list or a list of people's. Visibility is the confidence; presence
+where there is no visibility; else 1. CSV: columns `x1, y1, z1, v1 ... v33` or `nose_x, nose_y, nose_z,
+nose_visibility...` in any order and case (see `table`). Coordinates become image heights by the ratio of the image's
+sides, which the file (`width`, `height`) or `--image-size` must tell; depth is kept, `--dimensions 2` leaves it out.
+`--space world` takes the world landmarks: metres, y down, as MediaPipe has them.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from data.errors import InputError
+from data.importers import table
+from data.importers.base import Format, Head, ImportOptions, Record, Source, Unit
+from data.importers.collector import MISSING, Collector, plain, read_frames
+from data.importers.joints import order_by_count
+from data.importers.writing import PIXELS, frame_times, needs_image
+from data.records import KeypointSequence
+
+_COUNTS = ((33, "blazepose33"),)
+_IMAGE = ("landmarks", "poselandmarks", "normalizedlandmarks")
+_WORLD = ("worldlandmarks", "poseworldlandmarks")
+
+
+def read(source: Source, options: ImportOptions) -> Iterator[Record]:
+    """Yield the clips of a file."""
+    unit: Unit = "metres" if options.space == "world" else "shares"
+    if source.path.suffix.lower() in table.SUFFIXES:
+        yield from table.read_table(source, options, unit)
+    else:
+        yield from read_frames(source, options, _parse, unit)
+
+
+def _parse(frame: Any, frames: Collector, options: ImportOptions) -> None:
+    people = frame
+    if isinstance(frame, dict):
+        wanted = _WORLD if options.space == "world" else _IMAGE
+        name = next((name for name in frame if plain(name) in wanted), None)
+        if name is None:
+            raise InputError(f"the frame has no {wanted[0]}", None, "check --space and the format")
+        people = frame[name] or []
+    if isinstance(people, dict):
+        people = people["landmark"]
+    if people and isinstance(people[0], dict) and "landmark" not in people[0]:
+        people = [people]
+    for person in people:
+        landmarks = person["landmark"] if isinstance(person, dict) else person
+        if landmarks:
+            frames.pose(order_by_count(len(landmarks), _COUNTS), map(_joint, landmarks), 3)
+
+
+def _joint(landmark: dict[str, Any]) -> tuple[float, ...]:
+    confidence = landmark.get("visibility")
+    if confidence is None:
+        confidence = landmark.get("presence", 1.0)
+    x, y = landmark["x"], landmark["y"]
+    return MISSING if x is None or y is None or confidence is None else (x, y, landmark.get("z") or 0.0, confidence)
+
+
+def _detect(head: Head) -> bool:
+    if head.path.suffix.lower() in table.SUFFIXES:
+        return table.joints_in_header(head.text) == 33
+    named = re.search(r'"(?:pose_?)?(?:world_?|normalized_?)?landmarks"', head.text, re.IGNORECASE)
+    return bool(named) or bool(re.match(r'\s*\[\s*\[\s*\{\s*"x"[^}]*"visibility"', head.text))
+
+
+def write(sequences: Iterable[KeypointSequence], path: Path) -> None:
+    """Write `blazepose33` sequences with depth as clips of one file, for square images."""
+    clips = []
+    for sequence in sequences:
+        if needs_image(sequence).name != "blazepose33" or sequence.keypoints.shape[-1] != 4:
+            raise InputError("MediaPipe has 33 landmarks with depth", f"sequence {sequence.sequence_id!r}", None)
+        names = ("x", "y", "z", "visibility")
+        frames = [
+            {**time, "landmarks": [[dict(zip(names, joint, strict=True)) for joint in pose]]}
+            for time, pose in zip(frame_times(sequence), sequence.keypoints.astype(float).tolist(), strict=True)
+        ]
+        told = {"id": sequence.sequence_id, "label": sequence.label, "subject": sequence.subject, "fps": sequence.fps}
+        clips.append({**told, "width": PIXELS, "height": PIXELS, "frames": frames})
+    path.write_text(json.dumps({"clips": clips}), encoding="utf-8")
+
+
+FORMAT = Format(
+    name="mediapipe",
+    about="MediaPipe Pose Landmarker results: JSON, or CSV with a row a frame",
+    suffixes=(".json", ".jsonl", ".ndjson", *table.SUFFIXES),
+    detect=_detect,
+    read=read,
+    write=write,
+)

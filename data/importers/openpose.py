@@ -1,0 +1,126 @@
+"""OpenPose: a folder of JSON files, one a frame, as `--write_json` leaves it.
+
+Source: https://github.com/CMU-Perceptual-Computing-Lab/openpose/blob/master/doc/02_output.md: `people[]` with
+`pose_keypoints_2d` (x, y, confidence of each joint; 25 of BODY_25, 18 of COCO), earlier `pose_keypoints`, and
+`person_id`; files `NAME_000000000012_keypoints.json`. A joint that was not found is 0, 0, 0.
+
+The files of one folder with the same NAME are one clip; the number is the frame, and a number that is not there is a
+frame that is not there. A clip that is alone in its folder takes the folder's name. Coordinates are pixels, or, after
+`--keypoint_scale`, shares of the image from 0 to 1 or from -1 to 1, told apart by how far they reach. A file that
+cannot be read is quarantined by itself: its frame shows nobody.
+"""
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from data.errors import InputError
+from data.importers.base import Format, Head, ImportOptions, RawClip, Record, Source, Unit
+from data.importers.collector import SHARES_UP_TO, Collector
+from data.importers.faults import as_format_has_it, quarantined
+from data.importers.joints import order_by_count
+from data.importers.text import read_json
+from data.importers.writing import PIXELS, needs_image
+from data.records import KeypointSequence
+
+MAX_FRAME_CHARS = 16 << 20
+
+COUNTS = ((25, "openpose25"), (18, "openpose18"))
+
+_NAME = re.compile(r"(.*?)[_\-.]?(\d+)(?:_keypoints)?")
+
+
+def gather(files: list[tuple[Path, str]]) -> list[Source]:
+    """Put the files of each clip together, in the order of their frames."""
+    clips: dict[tuple[str, str], list[tuple[int, Path]]] = defaultdict(list)
+    for path, name in files:
+        place = PurePosixPath(name)
+        match = _NAME.fullmatch(place.name)
+        clip, frame = (match[1], int(match[2])) if match else (place.name, 0)
+        clips[str(place.parent), clip].append((frame, path))
+    alone = [folder for folder, _ in clips]
+    return [
+        Source(
+            tuple(path for _, path in sorted(frames)),
+            _clip_name(folder, clip, next(iter(frames))[1], alone.count(folder) == 1),
+        )
+        for (folder, clip), frames in sorted(clips.items())
+    ]
+
+
+def _clip_name(folder: str, clip: str, path: Path, alone: bool) -> str:
+    if alone and folder != ".":
+        return folder
+    name = clip or path.parent.name
+    return name if folder == "." else f"{folder}/{name}"
+
+
+def read(source: Source, options: ImportOptions) -> Iterator[Record]:
+    """Yield the one clip of a source, and its files that cannot be read."""
+    frames = Collector()
+    for position, path in enumerate(source.paths):
+        match = _NAME.fullmatch(path.stem)
+        frames.frame_at(float(match[2]) if match else float(position), "frame")
+        try:
+            with as_format_has_it(path.name):
+                for person in read_json(path, MAX_FRAME_CHARS)["people"]:
+                    _add(person, frames)
+        except InputError as error:
+            yield quarantined(error, str(path), 0)
+    clip = frames.clip(source.name)
+    clip.unit = _unit(clip)
+    yield clip
+
+
+def _add(person: dict[str, Any], frames: Collector) -> None:
+    values = person["pose_keypoints_2d"] if "pose_keypoints_2d" in person else person["pose_keypoints"]
+    if not values:
+        return
+    order = order_by_count(len(values) // 3, COUNTS)
+    number = (person.get("person_id") or [-1])[0]
+    frames.pose(order, zip(*[iter(values)] * 3, strict=True), 2, number if isinstance(number, int) else -1)
+
+
+def _unit(clip: RawClip) -> Unit:
+    seen = clip.poses[..., :2][clip.poses[..., -1] > 0]
+    with np.errstate(invalid="ignore"):
+        if not len(seen) or np.abs(seen).max() > SHARES_UP_TO:
+            return "pixels"
+    return "signed_shares" if seen.min() < -0.05 else "shares"
+
+
+def _detect(head: Head) -> bool:
+    return '"people"' in head.text and (
+        '"pose_keypoints' in head.text or head.path.stem.endswith("_keypoints") or '"version"' in head.text
+    )
+
+
+def write(sequences: Iterable[KeypointSequence], path: Path) -> None:
+    """Write sequences as folders of one JSON file a frame, in pixels of an image 1,000 pixels high."""
+    for sequence in sequences:
+        layout = needs_image(sequence)
+        if layout.name not in dict(COUNTS).values() or sequence.keypoints.shape[-1] != 3:
+            raise InputError(f"OpenPose has no {layout.name}", f"sequence {sequence.sequence_id!r}", None)
+        folder = path / re.sub(r"[^\w#-]+", "_", sequence.sequence_id)
+        folder.mkdir(parents=True)
+        numbers = np.round(sequence.frame_times * sequence.fps).astype(int)
+        for number, pose in zip(numbers, sequence.keypoints.astype(float), strict=True):
+            values = (pose * (PIXELS, PIXELS, 1)).ravel().tolist()
+            content = {"version": 1.3, "people": [{"person_id": [-1], "pose_keypoints_2d": values}]}
+            (folder / f"clip_{number:012d}_keypoints.json").write_text(json.dumps(content), encoding="utf-8")
+
+
+FORMAT = Format(
+    name="openpose",
+    about="OpenPose --write_json folders: a file a frame, BODY_25 or COCO-18",
+    suffixes=(".json",),
+    detect=_detect,
+    read=read,
+    write=write,
+    gather=gather,
+)

@@ -1,0 +1,51 @@
+"""Canonical Parquet (`data.records.SCHEMA`), to be checked, merged or mapped to another layout with `--layout`.
+
+Every row is a record: one that breaks the contract is quarantined alone. Files are read one row group at a time; row
+groups that announce more than `MAX_GROUP_BYTES` are refused.
+"""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from data.errors import InputError
+from data.importers.base import Format, Head, ImportOptions, Record, Source
+from data.importers.faults import quarantined
+from data.records import SCHEMA, KeypointSequence, from_batch
+from data.store import open_part, read_batches, write_span
+
+MAX_GROUP_BYTES = 1 << 30
+
+
+def read(source: Source, options: ImportOptions) -> Iterator[Record]:
+    """Yield the sequences of a file."""
+    record = 0
+    with open_part(source.path) as part:
+        for group in range(part.num_row_groups):
+            if (size := part.metadata.row_group(group).total_byte_size) > MAX_GROUP_BYTES:
+                raise InputError(f"row group {group} takes {size >> 20} MB", str(source.path), "write smaller ones")
+            for batch in read_batches(part, source.path, group, SCHEMA.names):
+                for row in range(batch.num_rows):
+                    try:
+                        yield from from_batch(batch.slice(row, 1), str(source.path), record)
+                    except InputError as error:
+                        yield quarantined(error, str(source.path), record)
+                    record += 1
+
+
+def _detect(head: Head) -> bool:
+    return head.data.startswith(b"PAR1")
+
+
+def write(sequences: Iterable[KeypointSequence], path: Path) -> None:
+    """Write sequences as span 1 of a data folder."""
+    write_span(path, 1, sequences)
+
+
+FORMAT = Format(
+    name="parquet",
+    about="canonical Parquet, such as spans of another layout",
+    suffixes=(".parquet",),
+    detect=_detect,
+    read=read,
+    write=write,
+)

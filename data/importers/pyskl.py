@@ -1,0 +1,146 @@
+"""PYSKL and MMAction2 skeleton annotations: a pickle of arrays.
+
+Source: https://github.com/kennymckormick/pyskl/blob/main/tools/data/README.md and
+https://mmaction2.readthedocs.io (`PoseDataset`): a dictionary of `split`, name to list of `frame_dir`, and
+`annotations`, or a list of annotations: `frame_dir`, `label` (a number), `total_frames`, `img_shape` (height, width),
+`keypoint` (people x frames x joints x 2 or 3) and, for images, `keypoint_score`.
+
+It is read without running anything in it (`unpickle`), one annotation in memory at a time. Splits are kept; a clip
+that is in several has their names joined by `+`. Labels are numbers; `--label-names` names them. Joints go by their
+number: 17 of COCO, 18 and 25 of OpenPose, 33 of BlazePose, with depth 25 and 20 of Kinect. Without scores a
+joint is seen unless it is at the origin. Image coordinates are pixels of `img_shape`.
+"""
+
+import pickle
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from data.errors import InputError
+from data.importers.base import Format, Head, ImageSize, ImportOptions, RawClip, Record, Source
+from data.importers.canonical import MAX_SEQUENCE_VALUES
+from data.importers.faults import as_format_has_it, quarantined
+from data.importers.joints import order_by_count
+from data.importers.unpickle import PickledArray, open_pickle
+from data.importers.writing import PIXELS
+from data.layouts import load_layout
+from data.records import KeypointSequence
+
+_IMAGE_COUNTS = ((17, "coco17"), (18, "openpose18"), (25, "openpose25"), (26, "halpe26"), (33, "blazepose33"))
+_ROOM_COUNTS = ((25, "kinect25"), (20, "kinect20"), (22, "uiprmd22"))
+
+
+def read(source: Source, options: ImportOptions) -> Iterator[Record]:
+    """Yield the clips of a file."""
+    with source.path.open("rb") as file:
+        content = open_pickle(file, source.path)
+        annotations = content.get("annotations") if isinstance(content, dict) else content
+        if not isinstance(annotations, list) or not annotations:
+            raise InputError("there is no list of annotations", str(source.path), "see the format of PYSKL")
+        splits = _splits(content.get("split") if isinstance(content, dict) else None)
+        for record, annotation in enumerate(annotations):
+            name = f"{source.name}_{record}"
+            try:
+                with as_format_has_it(f"annotation {record}"):
+                    name = str(annotation["frame_dir"])
+                    yield _clip(annotation, name, splits.get(name, ()), options)
+            except InputError as error:
+                yield quarantined(error, str(source.path), record, name=name)
+
+
+def _splits(table: Any) -> dict[str, list[str]]:
+    splits: dict[str, list[str]] = defaultdict(list)
+    with as_format_has_it("split"):
+        for split, names in (table or {}).items():
+            for name in names:
+                splits[str(name)].append(str(split))
+    return splits
+
+
+def _clip(annotation: dict[str, Any], name: str, splits: Iterable[str], options: ImportOptions) -> RawClip:
+    places = _array(annotation, "keypoint")
+    if places.ndim == 3:
+        places = places[None]
+    people, count, joints, dimensions = places.shape
+    scores = _array(annotation, "keypoint_score") if "keypoint_score" in annotation else None
+    if dimensions not in (2, 3):
+        raise InputError(f"a joint has {dimensions} coordinates", None, "they are x, y[, z]")
+    if scores is not None and scores.size != people * count * joints:
+        raise InputError(f"the scores are {scores.shape}, the joints {places.shape[:3]}", None, None)
+    if places.size > 2 * MAX_SEQUENCE_VALUES:
+        raise InputError(f"there are {count} frames of {people} people, more than a clip may have", None, "cut it")
+    layout = order_by_count(joints, _IMAGE_COUNTS if dimensions == 2 else _ROOM_COUNTS).layout
+    poses = np.empty((people, count, joints, dimensions + 1), np.float32)
+    poses[..., :-1] = places
+    poses[..., -1] = (
+        (places != 0).any(axis=-1) if scores is None else scores.astype(np.float32).reshape(people, count, joints)
+    )
+    order = np.argsort(np.tile(np.arange(count), people), kind="stable")
+    shape = annotation.get("img_shape") or annotation.get("original_shape")
+    fields = {"label": _label(annotation.get("label"), options), "split": "+".join(splits)}
+    return RawClip(
+        name=name,
+        layout=layout,
+        poses=poses.reshape(people * count, joints, dimensions + 1)[order],
+        frames=np.repeat(np.arange(count), people),
+        count=count,
+        unit="metres" if dimensions == 3 else "pixels",
+        image=ImageSize(float(shape[0]), float(shape[1])) if shape and dimensions == 2 else None,
+        tracks=np.tile(np.arange(people), count) if people > 1 else None,
+        fields={key: text for key, text in fields.items() if text},
+    )
+
+
+def _array(annotation: dict[str, Any], name: str) -> np.ndarray:
+    array = annotation[name]
+    if not isinstance(array, PickledArray):
+        raise InputError(f"{name} is no array", None, "write it with NumPy")
+    return array.read()
+
+
+def _label(number: Any, options: ImportOptions) -> str:
+    if isinstance(number, int) and 0 <= number < len(options.label_names):
+        return options.label_names[number]
+    return "" if number is None else str(number)
+
+
+def _detect(head: Head) -> bool:
+    return head.data[:1] == b"\x80" or head.path.suffix.lower() == ".pkl"
+
+
+def write(sequences: Iterable[KeypointSequence], path: Path) -> None:
+    """Write sequences as annotations, in pixels of images 1,000 pixels high, or in metres; labels are numbered."""
+    annotations: list[dict[str, Any]] = []
+    split: dict[str, list[str]] = defaultdict(list)
+    labels: dict[str, int] = {}
+    for sequence in sequences:
+        room = load_layout(sequence.layout).unit == "metre"
+        known = dict(_ROOM_COUNTS if room else _IMAGE_COUNTS)
+        if sequence.layout not in known.values() or sequence.keypoints.shape[-1] != (4 if room else 3):
+            raise InputError(f"PYSKL has no {sequence.layout}", f"sequence {sequence.sequence_id!r}", None)
+        places = sequence.keypoints[None, ..., :-1].astype(np.float64) * (1 if room else PIXELS)
+        annotation = {
+            "frame_dir": sequence.sequence_id,
+            "label": labels.setdefault(sequence.label, len(labels)),
+            "total_frames": len(sequence.keypoints),
+            "keypoint": places,
+            "keypoint_score": sequence.keypoints[None, ..., -1],
+        }
+        annotations.append(annotation if room else annotation | {"img_shape": (PIXELS, PIXELS)})
+        if sequence.split:
+            split[sequence.split].append(sequence.sequence_id)
+    with path.open("wb") as file:
+        pickle.dump({"split": dict(split), "annotations": annotations}, file, protocol=4)
+
+
+FORMAT = Format(
+    name="pyskl",
+    about="PYSKL and MMAction2 annotation pickles, splits kept; nothing in them is run",
+    suffixes=(".pkl", ".pickle"),
+    detect=_detect,
+    read=read,
+    write=write,
+)

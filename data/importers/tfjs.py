@@ -1,0 +1,111 @@
+"""TF.js pose-detection, MoveNet and PoseNet: named keypoints of one or several poses a frame, as JSON.
+
+Sources: `Pose` and `Keypoint` of https://github.com/tensorflow/tfjs-models/tree/master/pose-detection (x, y in pixels
+of the input, z for BlazePose, `score`, `name`; `keypoints3D` in metres; `id` of the tracker) and PoseNet's
+`{position: {x, y}, part, score}` of https://github.com/tensorflow/tfjs-models/tree/master/posenet.
+
+A frame is a pose, a list of poses, or an object with `poses` and a time (`timestamp`, `time_ms`, `frame`...); frames
+stand in the outermost array or in a member of the outermost object, whose other members may tell `fps`, `width`,
+`height`, `label`, `subject`... Several clips in a file: entries with `frames` of their own. Joints go by name; without
+names by number, 17 of COCO or 33 of BlazePose. Coordinates up to 2 are shares of the image's width and height (the
+detectors' normalised output), others pixels. `--space world` takes `keypoints3D`.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from data.errors import InputError
+from data.importers.base import Format, Head, ImportOptions, Record, Source, Unit
+from data.importers.collector import MISSING, Collector, read_frames
+from data.importers.joints import JointOrder, order_by_count, order_by_name
+from data.importers.writing import PIXELS, frame_times, needs_image
+from data.records import KeypointSequence
+
+_COUNTS = ((17, "coco17"), (33, "blazepose33"))
+
+
+def read(source: Source, options: ImportOptions) -> Iterator[Record]:
+    """Yield the clips of a file."""
+    unit: Unit | None = "metres" if options.space == "world" else None
+    yield from read_frames(source, options, _parse, unit)
+
+
+def _parse(frame: Any, frames: Collector, options: ImportOptions) -> None:
+    poses = frame if isinstance(frame, list) else frame.get("poses", frame)
+    for pose in poses if isinstance(poses, list) else [poses]:
+        if pose is not None:
+            _add(pose, frames, options)
+
+
+def _add(pose: dict[str, Any], frames: Collector, options: ImportOptions) -> None:
+    world = options.space == "world"
+    if world and "keypoints3D" not in pose:
+        raise InputError("the poses have no keypoints3D", None, "import them with --space image")
+    keypoints = pose["keypoints3D" if world else "keypoints"]
+    names = tuple(point.get("name") or point.get("part") or "" for point in keypoints)
+    order: JointOrder = order_by_name(names) if names and all(names) else order_by_count(len(names), _COUNTS)
+    dimensions = 3 if keypoints and "z" in keypoints[0] else 2
+    number = pose.get("id")
+    frames.pose(order, _joints(keypoints, dimensions), dimensions, number if isinstance(number, int) else -1)
+
+
+def _joints(keypoints: list[dict[str, Any]], dimensions: int) -> Iterator[tuple[float, ...]]:
+    for point in keypoints:
+        place = point.get("position", point)
+        x, y, score = place["x"], place["y"], point.get("score", 1.0)
+        if x is None or y is None or score is None:
+            yield MISSING[: dimensions + 1]
+        elif dimensions == 3:
+            yield x, y, place["z"], score
+        else:
+            yield x, y, score
+
+
+def _detect(head: Head) -> bool:
+    return '"keypoints"' in head.text and ('"score"' in head.text or '"name"' in head.text) and _is_objects(head.text)
+
+
+def _is_objects(text: str) -> bool:
+    """Tell whether keypoints are a list of objects, not of numbers as in COCO."""
+    after = text.partition('"keypoints"')[2].lstrip(" \t\r\n:")
+    return after.startswith("[") and after[1:].lstrip().startswith("{")
+
+
+def write(sequences: Iterable[KeypointSequence], path: Path) -> None:
+    """Write image sequences as clips of one file, in pixels of an image 1,000 pixels high."""
+    clips = []
+    for sequence in sequences:
+        layout = needs_image(sequence)
+        frames = []
+        for time, pose in zip(frame_times(sequence), sequence.keypoints.astype(float).tolist(), strict=True):
+            points = [
+                {"name": name}
+                | dict(zip("xyz", (value * PIXELS for value in joint[:-1]), strict=False))
+                | {"score": joint[-1]}
+                for name, joint in zip(layout.joints, pose, strict=True)
+            ]
+            frames.append({**time, "poses": [{"keypoints": points}]})
+        clips.append(
+            {
+                "id": sequence.sequence_id,
+                "label": sequence.label,
+                "subject": sequence.subject,
+                "fps": sequence.fps,
+                "height": PIXELS,
+                "units": "pixels",
+                "frames": frames,
+            }
+        )
+    path.write_text(json.dumps({"clips": clips}), encoding="utf-8")
+
+
+FORMAT = Format(
+    name="tfjs",
+    about="TF.js pose-detection, MoveNet and PoseNet JSON: named keypoints, a frame an entry",
+    suffixes=(".json", ".jsonl", ".ndjson"),
+    detect=_detect,
+    read=read,
+    write=write,
+)

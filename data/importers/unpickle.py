@@ -1,0 +1,326 @@
+"""Reads pickles of arrays and plain containers, and nothing else: no name in a pickle ever reaches a real function.
+
+The instructions of a pickle are run by the pure-Python unpickler of the standard library with most of them taken out.
+What stays builds None, booleans, numbers, text, bytes, lists, tuples and dictionaries; the few names that NumPy writes
+(of versions 1 and 2) stand for small classes of this module, which check shapes against the bytes that are really there
+and refuse arrays of Python objects. Keys of dictionaries are text, bytes or numbers, so that nothing clever is hashed.
+Large byte strings are not read but remembered by their place, so that an annotation file of any size takes little
+memory; their arrays are read when asked for.
+"""
+
+import pickle
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from io import BufferedReader
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from data.errors import InputError
+
+MAX_ARRAY_BYTES = 1 << 30
+"""Largest single array."""
+
+MAX_OBJECTS = 1 << 26
+"""Instructions of a pickle that are run at most."""
+
+LAZY_BYTES = 1 << 10
+"""Byte strings from this size on stay in the file until they are needed."""
+
+_PLAIN_OPCODES = (
+    *("PROTO", "FRAME", "STOP", "MARK", "POP", "POP_MARK", "DUP"),
+    *("PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE", "GET", "BINGET", "LONG_BINGET"),
+    *("NONE", "NEWTRUE", "NEWFALSE", "INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "FLOAT", "BINFLOAT"),
+    *("STRING", "BINSTRING", "SHORT_BINSTRING", "UNICODE", "SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8"),
+    *("SHORT_BINBYTES", "BINBYTES", "BINBYTES8", "BYTEARRAY8"),
+    *("EMPTY_LIST", "LIST", "APPEND", "APPENDS", "EMPTY_TUPLE", "TUPLE", "TUPLE1", "TUPLE2", "TUPLE3"),
+    *("EMPTY_DICT", "DICT", "SETITEM", "SETITEMS"),
+    *("GLOBAL", "STACK_GLOBAL", "REDUCE", "BUILD"),
+)
+_KEYS = (str, bytes, int, float, bool, type(None))
+_SIZES = {"f": (2, 4, 8), "i": (1, 2, 4, 8), "u": (1, 2, 4, 8), "b": (1,)}
+_DTYPES = {f"{kind}{size}" for kind, sizes in _SIZES.items() for size in sizes}
+
+
+class _UnsafeError(Exception):
+    """The pickle has something that is not read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bytes:
+    """A byte string that is still in the file."""
+
+    file: BufferedReader
+    at: int
+    size: int
+
+    def read(self) -> bytes:
+        """Return the bytes."""
+        here = self.file.tell()
+        self.file.seek(self.at)
+        content = self.file.read(self.size)
+        self.file.seek(here)
+        return content
+
+
+class PickledArray:
+    """An array in a pickle, read when `read` is called."""
+
+    def __init__(self) -> None:
+        self.shape: tuple[int, ...] = ()
+        self._dtype: np.dtype | None = None
+        self._fortran = False
+        self._content: bytes | Bytes = b""
+
+    def set(self, shape: Any, dtype: Any, fortran: Any, content: Any) -> None:
+        """Take what a pickle says of the array, after a look at whether it can be."""
+        if not isinstance(dtype, _Dtype):
+            raise _UnsafeError("an array has no plain type")
+        if isinstance(content, str):
+            content = content.encode("latin-1")  # as Python 2 wrote bytes
+        if not isinstance(content, (bytes, Bytes)):
+            raise _UnsafeError("an array holds Python objects")
+        if not isinstance(shape, tuple) or len(shape) > 8 or not all(type(n) is int and n >= 0 for n in shape):
+            raise _UnsafeError("an array has no sound shape")
+        size = dtype.dtype.itemsize
+        for length in shape:
+            size *= length
+        given = content.size if isinstance(content, Bytes) else len(content)
+        if size != given or size > MAX_ARRAY_BYTES:
+            raise _UnsafeError(f"an array announces {size} bytes and has {given}")
+        self.shape, self._dtype, self._fortran, self._content = shape, dtype.dtype, bool(fortran), content
+
+    def read(self) -> np.ndarray:
+        """Return the array."""
+        if self._dtype is None:
+            raise InputError("an array has no content", None, "the pickle is damaged")
+        content = self._content.read() if isinstance(self._content, Bytes) else self._content
+        return np.frombuffer(content, self._dtype).reshape(self.shape, order="F" if self._fortran else "C")
+
+
+@dataclass(slots=True)
+class _Dtype:
+    """Stands for `numpy.dtype`."""
+
+    dtype: np.dtype
+
+
+def _make_dtype(code: Any, *_: Any) -> _Dtype:
+    if not isinstance(code, str) or code.lstrip("<>|=") not in _DTYPES:
+        raise _UnsafeError(f"an array is of type {str(code)[:20]!r}")
+    return _Dtype(np.dtype(code))
+
+
+def _make_array(*_: Any) -> PickledArray:
+    return PickledArray()
+
+
+def _make_scalar(dtype: Any, content: Any) -> Any:
+    array = PickledArray()
+    array.set((), dtype, False, content)
+    return array.read().item()
+
+
+def _from_buffer(content: Any, dtype: Any, shape: Any, order: Any, *_: Any) -> PickledArray:
+    array = PickledArray()
+    array.set(shape, dtype, order == "F", content)
+    return array
+
+
+def _encode(text: Any, encoding: Any, *_: Any) -> bytes:
+    if not isinstance(text, str) or encoding != "latin1":
+        raise _UnsafeError("text is encoded in an unusual way")
+    return text.encode("latin-1")
+
+
+def _container(kind: type) -> Callable[..., Any]:
+    def make(*arguments: Any) -> Any:
+        if len(arguments) > 1 or not all(isinstance(one, (list, tuple)) for one in arguments):
+            raise _UnsafeError("a container is made in an unusual way")
+        return kind(*arguments)
+
+    return make
+
+
+class _Name:
+    """Stands for a class that is named but never called."""
+
+
+_NAMES: dict[tuple[str, str], Any] = {
+    ("numpy", "ndarray"): _Name,
+    ("numpy", "dtype"): _make_dtype,
+    ("_codecs", "encode"): _encode,
+    ("builtins", "list"): _container(list),
+    ("builtins", "tuple"): _container(tuple),
+    ("collections", "OrderedDict"): lambda: {},
+    **{
+        (f"numpy.{core}.{module}", name): value
+        for core in ("core", "_core")
+        for module, name, value in (
+            ("multiarray", "_reconstruct", _make_array),
+            ("multiarray", "scalar", _make_scalar),
+            ("numeric", "_frombuffer", _from_buffer),
+        )
+    },
+}
+_CALLABLES = tuple(value for value in _NAMES.values() if value is not _Name)
+
+
+class _Unpickler(pickle._Unpickler):  # type: ignore[name-defined,misc]
+    """The standard library's unpickler in Python, with an allow-list of instructions, names and calls."""
+
+    dispatch: ClassVar[dict[int, Callable[..., Any]]] = {}
+
+    def __init__(self, file: BufferedReader, size: int) -> None:
+        super().__init__(file, encoding="latin-1")
+        self._source = file
+        self._size = size
+        self._steps = 0
+
+    def load(self) -> Any:
+        # Frames only help readers that read ahead: their content lies in the file as if they were not there.
+        self.read = self._take
+        self.readline = self._take_line
+        self.memo: dict[int, Any] = {}
+        self.metastack: list[list[Any]] = []
+        self.stack: list[Any] = []
+        self.append = self.stack.append
+        self.proto = 0
+        try:
+            while True:
+                self._steps += 1
+                if self._steps > MAX_OBJECTS:
+                    raise _UnsafeError(f"it has over {MAX_OBJECTS} instructions")
+                code = self._take(1)[0]
+                step = self.dispatch.get(code)
+                if step is None:
+                    raise _UnsafeError(f"it has the instruction {bytes([code])!r}, which is not needed for arrays")
+                step(self)
+        except pickle._Stop as stop:  # type: ignore[attr-defined]
+            return stop.value
+
+    def find_class(self, module: str, name: str) -> Any:
+        found = _NAMES.get((module, name))
+        if found is None:
+            raise _UnsafeError(f"it names {module[:60]}.{name[:60]}, which is no array")
+        return found
+
+    def _take(self, count: int) -> bytes:
+        if count < 0 or count > self._size - self._source.tell():
+            raise EOFError("it is cut short")
+        return self._source.read(count)
+
+    def _take_line(self) -> bytes:
+        line = self._source.readline(1 << 24)
+        if not line.endswith(b"\n"):
+            raise EOFError("it is cut short")
+        return line
+
+    def _bytes_of(self, size: int) -> None:
+        if size < LAZY_BYTES:
+            self.append(self._take(size))
+            return
+        if size < 0 or size > self._size - self._source.tell():
+            raise EOFError("it is cut short")
+        self.append(Bytes(self._source, self._source.tell(), size))
+        self._source.seek(size, 1)
+
+    def load_frame(self) -> None:
+        self._take(8)
+
+    def load_binbytes(self) -> None:
+        self._bytes_of(struct.unpack("<I", self._take(4))[0])
+
+    def load_binbytes8(self) -> None:
+        self._bytes_of(struct.unpack("<Q", self._take(8))[0])
+
+    def load_binstring(self) -> None:
+        self._bytes_of(struct.unpack("<i", self._take(4))[0])
+
+    load_bytearray8 = load_binbytes8
+
+    def load_reduce(self) -> None:
+        arguments = self.stack.pop()
+        function = self.stack[-1]
+        if not any(function is known for known in _CALLABLES) or not isinstance(arguments, tuple):
+            raise _UnsafeError("it calls what is no array")
+        self.stack[-1] = function(*arguments)
+
+    def load_build(self) -> None:
+        state, target = self.stack.pop(), self.stack[-1]
+        if isinstance(target, PickledArray) and isinstance(state, tuple) and len(state) == 5:
+            target.set(*state[1:])
+        elif isinstance(target, _Dtype) and isinstance(state, tuple) and len(state) > 1:
+            if state[1] not in ("<", ">", "|", "=") or any(part is not None for part in state[2:5]):
+                raise _UnsafeError("an array's type has fields")
+            self.stack[-1] = target
+            target.dtype = target.dtype.newbyteorder(state[1])
+        else:
+            raise _UnsafeError("it sets the state of what is no array")
+
+    def load_setitem(self) -> None:
+        value, key = self.stack.pop(), self.stack.pop()
+        self._set([key, value])
+
+    def load_setitems(self) -> None:
+        items = self.pop_mark()  # type: ignore[attr-defined]
+        self._set(items)
+
+    def load_dict(self) -> None:
+        items = self.pop_mark()  # type: ignore[attr-defined]
+        self.append({})
+        self._set(items)
+
+    def load_appends(self) -> None:
+        items = self.pop_mark()  # type: ignore[attr-defined]
+        self._list().extend(items)
+
+    def load_append(self) -> None:
+        value = self.stack.pop()
+        self._list().append(value)
+
+    def _list(self) -> list[Any]:
+        if type(self.stack[-1]) is not list:
+            raise _UnsafeError("it appends to what is no list")
+        return self.stack[-1]
+
+    def _set(self, items: list[Any]) -> None:
+        if type(self.stack[-1]) is not dict or not all(type(key) in _KEYS for key in items[::2]):
+            raise _UnsafeError("a dictionary has a key that is neither text nor number")
+        self.stack[-1].update(zip(items[::2], items[1::2], strict=True))
+
+
+_ALL = pickle._Unpickler.dispatch  # type: ignore[attr-defined]
+_Unpickler.dispatch = {
+    code: getattr(_Unpickler, _ALL[code].__name__) for code in (getattr(pickle, name)[0] for name in _PLAIN_OPCODES)
+}
+
+
+def open_pickle(file: BufferedReader, path: Path) -> Any:
+    """Return what a pickle holds; arrays in it are `PickledArray`s, which read from `file` while it is open.
+
+    Raises:
+        InputError: if it is damaged, or has anything but arrays and plain containers. Nothing in it was called.
+    """
+    try:
+        return _Unpickler(file, path.stat().st_size).load()
+    except _UnsafeError as error:
+        raise InputError(
+            f"the pickle is refused: {error}", str(path), "write annotations as arrays and lists"
+        ) from error
+    except (
+        EOFError,
+        pickle.UnpicklingError,
+        ValueError,
+        TypeError,
+        IndexError,
+        KeyError,
+        AttributeError,
+        OverflowError,
+        RecursionError,
+        MemoryError,
+        struct.error,
+    ) as error:
+        raise InputError(f"the file is no whole pickle: {error}", str(path), "fetch or write it again") from error

@@ -1,0 +1,51 @@
+import json
+
+import numpy as np
+import pytest
+
+from data.importers import ImportOptions
+from data.importers.discovery import find_sources
+from data.importers.intake import Kept, take_in
+from data.quarantine import Quarantined
+
+
+@pytest.fixture
+def poses():
+    """Makes plausible poses: float64 [frames, joints, 3], pixels of a 640 x 480 image, scores in the last channel."""
+
+    def make(frames=4, joints=17, seed=0, left=200.0):
+        rng = np.random.default_rng(seed)
+        body = rng.uniform((left, 60, 0.3), (left + 150, 400, 1), (joints, 3))
+        return body + rng.normal(0, (2, 2, 0), (frames, joints, 3))
+
+    return make
+
+
+@pytest.fixture
+def take():
+    """Imports files as `poseline data import` would: (sequences, quarantined), repairs in `take.repairs`."""
+
+    def run(path, format_=None, **options):
+        found, sources, _ = find_sources([path], format_)
+        outcomes = [one for source in sources for one in take_in(found, source, ImportOptions(**options))]
+        kept = [one for one in outcomes if isinstance(one, Kept)]
+        run.repairs = (
+            sum((one.repairs for one in kept), start=type(kept[0].repairs)() if kept else None) if kept else {}
+        )
+        run.format = found.name
+        return [s for one in kept for s in one.sequences], [one for one in outcomes if isinstance(one, Quarantined)]
+
+    return run
+
+
+@pytest.fixture
+def dump(tmp_path):
+    """Writes JSON to a file."""
+
+    def write(name, content):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content if isinstance(content, str) else json.dumps(content))
+        return path
+
+    return write
