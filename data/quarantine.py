@@ -82,7 +82,8 @@ def sample_poses(keypoints: np.ndarray) -> list[list[list[float | None]]]:
         keypoints: `[T, J, C]`.
     """
     chosen = np.unique(np.linspace(0, len(keypoints) - 1, min(SAMPLE_FRAMES, len(keypoints))).astype(int))
-    frames = keypoints[chosen].astype(np.float64).round(4)
+    with np.errstate(all="ignore"):  # what is wrong with the poses may be their numbers
+        frames = keypoints[chosen].astype(np.float64).round(4)
     return [
         [[value if np.isfinite(value) else None for value in joint] for joint in frame] for frame in frames.tolist()
     ]

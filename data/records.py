@@ -190,7 +190,11 @@ def from_batch(batch: pa.RecordBatch, where: str = "", first_row: int = 0) -> It
     Raises:
         InputError: naming file, row and what is wrong in it.
     """
-    rows = batch.select([name for name in SCHEMA.names if name not in ("keypoints", "timestamps")]).to_pylist()
+    try:
+        rows = batch.select([name for name in SCHEMA.names if name not in ("keypoints", "timestamps")]).to_pylist()
+    except UnicodeDecodeError as error:
+        place = f"{where}, rows {first_row} to {first_row + batch.num_rows - 1}"
+        raise InputError(f"a text is not UTF-8: {error.reason}", place, "write texts as UTF-8") from error
     keypoints = batch.column("keypoints")
     timestamps = batch.column("timestamps")
     for number, row in enumerate(rows):

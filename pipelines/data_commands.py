@@ -116,11 +116,12 @@ def data_import(
 
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    from data.importers import ImportProgress, import_to_span
+    from data.importers import ImportProgress, TooManyQuarantinedError, import_to_span
     from data.importers.report import show
     from data.importers.told import options_from
 
     options = options_from(told)
+    refused: TooManyQuarantinedError | None = None
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=_console(stderr=True), transient=True) as bar:
         task = bar.add_task("files", total=None)
@@ -129,20 +130,25 @@ def data_import(
             text = f"sources, {done.records:,} records"
             bar.update(task, completed=done.sources, total=done.of, description=text)
 
-        summary = import_to_span(
-            format_,
-            list(src),
-            target,
-            span=span,
-            options=options,
-            max_quarantined=max_quarantined,
-            workers=workers or os.cpu_count() or 1,
-            progress=step,
-        )
+        try:
+            summary = import_to_span(
+                format_,
+                list(src),
+                target,
+                span=span,
+                options=options,
+                max_quarantined=max_quarantined,
+                workers=workers or os.cpu_count() or 1,
+                progress=step,
+            )
+        except TooManyQuarantinedError as error:
+            refused, summary = error, error.summary
     if as_json:
         click.echo(json.dumps(asdict(summary), indent=1, default=str))
     else:
         show(summary, _console())
+    if refused is not None:
+        raise refused
 
 
 @group.command(name="formats")
@@ -161,6 +167,20 @@ def data_formats(as_json: bool) -> None:
     for one in FORMATS.values():
         table.add_row(one.name, " ".join(one.suffixes), one.about)
     _console().print(table)
+
+
+@group.command(name="export")
+@click.argument("folder", type=_PATH)
+@click.option("--span", type=click.IntRange(0), help="Span to export.  [default: the latest]")
+@click.option("--as", "format_", required=True, metavar="FORMAT", help="Format to write, see `data formats`.")
+@click.option("--to", "target", required=True, type=_PATH, help="File or folder, as the format has it.")
+def data_export(folder: Path, span: int | None, format_: str, target: Path) -> None:
+    """Write a span in another tool's format."""
+    from data.importers.export import export_span
+    from data.store import span_folder
+
+    export_span(span_folder(folder, span), format_, target)
+    click.echo(target)
 
 
 @group.command(name="synth")

@@ -102,7 +102,9 @@ def check_clip(clip: RawClip) -> None:
     if (most := int(np.bincount(clip.frames).max())) > MAX_PEOPLE:
         raise InputError(f"there are {most} people in a frame", f"the limit is {MAX_PEOPLE}", None)
     # A sum is finite if all its terms are, and takes no memory; the place is looked for only where it is not.
-    if not np.isfinite(clip.poses.sum(dtype=np.float64)):
+    with np.errstate(all="ignore"):
+        total = clip.poses.sum(dtype=np.float64)
+    if not np.isfinite(total):
         pose, joint, channel = np.argwhere(~np.isfinite(clip.poses))[0]
         raise InputError(
             f"keypoints hold {clip.poses[pose, joint, channel]}",

@@ -25,7 +25,7 @@ from data.errors import InputError
 from data.importers.base import Format, Head, ImageSize, ImportOptions, Record, Source
 from data.importers.collector import meta_field
 from data.importers.faults import as_format_has_it, quarantined
-from data.importers.images import Annotated, clip_and_frame, clips_of, names_of, new_table, triples
+from data.importers.images import Annotated, clip_and_frame, clips_of, frame_number, names_of, new_table, triples
 from data.importers.joints import JointOrder, order_by_name
 from data.importers.text import stream_json
 from data.importers.writing import PIXELS, needs_image
@@ -73,7 +73,7 @@ def _image(value: dict[str, Any]) -> _Image:
     clip, frame = clip_and_frame(value.get("file_name") or value["id"]) if video is None else (f"video {video}", 0)
     number = next((value[name] for name in ("frame_id", "frame_index") if value.get(name) is not None), None)
     if number is not None:
-        frame = int(number)
+        frame = frame_number(number)
     elif video is not None:
         frame = clip_and_frame(value.get("file_name") or value["id"])[1]
     height, width = (float(value.get(name) or 0) for name in ("height", "width"))

@@ -28,13 +28,25 @@ def clip_and_frame(image: Any) -> tuple[str, int]:
 
     The digits at the end of a name are the frame, what stands before them and the folders are the clip.
     """
-    if isinstance(image, (int, float)) and float(image).is_integer():
-        return "", int(image)
+    if isinstance(image, (int, float)):
+        return "", frame_number(image)
     place = PurePosixPath(str(image).replace("\\", "/"))
     match = _FRAME.fullmatch(re.sub(r"\.[A-Za-z]\w*$", "", place.name))
     if match is None or len(match[2]) > 15:
         raise InputError("the name of an image has no number", str(image)[:100], "number the frames of a clip")
     return "/".join(filter(None, [*place.parent.parts, match[1]])), int(match[2])
+
+
+def frame_number(value: Any) -> int:
+    """Return the number of a frame.
+
+    Raises:
+        ValueError: if it is no whole number that one could count to.
+    """
+    number = int(value)
+    if number != value or abs(number) >= 1 << 53:
+        raise ValueError(f"{str(value)[:30]} is no number of a frame")
+    return number
 
 
 @dataclass(slots=True)

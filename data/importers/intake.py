@@ -20,6 +20,10 @@ FIELDS = ("label", "subject", "view", "split", "source", "repetitions", "quality
 """What a sidecar, a pattern or a format may tell of a sequence."""
 
 
+UNEXPECTED = "unexpected fault in the importer"
+"""Reason of a record that brought out a fault of ours."""
+
+
 @dataclass(frozen=True, slots=True)
 class Kept:
     """A record that is kept.
@@ -53,11 +57,13 @@ def take_in(format_: Format, source: Source, options: ImportOptions) -> Iterator
                 yield found
                 continue
             yield from _keep(found, file, record, source, options)
+        if record < 0:
+            raise InputError("there is no record in the file", None, "check that this is the right file")
     except InputError as error:
         yield quarantined(error, file, record + 1)
     except Exception as error:
         # A stranger's file has brought out a fault of ours: the rest of the import is worth more than a trace.
-        fault = InputError(f"unexpected {type(error).__name__} in the importer", str(error)[:200], "report this file")
+        fault = InputError(UNEXPECTED, f"{type(error).__name__}: {str(error)[:200]}", "report this file")
         yield quarantined(fault, file, record + 1)
 
 

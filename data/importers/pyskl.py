@@ -74,10 +74,12 @@ def _clip(annotation: dict[str, Any], name: str, splits: Iterable[str], options:
         raise InputError(f"there are {count} frames of {people} people, more than a clip may have", None, "cut it")
     layout = order_by_count(joints, _IMAGE_COUNTS if dimensions == 2 else _ROOM_COUNTS).layout
     poses = np.empty((people, count, joints, dimensions + 1), np.float32)
-    poses[..., :-1] = places
-    poses[..., -1] = (
-        (places != 0).any(axis=-1) if scores is None else scores.astype(np.float32).reshape(people, count, joints)
-    )
+    with np.errstate(over="ignore"):  # a number beyond float32 is found as not finite
+        poses[..., :-1] = places
+        if scores is None:
+            poses[..., -1] = (places != 0).any(axis=-1)
+        else:
+            poses[..., -1] = scores.reshape(people, count, joints)
     order = np.argsort(np.tile(np.arange(count), people), kind="stable")
     shape = annotation.get("img_shape") or annotation.get("original_shape")
     fields = {"label": _label(annotation.get("label"), options), "split": "+".join(splits)}

@@ -25,7 +25,8 @@ def show(summary: ImportSummary, console: "Console") -> None:
         table.add_row("left out", f"{summary.people_left_out:,}", "poses of other people")
     for reason, count in summary.quarantined.items():
         table.add_row("quarantined", f"{count:,}", escape(reason))
-    console.print(f"{escape(str(summary.span_dir))}: {summary.frames:,} frames", highlight=False)
+    if summary.span_dir:
+        console.print(f"{escape(str(summary.span_dir))}: {summary.frames:,} frames", highlight=False)
     console.print(table)
     for note in summary.notes:
         console.print(f"note: {escape(note)}", highlight=False)

@@ -43,7 +43,7 @@ class ImportSummary:
     """What became of the records of a source; `read` is `kept` and all of `quarantined`.
 
     Attributes:
-        span_dir: the new span.
+        span_dir: the new span; None if the import was refused.
         span: its number.
         format: that the source is in.
         layout: of all its sequences.
@@ -59,7 +59,7 @@ class ImportSummary:
         report: folder of what was quarantined (see `data.quarantine`), None if nothing was.
     """
 
-    span_dir: Path
+    span_dir: Path | None
     span: int
     format: str
     layout: str
@@ -76,7 +76,9 @@ class ImportSummary:
 
 
 class TooManyQuarantinedError(InputError):
-    """More of a source was quarantined than the user allows."""
+    """More of a source was quarantined than the user allows; `summary` says what became of it, without a span."""
+
+    summary: ImportSummary
 
 
 class ImportProgress(NamedTuple):
@@ -121,9 +123,9 @@ def import_to_span(
     try:
         span_dir = write_span(dst, number, tally.keep(_outcomes(format_, sources, options, workers, dst)))
         report = quarantine.finish(tally.summary())
-    except InputError:
-        if tally.complete:
-            quarantine.finish(tally.summary())
+    except TooManyQuarantinedError as error:
+        report = quarantine.finish(tally.summary())
+        error.summary = ImportSummary(span_dir=None, span=number, report=report, **tally.summary())
         raise
     finally:
         quarantine.discard()
@@ -140,7 +142,6 @@ class _Tally:
     max_quarantined: float
     progress: Callable[[ImportProgress], None] | None
     notes: list[str]
-    complete: bool = False
     sources: int = 0
     read: int = 0
     sequences: int = 0
@@ -162,7 +163,6 @@ class _Tally:
                 yield from self._checked(outcome)
             else:
                 self.quarantine.add(outcome)
-        self.complete = True
         self._judge()
 
     def summary(self) -> dict[str, Any]:
@@ -205,7 +205,7 @@ class _Tally:
 
     def _judge(self) -> None:
         first, count = self.quarantine.first, self.quarantine.count
-        if first is None or count <= self.max_quarantined * self.read:
+        if first is None or (count <= self.max_quarantined * self.read and count < self.read):
             return
         raise TooManyQuarantinedError(
             f"{count} of {self.read} records are unusable, more than {self.max_quarantined:.0%}: "

@@ -179,5 +179,5 @@ class _Scanner:
 
 
 def _damaged(path: Path, error: Exception) -> InputError:
-    what = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
-    return InputError(f"the file is not whole JSON: {what}", str(path), "it is cut short or damaged: write it again")
+    where = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)[:200]
+    return InputError("the file is not whole JSON", f"{path}: {where}", "it is cut short or damaged: write it again")

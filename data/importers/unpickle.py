@@ -323,4 +323,5 @@ def open_pickle(file: BufferedReader, path: Path) -> Any:
         MemoryError,
         struct.error,
     ) as error:
-        raise InputError(f"the file is no whole pickle: {error}", str(path), "fetch or write it again") from error
+        where = f"{path}: {str(error)[:200]}"
+        raise InputError("the file is no whole pickle", where, "fetch or write it again") from error

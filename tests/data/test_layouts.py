@@ -14,6 +14,7 @@ from data.layouts.table import TABLES, parse_layout, read_yaml
 SIZES = {
     "blazepose33": 33,
     "coco17": 17,
+    "halpe26": 26,
     "kinect20": 20,
     "kinect25": 25,
     "openpose15": 15,

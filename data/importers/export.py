@@ -1,0 +1,30 @@
+"""Writes a span in the format of another tool, where the format can express it."""
+
+import shutil
+from pathlib import Path
+
+from data.errors import InputError
+from data.importers.formats import FORMATS
+from data.store import read_sequences
+
+
+def export_span(span_dir: Path, format_name: str, target: Path) -> None:
+    """Write all sequences of a span; beside the target first, so that it is whole or not there.
+
+    Raises:
+        InputError: for an unknown format, a target that exists, or sequences that the format cannot express.
+    """
+    writers = {name: one.write for name, one in FORMATS.items() if one.write is not None}
+    if format_name not in writers:
+        raise InputError(f"format {format_name!r} cannot be written", None, f"these can: {', '.join(writers)}")
+    if target.exists():
+        raise InputError("the target exists already", str(target), "choose another, or remove it")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    staging = target.with_name(f".{target.name}")
+    try:
+        writers[format_name](read_sequences(span_dir), staging)
+        staging.rename(target)
+    finally:
+        if staging.is_dir():
+            shutil.rmtree(staging)
+        staging.unlink(missing_ok=True)
