@@ -10,7 +10,7 @@ import numpy as np
 
 from data.layouts import load_layout
 from data.records import KeypointSequence
-from data.store import read_sequences, span_folder
+from data.store import find_span, read_sequences
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -103,8 +103,8 @@ def describe(folder: Path) -> Description:
     Raises:
         InputError: there is no span, or a sequence in it is broken.
     """
-    span = folder if any(folder.glob("*.parquet")) else span_folder(folder)
-    tally = _Tally()
+    span = find_span(folder)
+    tally = Tally()
     for sequence in read_sequences(span):
         tally.add(sequence)
     return tally.description(span)
@@ -143,8 +143,8 @@ def show(description: Description, console: "Console") -> None:
         console.print(_counts("person", description.subjects))
 
 
-class _Tally:
-    """Running sums over sequences."""
+class Tally:
+    """Running sums over sequences, for a description of them."""
 
     def __init__(self) -> None:
         self.layout = ""
@@ -159,6 +159,7 @@ class _Tally:
         self.believed = 0.0
 
     def add(self, sequence: KeypointSequence) -> None:
+        """Counts a sequence."""
         confidence = sequence.keypoints[..., -1]
         missing = (confidence == 0).sum(axis=0)
         self.missing = missing + (self.missing if self.missing.size else 0)
@@ -181,6 +182,7 @@ class _Tally:
             self.repetitions[label] += repetitions  # type: ignore[assignment]  # a Counter also sums floats
 
     def description(self, span: Path) -> Description:
+        """What was counted; `span` is where it was."""
         frames = sum(self.lengths)
         joints = load_layout(self.layout).joints
         seconds = [length / rate for length, rate in zip(self.lengths, self.rates, strict=True)]

@@ -103,6 +103,17 @@ def span_folder(folder: Path, span: int | None = None) -> Path:
     return next(entry for entry in folder.iterdir() if (m := _SPAN.fullmatch(entry.name)) and int(m[1]) == chosen)
 
 
+def find_span(folder: Path, span: int | None = None) -> Path:
+    """Return a span: `folder` itself if it is one and no number is given, else as `span_folder` does.
+
+    Raises:
+        InputError: if the folder or the span does not exist.
+    """
+    if span is None and any(folder.glob("*.parquet")):
+        return folder
+    return span_folder(folder, span)
+
+
 def part_files(span_dir: Path) -> list[Path]:
     """Return the Parquet files of a span in name order.
 

@@ -219,3 +219,45 @@ def data_describe(folder: Path, span: int | None, as_json: bool) -> None:
         click.echo(json.dumps(description.to_dict(), indent=1))
     else:
         describe.show(description, _console())
+
+
+@group.command(name="report")
+@click.argument("folder", type=_PATH)
+@click.option("--to", "target", type=click.Path(path_type=Path, dir_okay=False), required=True, help="HTML file.")
+@click.option("--span", type=click.IntRange(0), help="Span to show.  [default: the latest]")
+@click.option("--against", metavar="SPAN", help="Compare with this span: its number, or a folder of another one.")
+def data_report(folder: Path, target: Path, span: int | None, against: str | None) -> None:
+    """Show a span on one page: counts, missing joints, health, drift, and skeletons that move."""
+    from data.report import write_report
+    from data.store import find_span
+
+    other = None
+    if against is not None:
+        other = find_span(folder, int(against)) if against.isdigit() else find_span(Path(against))
+    write_report(find_span(folder, span), target, other)
+    click.echo(target)
+
+
+@group.command(name="propose-schema")
+@click.argument("folder", type=_PATH)
+@click.option("--config", "config_name", default="baduanjin", show_default=True, help="Name or YAML file.")
+@click.option("--span", type=click.IntRange(0), help="Span to look at.  [default: the latest]")
+@click.option("--to", "target", type=click.Path(path_type=Path, dir_okay=False), help="Write the inferred schema here.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def data_propose_schema(folder: Path, config_name: str, span: int | None, target: Path | None, as_json: bool) -> None:
+    """Infer a schema from a span and show how it differs from the curated one. Changes nothing."""
+    import tempfile
+    from dataclasses import asdict
+
+    from data.files import write_atomically
+    from pipelines import schema_proposal
+    from pipelines.config import load_config
+
+    with tempfile.TemporaryDirectory() as scratch:
+        proposal = schema_proposal.propose(load_config(config_name), folder, span, Path(scratch))
+    if target:
+        write_atomically(target, proposal.text)
+    if as_json:
+        click.echo(json.dumps(asdict(proposal), indent=1))
+    else:
+        schema_proposal.show(proposal, _console())

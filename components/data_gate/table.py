@@ -5,6 +5,7 @@ import textwrap
 from collections.abc import Iterator
 
 from components.data_gate.judge import Finding
+from data.text import printable
 
 _WIDTH = 110
 _ID_LENGTH = 60
@@ -26,18 +27,13 @@ def as_table(findings: list[Finding]) -> str:
     return printable("\n".join(text))
 
 
-def printable(text: str) -> str:
-    """Names come from strangers: whatever would steer a terminal is replaced."""
-    return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
-
-
 def _count(finding: Finding) -> str:
     witness = finding.witness
     return "-" if witness.windows is None else f"{witness.windows:,} of {witness.of:,}"
 
 
 def _below(finding: Finding) -> Iterator[str]:
-    named = ", ".join(json.dumps(name[:_ID_LENGTH], ensure_ascii=False) for name in finding.witness.sequences)
+    named = ", ".join(json.dumps(printable(name, _ID_LENGTH), ensure_ascii=False) for name in finding.witness.sequences)
     told = {"found": finding.figure, "in": named, "->": finding.remedy}
     if finding.verdict == "warn":
         told["is"] = "told, and let through"

@@ -1,0 +1,126 @@
+"""Geometry of what is drawn: skeletons that move, histograms. Numbers only; the page puts them into SVG."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from data.layouts import Layout
+from data.layouts.table import Side
+
+SIZE = 100.0
+"""Width and height of a drawing."""
+
+_BINS = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Moving:
+    """A skeleton as paths.
+
+    Attributes:
+        paths: side, colour and the path of every frame; an empty frame is a path of no length.
+        dots: place of the broken joint in every frame, `x` and `y`; None if none is marked.
+        seconds: of one round.
+    """
+
+    paths: list[tuple[Side, str, list[str]]]
+    dots: tuple[list[str], list[str]] | None
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Bars:
+    """A histogram.
+
+    Attributes:
+        bars: (x, height) of each bar, both of 0..100.
+        outline: path of another distribution over the same range; empty without one.
+        width: of a bar.
+        low: at the left end.
+        high: at the right end.
+    """
+
+    bars: list[tuple[float, float]]
+    outline: str
+    width: float
+    low: float
+    high: float
+
+
+def moving(keypoints: np.ndarray, layout: Layout, seconds: float, marked: str | None = None) -> Moving:
+    """Lay a clip into a square, people upright, three dimensions as the sensor sees them.
+
+    Args:
+        keypoints: float32 `[T, J, C]`.
+        layout: of the joints.
+        seconds: that the frames last.
+        marked: joint to mark.
+    """
+    seen = keypoints[..., -1] > 0
+    # A sensor that looks along its z axis, with y up, has x on its left.
+    mirrored = keypoints.shape[-1] == 4 and (keypoints[..., 2][seen].sum() > 0)
+    places = keypoints[..., :2].astype(np.float64) * (-1 if mirrored else 1, 1 if layout.y_down else -1)
+    places = _into_square(places, seen)
+    lines = [*layout.bones, *layout.links]
+    paths: list[tuple[Side, str, list[str]]] = []
+    for side in ("centre", "left", "right"):
+        own = [(a, b) for a, b in lines if _side(layout, a, b) == side]
+        frames = [_path(places[t], seen[t], own) for t in range(len(places))]
+        if any(frame != _NOTHING for frame in frames):
+            paths.append((side, layout.colours[side], frames))
+    dots = None
+    if marked in layout.joints:
+        joint = places[:, layout.index(marked)]
+        dots = [f"{x:.0f}" for x in joint[:, 0]], [f"{y:.0f}" for y in joint[:, 1]]
+    return Moving(paths, dots, round(min(max(seconds, 1.0), 8.0), 1))
+
+
+def histogram(values: np.ndarray, other: np.ndarray | None = None) -> Bars:
+    """Return the distribution of some numbers, and the outline of others'; the farthest 1 % share the end bars."""
+    both = values if other is None else np.concatenate([values, other])
+    low, high = np.quantile(both, [0.005, 0.995])
+    if high - low < 1e-9 * max(abs(high), 1e-9):
+        low, high = low - 0.5, high + 0.5
+    heights = _heights(values, low, high)
+    outline = np.zeros(0) if other is None else _heights(other, low, high)
+    top = max(heights.max(), outline.max(initial=0), 1e-12)
+    width = SIZE / _BINS
+    steps = [f"{n * width:.1f} {SIZE - 100 * h / top:.1f}H{(n + 1) * width:.1f}" for n, h in enumerate(outline)]
+    return Bars(
+        [(n * width, 100 * h / top) for n, h in enumerate(heights)],
+        "M" + "L".join(steps) if steps else "",
+        width,
+        float(low),
+        float(high),
+    )
+
+
+_NOTHING = "M0 0"
+
+
+def _heights(values: np.ndarray, low: float, high: float) -> np.ndarray:
+    return np.histogram(np.clip(values, low, high), _BINS, (low, high))[0] / len(values)
+
+
+def _into_square(places: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """The square holds what is seen but for the farthest joints, which may fly off."""
+    if not seen.any():
+        return np.zeros_like(places)
+    low, high = np.quantile(places[seen], [0.01, 0.99], axis=0)
+    scale = 0.9 * SIZE / max((high - low).max(), 1e-9)
+    laid = (places - (low + high) / 2) * scale + SIZE / 2
+    return np.clip(laid, -SIZE, 2 * SIZE)
+
+
+def _side(layout: Layout, a: int, b: int) -> Side:
+    sides = {layout.sides[a], layout.sides[b]} - {"centre"}
+    return sides.pop() if len(sides) == 1 else "centre"
+
+
+def _path(places: np.ndarray, seen: np.ndarray, lines: list[tuple[int, int]]) -> str:
+    drawn = [
+        f"M{places[a, 0]:.0f} {places[a, 1]:.0f}L{places[b, 0]:.0f} {places[b, 1]:.0f}"
+        for a, b in lines
+        if seen[a] and seen[b]
+    ]
+    return "".join(drawn) or _NOTHING
