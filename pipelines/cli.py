@@ -389,12 +389,13 @@ def rollback(target: str, root: Path | None, version: str | None, as_json: bool)
 @click.option("--data", type=_PATH, required=True, help="Folder of canonical Parquet.")
 @click.option("--split", help="Only sequences of this split.")
 @click.option("--span", type=click.IntRange(0), help="Span of the data.  [default: the latest]")
+@click.option("--robustness", is_flag=True, help="Also on mirrored, shifted, scaled and incomplete windows.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def evaluate(bundle: Path, data: Path, split: str | None, span: int | None, as_json: bool) -> None:
+def evaluate(bundle: Path, data: Path, split: str | None, span: int | None, robustness: bool, as_json: bool) -> None:
     """Judge a pushed int8 bundle on canonical data with the LiteRT interpreter."""
     from serving_targets import evaluate as judge
 
-    evaluation = judge.evaluate(bundle, data, split=split, span=span)
+    evaluation = judge.evaluate(bundle, data, split=split, span=span, robustness=robustness)
     if as_json:
         click.echo(json.dumps(evaluation.to_dict(), indent=1))
     else:

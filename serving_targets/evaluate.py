@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from data.errors import InputError
-from data.layouts import JointMapping, joint_mapping
+from data.layouts import JointMapping, joint_mapping, load_layout
 from data.records import KeypointSequence
 from data.store import SequenceKey, read_index, read_sequences, span_folder
 from data.windows import cut_windows
@@ -18,6 +18,7 @@ from serving_targets.bundle import Bundle, load_bundle
 from serving_targets.classifier import Classifier
 from serving_targets.latency import Latency, percentiles
 from serving_targets.manifest import Manifest
+from serving_targets.robustness import DISTURBANCES, disturbed
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -59,6 +60,7 @@ class Evaluation:
         latency_ms: of one window on one thread.
         per_class: by label, in the order of the manifest.
         bundle: which one was scored.
+        robustness: sequence accuracy on disturbed windows, by the disturbance's name; None if it was not asked for.
     """
 
     sequence_accuracy: float
@@ -69,6 +71,7 @@ class Evaluation:
     latency_ms: Latency
     per_class: dict[str, ClassScore]
     bundle: dict[str, Any]
+    robustness: dict[str, float] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """All of it as plain JSON values."""
@@ -81,6 +84,7 @@ def evaluate(
     split: str | None = None,
     span: int | None = None,
     progress: Progress | None = None,
+    robustness: bool = False,
 ) -> Evaluation:
     """Scores the int8 model of a bundle on canonical data.
 
@@ -92,6 +96,7 @@ def evaluate(
         split: only sequences whose record names this split; all if None.
         span: number of the span; the latest if None.
         progress: is told how far it is.
+        robustness: also score disturbed windows, which takes seven times as long.
 
     Raises:
         InputError: bundle or data can't be used, the split is empty, a label is unknown to the model, or the layout
@@ -106,13 +111,20 @@ def evaluate(
     classifier = Classifier(bundle.int8_model)
     truth: list[int] = []
     means: list[np.ndarray] = []
+    disturbed_calls: dict[str, list[int]] = {name: [] for name in DISTURBANCES} if robustness else {}
+    layout = load_layout(bundle.manifest.layout.name)
+    judge = Classifier(bundle.int8_model)
     windows = right_windows = done = 0
     for sequence in read_sequences(folder):
         if sequence.sequence_id not in chosen:
             continue
         for clip in sequence.clips():
             label = bundle.manifest.labels.index(clip.label)
-            probabilities = _predict(classifier, clip, bundle.manifest, mappings[clip.layout])
+            cut = _windows(clip, bundle.manifest, mappings[clip.layout])
+            probabilities = classifier.predict_all(cut)
+            if robustness:
+                for name, changed in disturbed(cut, layout, seed=len(truth)).items():
+                    disturbed_calls[name].append(int(judge.predict_all(changed).mean(axis=0).argmax()))
             truth.append(label)
             means.append(probabilities.mean(axis=0))
             windows += len(probabilities)
@@ -120,12 +132,14 @@ def evaluate(
         done += 1
         if progress:
             progress(done, len(index))
-    return _scores(bundle, np.array(truth), np.array(means).argmax(axis=1), right_windows / windows, classifier)
+    scores = _scores(bundle, np.array(truth), np.array(means).argmax(axis=1), right_windows / windows, classifier)
+    right = {name: float((np.array(calls) == truth).mean()) for name, calls in disturbed_calls.items()}
+    return replace(scores, robustness=right or None)
 
 
 def show(evaluation: Evaluation, console: Console) -> None:
     """Prints the scores as a table."""
-    from rich.table import Table
+    from rich.table import Column, Table
 
     classes = Table("class")
     for heading in ("precision", "recall", "F1", "sequences"):
@@ -143,6 +157,13 @@ def show(evaluation: Evaluation, console: Console) -> None:
     }.items():
         figures.add_row(name, text)
     console.print(figures, classes)
+    if evaluation.robustness:
+        changes = Table("windows", *(Column(heading, justify="right") for heading in ("accuracy", "lost")))
+        for name, accuracy in evaluation.robustness.items():
+            changes.add_row(
+                name.replace("_", " "), f"{accuracy:.4f}", f"{evaluation.sequence_accuracy - accuracy:+.4f}"
+            )
+        console.print(changes)
 
 
 def _chosen(index: Sequence[SequenceKey], split: str | None, folder: Path) -> list[SequenceKey]:
@@ -190,13 +211,11 @@ def _mapping(key: SequenceKey, manifest: Manifest, folder: Path) -> JointMapping
     return mapping
 
 
-def _predict(
-    classifier: Classifier, clip: KeypointSequence, manifest: Manifest, mapping: JointMapping | None
-) -> np.ndarray:
-    """Probabilities `[windows, K]` of a clip."""
+def _windows(clip: KeypointSequence, manifest: Manifest, mapping: JointMapping | None) -> np.ndarray:
+    """The windows of a clip, `[windows, T, J, C]`."""
     if mapping:
         clip = replace(clip, keypoints=mapping.apply(clip.keypoints), layout=mapping.target.name)
-    return np.array([classifier.predict(window.keypoints) for window in cut_windows(clip, manifest.window_spec)])
+    return np.array([window.keypoints for window in cut_windows(clip, manifest.window_spec)])
 
 
 def _scores(
