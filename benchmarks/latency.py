@@ -1,0 +1,43 @@
+"""Compares TFLite files: size, operators, and what one window costs on one thread, preprocessing included.
+
+.venv/bin/python -m benchmarks.latency FILE.tflite... [--windows golden.npz]
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from serving_targets.classifier import Classifier
+from serving_targets.latency import measure
+from serving_targets.tflite_file import operators
+
+
+def invented_windows(file: Path) -> np.ndarray:
+    """People who tremble, in the file's own shape; how long a window takes does not depend on what it shows."""
+    shape = Classifier(file).window_shape
+    random = np.random.default_rng(0)
+    windows = random.uniform(0.2, 0.8, (16, 1, *shape[1:])) + random.normal(0, 0.01, (16, *shape))
+    windows[..., -1] = 0.9
+    return windows.astype(np.float32)
+
+
+def main() -> None:
+    """Prints the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("files", nargs="+", type=Path)
+    parser.add_argument("--windows", type=Path, help=".npz with `windows`; invented ones if not given")
+    arguments = parser.parse_args()
+    width = max(len(str(file)) for file in arguments.files)
+    print(f"{'file':<{width}}  {'bytes':>9}  {'operators':>9}  {'p50 ms':>7}  {'p95 ms':>7}")
+    for file in arguments.files:
+        windows = np.load(arguments.windows)["windows"] if arguments.windows else invented_windows(file)
+        latency = measure(file, windows)
+        count = operators(file).total()
+        print(f"{file!s:<{width}}  {file.stat().st_size:>9,}  {count:>9}  {latency.p50:>7.4f}  {latency.p95:>7.4f}")
+
+
+if __name__ == "__main__":
+    main()
