@@ -121,6 +121,8 @@ def _params(manifest: Manifest) -> dict[str, Param]:
     }
     for parameter in manifest.parameters:
         schema = dict(parameter["schema"])
+        if schema.get("type") == "array":
+            schema["examples"] = schema["items"]["enum"]  # Airflow's form then offers a choice of several
         params[parameter["name"]] = Param(schema.pop("default"), **schema)
     return params
 

@@ -234,17 +234,19 @@ def compile_(
 
     make_light()
     from pipelines.local_runner import obtain_plan
-    from pipelines.manifest import Source, write_manifest
+    from pipelines.manifest import Source, complete_source, write_manifest
     from pipelines.processes import ChildProcesses
 
     workspace = _workspace(root)
     workspace.prepare()
     config = _load(config_name, data, overrides)
-    plan = obtain_plan(config, workspace, ChildProcesses())
     if (named := Path(config_name)).is_file():
         config_name = str(named.absolute())
+    source = Source(config_name, _all_overrides(data, overrides))
+    children = ChildProcesses()
+    plan, complete = (obtain_plan(wanted, workspace, children) for wanted in (config, complete_source(source)))
     target = target or workspace.manifest(config.name)
-    write_manifest(plan, Source(config_name, _all_overrides(data, overrides)), workspace, target)
+    write_manifest(plan, complete, source, workspace, target)
     click.echo(target)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from tfx.components import StatisticsGen, Trainer, Transform
 from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
@@ -31,6 +32,7 @@ from pipelines.evaluation import eval_config
 
 PREPROCESSING_FN = "transform_module.preprocessing.preprocessing_fn"
 RUN_FN = "trainer_module.run.run_fn"
+_MODEL_GATES = {"evaluator": "Evaluator", "model_validator": "ModelValidator"}
 
 
 def create_pipeline(config: PipelineConfig, pipeline_root: Path) -> Pipeline:
@@ -84,7 +86,7 @@ def _nodes(config: PipelineConfig) -> Iterable[BaseNode]:
         statistics=statistics.outputs["statistics"],
         baseline=other_span.outputs["baseline"],
         examples=examples,
-        policy=json.dumps(gates["data_gate"]),
+        policy=json.dumps(_data_policy(config, gates["data_gate"])),
     )
     common = {
         "layout": config.layout,
@@ -152,11 +154,20 @@ def _nodes(config: PipelineConfig) -> Iterable[BaseNode]:
         model_blessing=evaluator.outputs["blessing"],
         edge_blessing=model_validator.outputs["blessing"],
         manifest_facts=json.dumps({**common, "name": config.name, "gates": gates}),
+        only_warn=json.dumps([gate for name, gate in _MODEL_GATES.items() if name in config.only_warn]),
     )
     return [
         *(example_gen, statistics, imported_schema, other_span, validator, gate, transform, *warm, trainer),
         *(baseline, evaluator, converter, model_validator, pusher),
     ]
+
+
+def _data_policy(config: PipelineConfig, policy: dict[str, Any]) -> dict[str, Any]:
+    """The data gate's policy; where it may only warn, what would stop is told."""
+    if "data_gate" not in config.only_warn:
+        return policy
+    known = {pattern: "warn" if verdict == "stop" else verdict for pattern, verdict in policy["anomalies"].items()}
+    return policy | {"anomalies": known | {"*": "warn"}}
 
 
 def _transform_splits(has_eval: bool) -> transform_pb2.SplitsConfig:

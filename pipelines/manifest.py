@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from pipelines.config import PROJECT_ROOT, PipelineConfig
+from data.errors import InputError
+from pipelines.config import PROJECT_ROOT, PipelineConfig, load_config
 from pipelines.plan import Plan
 from pipelines.workspace import Workspace
 
@@ -43,6 +45,9 @@ _NODES = {
     ),
     "Transform": _Described("features", "All preprocessing as graph operators, with constants of a full pass."),
     "Tuner": _Described("train", "Searches hyperparameters; resumes where it was stopped."),
+    "WarmStartModel": _Described(
+        "train", "Resolves the model that a warm start goes on from; skipped unless the run asks for one."
+    ),
     "Trainer": _Described("train", "Trains the network; a killed training goes on at its last checkpoint."),
     "LatestBlessedModel": _Described("gates", "Resolves the last blessed model other than the candidate."),
     "Evaluator": _Described(
@@ -56,19 +61,56 @@ _NODES = {
 }
 _OTHER = _Described("other", "")
 
+# Settings that add nodes to the graph. It is drawn with all of them; what a run does not have is skipped in it.
+_ADDING_NODES = ("training.warm_start=true",)
+
 # Parameter of a run to the configuration key that it overrides; its JSON schema is the configuration's own.
-_PARAMETERS = {"split": "split.method", "epochs": "training.epochs"}
+_PARAMETERS = {
+    "split": "split.method",
+    "epochs": "training.epochs",
+    "warm_start": "training.warm_start",
+    "gates_that_warn": "only_warn",
+}
 
 
-def write_manifest(plan: Plan, source: Source, workspace: Workspace, path: Path) -> None:
-    """Writes the plan with what an orchestrator draws its graph and its form from."""
+def complete_source(source: Source) -> PipelineConfig:
+    """The configuration with everything that adds nodes to its graph."""
+    return load_config(source.config, [*source.overrides, *_ADDING_NODES])
+
+
+def write_manifest(plan: Plan, complete: Plan, source: Source, workspace: Workspace, path: Path) -> None:
+    """Writes what an orchestrator draws its graph and its form from, with the plan.
+
+    Args:
+        plan: of the configuration.
+        complete: of `complete_source`.
+        source: of the configuration.
+        workspace: where its runs are kept.
+        path: where to write.
+    """
     plan.save(
         path,
         source=asdict(source),
         place={"project": str(PROJECT_ROOT), "python": sys.executable, "root": str(workspace.root)},
-        nodes=nodes_of(plan),
+        nodes=nodes_of(complete),
         parameters=_parameters(plan.config),
     )
+
+
+def check_drawn(plan: Plan, drawn: Sequence[Mapping[str, Any]], manifest: Path) -> None:
+    """Makes sure that an orchestrator's graph has every node and every edge of a run's.
+
+    Raises:
+        InputError: it was drawn from other code.
+    """
+    upstream = {node["id"]: set(node["upstream"]) for node in drawn}
+    for node in nodes_of(plan):
+        if not set(node["upstream"]) <= upstream.get(node["id"], {None}):
+            raise InputError(
+                f"the manifest is stale: node {node['id']} stands elsewhere in the graph, or is new",
+                str(manifest),
+                f"run `poseline compile --config {plan.config.name}`, let the graph be drawn anew, trigger again",
+            )
 
 
 def nodes_of(plan: Plan) -> list[dict[str, Any]]:

@@ -16,7 +16,7 @@ from pipelines.attempts import CLEARED
 from pipelines.config import load_config
 from pipelines.follow import following
 from pipelines.local_runner import RunResult, connection_of, interruptible, obtain_plan, register, run_facts
-from pipelines.manifest import nodes_of
+from pipelines.manifest import check_drawn
 from pipelines.node import SKIPPED, NodeResult, launch_node
 from pipelines.plan import Plan, read_plan_file
 from pipelines.processes import ChildProcesses
@@ -104,14 +104,7 @@ def prepare_run(
     for name in recover(workspace, connection):
         say(f"cleared up after {name}, whose process was killed")
     plan = obtain_plan(config, workspace, ChildProcesses(), say)
-    if [(node["id"], node["upstream"]) for node in nodes_of(plan)] != [
-        (node["id"], node["upstream"]) for node in content["nodes"]
-    ]:
-        raise InputError(
-            "the manifest is stale: the graph has other nodes than those that the orchestrator knows",
-            str(manifest),
-            f"run `poseline compile --config {source['config']}`, wait until the graph is drawn anew, trigger again",
-        )
+    check_drawn(plan, content["nodes"], manifest)
     folder = bindings.chosen_span(config, span)
     facts = run_facts() | dict(facts)
     pinned: dict[str, Any] = {
@@ -119,6 +112,7 @@ def prepare_run(
         "span": int(folder.name.rpartition("-")[2]),
         "use_cache": use_cache,
         "facts": facts,
+        "drawn": [node["id"] for node in content["nodes"]],
     }
     path = workspace.run_plan(run_id)
     plan.save(path, run=pinned)
@@ -160,6 +154,8 @@ def step(
     if pinned and pinned["id"] != run_id:
         raise InputError(f"the file is of run {pinned['id']}, not {run_id}", str(plan_file), "prepare the run first")
     plan = Plan.load(plan_file)
+    if node not in plan.nodes and node in pinned.get("drawn", ()):
+        return Step(NodeResult(node, SKIPPED, reason="this run's settings need no such node"), run_id)
     if node not in plan.nodes:
         raise InputError(f"no node {node!r}", "the compiled graph", f"there are: {', '.join(plan.nodes)}")
     children = ChildProcesses()

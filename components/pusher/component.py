@@ -18,6 +18,7 @@ class PusherSpec(ComponentSpec):
     PARAMETERS = {  # noqa: RUF012
         "targets": ExecutionParameter(type=str),
         "manifest_facts": ExecutionParameter(type=str),
+        "only_warn": ExecutionParameter(type=str),
     }
     INPUTS = {  # noqa: RUF012
         "model": ChannelParameter(type=Model),
@@ -39,7 +40,8 @@ class Pusher(BaseComponent):
     made complete beside its place, then renamed into it; `<target>/latest` is moved last, in one step. A model that a
     target already holds is not published twice: `latest` is pointed to it.
 
-    Pushes only if Evaluator and ModelValidator both blessed. `pushed_model` is a record, `push.json`, with the digest
+    Pushes only if Evaluator and ModelValidator both blessed; the no of a gate that `only_warn` names is recorded in
+    `push.json` and in the manifest's provenance instead. `pushed_model` is a record, `push.json`, with the digest
     of every file at every target, not another copy; its custom properties are `pushed` (1 or 0), and if so `version`,
     `digest` and `targets` (JSON, name to folder).
     The executor needs no TensorFlow.
@@ -56,6 +58,7 @@ class Pusher(BaseComponent):
         edge_blessing: BaseChannel,
         manifest_facts: str,
         targets: str = "{}",
+        only_warn: str = "[]",
     ) -> None:
         """Wires the component.
 
@@ -67,6 +70,7 @@ class Pusher(BaseComponent):
             manifest_facts: JSON object with `name`, `labels`, `layout`, `channels` (their number), `window`, `gates`;
                 what else is in it goes into the manifest's `provenance`.
             targets: JSON object, name to folder; may be filled in at launch.
+            only_warn: JSON list of gates, `Evaluator` or `ModelValidator`, that don't stop a push.
         """
         super().__init__(
             PusherSpec(
@@ -76,6 +80,7 @@ class Pusher(BaseComponent):
                 edge_blessing=edge_blessing,
                 manifest_facts=manifest_facts,
                 targets=targets,
+                only_warn=only_warn,
                 pushed_model=Channel(type=PushedModel),
             )
         )

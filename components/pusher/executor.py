@@ -34,14 +34,19 @@ class Executor(BaseExecutor):
             for key in ("model", "edge_model", "model_blessing", "edge_blessing")
         )
         blessings = {"Evaluator": model_blessing, "ModelValidator": edge_blessing}
-        refused = [gate for gate, blessing in blessings.items() if blessing.get_int_custom_property("blessed") != 1]
-        record: dict[str, Any] = {"pushed": not refused, "refused_by": refused}
+        no = [gate for gate, blessing in blessings.items() if blessing.get_int_custom_property("blessed") != 1]
+        warned = [gate for gate in no if gate in json.loads(exec_properties.get("only_warn", "[]"))]
+        refused = [gate for gate in no if gate not in warned]
+        record: dict[str, Any] = {"pushed": not refused, "refused_by": refused, "warned_by": warned}
         if refused:
             logging.warning("not pushed: %s did not bless the model; targets are unchanged", " and ".join(refused))
         else:
             targets = _targets(exec_properties["targets"])
             facts = json.loads(exec_properties["manifest_facts"])
             facts |= {"model_artifact_id": model.id, "edge_model_artifact_id": edge_model.id}
+            if warned:
+                logging.warning("pushed although %s did not bless the model: set to warn only", " and ".join(warned))
+                facts["warned_by"] = warned
             release = Release.of(
                 Path(model.uri) / "Format-Serving", Path(edge_model.uri), Path(edge_blessing.uri), facts
             )

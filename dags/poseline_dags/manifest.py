@@ -37,7 +37,7 @@ class Manifest:
         python: interpreter of the pipeline's environment.
         project: folder of the pipeline's code.
         nodes: in topological order.
-        parameters: of a run: `name`, configuration `key`, JSON `schema`; or `choices`, value to `key=value`.
+        parameters: of a run: `name`, configuration `key`, JSON `schema`.
     """
 
     file: Path

@@ -126,11 +126,9 @@ def _span(context: Any) -> int | None:
 
 def _overrides(manifest: Manifest, parameters: Any) -> list[str]:
     """Configuration keys that a run's parameters change."""
-    overrides = []
-    for parameter in manifest.parameters:
-        value = parameters.get(parameter["name"])
-        if "choices" in parameter:
-            overrides += [parameter["choices"][choice] for choice in value or ()]
-        elif value != parameter["schema"]["default"]:
-            overrides.append(f"{parameter['key']}={json.dumps(value)}")
-    return [*overrides, *parameters.get("overrides", ())]
+    overrides = [
+        f"{parameter['key']}={json.dumps(parameters[parameter['name']])}"
+        for parameter in manifest.parameters
+        if parameters[parameter["name"]] != parameter["schema"]["default"]
+    ]
+    return [*overrides, *(parameters.get("overrides") or ())]
