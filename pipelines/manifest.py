@@ -31,6 +31,7 @@ class Source:
 class _Described:
     group: str
     doc: str
+    heavy: bool = False
 
 
 _NODES = {
@@ -53,7 +54,7 @@ _NODES = {
     "Evaluator": _Described(
         "gates", "Measures the SavedModel by slices, against thresholds and the last blessed model (TFMA)."
     ),
-    "EdgeConverter": _Described("gates", "Converts to float and int8 TFLite, in a process of its own."),
+    "EdgeConverter": _Described("gates", "Converts to float and int8 TFLite, in a process of its own.", heavy=True),
     "ModelValidator": _Described("gates", "Judges the int8 file: accuracy lost, size, latency, operators, agreement."),
     "Pusher": _Described(
         "ship", "Publishes what both gates blessed, atomically. If one refused, the task fails and is not retried."
@@ -115,15 +116,14 @@ def check_drawn(plan: Plan, drawn: Sequence[Mapping[str, Any]], manifest: Path) 
 
 def nodes_of(plan: Plan) -> list[dict[str, Any]]:
     """The nodes in topological order: `id`, `upstream`, `group`, `heavy` (loads TensorFlow or Beam), `doc`."""
-    return [
-        {
-            "id": node_id,
-            "upstream": list(node.upstream_nodes),
-            "heavy": plan.executor_spec(node_id) is not None and plan.is_heavy(node_id),
-            **asdict(_NODES.get(node_id, _OTHER)),
-        }
-        for node_id, node in plan.nodes.items()
-    ]
+    nodes = []
+    for node_id, node in plan.nodes.items():
+        described = _NODES.get(node_id, _OTHER)
+        heavy = described.heavy or (plan.executor_spec(node_id) is not None and plan.is_heavy(node_id))
+        nodes.append(
+            {"id": node_id, "upstream": list(node.upstream_nodes), **asdict(described), "heavy": heavy},
+        )
+    return nodes
 
 
 def _parameters(config: PipelineConfig) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -173,8 +174,9 @@ def step(
     )
     if not pinned:
         register(run)
-    with interruptible(children), following(run.log_file(node), log_to):
-        result = launch_node(run, node)
+    # In a thread: an interrupt then ends the executor, and the launch records the failure and clears up.
+    with ThreadPoolExecutor(1) as pool, following(run.log_file(node), log_to), interruptible(children):
+        result = pool.submit(launch_node, run, node).result()
     return _described(run, result)
 
 

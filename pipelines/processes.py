@@ -34,6 +34,7 @@ class ChildProcesses:
         self._fresh = multiprocessing.get_context("spawn")
         self._alive: set[BaseProcess] = set()
         self._lock = threading.Lock()
+        self._ended = False
 
     def warm_up(self) -> None:
         """Starts the imports now, in the background."""
@@ -49,12 +50,14 @@ class ChildProcesses:
             heavy: whether the child needs TensorFlow or Beam.
 
         Returns:
-            Exit code; negative: the signal that ended it.
+            Exit code; negative: the signal that ended it, or would have, had it been started after `terminate`.
         """
         context = self._warm if heavy else self._fresh
         log.parent.mkdir(parents=True, exist_ok=True)
         process = context.Process(target=_child, args=(target, args, str(log), os.getpid(), heavy))
         with self._lock:
+            if self._ended:
+                return -signal.SIGTERM
             process.start()
             self._alive.add(process)
         try:
@@ -66,8 +69,9 @@ class ChildProcesses:
         return process.exitcode
 
     def terminate(self) -> None:
-        """Ends all children that are running."""
+        """Ends all children that are running; no other is started."""
         with self._lock:
+            self._ended = True
             for process in self._alive:
                 process.kill()
 

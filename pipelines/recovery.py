@@ -51,8 +51,10 @@ def journal(
         os.write(descriptor, json.dumps(entry).encode())
         try:
             yield
-        finally:
+        except Exception:
             path.unlink(missing_ok=True)
+            raise
+        path.unlink(missing_ok=True)  # not after an interrupt: what it left is cleared up by whoever comes next
     finally:
         os.close(descriptor)
 

@@ -57,6 +57,8 @@ class PrepareRun(_PoselineTask):
     def execute(self, context: Any) -> dict[str, Any]:
         """See BaseOperator; returns the run's id in ML Metadata, its span and overrides."""
         manifest, dag_run, parameters = self._manifest(), context["dag_run"], context["params"]
+        if unknown := sorted(set(dag_run.conf or {}) - set(self.dag.params)):  # Airflow itself lets them pass
+            raise AirflowFailException(f"no parameter {', '.join(unknown)}; there are: {', '.join(self.dag.params)}")
         arguments = [
             "prepare",
             "--manifest",
