@@ -24,7 +24,8 @@ _LATEST = "latest"
 
 def latest_span(folder: Path) -> int:
     """Number of the newest complete span; 0 if there is none."""
-    names = (_SPAN.fullmatch(entry.name) for entry in folder.iterdir()) if folder.is_dir() else ()
+    folders = [entry for entry in folder.iterdir() if entry.is_dir()] if folder.is_dir() else []
+    names = (_SPAN.fullmatch(entry.name) for entry in folders)
     return max((int(name[1]) for name in names if name), default=0)
 
 

@@ -38,7 +38,7 @@ def other_release(trained, converted, blessed, edge):
 def push(trained, converted, blessed, edge, tmp_path):
     """Runs the executor; returns the artifact that it made."""
 
-    def run(targets, model_blessed=1, edge_blessed=1):
+    def run(targets, model_blessed=1, edge_blessed=1, only_warn=()):
         pushed = edge.artifact(PushedModel, tmp_path / "pushed")
         model = edge.artifact(Model, trained / "model")
         model.id = 42
@@ -54,6 +54,7 @@ def push(trained, converted, blessed, edge, tmp_path):
             {
                 "targets": json.dumps({name: str(path) for name, path in targets.items()}),
                 "manifest_facts": json.dumps(edge.facts),
+                "only_warn": json.dumps(only_warn),
             },
         )
         return pushed
@@ -106,7 +107,21 @@ def test_a_blessed_model_is_published_whole_at_every_target(push, edge, tmp_path
 def test_what_a_gate_refused_is_not_published(push, tmp_path, model_blessed, edge_blessed, refused):
     pushed = push({"phone": tmp_path / "phone"}, model_blessed, edge_blessed)
     assert pushed.get_int_custom_property("pushed") == 0
-    assert json.loads((Path(pushed.uri) / "push.json").read_text()) == {"pushed": False, "refused_by": refused}
+    record = json.loads((Path(pushed.uri) / "push.json").read_text())
+    assert record == {"pushed": False, "refused_by": refused, "warned_by": []}
+    assert not (tmp_path / "phone").exists()
+
+
+def test_a_gate_that_only_warns_is_recorded_and_stops_nothing(push, tmp_path):
+    pushed = push({"phone": tmp_path / "phone"}, model_blessed=0, only_warn=["Evaluator"])
+    assert pushed.get_int_custom_property("pushed") == 1
+    assert json.loads((Path(pushed.uri) / "push.json").read_text())["warned_by"] == ["Evaluator"]
+    assert "Evaluator" in (tmp_path / "phone" / "latest" / "manifest.json").read_text()
+
+
+def test_the_other_gate_still_stops_a_push(push, tmp_path):
+    pushed = push({"phone": tmp_path / "phone"}, model_blessed=0, edge_blessed=0, only_warn=["Evaluator"])
+    assert pushed.get_int_custom_property("pushed") == 0
     assert not (tmp_path / "phone").exists()
 
 

@@ -105,3 +105,12 @@ def test_one_node_of_one_run_cannot_be_launched_twice_at_once(workspace, connect
         journal(workspace, connection, PIPELINE, RUN, NODE),
     ):
         pass
+
+
+def test_an_interrupted_attempt_is_left_to_be_cleared_up(workspace, connection):
+    cut_off = put_execution(connection, mlmd.Execution.RUNNING)
+    with pytest.raises(KeyboardInterrupt), journal(workspace, connection, PIPELINE, RUN, NODE):
+        raise KeyboardInterrupt
+    assert recover(workspace, connection) == [f"{RUN}.{NODE}"]
+    [execution] = MetadataStore(connection).get_executions_by_id([cut_off])
+    assert execution.last_known_state == mlmd.Execution.FAILED

@@ -1,0 +1,129 @@
+"""Run by Airflow's interpreter: parses the DAG file, asks it this and that, prints what it found as JSON."""
+
+import json
+import logging
+import runpy
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pendulum
+from airflow.sdk.exceptions import AirflowException, ParamValidationError
+from airflow.timetables.base import TimeRestriction
+
+HEAVY = ("tfx", "tensorflow", "apache_beam", "ml_metadata")
+WRONG = {
+    "epochs below the bound": {"epochs": 0},
+    "epochs of another type": {"epochs": "ten"},
+    "unknown split": {"split": "at random"},
+    "negative span": {"span": -1},
+    "unknown gate": {"gates_that_warn": ["pusher"]},
+    "text for a switch": {"warm_start": "yes"},
+    "no key and value": {"overrides": ["no equals sign"]},
+}
+RUN_IDS = ["manual__2026-11-23T02:10:40.123456+00:00", "../../etc", "x" * 250, "a/b c\nd", "."]
+
+facts = {}
+begin, cpu = time.perf_counter(), time.process_time()
+dag = runpy.run_path(sys.argv[1])["poseline_baduanjin"]
+facts["parse"] = {"wall": time.perf_counter() - begin, "cpu": time.process_time() - cpu}
+facts["heavy modules"] = [name for name in sys.modules if name.partition(".")[0] in HEAVY]
+
+from poseline_dags import settings  # noqa: E402
+from poseline_dags.manifest import UnusableManifestError, read_manifest  # noqa: E402
+from poseline_dags.operator import _overrides, metadata_run_id  # noqa: E402
+from poseline_dags.process import PoselineProcess  # noqa: E402
+from poseline_spans import SpanTimetable, latest_span  # noqa: E402
+
+facts["tasks"] = {
+    task.task_id: {
+        "upstream": sorted(task.upstream_task_ids),
+        "group": task.task_group.group_id,
+        "pool": task.pool,
+        "doc": task.doc_md,
+        "retries": task.retries,
+        "backoff": bool(task.retry_exponential_backoff),
+        "timeout": task.execution_timeout.total_seconds(),
+        "rule": task.trigger_rule,
+    }
+    for task in dag.tasks
+}
+facts["dag"] = {
+    "runs": dag.max_active_runs,
+    "catchup": dag.catchup,
+    "on failure": dag.has_on_failure_callback,
+    "on success": dag.has_on_success_callback,
+}
+
+
+def refusal(name: str, value: object) -> str | None:
+    try:
+        dag.params.get_param(name).resolve(value)
+    except ParamValidationError as error:
+        return str(error)
+    return None
+
+
+facts["refused"] = {what: refusal(*next(iter(wrong.items()))) for what, wrong in WRONG.items()}
+dag.params.validate()
+manifest = read_manifest(settings.manifest_file("baduanjin"), "baduanjin")
+values = dag.params.dump()
+facts["overrides"] = [
+    _overrides(manifest, values),
+    _overrides(manifest, values | {"epochs": 3, "gates_that_warn": ["evaluator"], "overrides": ["training.seed=1"]}),
+]
+
+
+def unusable(content: str | None) -> str | None:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "baduanjin.json"
+        if content is not None:
+            file.write_text(content)
+        try:
+            read_manifest(file, "baduanjin")
+        except UnusableManifestError as error:
+            return str(error)
+    return None
+
+
+facts["unusable"] = {str(content): unusable(content) for content in (None, "{", "[]", '{"format": 1}')}
+
+root, settings.ROOT = settings.ROOT, Path("/nowhere")
+stub = runpy.run_path(sys.argv[1])["poseline_baduanjin"]
+facts["without a manifest"] = {task.task_id: task.doc_md for task in stub.tasks}
+settings.ROOT = root
+
+
+def days(*, catchup: bool) -> list[str]:
+    restriction = TimeRestriction(pendulum.datetime(1970, 1, 2), pendulum.datetime(1970, 1, 4), catchup)
+    info, found = None, []
+    while info := SpanTimetable([]).next_dagrun_info_v2(last_dagrun_info=info, restriction=restriction):
+        found.append(info.logical_date.date().isoformat())
+    return found
+
+
+facts["days"] = {"of a backfill": days(catchup=True), "by time alone": days(catchup=False)}
+with tempfile.TemporaryDirectory() as folder:
+    for name in ("span-2", "span-10", ".span-11-x", "span-12.part", "span-x"):
+        (Path(folder) / name).mkdir()
+    (Path(folder) / "span-99").write_text("a file")
+    facts["latest spans"] = [latest_span(Path(folder)), latest_span(Path("/nowhere"))]
+facts["run ids"] = [metadata_run_id("baduanjin", "dag", run_id) for run_id in RUN_IDS]
+facts["run ids"] += [metadata_run_id("baduanjin", "dag", run_id + "!") for run_id in RUN_IDS]
+
+
+def outcome(python: str, *arguments: str) -> list[str]:
+    try:
+        PoselineProcess(python, manifest.project, logging.getLogger()).run([*arguments, "--root", str(root)])
+    except AirflowException as error:
+        return [type(error).__name__, str(error)]
+    return []
+
+
+node = ("node", "Nonsense", "--ir", str(manifest.file), "--run-id", "r")
+facts["wrong input"] = outcome(manifest.python, *node)
+facts["no environment"] = outcome("/nowhere/bin/python", "runs")
+# Airflow's interpreter has none of the pipeline's packages: the process ends with 1, as for a gate's no.
+facts["damaged environment"] = outcome(sys.executable, "runs")
+print(json.dumps(facts))

@@ -1,0 +1,81 @@
+"""The DAG file in Airflow's own interpreter, drawn from a manifest that the real compiler wrote."""
+
+import json
+import re
+
+import pytest
+
+
+def test_the_dag_parses_fast_and_without_tensorflow(facts):
+    assert facts["heavy modules"] == []
+    assert facts["parse"]["cpu"] < 0.3
+
+
+def test_a_task_is_a_node_and_an_edge_is_an_edge(facts, root):
+    nodes = json.loads((root / "manifests" / "baduanjin.json").read_text())["nodes"]
+    assert facts["tasks"].keys() == {"prepare", *(node["id"] for node in nodes)}
+    for node in nodes:
+        task = facts["tasks"][node["id"]]
+        assert task["upstream"] == (sorted(node["upstream"]) or ["prepare"])
+        assert task["group"] == node["group"]
+        assert (task["pool"] == "poseline_heavy") == node["heavy"]
+        assert node["doc"] in task["doc"]
+    assert [node["id"] for node in nodes if node["group"] == "other"] == [], "describe it in pipelines/manifest.py"
+    assert {node["id"] for node in nodes if node["heavy"]} >= {"Transform", "Trainer", "Evaluator", "EdgeConverter"}
+
+
+def test_what_an_airflow_user_expects_is_set(facts):
+    assert facts["dag"] == {"runs": 1, "catchup": False, "on failure": True, "on success": True}
+    for task in facts["tasks"].values():
+        assert task["retries"] >= 2
+        assert task["backoff"]
+        assert task["timeout"] > 0
+        assert task["rule"] == "none_failed"
+
+
+def test_every_wrong_parameter_is_refused(facts):
+    assert [what for what, message in facts["refused"].items() if not message] == []
+
+
+def test_defaults_change_nothing_and_changes_become_overrides(facts):
+    assert facts["overrides"] == [[], ["training.epochs=3", 'only_warn=["evaluator"]', "training.seed=1"]]
+
+
+def test_without_a_manifest_one_task_says_what_to_do(facts):
+    assert facts["without a manifest"].keys() == {"prepare"}
+    assert "there is no manifest" in facts["without a manifest"]["prepare"]
+    for message in facts["unusable"].values():
+        assert "poseline compile --config baduanjin" in message
+
+
+def test_a_backfill_counts_spans_by_day_and_time_alone_starts_nothing(facts):
+    assert facts["days"] == {"of a backfill": ["1970-01-02", "1970-01-03", "1970-01-04"], "by time alone": []}
+
+
+def test_only_complete_spans_are_seen(facts):
+    assert facts["latest spans"] == [10, 0]
+
+
+def test_the_name_of_a_run_may_name_a_file_and_is_found_by_pipeline(facts):
+    names = facts["run ids"]
+    assert len(set(names)) == len(names)
+    for name in names:
+        assert re.fullmatch(r"baduanjin-[A-Za-z0-9_.-]{1,100}", name)
+
+
+@pytest.mark.parametrize(
+    ("situation", "kind", "words"),
+    [
+        ("wrong input", "AirflowFailException", ["no node 'Nonsense'", "there are: "]),
+        ("no environment", "AirflowFailException", ["make setup"]),
+        ("damaged environment", "AirflowException", ["poseline doctor"]),
+    ],
+)
+def test_a_failure_is_of_the_right_kind_and_says_what_to_do(facts, situation, kind, words):
+    found, message = facts[situation]
+    assert found == kind
+    assert [word for word in words if word not in message] == []
+
+
+def test_a_manifest_is_whole_or_not_there(root):
+    assert [path.name for path in (root / "manifests").iterdir()] == ["baduanjin.json"]
