@@ -40,6 +40,9 @@ _NODES = {
     ),
     "StatisticsGen": _Described("ingest_and_guard", "Statistics of every feature of every split (TFDV)."),
     "ImportSchemaGen": _Described("ingest_and_guard", "The curated schema: shapes, labels, domains."),
+    "LastBlessedStatistics": _Described(
+        "ingest_and_guard", "Resolves the statistics behind the last blessed model, which drift is measured from."
+    ),
     "ExampleValidator": _Described("ingest_and_guard", "Holds the statistics against the schema."),
     "DataGate": _Described(
         "ingest_and_guard", "Stops the run on anomalies. A no is final: the task fails and is not retried."
