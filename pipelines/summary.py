@@ -17,6 +17,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from data.errors import PoselineError
+from data.text import printable
 from pipelines.forecast import Forecast
 from pipelines.local_runner import RunResult, connection_of
 from pipelines.workspace import Workspace
@@ -42,6 +43,8 @@ class Report:
         seconds: wall time.
         nodes: state and seconds of each node.
         data: split to counts.
+        data_gate: `span` that the data were compared with (null: none was blessed before), and what was found and let
+            through, with a `verdict` of `warn` or `pass`.
         accuracy: headline figures of the shipped file.
         verdicts: gate, figure, threshold, passed.
         files: name to bytes, and latency.
@@ -56,6 +59,7 @@ class Report:
     seconds: float
     nodes: dict[str, dict[str, Any]] = field(default_factory=dict)
     data: dict[str, dict[str, int]] = field(default_factory=dict)
+    data_gate: dict[str, Any] = field(default_factory=dict)
     accuracy: dict[str, float] = field(default_factory=dict)
     verdicts: list[dict[str, Any]] = field(default_factory=list)
     files: dict[str, int] = field(default_factory=dict)
@@ -88,6 +92,7 @@ def collect(result: RunResult, workspace: Workspace) -> Report:
         if node.execution_id is not None and node.state in ("done", "cached", "resolved")
     }
     _read_data(report, outputs.get("KeypointExampleGen", {}))
+    _read_gate(report, outputs.get("DataGate", {}))
     _read_edge(report, outputs)
     _read_evaluation(report, outputs.get("Evaluator", {}))
     _read_push(report, outputs.get("Pusher", {}))
@@ -120,6 +125,14 @@ def _read_data(report: Report, outputs: dict[str, metadata_store_pb2.Artifact]) 
                 "subjects": len({row["subject"] for row in rows}),
                 "labels": len({row["label"] for row in rows}),
             }
+
+
+def _read_gate(report: Report, outputs: dict[str, metadata_store_pb2.Artifact]) -> None:
+    if "blessing" not in outputs:
+        return
+    verdict = _json(Path(outputs["blessing"].uri) / "verdict.json")
+    span = verdict["baseline"]["span"] if verdict["baseline"] else None
+    report.data_gate = {"span": span, "findings": verdict["findings"]}
 
 
 def _read_evaluation(report: Report, outputs: dict[str, metadata_store_pb2.Artifact]) -> None:
@@ -167,6 +180,14 @@ def show(report: Report, console: Console) -> None:
     table.add_column(overflow="fold")
     for split, counts in report.data.items():
         table.add_row(f"{split} data", ", ".join(f"{count:,} {name}" for name, count in counts.items()))
+    if report.data_gate:
+        span = report.data_gate["span"]
+        table.add_row(
+            "data compared with", "nothing: no model of other data was blessed yet" if span is None else f"span {span}"
+        )
+        for finding in report.data_gate["findings"]:
+            if finding["verdict"] == "warn":
+                table.add_row("data gate warns", escape(printable("{split} {feature}: {figure}".format(**finding))))
     for name, value in report.accuracy.items():
         table.add_row(_FIGURES.get(name, name), f"{value:.4f}")
     for verdict in report.verdicts:
