@@ -405,6 +405,18 @@ def evaluate(bundle: Path, data: Path, split: str | None, span: int | None, robu
 
 
 @main.command()
+@click.option("--root", type=_PATH, help="Root folder of the runs.  [default: .poseline]")
+@click.option("--config", "config_name", help="Only the trainings of this configuration.")
+@click.option("--host", default="localhost", show_default=True, help="Address to listen on.")
+@click.option("--port", default=6006, show_default=True, type=click.IntRange(0, 65535), help="0: any free one.")
+def tensorboard(root: Path | None, config_name: str | None, host: str, port: int) -> None:
+    """Open the curves of all trainings side by side in TensorBoard; new ones appear while it runs."""
+    from pipelines.curves import serve
+
+    serve(_workspace(root).root / "artifacts", config_name, host, port)
+
+
+@main.command()
 @_config_options
 def config(config_name: str, data: Path | None, root: Path | None, overrides: tuple[str, ...]) -> None:
     """Print every key of a configuration with its value."""

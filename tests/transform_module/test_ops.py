@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from data.layouts import Layout, layout_names, load_layout
 from transform_module.ops import normalise
-from transform_module.streams import FAST_FRAMES, compute_streams
+from transform_module.streams import FAST_FRAMES, compute_joint_streams, compute_streams
 
 FRAMES = 12
 THRESHOLD = 0.1
@@ -143,3 +143,36 @@ def test_streams(name: str) -> None:
         moved = np.zeros_like(pose)
         moved[:, :-step] = pose[:, step:] - pose[:, :-step]
         np.testing.assert_allclose(motion, expected(moved), atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["coco17", "kinect20"])
+def test_streams_of_bones_distances_and_angles(name: str) -> None:
+    layout = load_layout(name)
+    pose = normalised(random_pose(layout, 3), layout)
+    bones_slow, distances, angles = compute_streams(tf.constant(pose), layout, ("bones_slow", "distances", "angles"))
+    parents, children = np.array(layout.bones).T
+    bones = pose[:, :, children] - pose[:, :, parents]
+    moved = np.moveaxis(np.diff(bones, axis=1), 2, 3).reshape(len(pose), pose.shape[1] - 1, 1, -1)
+    np.testing.assert_allclose(bones_slow[:, :-1], moved, atol=1e-4)
+
+    first, second = np.triu_indices(len(layout.joints), 1)
+    expected = np.linalg.norm(pose[:, :, first] - pose[:, :, second], axis=-1)[:, :, np.newaxis]
+    np.testing.assert_allclose(distances, expected, atol=2e-3)
+
+    elbow, arm, forearm = (layout.index(f"left_{joint}") for joint in ("elbow", "shoulder", "wrist"))
+    up, down = pose[:, :, arm] - pose[:, :, elbow], pose[:, :, forearm] - pose[:, :, elbow]
+    cosine = (up * down).sum(axis=-1) / np.linalg.norm(up, axis=-1) / np.linalg.norm(down, axis=-1)
+    assert np.abs(angles[:, :, 0] - cosine[:, :, np.newaxis]).max(axis=(0, 1)).min() < 1e-3, "no angle of the elbow"
+    assert np.abs(angles).max() <= 1
+
+
+@pytest.mark.parametrize("name", ["coco17", "kinect20"])
+def test_joints_kept_apart_show_the_same(name: str) -> None:
+    layout = load_layout(name)
+    pose = normalised(random_pose(layout, 3), layout)
+    views = compute_joint_streams(tf.constant(pose), layout).numpy()
+    from_root, bones, slow, _, path = np.split(views, 5, axis=-1)
+    np.testing.assert_allclose(from_root + path, pose, atol=1e-4)
+    np.testing.assert_allclose(slow[:, :-1], np.diff(pose, axis=1), atol=1e-4)
+    for parent, child in layout.bones:
+        np.testing.assert_allclose(bones[:, :, child], pose[:, :, child] - pose[:, :, parent], atol=1e-4)
