@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from data.files import write_atomically
 from data.layouts import load_layout
 from data.store import read_index, span_folder
 from pipelines.config import load_config
@@ -220,6 +221,12 @@ def main() -> None:
                 result |= judge(newest(folder / "root", name, "EdgeConverter", "edge_model"), layout, clean)
                 results.append(result)
                 print(json.dumps(result), flush=True)
+                write(arguments.to / f"{name}-{model}.json", name, model, settings, results)
+    print(json.dumps(mean(results), indent=1))
+
+
+def write(file: Path, name: str, model: str, settings: dict[str, Any], results: list[dict[str, Any]]) -> None:
+    """Writes what is measured so far."""
     report = {
         "data": name,
         "model": model,
@@ -230,9 +237,7 @@ def main() -> None:
         "runs": results,
         "mean": mean(results),
     }
-    arguments.to.mkdir(parents=True, exist_ok=True)
-    (arguments.to / f"{name}-{model}.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    print(json.dumps(report["mean"], indent=1))
+    write_atomically(file, json.dumps(report, indent=1) + "\n")
 
 
 if __name__ == "__main__":
