@@ -9,7 +9,7 @@ from typing import Any
 from lineage import facts
 from lineage.model import Execution, Run, Subgraph
 from lineage.place import run_folder
-from lineage.runs import last_attempts
+from lineage.runs import last_attempts, standing
 from lineage.store import LineageStore
 from lineage.tracing import parameters
 
@@ -27,7 +27,9 @@ def compare(store: LineageStore, root: Path, before: Run, after: Run) -> dict[st
         `states`: what differs, empty where nothing does; `artifacts`: how many outputs are the same ones.
     """
     old, new = store.run_subgraph(before), store.run_subgraph(after)
-    first, second = last_attempts(old, before), last_attempts(new, after)
+    attempts = last_attempts(old, before), last_attempts(new, after)
+    first = {node: standing(execution, old) for node, execution in attempts[0].items()}
+    second = {node: standing(execution, new) for node, execution in attempts[1].items()}
     both = [node for node in second if node in first]
     changes = {
         "code": _code(root, before, after, first, second),
@@ -37,9 +39,9 @@ def compare(store: LineageStore, root: Path, before: Run, after: Run) -> dict[st
         "figures": _figures(old, new, first, second),
         "slices": _slices(old, new, first, second),
         "states": {
-            node: [_state(first.get(node)), _state(second.get(node))]
+            node: states
             for node in {**first, **second}
-            if _state(first.get(node)) != _state(second.get(node))
+            if len(set(states := [_state(found.get(node)) for found in attempts])) > 1
         },
         "artifacts": _shared(old, new, first, second),
     }

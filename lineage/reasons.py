@@ -10,7 +10,7 @@ from lineage import facts
 from lineage.comparison import changed_files, changed_inputs, changed_parameters
 from lineage.model import CACHED, Execution, Run
 from lineage.place import run_folder
-from lineage.runs import failure_of, last_attempts, maker_of_cached
+from lineage.runs import failure_of, last_attempts, maker_of_cached, standing
 from lineage.store import LineageStore
 
 _LOOKED_BACK = 200
@@ -42,13 +42,14 @@ def why(store: LineageStore, root: Path, node: str, run: Run) -> dict[str, Any]:
     if earlier is None:
         return answer | nothing | {"reasons": ["no earlier run has a result of this node"]}
     before = store.run_subgraph(earlier.run)
+    ran_in, earlier = earlier.run, standing(earlier, before)
     inputs = changed_inputs(earlier, execution, before, graph)
     changed = changed_parameters(earlier, execution)
     for name in ("span", "span_digest"):
         if earlier.properties.get(name) != execution.properties.get(name):
             changed[name] = [earlier.properties.get(name), execution.properties.get(name)]
     code = earlier.properties.get("code_digest") != execution.properties.get("code_digest")
-    files = changed_files(root, node, earlier.run, run.name) if code else []
+    files = changed_files(root, node, ran_in, run.name) if code else []
     reasons = []
     if code:
         locked = earlier.properties.get("lock_digest") != execution.properties.get("lock_digest")
@@ -61,7 +62,7 @@ def why(store: LineageStore, root: Path, node: str, run: Run) -> dict[str, Any]:
     if failure := failure_of(execution):
         reasons.append(f"it failed: {failure}")
     return answer | {
-        "compared_with": earlier.run,
+        "compared_with": ran_in,
         "reasons": reasons,
         "code": files,
         "parameters": changed,

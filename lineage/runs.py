@@ -90,6 +90,14 @@ def maker_of_cached(execution: Execution, graph: Subgraph) -> Execution | None:
     return graph.executions[first] if first is not None else None
 
 
+def standing(execution: Execution, graph: Subgraph) -> Execution:
+    """The execution that a node's results come from: itself, or the one whose outputs it took.
+
+    A partial run takes nodes over without their parameters and inputs; those of the maker hold.
+    """
+    return maker_of_cached(execution, graph) or execution
+
+
 def failure_of(execution: Execution) -> str | None:
     """What a failed execution failed of."""
     if execution.state not in (FAILED, "CANCELED"):

@@ -24,7 +24,7 @@ from data.errors import InputError
 from lineage import backend
 from lineage.model import CACHED, Artifact, Edge, Execution, Run, Subgraph
 
-COMPARED_WITH = frozenset({"baseline_model"})
+COMPARED_WITH = frozenset({"baseline_model", "baseline"})
 PIPELINE, RUN, NODE = "pipeline", "pipeline_run", "node"
 _BATCH = 1000
 _INPUTS = (metadata_store_pb2.Event.INPUT, metadata_store_pb2.Event.DECLARED_INPUT)
@@ -127,7 +127,7 @@ class LineageStore:
     def run_subgraph(self, run: Run | str) -> Subgraph:
         """All executions of a run with what went in and came out; also what cached ones stand for.
 
-        The execution that made a cached artifact, in an earlier run, is in it as well.
+        The execution that made a cached artifact, in an earlier run, is in it as well, with what went into that.
         """
         run = self.run(run) if isinstance(run, str) else run
         graph = Subgraph(runs={run.name: run})
@@ -138,8 +138,8 @@ class LineageStore:
             for edge in graph.edges
             if edge.kind == "output" and graph.executions[edge.execution_id].state == CACHED
         }
-        made = self._made_by(self.artifacts(reused))
-        graph.edges += [edge for edge in made.values() if edge.execution_id not in graph.executions]
+        makers = {edge.execution_id for edge in self._made_by(self.artifacts(reused)).values()}
+        graph.edges += self.edges_of_executions(makers - graph.executions.keys())
         return self._fill(graph)
 
     def upstream(self, artifact_id: int | Iterable[int]) -> Subgraph:

@@ -42,29 +42,36 @@ def complete_facts(store: MetadataStore, execution_id: int, facts: dict[str, str
     if execution.last_known_state == metadata_store_pb2.Execution.CACHED:
         origin = _made_by(store, execution_id)
         if origin is not None:
-            execution.custom_properties["cached_from"].int_value = origin
+            execution.custom_properties["cached_from"].int_value = origin.id
+            if "code_digest" not in facts and "code_digest" in origin.custom_properties:
+                execution.custom_properties["code_digest"].CopyFrom(origin.custom_properties["code_digest"])
     if execution.SerializeToString(deterministic=True) != before:
         store.put_executions([execution])
     return execution
 
 
 def record_snapshot(store: MetadataStore, run: RunContext) -> None:
-    """Completes the cached executions by which a partial run takes over the nodes that it does not run."""
+    """Completes the cached executions by which a partial run takes over the nodes that it does not run.
+
+    Nobody asked whether their code is still the same: what is recorded is the code that made what they take over.
+    """
     context = store.get_context_by_type_and_name("pipeline_run", run.run_id)
     prefix = f"{run.plan.config.name}."
     for execution in store.get_executions_by_context(context.id):
         names = {c.type: c.name for c in store.get_contexts_by_execution(execution.id)}
-        complete_facts(store, execution.id, execution_facts(run, names["node"].removeprefix(prefix)))
+        facts = execution_facts(run, names["node"].removeprefix(prefix))
+        facts.pop("code_digest", None)
+        complete_facts(store, execution.id, facts)
 
 
-def _made_by(store: MetadataStore, execution_id: int) -> int | None:
+def _made_by(store: MetadataStore, execution_id: int) -> metadata_store_pb2.Execution | None:
     """The execution that made the outputs which this one took from the cache."""
     outputs = [event for event in store.get_events_by_execution_ids([execution_id]) if _is_output(event)]
     artifacts = store.get_artifacts_by_id([event.artifact_id for event in outputs])
     named = {int(tail) for a in artifacts if (tail := a.uri.rpartition("/")[2]).isdecimal()}
     wanted = {artifact.id for artifact in artifacts}
     makers = {e.execution_id for e in store.get_events_by_execution_ids(named) if e.artifact_id in wanted}
-    return min(makers, default=None)
+    return store.get_executions_by_id([min(makers)])[0] if makers else None
 
 
 def _is_output(event: metadata_store_pb2.Event) -> bool:

@@ -1,0 +1,201 @@
+"""A small graph of quick nodes with the shape, names and artifact types of the real one; Pusher is the real one.
+
+The nodes do in Python what the real ones need TensorFlow and Beam for; everything around them (launcher, cache,
+recording, recovery, metadata store) is what `poseline run` uses.
+"""
+
+import hashlib
+import json
+import os
+import signal
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from tfx.dsl.components.base.base_component import BaseComponent
+from tfx.dsl.components.base.base_executor import BaseExecutor
+from tfx.dsl.components.base.executor_spec import ExecutorClassSpec
+from tfx.dsl.components.common.resolver import Resolver
+from tfx.types import Channel, artifact_utils
+from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
+from tfx.types.standard_artifacts import Examples, Model, ModelBlessing, ModelEvaluation, Schema
+
+from components.artifacts import DataBlessing, EdgeBlessing, EdgeModel
+from components.baseline.strategy import LastOtherBlessedModel
+from components.pusher.component import Pusher
+from data.errors import GateError
+
+TROUBLE = "TINY_TROUBLE"
+LABELS = ["bow", "lift"]
+
+
+def graph(*, span, rows, seed, quality):
+    """The nodes of the graph; the arguments are parameters of its nodes."""
+    schema = _node("ImportSchemaGen", Importing, {}, {"schema": Schema}, text="the schema")
+    reader = _node("Reader", Reading, {}, {"examples": Examples}, span=str(span), rows=json.dumps(rows))
+    examples = reader.outputs["examples"]
+    gate = _node("DataGate", Judging, {"examples": examples}, {"blessing": DataBlessing})
+    transform = _node(
+        "Transform",
+        Transforming,
+        {"examples": examples, "schema": schema.outputs["schema"]},
+        {"transformed_examples": Examples},
+    )
+    transform.add_upstream_node(gate)
+    trainer = _node(
+        "Trainer",
+        Training,
+        {"examples": transform.outputs["transformed_examples"]},
+        {"model": Model},
+        custom_config=json.dumps({"seed": seed, "optimiser": {"rate": 0.1}}),
+    )
+    model = trainer.outputs["model"]
+    baseline = Resolver(
+        strategy_class=LastOtherBlessedModel,
+        candidate=model,
+        model=Channel(type=Model),
+        model_blessing=Channel(type=ModelBlessing),
+    ).with_id("LatestBlessedModel")
+    evaluator = _node(
+        "Evaluator",
+        Evaluating,
+        {"examples": examples, "model": model, "baseline_model": baseline.outputs["model"]},
+        {"blessing": ModelBlessing, "evaluation": ModelEvaluation},
+        quality=str(quality),
+    )
+    converter = _node("EdgeConverter", Converting, {"model": model}, {"edge_model": EdgeModel})
+    validator = _node(
+        "ModelValidator", Validating, {"edge_model": converter.outputs["edge_model"]}, {"blessing": EdgeBlessing}
+    )
+    window = {"length": 24, "stride": 8, "fps": 30.0, "fit": "slide"}
+    facts = {"name": "tiny", "labels": LABELS, "layout": "coco17", "channels": 3, "window": window, "gates": {}}
+    pusher = Pusher(
+        model=model,
+        edge_model=converter.outputs["edge_model"],
+        model_blessing=evaluator.outputs["blessing"],
+        edge_blessing=validator.outputs["blessing"],
+        manifest_facts=json.dumps(facts),
+    )
+    return [schema, reader, gate, transform, trainer, baseline, evaluator, converter, validator, pusher]
+
+
+def _node(name, executor, inputs, outputs, **parameters):
+    spec = type(
+        f"{name}Spec",
+        (ComponentSpec,),
+        {
+            "PARAMETERS": {key: ExecutionParameter(type=str) for key in parameters},
+            "INPUTS": {
+                key: ChannelParameter(type=channel.type, optional=key == "baseline_model")
+                for key, channel in inputs.items()
+            },
+            "OUTPUTS": {key: ChannelParameter(type=kind) for key, kind in outputs.items()},
+        },
+    )
+    kind = type(name, (BaseComponent,), {"SPEC_CLASS": spec, "EXECUTOR_SPEC": ExecutorClassSpec(executor)})
+    made = {key: Channel(type=kind_) for key, kind_ in outputs.items()}
+    return kind(spec(**inputs, **parameters, **made)).with_id(name)
+
+
+def _trouble(node):
+    """Fails or dies as a file says; the file is taken away first, so that the next attempt goes well."""
+    file = Path(os.environ[TROUBLE])
+    if not file.exists() or file.read_text().split()[0] != node:
+        return
+    how = file.read_text().split()[1]
+    file.unlink()
+    if how == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if how == "refuse":
+        raise GateError("the data is not fit", "somewhere", "mend it")
+    raise ValueError(f"{node} was told to fail")
+
+
+def _folder(output_dict, key):
+    folder = Path(artifact_utils.get_single_uri(output_dict[key]))
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _content(input_dict, key):
+    folder = Path(artifact_utils.get_single_uri(input_dict[key]))
+    return b"".join(path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file())
+
+
+class Importing(BaseExecutor):
+    def Do(self, input_dict, output_dict, exec_properties):
+        (_folder(output_dict, "schema") / "schema.pbtxt").write_text(exec_properties["text"])
+
+
+class Reading(BaseExecutor):
+    def Do(self, input_dict, output_dict, exec_properties):
+        _trouble("Reader")
+        folder = _folder(output_dict, "examples")
+        rows = [
+            {"sequence_id": name, "subject": subject, "label": "bow", "split": split, "windows": 3}
+            for name, subject, split in json.loads(exec_properties["rows"])
+        ]
+        pq.write_table(pa.Table.from_pylist(rows), folder / "sequences.parquet")
+        [examples] = output_dict["examples"]
+        examples.split_names = artifact_utils.encode_split_names(["train", "eval", "test"])
+        examples.span = int(exec_properties["span"])
+
+
+class Judging(BaseExecutor):
+    def Do(self, input_dict, output_dict, exec_properties):
+        _trouble("DataGate")
+        verdict = {"blessed": 1, "warnings": []}
+        (_folder(output_dict, "blessing") / "verdict.json").write_text(json.dumps(verdict))
+        output_dict["blessing"][0].set_int_custom_property("blessed", 1)
+
+
+class Transforming(BaseExecutor):
+    def Do(self, input_dict, output_dict, exec_properties):
+        content = _content(input_dict, "examples")
+        (_folder(output_dict, "transformed_examples") / "windows").write_bytes(hashlib.sha256(content).digest())
+        output_dict["transformed_examples"][0].split_names = artifact_utils.encode_split_names(["train", "eval"])
+
+
+class Training(BaseExecutor):
+    def Do(self, input_dict, output_dict, exec_properties):
+        _trouble("Trainer")
+        folder = _folder(output_dict, "model") / "Format-Serving"
+        (folder / "variables").mkdir(parents=True)
+        seed = json.loads(exec_properties["custom_config"])["seed"]
+        weights = hashlib.sha256(_content(input_dict, "examples") + str(seed).encode()).digest() * 100
+        (folder / "saved_model.pb").write_bytes(b"graph " + weights[:64])
+        (folder / "variables" / "variables.data-00000-of-00001").write_bytes(weights)
+
+
+class Evaluating(BaseExecutor):
+    def Do(self, input_dict, output_dict, exec_properties):
+        _trouble("Evaluator")
+        accuracy = float(exec_properties["quality"])
+        passed = accuracy >= 0.5
+        verdict = {"gate": "evaluator accuracy", "figure": accuracy, "threshold": 0.5, "unit": "at least"}
+        slices = [{"slice": {}, "metrics": {"accuracy": accuracy}}]
+        slices += [{"slice": {"label": label}, "metrics": {"accuracy": accuracy}} for label in LABELS]
+        (_folder(output_dict, "evaluation") / "metrics.json").write_text(
+            json.dumps({"slices": slices, "verdicts": [verdict | {"passed": passed}], "blessed": passed})
+        )
+        [blessing] = output_dict["blessing"]
+        (_folder(output_dict, "blessing") / ("BLESSED" if passed else "NOT_BLESSED")).write_text("")
+        blessing.set_int_custom_property("blessed", int(passed))
+        blessing.set_int_custom_property("current_model_id", input_dict["model"][0].id)
+
+
+class Converting(BaseExecutor):
+    def Do(self, input_dict, output_dict, exec_properties):
+        folder = _folder(output_dict, "edge_model")
+        content = _content(input_dict, "model")
+        (folder / "model_float.tflite").write_bytes(b"float" + content)
+        (folder / "model_int8.tflite").write_bytes(b"int8" + content[::4])
+
+
+class Validating(BaseExecutor):
+    def Do(self, input_dict, output_dict, exec_properties):
+        size = len(_content(input_dict, "edge_model"))
+        verdict = {"gate": "max_bytes", "figure": float(size), "threshold": 1e6, "unit": "bytes", "passed": True}
+        found = {"verdicts": [verdict], "accuracy": {"int8_sequence": 0.75}, "latency_ms": {"p95": 0.1}}
+        (_folder(output_dict, "blessing") / "verdict.json").write_text(json.dumps(found))
+        output_dict["blessing"][0].set_int_custom_property("blessed", 1)
