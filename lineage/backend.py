@@ -11,6 +11,7 @@ import contextlib
 import os
 import re
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -22,6 +23,7 @@ from data.errors import InputError, PoselineError
 from lineage.place import SQLITE_NAME
 
 URL_VARIABLE, FILE_VARIABLE = "POSELINE_METADATA", "POSELINE_METADATA_FILE"
+_standard_error = threading.Lock()
 _FORMS = "sqlite:///path, postgresql://user:password@host:port/database or mysql://user:password@host:port/database"
 
 
@@ -113,9 +115,17 @@ def open_store(config: metadata_store_pb2.ConnectionConfig, *, upgrade: bool = F
     said: list[str] = []
     try:
         with _native_messages(said) if not config.HasField("sqlite") else contextlib.nullcontext():
-            return MetadataStore(config, enable_upgrade_migration=upgrade)
+            return _kind(config)(config, enable_upgrade_migration=upgrade)
     except Exception as error:
         raise _explained(config, " ".join([str(error), *said])) from None
+
+
+def _kind(config: metadata_store_pb2.ConnectionConfig) -> type[MetadataStore]:
+    if not config.HasField("postgresql"):
+        return MetadataStore
+    from lineage.postgresql import PostgresqlStore
+
+    return PostgresqlStore
 
 
 def _creates(config: metadata_store_pb2.ConnectionConfig) -> bool:
@@ -203,7 +213,7 @@ def _without_password(config: metadata_store_pb2.ConnectionConfig, message: str)
 @contextlib.contextmanager
 def _native_messages(said: list[str]) -> Iterator[None]:
     """Catches what the client library writes to standard error: the cause of a failure is told nowhere else."""
-    with tempfile.TemporaryFile() as caught:
+    with _standard_error, tempfile.TemporaryFile() as caught:
         saved = os.dup(2)
         os.dup2(caught.fileno(), 2)
         try:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from ml_metadata.metadata_store import MetadataStore
 from ml_metadata.proto import metadata_store_pb2
 from tfx.dsl.compiler import constants
 from tfx.orchestration.portable.mlmd import execution_lib
 from tfx.proto.orchestration import pipeline_pb2
 
 from pipelines.bounded import SUPERSEDED, executions_in_all
+from pipelines.connections import shared_store
 from pipelines.run_context import RunContext
 
 CLEARED = "cleared"
@@ -16,7 +16,7 @@ CLEARED = "cleared"
 
 def ended_well(run: RunContext, node: pipeline_pb2.PipelineNode) -> metadata_store_pb2.Execution | None:
     """The execution that ended this node of this run well, if there is one."""
-    store = MetadataStore(run.connection)
+    store = shared_store(run.connection)
     contexts = [
         store.get_context_by_type_and_name(constants.PIPELINE_RUN_CONTEXT_TYPE_NAME, run.run_id),
         store.get_context_by_type_and_name(
@@ -38,4 +38,4 @@ def stands(run: RunContext, execution: metadata_store_pb2.Execution) -> bool:
 def supersede(run: RunContext, execution: metadata_store_pb2.Execution) -> None:
     """Takes an execution back: its artifacts and events stay, but nothing resolves to them in this run any more."""
     execution.custom_properties[SUPERSEDED].string_value = "run again on request"
-    MetadataStore(run.connection).put_executions([execution])
+    shared_store(run.connection).put_executions([execution])

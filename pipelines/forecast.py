@@ -16,6 +16,7 @@ from tfx.types.artifact import Artifact
 from lineage import backend
 from pipelines import bindings, cache
 from pipelines.bounded import resolve
+from pipelines.connections import SharedMetadata
 from pipelines.plan import Plan
 from pipelines.workspace import Workspace
 
@@ -60,7 +61,7 @@ def forecast(
         return [Forecast(node, True, "nothing was run in this root yet") for node in nodes or plan.nodes]
     outputs: dict[str, Outputs | None] = {}
     result = []
-    with metadata.Metadata(connection) as handle:
+    with SharedMetadata(connection) as handle:
         for node_id in nodes or plan.nodes:
             node = pipeline_pb2.PipelineNode()
             node.CopyFrom(plan.nodes[node_id])

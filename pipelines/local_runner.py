@@ -17,7 +17,6 @@ from typing import Any, Protocol
 
 from ml_metadata.proto import metadata_store_pb2
 from tfx.dsl.compiler import constants
-from tfx.orchestration import metadata
 from tfx.orchestration.portable import partial_run_utils
 from tfx.orchestration.portable.mlmd import context_lib
 
@@ -27,6 +26,7 @@ from lineage.store import LineageStore
 from pipelines import recording
 from pipelines.compiler import compile_to
 from pipelines.config import PROJECT_ROOT, PipelineConfig
+from pipelines.connections import SharedMetadata
 from pipelines.executor_process import read_error
 from pipelines.forecast import Forecast
 from pipelines.lint import lint
@@ -233,7 +233,7 @@ def _take_from(run: RunContext, chosen: set[str], from_node: str, until_node: st
     needed = {a for node in chosen for a in ancestors(run.plan.nodes, node)} - chosen
     if not needed:
         return
-    with metadata.Metadata(run.connection) as handle:
+    with SharedMetadata(run.connection) as handle:
         base = base_run or _last_run_with(run, needed)
         settings = partial_run_utils.pipeline_pb2.SnapshotSettings()
         partial_run_utils.set_base_pipeline_run_strategy(settings, base)
@@ -258,7 +258,7 @@ def _last_run_with(run: RunContext, needed: set[str]) -> str:
 def register(run: RunContext) -> None:
     """Puts the run into the metadata store with what is known about its code and environment."""
     first = next(iter(run.ir.nodes)).pipeline_node
-    with metadata.Metadata(run.connection) as handle:
+    with SharedMetadata(run.connection) as handle:
         context_lib.prepare_contexts(metadata_handle=handle, node_contexts=first.contexts)
         context = handle.store.get_context_by_type_and_name(constants.PIPELINE_RUN_CONTEXT_TYPE_NAME, run.run_id)
         for key, value in run.facts.items():

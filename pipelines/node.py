@@ -34,6 +34,7 @@ from data.errors import NodeError, PoselineError
 from data.files import write_atomically
 from pipelines import attempts, bindings, cache, recording
 from pipelines.bounded import ResolverHandler
+from pipelines.connections import SharedMetadata
 from pipelines.executor_process import execute, read_error
 from pipelines.recovery import journal
 from pipelines.run_context import RunContext
@@ -117,7 +118,7 @@ def _launch(run: RunContext, node_id: str, result: NodeResult, started: Callable
         attempts.supersede(run, earlier)
     bindings.bind_before_cache(run.plan.config, run.span, node)
     spec = run.plan.executor_spec(node_id)
-    handle = metadata.Metadata(run.connection)
+    handle = SharedMetadata(run.connection)
     if spec is not None:
         result.code = run.plan.code[node_id].short_digests()
         key, found = _look_up(run, handle, node, spec, result, use_cache=use_cache)

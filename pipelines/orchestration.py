@@ -15,6 +15,7 @@ from data.errors import GateError, InputError, PoselineError
 from pipelines import bindings, summary
 from pipelines.attempts import CLEARED
 from pipelines.config import load_config
+from pipelines.connections import shared_store
 from pipelines.follow import following
 from pipelines.local_runner import RunResult, connection_of, interruptible, obtain_plan, register, run_facts
 from pipelines.manifest import check_drawn
@@ -192,7 +193,7 @@ def _described(run: RunContext, result: NodeResult) -> Step:
         "latency_ms": report.latency_ms,
         "pushed": report.pushed,
     }
-    outputs = _outputs(MetadataStore(run.connection), result.execution_id)
+    outputs = _outputs(shared_store(run.connection), result.execution_id)
     return Step(result, run.run_id, outputs, {k: v for k, v in figures.items() if v}, _refusal(result.node, outputs))
 
 

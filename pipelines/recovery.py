@@ -14,10 +14,10 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from ml_metadata.metadata_store import MetadataStore
 from ml_metadata.proto import metadata_store_pb2
 
 from data.errors import NodeError
+from pipelines.connections import shared_store
 from pipelines.workspace import Workspace
 
 _ACTIVE = (metadata_store_pb2.Execution.NEW, metadata_store_pb2.Execution.RUNNING)
@@ -83,7 +83,7 @@ def clear_dead_attempt(
     workspace: Workspace, connection: metadata_store_pb2.ConnectionConfig, entry: dict[str, str]
 ) -> None:
     """Marks the executions of a dead attempt failed and removes what they wrote."""
-    store = MetadataStore(connection)
+    store = shared_store(connection)
     context = store.get_context_by_type_and_name("pipeline_run", entry["run_id"])
     if context is None:
         return

@@ -18,6 +18,7 @@ from rich.table import Table
 
 from data.errors import PoselineError
 from data.text import printable
+from pipelines.connections import shared_store
 from pipelines.forecast import Forecast
 from pipelines.local_runner import RunResult, connection_of
 from pipelines.workspace import Workspace
@@ -85,7 +86,7 @@ def collect(result: RunResult, workspace: Workspace) -> Report:
         error=str(failed.error) if failed else None,
         exit_code=failed.error.exit_code if failed and isinstance(failed.error, PoselineError) else 0,
     )
-    store = MetadataStore(connection_of(workspace))
+    store = shared_store(connection_of(workspace))
     outputs = {
         node.node: outputs_of(store, node.execution_id)
         for node in result.nodes.values()
