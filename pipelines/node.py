@@ -119,6 +119,7 @@ def _launch(run: RunContext, node_id: str, result: NodeResult, started: Callable
     bindings.bind_before_cache(run.plan.config, run.span, node)
     spec = run.plan.executor_spec(node_id)
     handle = SharedMetadata(run.connection)
+    facts = recording.execution_facts(run, node_id)
     if spec is not None:
         result.code = run.plan.code[node_id].short_digests()
         key, found = _look_up(run, handle, node, spec, result, use_cache=use_cache)
@@ -128,13 +129,15 @@ def _launch(run: RunContext, node_id: str, result: NodeResult, started: Callable
             result.reason = reason
             found = None
         node.execution_options.caching_options.enable_cache = found is not None
-        if not node.execution_options.caching_options.enable_cache:
+        if found is None:
             started(result.reason)
+        else:
+            with handle as open_handle:
+                facts |= recording.origin_facts(open_handle.store, found)
         late = bindings.late_properties(run, node_id, key)
     else:
         late = {}
     failure: list[PoselineError] = []
-    facts = recording.execution_facts(run, node_id)
     recorder = recording.OutputRecorder(run.workspace.root)
     operator = functools.partial(
         _ProcessOperator, run=run, node_id=node_id, late=late, failure=failure, recorder=recorder
@@ -201,7 +204,7 @@ class _Launcher(launcher.Launcher):
     recorded beyond TFX's own is written with the execution's registration and with the publication of its outputs.
     """
 
-    def __init__(self, facts: Mapping[str, str], recorder: recording.OutputRecorder, **arguments: Any) -> None:
+    def __init__(self, facts: Mapping[str, str | int], recorder: recording.OutputRecorder, **arguments: Any) -> None:
         super().__init__(**arguments)
         self._facts, self._recorder = facts, recorder
         if self._pipeline_node.node_info.type.name == ResolverHandler.NODE_TYPE:

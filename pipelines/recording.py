@@ -6,7 +6,7 @@ keys of what follows, so that a later touch would recompute it. Executions are i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -24,27 +24,32 @@ from pipelines.run_context import RunContext
 _EXECUTION_FACTS = ("git_commit", "git_dirty", "lock_digest")
 
 
-def execution_facts(run: RunContext, node_id: str) -> dict[str, str]:
+def execution_facts(run: RunContext, node_id: str) -> dict[str, str | int]:
     """What an execution is recorded with: where it belongs, its code and its environment."""
-    facts = {"run_id": run.run_id, "node_id": node_id, **run.marks}
+    facts: dict[str, str | int] = {"run_id": run.run_id, "node_id": node_id, **run.marks}
     facts |= {name: str(run.facts[name]) for name in _EXECUTION_FACTS if name in run.facts}
     if run.plan.executor_spec(node_id) is not None:
         facts["code_digest"] = run.plan.code_digest(node_id)
     return facts
 
 
-def complete_facts(store: MetadataStore, execution_id: int, facts: dict[str, str]) -> metadata_store_pb2.Execution:
-    """Adds facts to an execution that TFX registered without them, and where a cached one took its outputs from."""
+def origin_facts(store: MetadataStore, outputs: Mapping[str, Sequence[Artifact]]) -> dict[str, str | int]:
+    """What an execution is recorded with that takes these outputs from the cache: which one made them."""
+    origin = _maker(store, [artifact.mlmd_artifact for found in outputs.values() for artifact in found])
+    return {"cached_from": origin.id} if origin else {}
+
+
+def complete_facts(
+    store: MetadataStore, execution_id: int, facts: Mapping[str, str | int]
+) -> metadata_store_pb2.Execution:
+    """Adds facts to an execution if TFX registered it without them."""
     [execution] = store.get_executions_by_id([execution_id])
     before = execution.SerializeToString(deterministic=True)
     for name, value in facts.items():
-        execution.custom_properties[name].string_value = value
-    if execution.last_known_state == metadata_store_pb2.Execution.CACHED:
-        origin = _made_by(store, execution_id)
-        if origin is not None:
-            execution.custom_properties["cached_from"].int_value = origin.id
-            if "code_digest" not in facts and "code_digest" in origin.custom_properties:
-                execution.custom_properties["code_digest"].CopyFrom(origin.custom_properties["code_digest"])
+        if isinstance(value, int):
+            execution.custom_properties[name].int_value = value
+        else:
+            execution.custom_properties[name].string_value = value
     if execution.SerializeToString(deterministic=True) != before:
         store.put_executions([execution])
     return execution
@@ -61,13 +66,19 @@ def record_snapshot(store: MetadataStore, run: RunContext) -> None:
         names = {c.type: c.name for c in store.get_contexts_by_execution(execution.id)}
         facts = execution_facts(run, names["node"].removeprefix(prefix))
         facts.pop("code_digest", None)
+        events = [e for e in store.get_events_by_execution_ids([execution.id]) if _is_output(e)]
+        origin = _maker(store, store.get_artifacts_by_id([event.artifact_id for event in events]))
+        if origin is not None:
+            facts["cached_from"] = origin.id
+            if "code_digest" in origin.custom_properties:
+                facts["code_digest"] = origin.custom_properties["code_digest"].string_value
         complete_facts(store, execution.id, facts)
 
 
-def _made_by(store: MetadataStore, execution_id: int) -> metadata_store_pb2.Execution | None:
-    """The execution that made the outputs which this one took from the cache."""
-    outputs = [event for event in store.get_events_by_execution_ids([execution_id]) if _is_output(event)]
-    artifacts = store.get_artifacts_by_id([event.artifact_id for event in outputs])
+def _maker(
+    store: MetadataStore, artifacts: Sequence[metadata_store_pb2.Artifact]
+) -> metadata_store_pb2.Execution | None:
+    """The execution that made some artifacts; the folder of a payload is named after it."""
     named = {int(tail) for a in artifacts if (tail := a.uri.rpartition("/")[2]).isdecimal()}
     wanted = {artifact.id for artifact in artifacts}
     makers = {e.execution_id for e in store.get_events_by_execution_ids(named) if e.artifact_id in wanted}
