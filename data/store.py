@@ -224,7 +224,7 @@ def open_part(path: Path) -> pq.ParquetFile:
     """
     try:
         part = pq.ParquetFile(path, page_checksum_verification=True)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise _unreadable(path, error) from error
     try:
         _check_columns(path, part.schema_arrow)
@@ -238,7 +238,7 @@ def read_batches(part: pq.ParquetFile, path: Path, group: int, columns: list[str
     """Yield the record batches of one row group; a damaged page is an InputError."""
     try:
         yield from part.iter_batches(row_groups=[group], columns=columns, use_threads=False)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise _unreadable(path, error) from error
 
 
