@@ -123,6 +123,7 @@ def examples(folder: Path, arguments: argparse.Namespace) -> None:
     from apache_beam.options.pipeline_options import PipelineOptions
 
     from components.keypoint_example_gen.beam import Plan, build
+    from components.keypoint_example_gen.runs import remove_runs
     from data.splits import SplitPolicy, assign_splits
     from data.store import read_index, row_groups
     from data.windows import WindowSpec
@@ -141,6 +142,7 @@ def examples(folder: Path, arguments: argparse.Namespace) -> None:
     )
     with Pipeline(options=PipelineOptions(["--runner=DirectRunner", "--direct_running_mode=in_memory"])) as pipeline:
         build(pipeline, row_groups(span), plan)
+    remove_runs(plan.folder)
     _tell(len(index), sum(key.frames for key in index), time.process_time() - start)
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import itertools
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from components.keypoint_example_gen.examples import encode_windows
+from components.keypoint_example_gen.runs import merge_runs, write_run
 from components.keypoint_example_gen.tfrecord import write_tfrecord
-from components.keypoint_example_gen.window_table import Row, write_rows
+from components.keypoint_example_gen.window_table import Row, RowWriter
 from data.layouts import load_layout
 from data.records import KeypointSequence
 from data.splits import check_subjects
@@ -22,6 +23,9 @@ from data.store import RowGroup, read_row_group
 from data.windows import Window, WindowSpec, cut_windows
 
 SEQUENCES_FILE = "sequences.parquet"
+
+Record = tuple[bytes, bytes, Row]
+"""Where a window stands in its shard, the example, and its row in the table of windows."""
 
 _CLIPS = "clips"
 _BATCH = 256
@@ -67,6 +71,8 @@ def build(pipeline: beam.Pipeline, groups: list[RowGroup], plan: Plan) -> None:
     """Add all steps to a pipeline. One work item is one row group, one file of output is one shard.
 
     Which shard a window goes to, and where in it, follows from a hash of its name: shuffled, and the same each time.
+    The windows of a row group go to disk as a sorted run for each shard, and the runs of a shard are merged (`runs`);
+    `remove_runs` is for when the pipeline has run.
     """
     cut = (
         pipeline
@@ -79,7 +85,7 @@ def build(pipeline: beam.Pipeline, groups: list[RowGroup], plan: Plan) -> None:
 
 
 class _CutWindows(beam.DoFn):
-    """RowGroup -> ((split, shard), (order, example, row)), and a ClipRow a clip."""
+    """RowGroup -> ((split, shard), path of a sorted run of (order, example, row)), and a ClipRow a clip."""
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
@@ -91,6 +97,7 @@ class _CutWindows(beam.DoFn):
     def process(self, group: RowGroup) -> Iterator[Any]:
         clips: dict[str, ClipRow] = {}
         counts: Counter[str] = Counter()
+        shards: dict[tuple[str, int], list[Record]] = defaultdict(list)
         for batch in itertools.batched(self._windows(group, clips), _BATCH):
             encoded = encode_windows(batch, self._layout, self._label_ids)
             for (clip, _), (example, row) in zip(batch, encoded, strict=True):
@@ -98,7 +105,11 @@ class _CutWindows(beam.DoFn):
                 counts[clip.sequence_id] += 1
                 order = hashlib.blake2b(name, digest_size=16).digest()
                 shard = int.from_bytes(order[:8], "big") % self._plan.num_shards
-                yield (clips[clip.sequence_id].split, shard), (order[8:], example, row)
+                shards[clips[clip.sequence_id].split, shard].append((order[8:], example, row))
+        for (split, shard), records in shards.items():
+            run_name = f"{split}-{shard}-{Path(group.path).stem}-{group.index}"
+            run = write_run(self._plan.folder, run_name, sorted(records, key=_order))
+            yield (split, shard), str(run)
         for clip_id, clip_row in clips.items():
             yield beam.pvalue.TaggedOutput(_CLIPS, clip_row._replace(windows=counts[clip_id]))
 
@@ -120,13 +131,24 @@ class _WriteShard(beam.DoFn):
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
 
-    def process(self, shard: tuple[tuple[str, int], Iterable[tuple[bytes, bytes, Row]]]) -> None:
-        (split, number), found = shard
-        records = sorted(found, key=lambda record: record[:2])
+    def process(self, shard: tuple[tuple[str, int], Iterable[str]]) -> None:
+        (split, number), runs = shard
         shards, folder = self._plan.num_shards, self._plan.folder
-        name = f"data_tfrecord-{number:05d}-of-{shards:05d}.gz"
-        write_tfrecord(folder / f"Split-{split}" / name, (example for _, example, _ in records))
-        write_rows(folder, split, number, shards, [row for *_, row in records])
+        path = folder / f"Split-{split}" / f"data_tfrecord-{number:05d}-of-{shards:05d}.gz"
+        records = merge_runs(folder, f"{split}-{number}", [Path(run) for run in runs])
+        with RowWriter(folder, split, number, shards) as table:
+            write_tfrecord(path, _examples(records, table))
+
+
+def _examples(records: Iterable[Record], table: RowWriter) -> Iterator[bytes]:
+    """Pass the examples on, and write their rows down."""
+    for _, example, row in records:
+        table.add(row)
+        yield example
+
+
+def _order(record: Record) -> tuple[bytes, bytes]:
+    return record[:2]
 
 
 class _WriteClips(beam.DoFn):

@@ -4,7 +4,9 @@ The encoding is written here, in thirty lines, because it is to be the same byte
 the order of a map open, and a digest of the artifact would then differ from run to run.
 """
 
+import struct
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -15,6 +17,7 @@ from data.records import KeypointSequence
 from data.windows import Window
 
 _BYTES_LIST, _FLOAT_LIST, _INT64_LIST = 1, 2, 3  # field numbers in tf.train.Feature
+_ONE_FLOAT = bytes([_FLOAT_LIST << 3 | 2, 6, 1 << 3 | 2, 4])  # a list of four bytes of numbers, and their length
 
 
 def encode_windows(
@@ -28,7 +31,8 @@ def encode_windows(
         label_ids: of the known labels; others get -1.
     """
     health = window_health([window for _, window in batch], layout)
-    for (clip, window), figures in zip(batch, zip(*health.values(), strict=True), strict=True):
+    columns = zip(*(figures.tolist() for figures in health.values()), strict=True)
+    for (clip, window), figures in zip(batch, columns, strict=True):
         features = {
             "label": clip.label,
             "label_id": label_ids.get(clip.label, -1),
@@ -42,18 +46,28 @@ def encode_windows(
         yield _example(encoded | {"keypoints": _floats(window.keypoints)}), window_row(features, window.keypoints)
 
 
-def _value(value: str | int | np.float32) -> bytes:
+def _value(value: str | int | float) -> bytes:
     if isinstance(value, str):
         return _text(value)
-    return _integer(value) if isinstance(value, int) else _floats(value)
+    return _integer(value) if isinstance(value, int) else _figure(value)
 
 
 def _example(features: Mapping[str, bytes]) -> bytes:
-    entries = (_field(1, name.encode()) + _field(2, features[name]) for name in sorted(features))
+    entries = (_name(name) + _field(2, features[name]) for name in sorted(features))
     return _field(1, b"".join(_field(1, entry) for entry in entries))
 
 
-def _floats(values: np.ndarray | np.float32) -> bytes:
+@lru_cache(maxsize=128)
+def _name(name: str) -> bytes:
+    return _field(1, name.encode())
+
+
+def _figure(value: float) -> bytes:
+    """One float, as `_floats` would write it, in a fraction of the time."""
+    return _ONE_FLOAT + struct.pack("<f", value)
+
+
+def _floats(values: np.ndarray) -> bytes:
     return _field(_FLOAT_LIST, _field(1, np.asarray(values, "<f4").tobytes()))
 
 
@@ -71,6 +85,8 @@ def _field(number: int, content: bytes) -> bytes:
 
 
 def _varint(value: int) -> bytes:
+    if value < 0x80:
+        return bytes((value,))
     parts = bytearray()
     while value > 0x7F:
         parts.append(value & 0x7F | 0x80)

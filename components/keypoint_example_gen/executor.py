@@ -8,6 +8,7 @@ from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.types import Artifact, artifact_utils
 
 from components.keypoint_example_gen.beam import Plan, build
+from components.keypoint_example_gen.runs import remove_runs
 from data.errors import InputError
 from data.splits import SplitPolicy, assign_splits
 from data.store import content_digest, read_index, row_groups, span_folder
@@ -49,6 +50,7 @@ class Executor(BaseBeamExecutor):
         )
         with self._make_beam_pipeline() as pipeline:
             build(pipeline, row_groups(span_dir), plan)
+        remove_runs(plan.folder)
         examples.split_names = artifact_utils.encode_split_names(list(policy.split_names()))
         examples.span = exec_properties["span"]
         for name, value in (_PAYLOAD_FORMAT, _FILE_FORMAT):

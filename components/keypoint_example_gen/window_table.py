@@ -5,13 +5,15 @@ TFDV's statistics say that something is wrong; this table says with which window
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 FOLDER = "windows"
+
+_BATCH = 4096
 
 Row = dict[str, Any]
 """The features of a window; for `keypoints`, `keypoints_least` and `keypoints_greatest`."""
@@ -27,11 +29,37 @@ def window_row(features: Mapping[str, Any], keypoints: np.ndarray) -> Row:
     return {**features, "keypoints_least": float(keypoints.min()), "keypoints_greatest": float(keypoints.max())}
 
 
-def write_rows(examples: Path, split: str, shard: int, shards: int, rows: Sequence[Row]) -> None:
-    """Writes a shard of the table into an Examples artifact."""
-    (examples / FOLDER).mkdir(parents=True, exist_ok=True)
-    path = examples / FOLDER / f"{split}-{shard:05d}-of-{shards:05d}.parquet"
-    pq.write_table(pa.Table.from_pylist(list(rows)), path, compression="zstd")
+class RowWriter:
+    """Writes a shard of the table into an Examples artifact, a few thousand rows in memory at a time."""
+
+    def __init__(self, examples: Path, split: str, shard: int, shards: int) -> None:
+        self._path = examples / FOLDER / f"{split}-{shard:05d}-of-{shards:05d}.parquet"
+        self._rows: list[Row] = []
+        self._writer: pq.ParquetWriter | None = None
+
+    def __enter__(self) -> Self:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._flush()
+        if self._writer is not None:
+            self._writer.close()
+
+    def add(self, row: Row) -> None:
+        """Write a row."""
+        self._rows.append(row)
+        if len(self._rows) >= _BATCH:
+            self._flush()
+
+    def _flush(self) -> None:
+        if not self._rows:
+            return
+        table = pa.Table.from_pylist(self._rows, schema=None if self._writer is None else self._writer.schema)
+        if self._writer is None:
+            self._writer = pq.ParquetWriter(self._path, table.schema, compression="zstd")
+        self._writer.write_table(table)
+        self._rows.clear()
 
 
 def read_windows(examples: Path, split: str, names: Sequence[str]) -> dict[str, np.ndarray]:

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from components.keypoint_example_gen.window_table import write_rows
+from components.keypoint_example_gen.window_table import RowWriter
 from data.errors import GateError
 
 SCHEMAS = Path(__file__).parents[2] / "schema"
@@ -55,7 +55,9 @@ def table_of(columns, folder):
         | {"keypoints_least": min(row["keypoints"]), "keypoints_greatest": max(row["keypoints"])}
         for row in (dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True))
     ]
-    write_rows(folder, "train", 0, 1, rows)
+    with RowWriter(folder, "train", 0, 1) as table:
+        for row in rows:
+            table.add(row)
 
 
 @pytest.fixture
