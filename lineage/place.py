@@ -5,6 +5,7 @@ from pathlib import Path
 DEFAULT_ROOT = Path(__file__).parent.parent / ".poseline"
 SQLITE_NAME = "metadata.sqlite"
 SEQUENCES_FILE = "sequences.parquet"
+TEMPLATES = Path(__file__).parent / "templates"
 
 
 def listing_file(root: Path, digest: str) -> Path:
