@@ -138,7 +138,7 @@ class LineageStore:
             for edge in graph.edges
             if edge.kind == "output" and graph.executions[edge.execution_id].state == CACHED
         }
-        makers = {edge.execution_id for edge in self._made_by(self.artifacts(reused)).values()}
+        makers = {edge.execution_id for edge in self.made_by(self.artifacts(reused)).values()}
         graph.edges += self.edges_of_executions(makers - graph.executions.keys())
         return self._fill(graph)
 
@@ -151,7 +151,7 @@ class LineageStore:
         graph = self._start(artifact_id)
         waiting, seen = set(graph.artifacts), set[int]()
         while waiting:
-            made = self._made_by(self.artifacts(waiting))
+            made = self.made_by(self.artifacts(waiting))
             graph.edges += made.values()
             producers = {edge.execution_id for edge in made.values()} - seen
             seen |= producers
@@ -191,6 +191,14 @@ class LineageStore:
             return Subgraph(artifacts={artifact_id: self.artifact(artifact_id)})
         return Subgraph(artifacts=self.artifacts(artifact_id))
 
+    def of_types(self, types: Iterable[str]) -> Iterator[Subgraph]:
+        """All artifacts of some types, in parts of bounded size."""
+        for name in types:
+            if name in {known.name for known in self.mlmd.get_artifact_types()}:
+                found = [_artifact(artifact) for artifact in self.mlmd.get_artifacts_by_type(name)]
+                for batch in itertools.batched(found, _BATCH):
+                    yield Subgraph(artifacts={artifact.id: artifact for artifact in batch})
+
     def whole(self) -> Iterator[Subgraph]:
         """Everything, in parts of bounded size: all runs first, then all artifacts, then executions with their edges.
 
@@ -223,7 +231,7 @@ class LineageStore:
                 graph.runs[name] = self._run(context)
         return graph
 
-    def _made_by(self, artifacts: dict[int, Artifact]) -> dict[int, Edge]:
+    def made_by(self, artifacts: dict[int, Artifact]) -> dict[int, Edge]:
         """Artifact to the edge from the execution that made it; artifacts that nobody made are absent.
 
         The folder of a payload is named after the execution; that is asked first, because an artifact that thousands

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import datetime
+import itertools
 import json
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from lineage import facts
 from lineage.marks import subject_digest
+from lineage.measures import PERSON, read_measures
 from lineage.model import Artifact, Execution, Run, Subgraph
 from lineage.store import LineageStore
 
@@ -32,12 +34,13 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table: its name, what a row is, its columns, and where its rows come from."""
+    """A table: its name, what a row is, its columns, where its rows come from, and how people are taken out of one."""
 
     name: str
     row: str
     columns: tuple[Column, ...]
     rows: Callable[[LineageStore, str | None], Iterator[Row]]
+    nameless: Callable[[Row], Row] = lambda row: row
 
     @property
     def schema(self) -> pa.Schema:
@@ -46,18 +49,13 @@ class Table:
 
         return pa.schema([pa.field(column.name, pa.type_for_alias(column.type)) for column in self.columns])
 
-    def batches(self, store: LineageStore, run: str | None = None) -> Iterator[pa.RecordBatch]:
-        """The rows of a whole store, or of one run, in batches of bounded size."""
+    def batches(self, store: LineageStore, run: str | None = None, *, names: bool = True) -> Iterator[pa.RecordBatch]:
+        """The rows of a whole store, or of one run, in batches of bounded size; with people's names or without."""
         import pyarrow as pa
 
-        waiting: list[Row] = []
-        for row in self.rows(store, run):
-            waiting.append(row)
-            if len(waiting) == _BATCH:
-                yield pa.RecordBatch.from_pylist(waiting, schema=self.schema)
-                waiting = []
-        if waiting:
-            yield pa.RecordBatch.from_pylist(waiting, schema=self.schema)
+        for rows in itertools.batched(self.rows(store, run), _BATCH):
+            shown = rows if names else tuple(self.nameless(row) for row in rows)
+            yield pa.RecordBatch.from_pylist(list(shown), schema=self.schema)
 
 
 def _parts(store: LineageStore, run: str | None) -> Iterable[Subgraph]:
@@ -65,7 +63,7 @@ def _parts(store: LineageStore, run: str | None) -> Iterable[Subgraph]:
 
 
 def _runs(store: LineageStore, run: str | None) -> Iterator[Row]:
-    for found in [store.run(run)] if run else store.runs():
+    for found in [store.run(run)] if run else store.runs(None):
         yield _run_row(found)
 
 
@@ -138,8 +136,8 @@ def _edges(store: LineageStore, run: str | None) -> Iterator[Row]:
 def _metrics(store: LineageStore, run: str | None) -> Iterator[Row]:
     for artifact, maker in _made(store, run, (facts.EVALUATION, facts.EDGE_VERDICT, facts.DATA_VERDICT)):
         row = {"artifact_id": artifact.id, "node_id": maker.id, "run": maker.run, "node": maker.node}
-        for found in facts.read_measures(artifact):
-            yield row | found
+        for found in read_measures(artifact):
+            yield row | asdict(found)
 
 
 def _subjects(store: LineageStore, run: str | None) -> Iterator[Row]:
@@ -159,6 +157,11 @@ def _subjects(store: LineageStore, run: str | None) -> Iterator[Row]:
                 "sequences": sequences,
                 "windows": windows,
             }
+
+
+def _nameless_metric(row: Row) -> Row:
+    feature, _, value = row["slice"].partition("=")
+    return row | {"slice": f"{feature}={subject_digest(value)}"} if feature == PERSON else row
 
 
 def _made(store: LineageStore, run: str | None, types: tuple[str, ...]) -> Iterator[tuple[Artifact, Execution]]:
@@ -286,6 +289,7 @@ TABLES = {
                 passed       bool           what the gate said; empty if this is none
             """),
             _metrics,
+            _nameless_metric,
         ),
         Table(
             "subjects",
@@ -294,12 +298,13 @@ TABLES = {
                 artifact_id     int64   the examples: artifacts.id
                 run             string  run that read them
                 split           string  train, eval or test
-                subject         string  the person's id in the data
+                subject         string  the person's id in the data; empty in an export
                 subject_digest  string  what stands for the person in the metadata store
                 sequences       int64   sequences of the person
                 windows         int64   windows of the person
             """),
             _subjects,
+            lambda row: row | {"subject": None},
         ),
     )
 }

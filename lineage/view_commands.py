@@ -59,4 +59,65 @@ def graph(target: str, file: Path, direction: str, root: Path) -> None:
     click.echo(f"{file}: {len(drawn.boxes)} boxes, {len(drawn.lines)} lines")
 
 
-COMMANDS: tuple[click.Command, ...] = (graph,)
+@click.command()
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["openlineage", "prov", "csv", "parquet"]),
+    required=True,
+    help="OpenLineage events (a line each), W3C PROV-JSON, or flat tables.",
+)
+@click.option("--to", "target", type=PATH, required=True, help="File; of csv and parquet, a folder to be made.")
+@click.option("--run", metavar="RUN", help="Only this run (or `latest`).  [default: the whole store]")
+@root_option
+def export(form: str, target: Path, run: str | None, root: Path) -> None:
+    """Write lineage for other programs; people stand in it as digests, not by name."""
+    from lineage import export as exports
+    from lineage.store import LineageStore
+
+    store = LineageStore.of_root(root)
+    exports.export(store, form, target, store.run(run).name if run else None)
+    click.echo(target)
+
+
+@click.command()
+@click.argument("query", required=False)
+@click.option("--schema", is_flag=True, help="Print the tables and their columns.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
+@root_option
+def sql(query: str | None, schema: bool, as_json: bool, as_csv: bool, root: Path) -> None:
+    """Answer a read-only SQL QUERY over runs, nodes, artifacts, edges, metrics and subjects."""
+    from lineage import display_rows
+    from lineage.store import LineageStore
+
+    if schema:
+        display_rows.show_schema(as_json=as_json)
+        return
+    if not query:
+        raise InputError("there is no query", remedy='give one: poseline lineage sql "SELECT * FROM runs", or --schema')
+    if as_json and as_csv:
+        raise InputError("--json and --csv at once", remedy="choose one")
+    from lineage import sql as database
+
+    columns, rows = database.query(LineageStore.of_root(root), query)
+    show = display_rows.as_json if as_json else display_rows.as_csv if as_csv else display_rows.as_table
+    show(columns, rows)
+
+
+@click.command()
+@click.argument("run")
+@click.option("--to", "file", type=PATH, required=True, help="FILE.html")
+@root_option
+def report(run: str, file: Path, root: Path) -> None:
+    """Write the audit record of one RUN (or `latest`) on one page: to read, to print, to sign."""
+    from data.files import write_atomically
+    from lineage import report as record
+    from lineage.store import LineageStore
+
+    store = LineageStore.of_root(root)
+    write_atomically(file, record.as_page(store, root, store.run(run)))
+    click.echo(file)
+
+
+COMMANDS: tuple[click.Command, ...] = (graph, export, sql, report)
