@@ -54,7 +54,10 @@ def show_schema(*, as_json: bool) -> None:
     """The tables that can be asked, with the columns and what they mean."""
     if as_json:
         tables = {
-            table.name: {"row": table.row, "columns": {c.name: {"type": c.type, "meaning": c.meaning} for c in table.columns}}
+            table.name: {
+                "row": table.row,
+                "columns": {c.name: {"type": c.type, "meaning": c.meaning} for c in table.columns},
+            }
             for table in TABLES.values()
         }
         click.echo(json.dumps(tables, indent=1))

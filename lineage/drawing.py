@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from lineage.layout import Layout, place
-from lineage.model import CACHED, Artifact, Execution, Run, Subgraph
+from lineage.model import Artifact, Execution, Run, Subgraph
+from lineage.runs import maker_of_cached
 from lineage.text import duration, harmless, moment, size
 
 BOX_SIZE = {"execution": (196.0, 44.0), "artifact": (196.0, 38.0)}
@@ -67,7 +68,7 @@ class Drawing:
 
     def layout(self) -> Layout:
         """Where everything stands."""
-        sizes = {key: BOX_SIZE[box.kind] for key, box in self.boxes.items()}
+        sizes: dict[Hashable, tuple[float, float]] = {key: BOX_SIZE[box.kind] for key, box in self.boxes.items()}
         return place(sizes, [(line.source, line.target) for line in self.lines])
 
 
@@ -83,38 +84,24 @@ def draw_around(graph: Subgraph, artifact: Artifact) -> Drawing:
 
 
 def _draw(graph: Subgraph, shown: set[int], title: str) -> Drawing:
-    origin = _origins(graph)
-    lines, names = [], dict[int, str]()
+    lines = []
+    names: dict[int, str] = {}
     for edge in graph.edges:
-        execution, artifact = f"e{edge.execution_id}", f"a{edge.artifact_id}"
+        ends = f"a{edge.artifact_id}", f"e{edge.execution_id}"
         if edge.kind == "output":
             names.setdefault(edge.artifact_id, edge.key)
+            ends = ends[::-1]
         if edge.execution_id in shown:
-            ends = (execution, artifact) if edge.kind == "output" else (artifact, execution)
             lines.append(Line(*ends, edge.key))
-    used = {line.source for line in lines} | {line.target for line in lines}
+    drawn = {end for line in lines for end in (line.source, line.target)}
     boxes = {}
     for id_ in sorted(shown):
-        boxes[f"e{id_}"] = _execution_box(graph.executions[id_], origin.get(id_))
-    for id_, artifact in sorted(graph.artifacts.items()):
-        if f"a{id_}" in used or not lines:
-            boxes[f"a{id_}"] = _artifact_box(artifact, names.get(id_, ""))
+        execution = graph.executions[id_]
+        boxes[f"e{id_}"] = _execution_box(execution, maker_of_cached(execution, graph))
+    for id_ in sorted(graph.artifacts):
+        if f"a{id_}" in drawn or not lines:
+            boxes[f"a{id_}"] = _artifact_box(graph.artifacts[id_], names.get(id_, ""))
     return Drawing(title, boxes, lines)
-
-
-def _origins(graph: Subgraph) -> dict[int, Execution]:
-    """Cached execution to the one that made what it took."""
-    makers: dict[int, int] = {}
-    for edge in graph.edges:
-        if edge.kind == "output" and graph.executions[edge.execution_id].state != CACHED:
-            makers[edge.artifact_id] = min(edge.execution_id, makers.get(edge.artifact_id, edge.execution_id))
-    return {
-        edge.execution_id: graph.executions[makers[edge.artifact_id]]
-        for edge in graph.edges
-        if edge.kind == "output"
-        and graph.executions[edge.execution_id].state == CACHED
-        and edge.artifact_id in makers
-    }
 
 
 def _execution_box(execution: Execution, origin: Execution | None) -> Box:
@@ -168,4 +155,3 @@ def _shown(value: Any) -> str:
         text = json.dumps(value, indent=1, ensure_ascii=False)
         return "\n".join(harmless(line) for line in text[:_TOLD].split("\n"))
     return harmless(value, _TOLD)
-

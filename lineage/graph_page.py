@@ -25,7 +25,9 @@ def as_page(drawing: Drawing) -> str:
         executions=sum(box.kind == "execution" for box in drawing.boxes.values()),
         artifacts=sum(box.kind == "artifact" for box in drawing.boxes.values()),
         picture=picture(drawing),
-        details=json_for_script({key: {"title": box.title, **_rows(box.details)} for key, box in drawing.boxes.items()}),
+        details=json_for_script(
+            {key: {"title": box.title, **_rows(box.details)} for key, box in drawing.boxes.items()}
+        ),
         legend=[(state.lower(), *SIGNS[state]) for state in _LEGEND],
         script=Markup(script),
         script_hash=script_hash(script),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
@@ -74,7 +76,7 @@ def _path(drawing: Drawing, layout: Layout, number: int) -> str:
     end = (x2, y2 - down * BOX_SIZE[drawing.boxes[line.target].kind][1] / 2)
     points = [start, *layout.corners.get((line.source, line.target), []), end]
     path = [f"M{start[0]:.1f} {start[1]:.1f}"]
-    for (ax, ay), (bx, by) in zip(points, points[1:], strict=False):
+    for (ax, ay), (bx, by) in itertools.pairwise(points):
         middle = (ay + by) / 2
         path.append(f"C{ax:.1f} {middle:.1f} {bx:.1f} {middle:.1f} {bx:.1f} {by:.1f}")
     return "".join(path)

@@ -8,6 +8,7 @@ up, igraph is GPL, networkx orders no layers, Graphviz is a program that may be 
 from __future__ import annotations
 
 import bisect
+import itertools
 import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -70,7 +71,7 @@ def place(
         for box in layer
     }
     x = _positions(grid, shares, gap[0])
-    left = min((x[box] - size[0] / 2 for box, size in sizes.items()), default=0.0)
+    left = min((centre - (sizes[box][0] if box in sizes else 0.0) / 2 for box, centre in x.items()), default=0.0)
     x = {box: centre - left for box, centre in x.items()}
     y, top = dict[Hashable, float](), 0.0
     for layer, count in zip(grid.layers, rows, strict=True):
@@ -142,7 +143,7 @@ def _grid(
     for source, target in pairs:
         chain = [source, *_corners(source, layer_of[source] + 1, layer_of[target]), target]
         placed |= {corner: layer_of[source] + number for number, corner in enumerate(chain[:-1])}
-        links |= dict.fromkeys(zip(chain, chain[1:], strict=False))
+        links |= dict.fromkeys(itertools.pairwise(chain))
     for box, layer in placed.items():
         grid.layers[layer].append(box)
         grid.above[box], grid.below[box] = [], []
@@ -175,7 +176,7 @@ def _order(grid: _Grid) -> None:
 
 def _crossings(grid: _Grid) -> int:
     total = 0
-    for upper, lower in zip(grid.layers, grid.layers[1:], strict=False):
+    for upper, lower in itertools.pairwise(grid.layers):
         rank = {box: number for number, box in enumerate(lower)}
         passed: list[int] = []
         for box in upper:

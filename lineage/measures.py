@@ -53,7 +53,13 @@ def read_measures(artifact: Artifact) -> Iterator[Measure]:
             yield Measure(WHOLE, f"latency_{metric}_ms", number(value))
     for found in facts.read_verdicts(artifact):
         yield Measure(
-            WHOLE, str(found["gate"]), number(found.get("figure")), None, None, number(found.get("threshold")), found.get("passed")
+            WHOLE,
+            str(found["gate"]),
+            number(found.get("figure")),
+            None,
+            None,
+            number(found.get("threshold")),
+            found.get("passed"),
         )
 
 

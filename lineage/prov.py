@@ -22,7 +22,16 @@ _PREFIXES = {
     "run": "urn:poseline:run:",
     "code": "urn:poseline:code:",
 }
-_SECTIONS = ("entity", "activity", "agent", "wasGeneratedBy", "used", "wasInfluencedBy", "wasStartedBy", "wasAssociatedWith")
+_SECTIONS = (
+    "entity",
+    "activity",
+    "agent",
+    "wasGeneratedBy",
+    "used",
+    "wasInfluencedBy",
+    "wasStartedBy",
+    "wasAssociatedWith",
+)
 
 
 def pieces(parts: Iterable[Subgraph]) -> Iterator[str]:
@@ -34,7 +43,9 @@ def pieces(parts: Iterable[Subgraph]) -> Iterator[str]:
         try:
             for section, key, record in _records(parts):
                 file = sections[section]
-                file.write(f"{',' if file.tell() else ''}\n  {json.dumps(key)}: {json.dumps(record, ensure_ascii=False)}")
+                file.write(
+                    f"{',' if file.tell() else ''}\n  {json.dumps(key)}: {json.dumps(record, ensure_ascii=False)}"
+                )
             yield f'{{\n "prefix": {json.dumps(_PREFIXES)}'
             for name, file in sections.items():
                 if file.tell():

@@ -10,6 +10,7 @@ from typing import Any
 from data.digests import Listing, parse_listing
 from lineage import drawing, facts
 from lineage.graph_svg import pages, picture
+from lineage.marks import SPLITS
 from lineage.measures import PERSON, WHOLE, Measure, number, read_measures
 from lineage.model import Artifact, Execution, Run, Subgraph
 from lineage.place import listing_file
@@ -53,12 +54,18 @@ def collect(store: LineageStore, root: Path, run: Run) -> dict[str, Any]:
         },
         "nodes": [_node(execution, graph) for execution in attempts.values()],
         "data": [_data(graph, a) for a in of_type.get(facts.EXAMPLES, []) if _is_read(graph, a)],
-        "gates": [_gate(v, e.node) for e in attempts.values() for a in _outputs(graph, e) for v in facts.read_verdicts(a)],
-        "unread": [a for a in made.values() if a.type in (facts.EVALUATION, facts.EDGE_VERDICT, facts.DATA_VERDICT) and not any(read_measures(a))],
+        "gates": [
+            _gate(v, e.node) for e in attempts.values() for a in _outputs(graph, e) for v in facts.read_verdicts(a)
+        ],
+        "unread": [
+            a
+            for a in made.values()
+            if a.type in (facts.EVALUATION, facts.EDGE_VERDICT, facts.DATA_VERDICT) and not any(read_measures(a))
+        ],
         "accuracy": [m for a in of_type.get(facts.EDGE_VERDICT, []) for m in read_measures(a) if m.threshold is None],
         "slices": _slices(evaluation) if evaluation else [],
         "confusion": _confusion(evaluation, _labels(attempts)) if evaluation else None,
-        "parameters": {node: _flat(_counted(parameters(execution))) for node, execution in attempts.items() if parameters(execution)},
+        "parameters": _told(attempts),
         "payloads": [_payload(a, root, faults.get(a.id, [])) for a in sorted(made.values(), key=lambda a: a.id)],
         "shipped": [found for type_ in _SHIPPED for a in of_type.get(type_, []) for found in _files(a, root)],
         "faults": verification.faults,
@@ -99,10 +106,9 @@ def _node(execution: Execution, graph: Subgraph) -> dict[str, Any]:
         "id": execution.id,
         "state": execution.state.lower(),
         "sign": f"{sign} {word}",
-        "from": f"execution {origin.id} of {origin.run}" if origin else "",
+        "note": f"execution {origin.id} of {origin.run}" if origin else failure_of(execution) or "",
         "took": duration(max(0.0, (origin or execution).ended - (origin or execution).started)),
         "code": str((origin or execution).properties.get("code_digest", ""))[:12],
-        "failure": failure_of(execution) or "",
     }
 
 
@@ -114,9 +120,12 @@ def _is_read(graph: Subgraph, examples: Artifact) -> bool:
 
 def _data(graph: Subgraph, examples: Artifact) -> dict[str, Any]:
     sequences = facts.read_sequences(examples)
-    makers = (graph.executions[e.execution_id] for e in graph.edges if e.artifact_id == examples.id and e.kind == "output")
+    makers = (
+        graph.executions[e.execution_id] for e in graph.edges if e.artifact_id == examples.id and e.kind == "output"
+    )
     labels: dict[str, dict[str, int]] = {}
-    splits = facts.count_people(sequences)
+    counted = facts.count_people(sequences)
+    splits = {split: counted[split] for split in (*SPLITS, *counted) if split in counted}
     for sequence in sequences:
         counts = labels.setdefault(sequence.label, dict.fromkeys(splits, 0))
         counts[sequence.split] += sequence.windows
@@ -157,16 +166,20 @@ def _slices(evaluation: Artifact) -> list[dict[str, Any]]:
             for place, row in enumerate(found, 1):
                 row["name"] = f"person {place}"
     metrics = [m for m in next(iter(rows.values()), {}) if m != "example_count"]
+    # Within one label there is one class: a mean over classes says nothing there.
+    of_feature = {"label": [m for m in metrics if m == "accuracy"]}
     return [
         {
             "feature": feature,
             "whole": feature == WHOLE,
-            "metrics": metrics,
+            "metrics": of_feature.get(feature, metrics),
             "rows": [
                 {
                     "name": row["name"],
-                    "windows": _figure(row["measures"]["example_count"].value) if "example_count" in row["measures"] else "",
-                    "cells": [_bar(row["measures"].get(metric)) for metric in metrics],
+                    "windows": _figure(row["measures"]["example_count"].value)
+                    if "example_count" in row["measures"]
+                    else "",
+                    "cells": [_bar(row["measures"].get(metric)) for metric in of_feature.get(feature, metrics)],
                 }
                 for row in found
             ],
@@ -197,7 +210,7 @@ def _labels(attempts: Mapping[str, Execution]) -> list[str]:
 def _confusion(evaluation: Artifact, labels: list[str]) -> dict[str, Any] | None:
     """Rows of counts and shares, actual by called; None if it was not written down."""
     content = facts.read_json(Path(evaluation.uri) / "metrics.json") or {}
-    whole = next((entry for entry in content.get("slices", []) if not entry.get("slice")), {})
+    whole: dict[str, Any] = next((entry for entry in content.get("slices", []) if not entry.get("slice")), {})
     counts = {(int(c["actual"]), int(c["predicted"])): int(c["count"]) for c in whole.get("confusion") or []}
     if not counts:
         return None
@@ -218,6 +231,19 @@ def _confusion(evaluation: Artifact, labels: list[str]) -> dict[str, Any] | None
     return {"names": names, "rows": rows}
 
 
+def _told(attempts: Mapping[str, Execution]) -> dict[str, dict[str, str]]:
+    """Node to its parameters; what an earlier node was told already is not repeated."""
+    known: set[tuple[str, str]] = set()
+    told: dict[str, dict[str, str]] = {}
+    for node, execution in attempts.items():
+        for name, text in _flat(_counted(parameters(execution))).items():
+            fact = name.rpartition(".")[2], text
+            if fact not in known:
+                known.add(fact)
+                told.setdefault(node, {})[name.removeprefix("custom_config.")] = text
+    return told
+
+
 def _counted(value: Any, name: str = "") -> Any:
     """Parameters with lists of people replaced by how many they are."""
     if name in ("subjects", PERSON):
@@ -234,6 +260,8 @@ def _flat(value: Any, prefix: str = "") -> dict[str, str]:
             for key, entry in value.items()
             for name, text in _flat(entry, f"{prefix}.{key}" if prefix else str(key)).items()
         }
+    if value in ("", None, [], {}):
+        return {}
     return {prefix: harmless(value if isinstance(value, str) else json.dumps(value), 600)}
 
 
@@ -249,7 +277,13 @@ def _payload(artifact: Artifact, root: Path, faults: Iterable[Fault]) -> dict[st
         state, good = f"✗ {', '.join(kinds)}", False
     else:
         state, good = "✓ as recorded", True
-    return {"artifact": artifact, "digest": digest, "state": state, "good": good, "bytes": artifact.properties.get("bytes")}
+    return {
+        "artifact": artifact,
+        "digest": digest,
+        "state": state,
+        "good": good,
+        "bytes": artifact.properties.get("bytes"),
+    }
 
 
 def _files(artifact: Artifact, root: Path) -> list[dict[str, Any]]:

@@ -47,7 +47,9 @@ def query(store: LineageStore, text: str) -> tuple[list[str], Iterator[tuple[Any
             database.register(name, pa.Table.from_batches(TABLES[name].batches(store), TABLES[name].schema))
         result = database.execute(statement)
     except duckdb.Error as error:
-        raise InputError(f"the query fails: {error}", remedy="`poseline lineage sql --schema` shows the tables") from error
+        raise InputError(
+            f"the query fails: {error}", remedy="`poseline lineage sql --schema` shows the tables"
+        ) from error
     return [column[0] for column in result.description or ()], _rows(database)
 
 
@@ -66,4 +68,3 @@ def _only_select(database: duckdb.DuckDBPyConnection, text: str) -> Any:
 def _named(database: duckdb.DuckDBPyConnection, text: str) -> set[str]:
     """Tables of ours that a query names, however it writes them."""
     return {name.lower() for name in database.get_table_names(text)} & TABLES.keys()
-

@@ -38,7 +38,11 @@ def graph(target: str, file: Path, direction: str, root: Path) -> None:
         )
     )
     if file.suffix not in writers:
-        raise InputError(f"no drawing as {file.suffix or 'a file without ending'!r}", str(file), "end it in .html, .svg, .dot or .mmd")
+        raise InputError(
+            f"no drawing as {file.suffix or 'a file without ending'!r}",
+            str(file),
+            "end it in .html, .svg, .dot or .mmd",
+        )
     store = LineageStore.of_root(root)
     if target.isdecimal():
         artifact = store.artifact(int(target))
