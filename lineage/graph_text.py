@@ -46,7 +46,8 @@ def as_mermaid(drawing: Drawing) -> str:
     lines = ["flowchart TD"]
     for box in drawing.boxes.values():
         start, end = ("[", "]") if box.kind == "execution" else ("([", "])")
-        lines.append(f'  {box.key}{start}"{_mermaid(box.title)}<br/>{_mermaid(box.subtitle)}"{end}:::{box.state}')
+        style = f":::{box.state}" if box.state in _MERMAID_STYLES else ""
+        lines.append(f'  {box.key}{start}"{_mermaid(box.title)}<br/>{_mermaid(box.subtitle)}"{end}{style}')
     lines += [f"  {line.source} --> {line.target}" for line in drawing.lines]
     used = {box.state for box in drawing.boxes.values()} & _MERMAID_STYLES.keys()
     return "\n".join([*lines, *(f"  classDef {state} {_MERMAID_STYLES[state]}" for state in sorted(used)), ""])

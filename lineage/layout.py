@@ -159,13 +159,10 @@ def _order(grid: _Grid) -> None:
     for sweep in range(_SWEEPS):
         down = sweep % 2 == 0
         near = grid.above if down else grid.below
-        layers = grid.layers[1:] if down else grid.layers[-2::-1]
-        fixed = grid.layers[0] if down else grid.layers[-1:][0] if grid.layers else []
-        for layer in layers:
+        for fixed, layer in itertools.pairwise(grid.layers if down else grid.layers[::-1]):
             rank = {box: number for number, box in enumerate(fixed)}
             own = {box: number for number, box in enumerate(layer)}
             layer.sort(key=lambda b: sum(rank[n] for n in near[b]) / len(near[b]) if near[b] else own[b])
-            fixed = layer
         crossings = _crossings(grid)
         if crossings < fewest:
             best, fewest = [list(layer) for layer in grid.layers], crossings

@@ -129,7 +129,7 @@ def _assertions(graph: Subgraph, execution: Execution, key: str) -> Event:
 def _tags(values: Event) -> Event:
     tags = [
         {"key": name, "value": value if isinstance(value, str) else json.dumps(value), "source": "POSELINE"}
-        for name, value in values.items()
+        for name, value in sorted(values.items())
     ]
     return _facet("1-0-0/TagsRunFacet", tags=tags)
 

@@ -133,8 +133,8 @@ def _artifact(artifact: Artifact) -> dict[str, Any]:
 
 def _attributes(properties: Mapping[str, Any]) -> dict[str, Any]:
     """Properties under our prefix; what cannot be an attribute's name stands in one JSON text."""
-    named = {name: value for name, value in properties.items() if name.isidentifier()}
-    other = {name: value for name, value in properties.items() if not name.isidentifier()}
+    named = {name: value for name, value in sorted(properties.items()) if name.isidentifier()}
+    other = {name: value for name, value in sorted(properties.items()) if not name.isidentifier()}
     found = {
         f"poseline:{name}": value if isinstance(value, str | int | float) else json.dumps(value)
         for name, value in named.items()
