@@ -262,6 +262,8 @@ def _flat(value: Any, prefix: str = "") -> dict[str, str]:
         }
     if value in ("", None, [], {}):
         return {}
+    if isinstance(value, list) and any(isinstance(entry, list | dict) for entry in value):
+        value = f"{len(value)} entries"  # long, and of people for all that is known here
     return {prefix: harmless(value if isinstance(value, str) else json.dumps(value), 600)}
 
 

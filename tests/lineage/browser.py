@@ -21,28 +21,33 @@ class Seen:
         assert not self.complaints, self.complaints
 
 
-@contextlib.contextmanager
-def opened(file, viewport=DESKTOP, scheme="light"):
-    """Opens a file; every message, error and request for anything but the file itself is a complaint."""
+@pytest.fixture(scope="module")
+def chromium():
+    """A browser for a module's tests; it ends with them, because its event loop would be in the way of others."""
     program = shutil.which("chromium")
     if program is None:
         pytest.skip("Chromium is not installed (tools/services.sh)")
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        context = browser.new_context(viewport=viewport, color_scheme=scheme, offline=True)
-        seen = Seen(context.new_page())
-        own = file.absolute().as_uri()
-        seen.page.on("console", lambda message: seen.complaints.append(f"console: {message.text}"))
-        seen.page.on("pageerror", lambda error: seen.complaints.append(f"error: {error}"))
-        seen.page.on("dialog", lambda dialog: (seen.complaints.append("dialog"), dialog.dismiss()))
-        seen.page.on(
-            "request",
-            lambda request: (
-                None
-                if request.url == own or request.url.startswith("data:")
-                else seen.complaints.append(f"request: {request.url}")
-            ),
-        )
-        seen.page.goto(own)
-        yield seen
+        yield browser
         browser.close()
+
+
+@contextlib.contextmanager
+def opened(browser, file, viewport=DESKTOP, scheme="light"):
+    """Opens a file; every message, error and request for anything but the file itself is a complaint."""
+    context = browser.new_context(viewport=viewport, color_scheme=scheme, offline=True)
+    seen = Seen(context.new_page())
+    own = file.absolute().as_uri()
+
+    def check(request):
+        if request.url != own and not request.url.startswith("data:"):
+            seen.complaints.append(f"request: {request.url}")
+
+    seen.page.on("console", lambda message: seen.complaints.append(f"console: {message.text}"))
+    seen.page.on("pageerror", lambda error: seen.complaints.append(f"error: {error}"))
+    seen.page.on("dialog", lambda dialog: (seen.complaints.append("dialog"), dialog.dismiss()))
+    seen.page.on("request", check)
+    seen.page.goto(own)
+    yield seen
+    context.close()

@@ -20,6 +20,7 @@ from click.testing import CliRunner
 from lineage import backend
 from lineage.store import LineageStore
 from pipelines.cli import main
+from tests.lineage.browser import chromium  # noqa: F401
 
 PROJECT = Path(__file__).parents[2]
 BACKENDS = ("sqlite", "postgresql", "mysql")

@@ -100,9 +100,9 @@ def test_wrong_use_is_told_and_writes_nothing(recorded, tmp_path):
 
 @sqlite
 @pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
-def test_a_run_opens_offline_and_tells_details_on_a_click(recorded, tmp_path, viewport):
+def test_a_run_opens_offline_and_tells_details_on_a_click(chromium, recorded, tmp_path, viewport):
     recorded.ask("graph", recorded.runs_named("first")[0], "--to", str(tmp_path / "run.html"))
-    with opened(tmp_path / "run.html", viewport, "dark") as seen:
+    with opened(chromium, tmp_path / "run.html", viewport, "dark") as seen:
         page = seen.page
         box = page.locator(".box", has_text="Trainer")
         box.click()
@@ -125,12 +125,12 @@ def test_a_run_opens_offline_and_tells_details_on_a_click(recorded, tmp_path, vi
         seen.assert_quiet()
 
 
-def test_a_thousand_boxes_open_move_and_answer(tmp_path):
+def test_a_thousand_boxes_open_move_and_answer(chromium, tmp_path):
     graph = large_graph()
     began = time.perf_counter()
     (tmp_path / "large.html").write_text(as_page(draw_around(graph, graph.artifacts[1])))
     assert time.perf_counter() - began < 20, "a drawing of a thousand boxes takes seconds"
-    with opened(tmp_path / "large.html") as seen:
+    with opened(chromium, tmp_path / "large.html") as seen:
         page = seen.page
         assert page.locator(".box").count() == 961
         view = "document.querySelector('#canvas svg.lineage').viewBox.baseVal"
@@ -151,10 +151,10 @@ def test_a_thousand_boxes_open_move_and_answer(tmp_path):
         seen.assert_quiet()
 
 
-def test_names_do_nothing_in_a_page(tmp_path):
+def test_names_do_nothing_in_a_page(chromium, tmp_path):
     graph, run = evil_graph()
     (tmp_path / "evil.html").write_text(as_page(draw_run(graph, run)))
-    with opened(tmp_path / "evil.html") as seen:
+    with opened(chromium, tmp_path / "evil.html") as seen:
         for key in ("e1", "a1", "e2"):
             seen.page.locator(f"[data-key={key}]").click()
         seen.page.locator("[data-key=e1]").click()
