@@ -12,7 +12,7 @@ import click
 
 from data.errors import GateError, InputError
 from lineage import display, view_commands
-from lineage.place import DEFAULT_ROOT
+from lineage.options import root_option
 
 if TYPE_CHECKING:
     from lineage.store import LineageStore
@@ -28,19 +28,7 @@ def group() -> None:
 
 def store_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """`--root` and `--json`, which every question has."""
-    for option in (
-        click.option("--json", "as_json", is_flag=True, help="Print JSON."),
-        click.option(
-            "--root",
-            type=click.Path(path_type=Path),
-            default=DEFAULT_ROOT,
-            show_default=".poseline",
-            callback=lambda _context, _option, path: path.absolute(),
-            help="Root folder of the runs.",
-        ),
-    ):
-        command = option(command)
-    return command
+    return root_option(click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command))
 
 
 @group.command()
@@ -160,12 +148,17 @@ def _why(node: str, run: str, root: Path, as_json: bool, *, expected_cached: boo
 @click.argument("metric")
 @click.option("--pipeline", help="Whose runs.  [default: the newest run's]")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="Newest runs to look at.")
+@click.option("--to", "file", type=click.Path(path_type=Path), help="Also draw it, to FILE.svg or FILE.html.")
 @store_options
-def blame(metric: str, pipeline: str | None, limit: int, root: Path, as_json: bool) -> None:
+def blame(metric: str, pipeline: str | None, limit: int, file: Path | None, root: Path, as_json: bool) -> None:
     """The history of METRIC over the runs, with the change that moved it."""
+    from data.files import write_atomically
     from lineage.metric_history import history
+    from lineage.plot import draw_history
 
     entries = history(_store(root), root, metric, limit=limit, pipeline=pipeline)
+    if file:
+        write_atomically(file, draw_history(metric, entries, file.suffix))
     _answer({"metric": metric, "history": entries}, display.show_history, as_json)
 
 

@@ -165,3 +165,13 @@ def test_a_history_without_movement_is_drawn_too(values):
 
 def test_lists_of_people_in_parameters_are_counted():
     assert report._counted({"split": {"subjects": {"test": ["Anna", "Berta"]}}}) == {"split": {"subjects": {"test": 2}}}
+
+
+@sqlite
+def test_blame_draws_what_it_tells(recorded, tmp_path):
+    told = recorded.ask("blame", "accuracy", "--to", str(tmp_path / "accuracy.svg"), "--json").json["history"]
+    tree = ET.fromstring((tmp_path / "accuracy.svg").read_text())
+    titles = [title.text for title in tree.iter("{http://www.w3.org/2000/svg}title")][1:]
+    assert [title.partition(":")[0] for title in titles] == [entry["run"] for entry in told]
+    assert any("parameters" in title for title in titles)
+    assert "no plot as" in recorded.ask("blame", "accuracy", "--to", str(tmp_path / "x.png"), expect=2).text
