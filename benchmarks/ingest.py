@@ -13,6 +13,7 @@ window an example for ExampleGen. Megabytes are of keypoints in float32.
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import os
 import resource
@@ -32,8 +33,10 @@ JOINTS = 17
 WINDOW, STRIDE = 64, 32
 """Of the windows that ExampleGen cuts; each frame is in two of them."""
 
+TEXT = ("csv", "tfjs")
 TEXT_SHARE = 10
-"""Formats of text are measured on this part of the data: they are ten times as large on disk."""
+"""Formats of text are measured on this part of the data: they are ten times as large on disk. Their limit is the
+standard library's parsing of the same files, and nothing more."""
 
 
 def main() -> None:
@@ -50,7 +53,13 @@ def main() -> None:
         _run("make", folder, arguments)
         limit = _row("limit, a sequence", _run("limit-sequences", folder, arguments))
         for name in arguments.formats:
-            _row(f"import {name}", _run("import", folder, arguments, "--format", name), limit)
+            if name in TEXT:
+                text_limit = _row(f"limit, {name} parsed", _run("limit-text", folder, arguments, "--format", name))
+            _row(
+                f"import {name}",
+                _run("import", folder, arguments, "--format", name),
+                text_limit if name in TEXT else limit,
+            )
         limit = _row("limit, a window", _run("limit-windows", folder, arguments))
         _row("KeypointExampleGen", _run("examples", folder, arguments), limit)
 
@@ -103,6 +112,22 @@ def limit_windows(folder: Path, arguments: argparse.Namespace) -> None:
             for first in starts:
                 writer.write(_example(tf, row, row["keypoints"][first * size : (first + WINDOW) * size]))
             count, frames = count + 1, frames + row["frames"]
+    _tell(count, frames, time.process_time() - start)
+
+
+def limit_text(folder: Path, arguments: argparse.Namespace) -> None:
+    """Parse the text of a format with the standard library: JSON, or CSV with the numbers of its last three columns."""
+    start, count, frames = time.process_time(), 0, 0
+    for path in (folder / arguments.format).iterdir():
+        if arguments.format == "csv":
+            with path.open(newline="") as text:
+                rows = csv.reader(text)
+                next(rows)
+                lines = sum(1 for row in rows if [float(cell) for cell in row[-3:]])
+            frames += lines // JOINTS
+        else:
+            frames += sum(len(clip["frames"]) for clip in json.loads(path.read_text())["clips"])
+        count += 1
     _tell(count, frames, time.process_time() - start)
 
 
@@ -252,6 +277,7 @@ STEPS = {
     "make": make,
     "limit-sequences": limit_sequences,
     "limit-windows": limit_windows,
+    "limit-text": limit_text,
     "import": import_,
     "examples": examples,
     "million": million,

@@ -1,6 +1,6 @@
 """Faults of a stranger's data, as errors that are read and records that are quarantined."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from data.errors import InputError
@@ -10,12 +10,17 @@ from data.records import KeypointSequence
 
 
 @contextmanager
-def as_format_has_it(place: str) -> Iterator[None]:
-    """Turn what goes wrong while values are taken apart into an InputError: a text for a number, a list too short."""
+def as_format_has_it(place: str | Callable[[], str]) -> Iterator[None]:
+    """Turn what goes wrong while values are taken apart into an InputError: a text for a number, a list too short.
+
+    Args:
+        place: what is being taken apart; called when something went wrong, if it changes on the way.
+    """
     try:
         yield
     except (TypeError, ValueError, KeyError, IndexError, AttributeError, OverflowError) as error:
-        raise InputError("a value is not what the format has there", f"{place}: {str(error)[:120]}", None) from error
+        where = place if isinstance(place, str) else place()
+        raise InputError("a value is not what the format has there", f"{where}: {str(error)[:120]}", None) from error
 
 
 def quarantined(

@@ -77,8 +77,9 @@ def read_table(source: Source, options: ImportOptions, unit: Unit | None) -> Ite
                     named = f"{source.name}_{record}"
                 clip = _Rows(columns, options)
                 try:
-                    for row in run:
-                        clip.add(row)
+                    with as_format_has_it(clip.place):
+                        for row in run:
+                            clip.add(row)
                     yield clip.finish(named, unit)
                 except InputError as error:
                     for _ in run:
@@ -221,32 +222,41 @@ class _Rows:
         places = wide.values() or [columns.roles]
         self._order = [[axes.get(role) for role in (*self._axes, "confidence")] for axes in places]
 
+    def place(self) -> str:
+        """Return where the reading is."""
+        return f"row {self._count} of the sequence"
+
     def add(self, row: list[str]) -> None:
-        with as_format_has_it(f"row {self._count} of the sequence"):
-            columns = self._columns
-            if len(row) < columns.width:
-                raise InputError(f"a row has {len(row)} columns of {columns.width}", f"row {self._count}", None)
-            if not self._first:
-                self._first = row
-                clocked = columns.clock is not None and row[columns.clock].strip()
-                self._time_at, self._time_unit = (
-                    (columns.clock, columns.clock_unit) if clocked else (columns.counter, "frames")
-                )
-            if self._time_at is not None:
-                self._times.append(float(row[self._time_at]))
-            if columns.person is not None:
-                self._person.append(self._people.setdefault(row[columns.person], len(self._people)))
-            if columns.joint is not None:
-                self._joint.append(self._names.setdefault(row[columns.joint], len(self._names)))
-                if len(self._names) > MAX_COLUMNS:
-                    raise InputError(f"there are over {MAX_COLUMNS} names of joints", None, None)
-            for places in self._order:
-                cells = [1.0 if at is None else _number(row[at]) for at in places]
-                missing = any(map(math.isnan, cells))
-                self._values.extend([0.0] * len(cells) if missing else cells)
-            self._count += 1
-            if len(self._values) > 2 * MAX_SEQUENCE_VALUES:
-                raise InputError("there are more rows than a sequence may have", f"{self._count}", "cut the recording")
+        """Take a row in.
+
+        Raises:
+            InputError: if it is cut short, or there are too many.
+            ValueError: if a cell is no number.
+        """
+        columns = self._columns
+        if len(row) < columns.width:
+            raise InputError(f"a row has {len(row)} columns of {columns.width}", f"row {self._count}", None)
+        if not self._first:
+            self._first = row
+            clocked = columns.clock is not None and row[columns.clock].strip()
+            self._time_at, self._time_unit = (
+                (columns.clock, columns.clock_unit) if clocked else (columns.counter, "frames")
+            )
+        if self._time_at is not None:
+            self._times.append(float(row[self._time_at]))
+        if columns.person is not None:
+            self._person.append(self._people.setdefault(row[columns.person], len(self._people)))
+        if columns.joint is not None:
+            self._joint.append(self._names.setdefault(row[columns.joint], len(self._names)))
+            if len(self._names) > MAX_COLUMNS:
+                raise InputError(f"there are over {MAX_COLUMNS} names of joints", None, None)
+        for places in self._order:
+            cells = [1.0 if at is None else _number(row[at]) for at in places]
+            missing = any(map(math.isnan, cells))
+            self._values.extend([0.0] * len(cells) if missing else cells)
+        self._count += 1
+        if len(self._values) > 2 * MAX_SEQUENCE_VALUES:
+            raise InputError("there are more rows than a sequence may have", f"{self._count}", "cut the recording")
 
     def finish(self, name: str, unit: Unit | None) -> RawClip:
         """Return the clip.
@@ -326,8 +336,7 @@ class _Rows:
 
 
 def _number(text: str) -> float:
-    text = text.strip()
-    return float(text) if text else float("nan")
+    return float(text.strip() or "nan")
 
 
 def _positive(text: str) -> float | None:

@@ -70,7 +70,7 @@ CASES = [(name, layout) for name, (layouts, *_) in EXPRESSIBLE.items() for layou
 
 
 @pytest.mark.parametrize(("name", "layout"), CASES)
-@settings(max_examples=8, deadline=None, derandomize=True)
+@settings(max_examples=4, deadline=None, derandomize=True)
 @given(data=st.data())
 def test_import_then_export_is_the_identity(name, layout, data):
     confidences = st.sampled_from([0.0, 0.5, 1.0]) if name == "ntu" else st.floats(0, 1, width=32)
