@@ -185,7 +185,7 @@ def _explained(config: metadata_store_pb2.ConnectionConfig, message: str) -> Pos
     causes = {
         r"ECONNREFUSED|[Cc]onnection refused|\(111\)|Can't connect": ("nobody answers there", "start the server"),
         r"authentication failed|Access denied|no password supplied": (
-            "the server refused user or password",
+            "the server refused this user, password or database",
             f"mend {URL_VARIABLE} or the file that {FILE_VARIABLE} names",
         ),
         r"database \"?.*\"? does not exist|Unknown database": ("no such database", "create it on the server"),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from data.errors import GateError, InputError
-from lineage import display, view_commands
+from lineage import view_commands
 from lineage.options import root_option
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def trace(what: str, root: Path, as_json: bool) -> None:
     artifacts, files = found
     answer = tracing.trace(store, artifacts[0])
     answer = {"known": True, "files": files, "also": [tracing.describe(other) for other in artifacts[1:]], **answer}
-    _answer(answer, display.show_trace, as_json)
+    _answer(answer, "trace", as_json)
 
 
 @group.command()
@@ -73,7 +73,7 @@ def impact(artifact: int | None, subject: str | None, span: int | None, root: Pa
         raise GateError(
             f"no recorded data holds {asked}", store.place, "was the data read before subjects were recorded, or never?"
         )
-    _answer(influence.impact(store, start), display.show_impact, as_json)
+    _answer(influence.impact(store, start), "impact", as_json)
 
 
 @group.command(name="runs")
@@ -88,6 +88,8 @@ def runs_(limit: int, root: Path, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(found, indent=1))
     elif found:
+        from lineage import display
+
         display.show_runs(found)
     else:
         click.echo(f"no runs under {root}")
@@ -101,7 +103,7 @@ def run_(run: str, root: Path, as_json: bool) -> None:
     from lineage.runs import describe_run
 
     store = _store(root)
-    _answer(describe_run(store, store.run(run)), display.show_run, as_json)
+    _answer(describe_run(store, store.run(run)), "run", as_json)
 
 
 @group.command()
@@ -113,7 +115,7 @@ def diff(run_a: str, run_b: str, root: Path, as_json: bool) -> None:
     from lineage.comparison import compare
 
     store = _store(root)
-    _answer(compare(store, root, store.run(run_a), store.run(run_b)), display.show_diff, as_json)
+    _answer(compare(store, root, store.run(run_a), store.run(run_b)), "diff", as_json)
 
 
 @group.command(name="why-cached")
@@ -139,7 +141,7 @@ def _why(node: str, run: str, root: Path, as_json: bool, *, expected_cached: boo
 
     store = _store(root)
     answer = why(store, root, node, store.run(run))
-    _answer(answer, display.show_why, as_json)
+    _answer(answer, "why", as_json)
     if (answer["state"] == "CACHED") != expected_cached:
         sys.exit(GateError.exit_code)
 
@@ -152,14 +154,15 @@ def _why(node: str, run: str, root: Path, as_json: bool, *, expected_cached: boo
 @store_options
 def blame(metric: str, pipeline: str | None, limit: int, file: Path | None, root: Path, as_json: bool) -> None:
     """The history of METRIC over the runs, with the change that moved it."""
-    from data.files import write_atomically
     from lineage.metric_history import history
-    from lineage.plot import draw_history
 
     entries = history(_store(root), root, metric, limit=limit, pipeline=pipeline)
     if file:
+        from data.files import write_atomically
+        from lineage.plot import draw_history
+
         write_atomically(file, draw_history(metric, entries, file.suffix))
-    _answer({"metric": metric, "history": entries}, display.show_history, as_json)
+    _answer({"metric": metric, "history": entries}, "history", as_json)
 
 
 @group.command()
@@ -178,7 +181,7 @@ def verify(run: str | None, everything: bool, root: Path, as_json: bool) -> None
     else:
         artifacts = (artifact for part in store.whole() for artifact in part.artifacts.values())
     result = verify_artifacts(store, root, artifacts, orphans=everything)
-    _answer(result.to_dict(), display.show_verification, as_json)
+    _answer(result.to_dict(), "verification", as_json)
     if result.faults:
         sys.exit(GateError.exit_code)
 
@@ -197,7 +200,7 @@ def prune(keep: int, pipeline: str | None, yes: bool, root: Path, as_json: bool)
         retention.refuse_while_running(root)
         mlmd = backend.open_store(backend.connection(root))
         retention.remove(mlmd, root, (entry["id"] for entry in plan["remove"]))
-    _answer({**plan, "done": yes}, display.show_prune, as_json)
+    _answer({**plan, "done": yes}, "prune", as_json)
 
 
 @group.command()
@@ -214,7 +217,7 @@ def forget(subject: str, yes: bool, root: Path, as_json: bool) -> None:
         mlmd = backend.open_store(backend.connection(root))
         retention.mark_for_retraining(mlmd, plan["retrain"])
         retention.remove(mlmd, root, (entry["id"] for entry in plan["payloads"]))
-    _answer({**plan, "done": yes}, display.show_forget, as_json)
+    _answer({**plan, "done": yes}, "forget", as_json)
 
 
 @group.command()
@@ -237,11 +240,14 @@ def _store(root: Path) -> LineageStore:
     return LineageStore.of_root(root)
 
 
-def _answer(answer: dict[str, Any], show: Callable[[dict[str, Any], Any], None], as_json: bool) -> None:
+def _answer(answer: dict[str, Any], kind: str, as_json: bool) -> None:
+    """Prints JSON, or the table that `display` has for this kind of answer."""
     if as_json:
         click.echo(json.dumps(answer, indent=1))
-    else:
-        show(answer, display.console())
+        return
+    from lineage import display
+
+    getattr(display, f"show_{kind}")(answer, display.console())
 
 
 def _unknown(what: str, found: Any) -> GateError:

@@ -222,13 +222,28 @@ def fifty(tmp_path_factory):
     return record(tmp_path_factory.mktemp("fifty"), None, "long")
 
 
+@pytest.fixture(scope="session")
+def original(tmp_path_factory):
+    """A history in SQLite, and a copy of it to start again from: artifacts name their place, so it must be the same."""
+    root = tmp_path_factory.mktemp("changeable") / "root"
+    record(root, None, "short")
+    shutil.copytree(root, root.with_name("copy"), symlinks=True)
+    return root
+
+
 @pytest.fixture
-def changeable(tmp_path_factory, tmp_path):
-    """A history of its own, in SQLite, to be changed: a copy of the one that is recorded once."""
-    base = tmp_path_factory.getbasetemp() / "changeable"
-    if not base.exists():
-        record(base, None, "short")
-    shutil.rmtree(tmp_path)
-    base.rename(tmp_path)  # artifacts name their place: it must be the same one
-    yield Recorded(tmp_path, None)
-    tmp_path.rename(base)
+def changeable(original):
+    """A history in SQLite, to be changed."""
+    shutil.rmtree(original)
+    shutil.copytree(original.with_name("copy"), original, symlinks=True)
+    return Recorded(original, None)
+
+
+@pytest.fixture(scope="session")
+def record_more():
+    """Runs the last variant of a history once more; node to state."""
+
+    def more(recorded):
+        return record(recorded.root, recorded.url, "again").log[-1]["states"]
+
+    return more

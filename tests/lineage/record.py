@@ -1,4 +1,4 @@
-"""Records a history of real runs of the tiny graph into a root: `python -m tests.lineage.record ROOT long|short`.
+"""Records a history of real runs of the tiny graph into a root: `python -m tests.lineage.record ROOT long|short|again`.
 
 Its own process, because the driver must not have TensorFlow. Executors run in it instead of in children of it, except
 where one is to be killed. What it did, run by run, goes into `ROOT/history.json`.
@@ -104,7 +104,7 @@ class History:
 
 
 def short(history: History) -> None:
-    """Eight runs with one of everything."""
+    """Ten runs with one of everything."""
     history.run("first")
     history.run("unchanged")
     history.settings["seed"] = 1
@@ -117,13 +117,23 @@ def short(history: History) -> None:
     history.run("new data again")
     history.settings["quality"] = 0.2
     history.run("not blessed")
+    history.settings["seed"] = 7
+    history.run("another model, not blessed")
+    history.settings |= {"seed": 1, "quality": 0.6}
+    history.run("back to what was blessed")
+
+
+def again(history: History) -> None:
+    """The last of the short history's runs once more."""
+    history.settings = json.loads((history.workspace.root / "history.json").read_text())[-1]["settings"]
+    history.run("again")
 
 
 def long(history: History) -> None:
     """Fifty runs."""
     short(history)
     history.settings["quality"] = 0.6
-    for number in range(2, 10):
+    for number in range(10, 18):
         history.settings["seed"] = number
         history.run("another seed")
         history.run("unchanged")
@@ -134,7 +144,7 @@ def long(history: History) -> None:
             history.run("new data")
         elif number % 3 == 1:
             history.run("no cache", use_cache=False, until_node="Trainer")
-            history.settings["quality"] = round(0.5 + number / 20, 3)
+            history.settings["quality"] = round(0.5 + number / 50, 3)
             history.run("another quality", trouble="Evaluator fail")
             history.run("from there", from_node="Evaluator")
         else:
@@ -147,5 +157,5 @@ def long(history: History) -> None:
 
 if __name__ == "__main__":
     made = History(Path(sys.argv[1]))
-    {"short": short, "long": long}[sys.argv[2]](made)
+    {"short": short, "long": long, "again": again}[sys.argv[2]](made)
     (made.workspace.root / "history.json").write_text(json.dumps(made.log))

@@ -100,7 +100,7 @@ def test_which_models_saw_a_person(recorded):
     # Persons 0 and 3 are in train, 1 and 4 in eval, 2 and 5 in test; span 2 holds persons 2 to 6.
     trained, answer = saw("person 3")
     assert set(trained.values()) == {"trained on"}
-    assert len(trained) == 3
+    assert len(trained) == 4
     assert {push["version"] for push in answer["pushes"]} == {"1", "2", "3"}
     assert all(push["there"] == ["tiny"] for push in answer["pushes"])
     assert [push["version"] for push in answer["pushes"] if push["in_use"]] == ["3"]
@@ -115,7 +115,7 @@ def test_which_models_saw_a_person(recorded):
 
 def test_impact_of_a_span(recorded):
     answer = recorded.ask("impact", "--span", "2", "--json").json
-    assert len(answer["models"]) == 1
+    assert len(answer["models"]) == 2
     assert [push["version"] for push in answer["pushes"]] == ["3"]
     assert recorded.ask("impact", "--span", "77", expect=1)
     assert "one thing" in recorded.ask("impact", expect=2).text
@@ -211,7 +211,10 @@ def test_why(recorded):
 def test_blame_names_the_run_and_the_change_that_moved_a_figure(recorded):
     history = recorded.ask("blame", "accuracy", "--json").json["history"]
     moved = [entry for entry in history if entry["change"]]
-    assert [entry["run"] for entry in moved] == recorded.runs_named("not blessed")
+    assert [entry["run"] for entry in moved] == [
+        *recorded.runs_named("not blessed"),
+        *recorded.runs_named("back to what was blessed"),
+    ]
     assert "Evaluator.quality" in moved[0]["cause"]
     assert "there are" in recorded.ask("blame", "beauty", expect=2).text
 
