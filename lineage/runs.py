@@ -78,16 +78,15 @@ def _attempt(execution: Execution, graph: Subgraph) -> dict[str, Any]:
 
 
 def maker_of_cached(execution: Execution, graph: Subgraph) -> Execution | None:
-    """The execution whose outputs a cached one took, None if it is not cached."""
+    """The execution of the same node whose outputs a cached one took; None if it is not cached, or is a resolver."""
     if execution.state != CACHED:
         return None
-    origin = execution.properties.get("cached_from")
-    if origin in graph.executions:
-        return graph.executions[origin]
     outputs = {a.id for artifacts in graph.outputs(execution.id).values() for a in artifacts}
-    makers = [e.execution_id for e in graph.edges if e.kind == "output" and e.artifact_id in outputs]
-    first = min((m for m in makers if m != execution.id), default=None)
-    return graph.executions[first] if first is not None else None
+    makers = {e.execution_id for e in graph.edges if e.kind == "output" and e.artifact_id in outputs}
+    known = makers | {execution.properties.get("cached_from")}
+    same_node = (id_ for id_ in known & graph.executions.keys() if graph.executions[id_].node == execution.node)
+    first = min(same_node, default=execution.id)
+    return graph.executions[first] if first != execution.id else None
 
 
 def standing(execution: Execution, graph: Subgraph) -> Execution:

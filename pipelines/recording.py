@@ -68,7 +68,7 @@ def record_snapshot(store: MetadataStore, run: RunContext) -> None:
         facts.pop("code_digest", None)
         events = [e for e in store.get_events_by_execution_ids([execution.id]) if _is_output(e)]
         origin = _maker(store, store.get_artifacts_by_id([event.artifact_id for event in events]))
-        if origin is not None:
+        if origin is not None and origin.type_id == execution.type_id:  # a resolver's outputs were made by others
             facts["cached_from"] = origin.id
             if "code_digest" in origin.custom_properties:
                 facts["code_digest"] = origin.custom_properties["code_digest"].string_value

@@ -234,7 +234,8 @@ def test_every_execution_and_artifact_carries_what_an_audit_needs(recorded):
         assert execution.run
         assert {"git_commit", "git_dirty", "lock_digest"} <= execution.properties.keys(), execution
         assert execution.node == "LatestBlessedModel" or execution.properties["code_digest"]
-        assert (execution.state == "CACHED") == ("cached_from" in execution.properties)
+        if execution.node != "LatestBlessedModel":  # it makes nothing
+            assert (execution.state == "CACHED") == ("cached_from" in execution.properties)
         assert execution.started <= execution.ended
     for artifact in (a for part in store.whole() for a in part.artifacts.values()):
         assert len(artifact.properties["content_digest"]) == 64
