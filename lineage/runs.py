@@ -83,10 +83,9 @@ def maker_of_cached(execution: Execution, graph: Subgraph) -> Execution | None:
         return None
     outputs = {a.id for artifacts in graph.outputs(execution.id).values() for a in artifacts}
     makers = {e.execution_id for e in graph.edges if e.kind == "output" and e.artifact_id in outputs}
-    known = makers | {execution.properties.get("cached_from")}
-    same_node = (id_ for id_ in known & graph.executions.keys() if graph.executions[id_].node == execution.node)
-    first = min(same_node, default=execution.id)
-    return graph.executions[first] if first != execution.id else None
+    known = (graph.executions.get(id_) for id_ in makers | {execution.properties.get("cached_from", 0)})
+    same_node = [found for found in known if found and found.node == execution.node and found.id != execution.id]
+    return min(same_node, key=lambda found: found.id, default=None)
 
 
 def standing(execution: Execution, graph: Subgraph) -> Execution:
