@@ -300,7 +300,7 @@ def write_payloads(root: Path, number: int) -> None:
     (folders["ModelValidator.blessing"] / "verdict.json").write_text(
         json.dumps({"verdicts": [verdict], "accuracy": {"int8_sequence": 0.9}, "latency_ms": {"p95": 0.1}})
     )
-    (folders["DataGate.blessing"] / "verdict.json").write_text(json.dumps({"blessed": 1, "warnings": []}))
+    (folders["DataGate.blessing"] / "verdict.json").write_text(json.dumps({"blessed": 1, "findings": []}))
     bundle = root / "pushed" / PIPELINE / str(number + 1)
     bundle.mkdir(parents=True)
     for index, content in enumerate(bundle_files(number)):

@@ -100,7 +100,7 @@ def _health(windows: Sequence[Window], layout: Layout) -> Health:
     seen = (confidence > 0) & recorded[..., None]
     cells = frames * joints
     torso = _torso_length(positions, seen, layout)
-    moved = np.linalg.norm(np.diff(positions, axis=1), axis=-1)
+    moved = _length(np.diff(positions, axis=1))
     both = seen[:, 1:] & seen[:, :-1]
     bones = _bone_lengths(positions, seen, layout)
     centre = _centre(positions, seen, layout)
@@ -125,13 +125,13 @@ def _torso_length(positions: np.ndarray, seen: np.ndarray, layout: Layout) -> np
     upper, lower = (list(joints) for joints in layout.torso)
     whole = _ALL(seen[..., upper + lower], axis=-1)
     torso = positions[..., upper, :].mean(axis=-2) - positions[..., lower, :].mean(axis=-2)
-    return _median(np.linalg.norm(torso, axis=-1), whole)
+    return _median(_length(torso), whole)
 
 
 def _bone_lengths(positions: np.ndarray, seen: np.ndarray, layout: Layout) -> tuple[np.ndarray, np.ndarray]:
     """`[N, T, B]` lengths of the bones, and where both ends are seen."""
     parents, children = np.array(layout.bones).T
-    lengths = np.linalg.norm(positions[..., parents, :] - positions[..., children, :], axis=-1)
+    lengths = _length(positions[..., parents, :] - positions[..., children, :])
     return lengths, seen[..., parents] & seen[..., children]
 
 
@@ -142,9 +142,11 @@ def _variation(lengths: np.ndarray, whole: np.ndarray) -> np.ndarray:
 
 
 def _extent(positions: np.ndarray, seen: np.ndarray, torso: np.ndarray) -> np.ndarray:
-    hidden = ~seen[..., None]
-    sides = np.where(hidden, -np.inf, positions).max(axis=2) - np.where(hidden, np.inf, positions).min(axis=2)
-    return _ratio(_median(sides.max(axis=-1), _ANY(seen, axis=-1)), torso)
+    sides = [
+        np.where(seen, along, -np.inf).max(axis=2) - np.where(seen, along, np.inf).min(axis=2)
+        for along in np.moveaxis(positions, -1, 0)
+    ]
+    return _ratio(_median(np.maximum.reduce(sides), _ANY(seen, axis=-1)), torso)
 
 
 def _stillness(moved: np.ndarray, both: np.ndarray, limit: np.ndarray) -> np.ndarray:
@@ -156,8 +158,9 @@ def _centre(positions: np.ndarray, seen: np.ndarray, layout: Layout) -> np.ndarr
     root = list(layout.root)
     whole = _ALL(seen[..., root], axis=-1)
     place = _mean(positions[..., root, :].mean(axis=-2), whole[..., None], axis=1)
-    anywhere = _mean(positions, seen[..., None], axis=(1, 2))
-    return np.where(_ANY(whole, axis=1)[:, None], place, anywhere)
+    never = ~_ANY(whole, axis=1)
+    place[never] = _mean(positions[never], seen[never][..., None], axis=(1, 2))
+    return place
 
 
 def _broken_joint(
@@ -198,7 +201,7 @@ def _sides(positions: np.ndarray, seen: np.ndarray, torso: np.ndarray, layout: L
         order = across[:, 0] if layout.y_down else -across[:, 0]
     else:
         order = _handedness(positions, seen, across, layout)
-    lengths = np.linalg.norm(axes[0], axis=-1) * np.linalg.norm(axes[1], axis=-1)
+    lengths = _length(axes[0]) * _length(axes[1])
     crossed = _ratio((axes[0] * axes[1]).sum(axis=-1), lengths) < -0.5
     wide = _ratio(np.sqrt(lengths), torso) > MIN_SIDE
     return np.select(
@@ -215,13 +218,18 @@ def _handedness(positions: np.ndarray, seen: np.ndarray, across: np.ndarray, lay
     feet = _mean(positions[..., toes, :] - positions[..., heels, :], whole, axis=(1, 2))
     upper, lower = (_mean(positions[:, :, list(j)], seen[:, :, list(j), None], axis=(1, 2)) for j in layout.torso)
     ahead = np.cross(across, upper - lower)
-    return _ratio((ahead * feet).sum(axis=-1), np.linalg.norm(ahead, axis=-1) * np.linalg.norm(feet, axis=-1))
+    return _ratio((ahead * feet).sum(axis=-1), _length(ahead) * _length(feet))
 
 
 def _from_right_to_left(positions: np.ndarray, seen: np.ndarray, part: str, layout: Layout) -> np.ndarray:
     left, right = layout.index(f"left_{part}"), layout.index(f"right_{part}")
     whole = (seen[..., left] & seen[..., right])[..., None]
     return _mean(positions[..., left, :] - positions[..., right, :], whole, axis=1)
+
+
+def _length(vectors: np.ndarray) -> np.ndarray:
+    """Length along the last axis, which is too short for NumPy's norm to be quick."""
+    return np.sqrt(np.einsum("...d,...d->...", vectors, vectors))
 
 
 def _mean(values: np.ndarray, where: np.ndarray, axis: int | tuple[int, ...]) -> np.ndarray:

@@ -90,7 +90,7 @@ def read_verdicts(artifact: Artifact) -> list[dict[str, Any]]:
     if artifact.type == DATA_VERDICT:
         found = read_json(Path(artifact.uri) / _VERDICT_FILE) or {}
         blessed = bool(artifact.properties.get("blessed"))
-        warnings = len(found.get("warnings", ()))
+        warnings = sum(finding["verdict"] == "warn" for finding in found.get("findings", ()))
         return [{"gate": "data", "figure": warnings, "threshold": None, "unit": "warnings", "passed": blessed}]
     name = _METRICS_FILE if artifact.type == EVALUATION else _VERDICT_FILE
     return (read_json(Path(artifact.uri) / name) or {}).get("verdicts", [])

@@ -144,7 +144,7 @@ class Reading(BaseExecutor):
 class Judging(BaseExecutor):
     def Do(self, input_dict, output_dict, exec_properties):
         _trouble("DataGate")
-        verdict = {"blessed": 1, "warnings": []}
+        verdict = {"blessed": 1, "findings": []}
         (_folder(output_dict, "blessing") / "verdict.json").write_text(json.dumps(verdict))
         output_dict["blessing"][0].set_int_custom_property("blessed", 1)
 
