@@ -130,7 +130,7 @@ def _add(
 
 def _detect(head: Head) -> bool:
     text = head.text
-    if '"annotations"' in text or ('"images"' in text and '"file_name"' in text):
+    if '"annotations"' in text or '"categories"' in text or ('"images"' in text and '"file_name"' in text):
         return True
     return '"image_id"' in text and '"keypoints"' in text and '"category_id"' in text
 

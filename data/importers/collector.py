@@ -189,14 +189,18 @@ ParseFrame = Callable[[Any, Collector, ImportOptions], None]
 """Adds the people of one frame, as JSON has it, to a collector (which has begun that frame)."""
 
 
-def read_frames(source: Source, options: ImportOptions, parse: ParseFrame, unit: Unit | None) -> Iterator[Record]:
+def read_frames(
+    source: Source, options: ImportOptions, parse: ParseFrame, unit: Unit | None, other: tuple[str, ...] = ()
+) -> Iterator[Record]:
     """Read JSON whose outermost array, or the array of whose object, has an entry a frame; or an entry a clip.
 
     An entry with a list `frames` of its own is a clip, with what it tells of itself beside; else all entries are the
-    frames of one clip, and what else the outermost object tells is of that clip.
+    frames of one clip, and what else the outermost object tells is of that clip. Of several arrays in an object, the
+    first with entries that can be frames counts, unless its plain name is one of `other`.
     """
     frames, told = Collector(), dict[str, Any]()
     record = 0
+    chosen: str | None = None
     for member, value in stream_json(source.path):
         if isinstance(value, dict) and isinstance(value.get("frames"), list):
             try:
@@ -204,9 +208,10 @@ def read_frames(source: Source, options: ImportOptions, parse: ParseFrame, unit:
             except InputError as error:
                 yield quarantined(error, str(source.path), record)
             record += 1
-        elif isinstance(value, (dict, list)):
+        elif _may_be_frame(value) and plain(member) not in other and (not frames.count or _together(member, chosen)):
+            chosen = member
             _add_frame(frames, value, options, parse)
-        elif value is None and member in ("", "frames", "poses"):
+        elif value is None and member in ("", "frames", "poses", chosen):
             frames.frame()  # nobody was found
         elif (field := meta_field(member)) is not None:
             told[field] = value
@@ -214,6 +219,16 @@ def read_frames(source: Source, options: ImportOptions, parse: ParseFrame, unit:
         yield _finished(frames, source.name, told, unit)
     elif not record:
         raise InputError("there are 0 frames", str(source.path), "check that this is the right file and format")
+
+
+def _may_be_frame(value: Any) -> bool:
+    """Tell frames from lists of names, of bones, of numbers."""
+    return isinstance(value, dict) or (isinstance(value, list) and (not value or isinstance(value[0], (dict, list))))
+
+
+def _together(member: str, chosen: str | None) -> bool:
+    """Tell whether entries are of the same array, or of an object with a member a frame (`frame_0`, `frame_1`)."""
+    return chosen is not None and member.rstrip("0123456789") == chosen.rstrip("0123456789")
 
 
 def _clip_of(

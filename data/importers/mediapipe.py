@@ -38,7 +38,7 @@ def read(source: Source, options: ImportOptions) -> Iterator[Record]:
     if source.path.suffix.lower() in table.SUFFIXES:
         yield from table.read_table(source, options, unit)
     else:
-        yield from read_frames(source, options, _parse, unit)
+        yield from read_frames(source, options, _parse, unit, _IMAGE if options.space == "world" else _WORLD)
 
 
 def _parse(frame: Any, frames: Collector, options: ImportOptions) -> None:
@@ -71,7 +71,7 @@ def _detect(head: Head) -> bool:
     if head.path.suffix.lower() in table.SUFFIXES:
         return table.joints_in_header(head.text) == 33
     named = re.search(r'"(?:pose_?)?(?:world_?|normalized_?)?landmarks"', head.text, re.IGNORECASE)
-    return bool(named) or bool(re.match(r'\s*\[\s*\[\s*\{\s*"x"[^}]*"visibility"', head.text))
+    return bool(named) or bool(re.match(r'\s*\[\s*\[\s*(\[\s*)?\{\s*"x"[^}]*"visibility"', head.text))
 
 
 def write(sequences: Iterable[KeypointSequence], path: Path) -> None:

@@ -343,3 +343,33 @@ def test_parquet_of_another_layout_is_mapped(tmp_path, take):
     np.testing.assert_array_equal(sequence.keypoints, keypoints[:, [names.index(name) for name in COCO]])
     _, (refused,) = take(span, layout="kinect20")
     assert refused.reason == "a pose of # cannot become one of #"
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda frames: frames,
+        lambda frames: {"joints": list(COCO), "bones": [[0, 1], [1, 2]], "frames": frames},
+        lambda frames: {"frames": frames, "boxes": [[{"x": 1}], [{"x": 2}]]},
+        lambda frames: {"clips": [{"id": "clip", "frames": frames, "bones": [[0, 1]]}]},
+    ],
+)
+def test_frames_are_found_among_other_arrays(poses, take, dump, wrap):
+    given = poses(5)
+    frames = [
+        [{"keypoints": [{"x": x, "y": y, "score": s, "name": n} for n, (x, y, s) in zip(COCO, frame, strict=True)]}]
+        for frame in given.tolist()
+    ]
+    frames[2], given[2] = None, 0  # nobody was found
+    ((sequence,), _) = take(dump("clip.json", wrap(frames)), image=ImageSize(480), fill_gap=0)
+    np.testing.assert_allclose(sequence.keypoints, heights(given), **TINY)
+
+
+@pytest.mark.parametrize("space", ["image", "world"])
+def test_mediapipe_spaces_in_arrays_of_their_own(take, dump, space):
+    given = landmarks()
+    points = [[dict(zip(("x", "y", "z", "visibility"), joint, strict=True)) for joint in f] for f in given.tolist()]
+    world = [[{**joint, "x": joint["x"] / 2} for joint in frame] for frame in points]
+    path = dump("take.json", {"landmarks": points, "worldLandmarks": world})
+    ((sequence,), _) = take(path, image=ImageSize(100, 100), space=space)
+    np.testing.assert_allclose(sequence.keypoints, given * (0.5 if space == "world" else 1, 1, 1, 1), **TINY)
