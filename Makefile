@@ -1,5 +1,5 @@
 # Two commands do everything on a fresh machine: `make run` and `make test`.
-.PHONY: setup run test check doctor
+.PHONY: setup run test check doctor airflow airflow-down
 
 setup:
 	@tools/setup.sh
@@ -9,6 +9,7 @@ run: setup
 
 test: setup
 	@tools/services.sh
+	@tools/airflow.sh setup
 	@.venv/bin/python -m pytest $(ARGS)
 
 check: setup
@@ -19,3 +20,9 @@ check: setup
 
 doctor: setup
 	@.venv/bin/poseline doctor
+
+airflow: setup
+	@tools/airflow.sh start $(ARGS)
+
+airflow-down:
+	@tools/airflow.sh stop

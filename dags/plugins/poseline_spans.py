@@ -84,7 +84,7 @@ class SpanTimetable(AssetTriggeredTimetable):
             day = day if day == restriction.earliest else day.add(days=1)
         if restriction.latest is not None and day > restriction.latest:
             return None
-        return DagRunInfo(run_after=day.add(days=1), data_interval=DataInterval.exact(pendulum.instance(day)))
+        return DagRunInfo(run_after=pendulum.instance(day), data_interval=DataInterval.exact(pendulum.instance(day)))
 
 
 class PoselinePlugin(AirflowPlugin):

@@ -104,8 +104,8 @@ def test_unchanged_runs_nothing(bench, first_run):
 def test_touched_data_and_a_comment_in_dags_run_nothing(bench, first_run):
     for part in (bench.data / "span-1").iterdir():
         os.utime(part, (1, 1))
-    (bench.project / "dags").mkdir(exist_ok=True)
-    (bench.project / "dags" / "poseline.py").write_text("# a comment\n")
+    with (bench.project / "dags" / "poseline.py").open("a") as file:
+        file.write("# a comment\n")
     foretold = bench.poseline(*bench.run_arguments("--dry-run", "--json")).stdout
     assert not [entry for entry in json.loads(foretold) if entry["runs"]]
 
