@@ -99,14 +99,15 @@ start() {
   airflow db migrate >"$AIRFLOW_HOME/migrate.log" 2>&1 || die "the database could not be made" "see $AIRFLOW_HOME/migrate.log"
   airflow pools set poseline_heavy "${POSELINE_HEAVY_SLOTS:-1}" "nodes that load TensorFlow or Beam" >/dev/null 2>&1
   for part in $PARTS; do alive "$part" || launch "$part"; done
-  for _ in $(seq 120); do
+  local deadline=$((SECONDS + 180))
+  while [ $SECONDS -lt $deadline ]; do
     for part in $PARTS; do
       alive "$part" || die "$part ended" "$(tail -n 3 "$AIRFLOW_HOME/run/$part.log")" "log: $AIRFLOW_HOME/run/$part.log"
     done
     if healthy; then break; fi
     sleep 0.5
   done
-  healthy || die "Airflow did not become healthy within a minute" "logs: $AIRFLOW_HOME/run/"
+  healthy || die "Airflow did not become healthy within three minutes" "logs: $AIRFLOW_HOME/run/"
   say "up at $ADDRESS"
   say "login: $(tr -d '{}"' <"$AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE" | sed 's/: */ \/ /') ($AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE)"
   say "ends with: make airflow-down"

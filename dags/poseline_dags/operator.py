@@ -17,6 +17,7 @@ from poseline_dags.process import PoselineProcess
 
 SPAN_ORIGIN = datetime.date(1970, 1, 1)
 _BY_DATE = ("backfill", "scheduled")
+_LOGGED = 20_000
 
 
 def metadata_run_id(pipeline: str, dag_id: str, run_id: str) -> str:
@@ -100,6 +101,7 @@ class RunNode(_PoselineTask):
         self.log.info("%s %s in %s s: %s", self.node, result["state"], result["seconds"], result["reason"] or "-")
         for output in result["outputs"]:
             self.log.info("artifact %s (%s %s): %s", output["id"], output["type"], output["key"], output["uri"])
+        self.log.info("lineage: poseline lineage run %s --root %s", run_id, settings.ROOT)
         self._announce(context, result)
         return {name: value for name, value in result.items() if name != "error"}
 
@@ -111,6 +113,23 @@ class RunNode(_PoselineTask):
             if any(output["properties"].get(name) == 1 for name in ("blessed", "pushed")):
                 facts = {name: result[name] for name in ("run_id", "figures")} | {"artifact": output}
                 context["outlet_events"][self.outlets[0]].add(self.announces, extra=facts)
+
+
+class RunCommand(_PoselineTask):
+    """Runs another `poseline` command that prints JSON; what it found is in the task's log."""
+
+    template_fields = ("command",)
+
+    def __init__(self, *, command: list[str], **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self.command = command
+
+    def execute(self, context: Any) -> None:
+        """See BaseOperator."""
+        del context
+        found = self._run(self._manifest(), *filter(None, self.command))
+        for line in json.dumps(found, indent=1)[:_LOGGED].splitlines():
+            self.log.info("%s", line)
 
 
 def _span(context: Any) -> int | None:

@@ -14,6 +14,7 @@ from typing import Any
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
 _SKIPPED = 99
+_LOGGED = 20_000
 _GATE_SAID_NO, _WRONG_INPUT = 1, 2
 _SECONDS_TO_CLEAR_UP = 4.0  # Airflow waits 5 s before it kills the task itself
 _SECRETS = ("AIRFLOW_", "_AIRFLOW")
@@ -59,6 +60,8 @@ class PoselineProcess:
         try:
             output, complaint = self._pump(self._process)
             code = self._process.wait()
+            if code:
+                self._log.info("%s", output[:_LOGGED])
         finally:
             self.end()
         return _judged(code, output, complaint)

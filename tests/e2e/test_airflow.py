@@ -57,7 +57,7 @@ class Airflow:
             "POSELINE_WATCH_SECONDS": "1",
             "PYTHONPATH": str(PROJECT),
             # A scheduler that was killed is noticed soon.
-            "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "10",
+            "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "20",
             "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "5",
         }
         self._token = ""

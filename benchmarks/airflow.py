@@ -1,0 +1,157 @@
+"""Times Airflow against the local runner: DAG parsing, what a task costs beside its node, whole runs.
+
+    .venv/bin/python -m benchmarks.airflow [--epochs 2] [--to FILE.json]
+
+A stand-alone Airflow of its own is started in a temporary folder (tools/airflow.sh) and stopped afterwards. A task's
+overhead is its duration in Airflow less the seconds of its node; the scheduler's pauses between tasks are in the whole.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+PROJECT = Path(__file__).parent.parent
+DAG, PORT = "poseline_baduanjin", 8480
+_PARSE = """
+import json, sys, time
+import airflow.plugins_manager, airflow.timetables.simple, airflow.triggers.base
+from airflow.sdk import DAG, Asset, AssetAlias, AssetWatcher, BaseOperator, Param, TaskGroup
+import runpy
+seconds = []
+for _ in range(5):
+    begin = time.perf_counter()
+    runpy.run_path(sys.argv[1])
+    seconds.append(time.perf_counter() - begin)
+print(json.dumps(seconds))
+"""
+
+
+class Airflow:
+    """A stand-alone Airflow."""
+
+    def __init__(self, folder: Path, options: list[str]) -> None:
+        self.root, self._home, self._options, self._token = folder / "root", folder / "home", options, ""
+        self.environment = os.environ | {
+            "AIRFLOW_HOME": str(self._home),
+            "POSELINE_ROOT": str(self.root),
+            "POSELINE_AIRFLOW_PORT": str(PORT),
+            "PYTHONPATH": str(PROJECT),
+        }
+
+    def script(self, *arguments: str) -> None:
+        """Runs tools/airflow.sh."""
+        subprocess.run([PROJECT / "tools" / "airflow.sh", *arguments], env=self.environment, check=True)
+
+    def start(self) -> None:
+        """Starts it and logs in."""
+        self.script("start", *self._options)
+        password = json.loads((self._home / "login.json").read_text(encoding="utf-8"))["admin"]
+        answer = self._ask("POST", "/auth/token", {"username": "admin", "password": password})
+        self._token = answer["access_token"]
+
+    def run(self, run_id: str) -> tuple[float, dict[str, tuple[float, float, str]]]:
+        """Triggers a run and waits for its end.
+
+        Returns:
+            Seconds from trigger to end, and per node seconds of the task, seconds of the node, and its state.
+        """
+        begin = time.monotonic()
+        runs = f"/api/v2/dags/{DAG}/dagRuns"
+        self._ask("POST", runs, {"dag_run_id": run_id, "logical_date": None, "conf": {}})
+        while (state := self._ask("GET", f"{runs}/{run_id}")["state"]) not in ("success", "failed"):
+            time.sleep(0.5)
+        seconds = time.monotonic() - begin
+        if state == "failed":
+            sys.exit(f"run {run_id} failed; see {self._home}/logs")
+        nodes = {}
+        for task in self._ask("GET", f"{runs}/{run_id}/taskInstances?limit=100")["task_instances"]:
+            if task["state"] == "success" and task["task_id"] != "prepare":
+                path = f"{runs}/{run_id}/taskInstances/{task['task_id']}/xcomEntries/return_value"
+                result = self._ask("GET", path)["value"]
+                nodes[task["task_id"]] = (task["duration"], result["seconds"], result["state"])
+        return seconds, nodes
+
+    def _ask(self, method: str, path: str, body: Any = None) -> Any:
+        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {self._token}"}
+        content = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(f"http://localhost:{PORT}{path}", content, headers, method=method)
+        with urllib.request.urlopen(request) as answer:
+            return json.load(answer)
+
+
+def parse_seconds(environment: dict[str, str]) -> float:
+    """Seconds that the DAG file itself takes, Airflow being imported; the median of five."""
+    path = {"PYTHONPATH": f"{PROJECT}/dags:{PROJECT}/dags/plugins"}
+    command = [str(PROJECT / ".airflow/venv/bin/python"), "-c", _PARSE, str(PROJECT / "dags" / "poseline.py")]
+    done = subprocess.run(command, env=environment | path, capture_output=True, text=True, check=True)
+    return statistics.median(json.loads(done.stdout.splitlines()[-1]))
+
+
+def local_run(root: Path, options: list[str]) -> float:
+    """Seconds of a whole `poseline run`."""
+    command = [sys.executable, "-m", "pipelines.cli", "run", "--root", str(root), *options]
+    begin = time.monotonic()
+    subprocess.run(command, cwd=PROJECT, env=os.environ | {"PYTHONPATH": str(PROJECT)}, capture_output=True, check=True)
+    return time.monotonic() - begin
+
+
+def measure(folder: Path, epochs: int) -> dict[str, float]:
+    """Runs cold and unchanged in both ways.
+
+    Returns:
+        What was timed to seconds.
+    """
+    validator = "{min_sequence_accuracy: 0, max_accuracy_lost: 1, min_int8_agreement: 0, max_int8_difference: 1}"
+    settings = [f"training.epochs={epochs}", "gates.evaluator={min_accuracy: 0, min_macro_f1: 0}"]
+    settings.append(f"gates.model_validator={validator}")
+    options = [part for setting in settings for part in ("--set", setting)]
+    airflow = Airflow(folder, options)
+    airflow.start()
+    try:
+        cold, executed = airflow.run("cold")
+        unchanged, cached = airflow.run("unchanged")
+        parse = parse_seconds(airflow.environment)
+    finally:
+        airflow.script("stop")
+    overheads = [task - node for task, node, state in executed.values() if state == "done"]
+    light = [task for task, _, state in cached.values() if state in ("cached", "resolved")]
+    return {
+        "DAG file parsed": parse,
+        "task of an executed node, beside the node (median)": statistics.median(overheads),
+        "task of a cached node, in all (median)": statistics.median(light),
+        "task of a cached node, in all (longest)": max(light),
+        "whole run, cold, Airflow": cold,
+        "whole run, cold, local": local_run(folder / "local", options),
+        "whole run, unchanged, Airflow": unchanged,
+        "whole run, unchanged, local": local_run(folder / "local", options),
+    }
+
+
+def main() -> None:
+    """Prints the figures."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--epochs", type=int, default=2)
+    parser.add_argument("--to", type=Path, help="also write the figures to this JSON file")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="poseline-benchmark-") as folder:
+        seconds = measure(Path(folder), arguments.epochs)
+    for what, figure in seconds.items():
+        print(f"{what:<52}{figure:>9.2f} s")
+    if arguments.to:
+        machine = {"processor": platform.processor(), "cores": os.cpu_count(), "python": platform.python_version()}
+        arguments.to.write_text(json.dumps({"seconds": seconds, "epochs": arguments.epochs, "machine": machine}))
+
+
+if __name__ == "__main__":
+    main()
