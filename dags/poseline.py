@@ -121,8 +121,9 @@ def _params(manifest: Manifest) -> dict[str, Param]:
     }
     for parameter in manifest.parameters:
         schema = dict(parameter["schema"])
-        if schema.get("type") == "array":
-            schema["examples"] = schema["items"]["enum"]  # Airflow's form then offers a choice of several
+        schema["title"] = parameter["name"].replace("_", " ").capitalize()
+        if schema.get("type") == "array":  # Airflow's form offers a choice of several, and takes none for null
+            schema |= {"type": ["null", "array"], "examples": schema["items"]["enum"]}
         params[parameter["name"]] = Param(schema.pop("default"), **schema)
     return params
 

@@ -150,6 +150,6 @@ def _overrides(manifest: Manifest, parameters: Any) -> list[str]:
     overrides = [
         f"{parameter['key']}={json.dumps(parameters[parameter['name']])}"
         for parameter in manifest.parameters
-        if parameters[parameter["name"]] != parameter["schema"]["default"]
+        if parameters[parameter["name"]] not in (None, parameter["schema"]["default"])
     ]
     return [*overrides, *(parameters.get("overrides") or ())]

@@ -114,5 +114,6 @@ def _judged(code: int, output: str, complaint: str) -> dict[str, Any]:
     reason = result.get("error") or complaint.removeprefix("error:").strip()
     if code == _WRONG_INPUT or (code == _GATE_SAID_NO and result):
         raise AirflowFailException(f"not retried: {reason}")
-    ended = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
-    raise AirflowException(reason or f"the process {ended}; if it could not start, run `poseline doctor`")
+    if code < 0:
+        raise AirflowException(f"the process was ended by signal {-code}")
+    raise AirflowException(reason or f"the process ended with exit code {code}: see above, and run `poseline doctor`")
