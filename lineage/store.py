@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from google.protobuf import json_format
 from google.protobuf.message import Message
+from ml_metadata.errors import NotFoundError
 from ml_metadata.metadata_store import ListOptions, MetadataStore, OrderByField
 from ml_metadata.proto import metadata_store_pb2
 
@@ -123,6 +124,10 @@ class LineageStore:
         context = self.mlmd.get_context_by_type_and_name(context_type, name)
         found = self.mlmd.get_artifacts_by_context(context.id) if context else []
         return [_artifact(artifact) for artifact in sorted(found, key=lambda a: a.id)]
+
+    def stands_in(self, artifact_id: int, context_type: str) -> bool:
+        """Whether an artifact stands in a context of this type."""
+        return any(c.type == context_type for c in _or_none(self.mlmd.get_contexts_by_artifact, artifact_id))
 
     def run_subgraph(self, run: Run | str) -> Subgraph:
         """All executions of a run with what went in and came out; also what cached ones stand for.
@@ -268,14 +273,14 @@ class LineageStore:
         )
 
     def _pipeline_of(self, run_context_id: int) -> str:
-        parents = self.mlmd.get_parent_contexts_by_context(run_context_id)
+        parents = _or_none(self.mlmd.get_parent_contexts_by_context, run_context_id)
         return next((parent.name for parent in parents if parent.type == PIPELINE), "")
 
     def _execution(self, execution: metadata_store_pb2.Execution, run: str | None = None) -> Execution:
         properties = _values(execution.properties) | _values(execution.custom_properties)
         node, run = properties.pop("node_id", None), properties.pop("run_id", None) or run
         if node is None or run is None:  # recorded by another runner, or before these were recorded
-            names = {context.type: context.name for context in self.mlmd.get_contexts_by_execution(execution.id)}
+            names = {c.type: c.name for c in _or_none(self.mlmd.get_contexts_by_execution, execution.id)}
             node = names.get(NODE, execution.type).removeprefix(f"{names.get(PIPELINE, '')}.")
             run = names.get(RUN, "")
         return Execution(
@@ -288,6 +293,14 @@ class LineageStore:
             execution.last_update_time_since_epoch / 1000,
             properties,
         )
+
+
+def _or_none(get: Callable[[int], list[metadata_store_pb2.Context]], id_: int) -> list[metadata_store_pb2.Context]:
+    """The contexts of something; SQLite answers with none where PostgreSQL and MySQL say that there are none."""
+    try:
+        return get(id_)
+    except NotFoundError:
+        return []
 
 
 def _artifact(artifact: metadata_store_pb2.Artifact) -> Artifact:

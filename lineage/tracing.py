@@ -115,7 +115,7 @@ def trace(store: LineageStore, artifact: Artifact) -> dict[str, Any]:
 
 def is_marked(store: LineageStore, model: Artifact) -> bool:
     """Whether a person whom a model saw asked to be forgotten since."""
-    return any(context.type == marks.FORGOTTEN for context in store.mlmd.get_contexts_by_artifact(model.id))
+    return store.stands_in(model.id, marks.FORGOTTEN)
 
 
 def describe(artifact: Artifact) -> dict[str, Any]:
