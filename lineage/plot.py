@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,7 +12,7 @@ from lineage.text import harmless, moment
 
 ENDINGS = (".svg", ".html")
 _LEFT, _RIGHT, _TOP, _HEIGHT, _STEP = 64.0, 24.0, 44.0, 220.0, 64.0
-_TICKS = 5
+_TICKS = 4
 
 
 def draw_history(metric: str, rows: Sequence[Mapping[str, Any]], ending: str) -> str:
@@ -30,7 +31,8 @@ def draw_history(metric: str, rows: Sequence[Mapping[str, Any]], ending: str) ->
     values = [float(row["value"]) for row in rows]
     low, high = min(values, default=0.0), max(values, default=1.0)
     margin = (high - low) * 0.12 or abs(high) * 0.05 or 0.5
-    low, high = low - margin, high + margin
+    ticks = _ticks(low - margin, high + margin)
+    low, high = ticks[0], ticks[-1]
     width = _LEFT + _RIGHT + _STEP * max(len(rows), 6)
     step = (width - _LEFT - _RIGHT) / max(len(rows), 1)
 
@@ -42,6 +44,7 @@ def draw_history(metric: str, rows: Sequence[Mapping[str, Any]], ending: str) ->
             "number": number,
             "x": round(_LEFT + step * (number - 0.5), 1),
             "y": height(float(row["value"])),
+            "label": height(float(row["value"])) + (20 if _is_valley(values, number - 1) else -11),
             "value": f"{float(row['value']):.4g}",
             "change": f"{row['change']:+.4g}" if row["change"] else "",
             "cause": harmless(row["cause"] or ""),
@@ -50,7 +53,6 @@ def draw_history(metric: str, rows: Sequence[Mapping[str, Any]], ending: str) ->
         }
         for number, row in enumerate(rows, 1)
     ]
-    ticks = [low + (high - low) * n / (_TICKS - 1) for n in range(_TICKS)]
     return pages.get_template(f"history{ending}").render(
         metric=harmless(metric),
         points=points,
@@ -61,3 +63,18 @@ def draw_history(metric: str, rows: Sequence[Mapping[str, Any]], ending: str) ->
         width=width,
         height=_TOP + _HEIGHT + 44,
     )
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    """Round figures at equal distances, from at most `low` to at least `high`."""
+    rough = (high - low) / _TICKS
+    unit = 10.0 ** math.floor(math.log10(rough))
+    step = next(unit * factor for factor in (1, 2, 5, 10) if unit * factor >= rough)
+    first, last = math.floor(low / step), math.ceil(high / step)
+    return [round(number * step, 12) for number in range(first, last + 1)]
+
+
+def _is_valley(values: Sequence[float], place: int) -> bool:
+    """Whether the line comes down to a point and goes up from it, so that its figure stands below."""
+    near = [*values[max(0, place - 1) : place], *values[place + 1 : place + 2]]
+    return bool(near) and all(value > values[place] for value in near)

@@ -165,7 +165,7 @@ def _slices(evaluation: Artifact) -> list[dict[str, Any]]:
             found.sort(key=lambda row: row["measures"]["accuracy"].value if "accuracy" in row["measures"] else 0.0)
             for place, row in enumerate(found, 1):
                 row["name"] = f"person {place}"
-    metrics = [m for m in next(iter(rows.values()), {}) if m != "example_count"]
+    metrics = [m for m in next(iter(rows.values()), {}) if m != "example_count" and not m.endswith("_diff")]
     # Within one label there is one class: a mean over classes says nothing there.
     of_feature = {"label": [m for m in metrics if m == "accuracy"]}
     return [

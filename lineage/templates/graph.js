@@ -141,5 +141,5 @@
   document.getElementById("out").addEventListener("click", () => zoom(1 / 1.3, ...middle()));
   document.getElementById("fit").addEventListener("click", () => fit(0));
   window.addEventListener("resize", show);
-  fit(0.75);
+  fit(window.innerWidth < 720 ? 0.75 : 0.6);
 })();
