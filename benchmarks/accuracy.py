@@ -36,13 +36,15 @@ PROJECT = Path(__file__).parents[1]
 RESULTS = Path(__file__).parent / "results"
 SHARED = PROJECT.parent / "shared" / "data"
 
-SOURCES = {
+SOURCES: dict[str, str | None] = {
+    "baduanjin": None,  # the bundled sample, canonical already
     "nw_ucla": "nw_ucla/nw_ucla.npz",
     "msr_action3d": "msr_action3d/msr_action3d.npz",
     "upper5": "upper5/upper5_train.npz",
 }
 
-PUBLISHED = {
+PUBLISHED: dict[str, dict[str, float]] = {
+    "baduanjin": {},
     "nw_ucla": {"CTR-GCN, ensemble of four": 0.965, "CTR-GCN, joints only": 0.935},
     "msr_action3d": {"by the authors of the copy used": 0.907},
     "upper5": {"mean, on six other people": 0.8885, "best, on six other people": 0.8984},
@@ -141,7 +143,7 @@ def clean_sequences(name: str, data: Path) -> np.ndarray | None:
     """Of NW-UCLA: whether each official test clip, in the order of the ids, is no copy of a training clip."""
     if name != "nw_ucla":
         return None
-    with np.load(SHARED / SOURCES[name]) as source:
+    with np.load(SHARED / str(SOURCES[name])) as source:
         copies = dict(zip(source["sequence_id"].tolist(), source["test_copy_of_train"].tolist(), strict=True))
     test = sorted(key.sequence_id for key in read_index(span_folder(data, None)) if key.split == "test")
     return np.array([not copies[sequence_id] for sequence_id in test])
@@ -159,8 +161,19 @@ def folds(name: str, data: Path) -> list[dict[str, Any]]:
 
 
 def imported(name: str, folder: Path) -> Path:
-    """Imports the set's .npz as canonical data."""
-    command = [sys.executable, "-m", "pipelines.cli", "data", "import", "--from", "npz", str(SHARED / SOURCES[name])]
+    """The set as canonical data, imported from its .npz."""
+    if SOURCES[name] is None:
+        return PROJECT / "data" / "sample"
+    command = [
+        sys.executable,
+        "-m",
+        "pipelines.cli",
+        "data",
+        "import",
+        "--from",
+        "npz",
+        str(SHARED / str(SOURCES[name])),
+    ]
     subprocess.run([*command, "--to", str(folder)], cwd=PROJECT, check=True, stdout=subprocess.DEVNULL)
     return folder
 
