@@ -14,8 +14,8 @@ from data.files import write_atomically
 
 BEGIN, END = "<!-- results -->\n", "<!-- /results -->\n"
 HEADING = """\
-| data | model | runs | int8 | float | macro F1 | parameters | bytes | p95, one thread |
-| --- | --- | --- | --- | --- | --- | --- | --- | --- |
+| data | model | runs | int8 | float | macro F1 | parameters | bytes |
+| --- | --- | --- | --- | --- | --- | --- | --- |
 """
 
 
@@ -31,7 +31,7 @@ def row(report: dict[str, Any]) -> str:
     cells = (
         *(report["data"], report["model"], counted, int8),
         *(f"{mean['float_accuracy']:.3f}", f"{mean['int8_macro_f1']:.3f}"),
-        *(f"{mean['parameters']:,.0f}", f"{mean['bytes']:,.0f}", f"{mean['p95_ms']:.2f} ms"),
+        *(f"{mean['parameters']:,.0f}", f"{mean['bytes']:,.0f}"),
     )
     return f"| {' | '.join(cells)} |\n"
 
