@@ -25,7 +25,8 @@ PROJECT = Path(__file__).parent.parent
 DAG, PORT = "poseline_baduanjin", 8480
 _PARSE = """
 import json, sys, time
-import airflow.plugins_manager, airflow.timetables.simple, airflow.triggers.base
+import airflow.plugins_manager, airflow.serialization.serialized_objects
+import airflow.timetables.simple, airflow.triggers.base
 from airflow.sdk import DAG, Asset, AssetAlias, AssetWatcher, BaseOperator, Param, TaskGroup
 import runpy
 seconds = []
