@@ -48,11 +48,17 @@ def executions_in_all(
     if run is None:
         return _intersect_everything(store, contexts)
     wanted = {context.id for context in contexts}
+    nodes = {c.name.partition(".")[2] for c in named if c.type == constants.NODE_CONTEXT_TYPE_NAME}
+
+    def belongs(execution: metadata_store_pb2.Execution) -> bool:
+        if "node_id" in execution.custom_properties:  # the contexts of an execution are not indexed
+            return nodes <= {execution.custom_properties["node_id"].string_value}
+        return wanted <= {context.id for context in store.get_contexts_by_execution(execution.id)}
+
     return [
         execution
         for execution in sorted(store.get_executions_by_context(run.id), key=lambda e: e.id)
-        if SUPERSEDED not in execution.custom_properties
-        and wanted <= {context.id for context in store.get_contexts_by_execution(execution.id)}
+        if SUPERSEDED not in execution.custom_properties and belongs(execution)
     ]
 
 
