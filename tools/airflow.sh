@@ -78,6 +78,7 @@ launch() {
   mkdir -p "$AIRFLOW_HOME/run"
   setsid airflow "$1" >>"$AIRFLOW_HOME/run/$1.log" 2>&1 </dev/null &
   echo $! >"$(pid_file "$1")"
+  echo $! >>"$AIRFLOW_HOME/run/sessions"
 }
 
 healthy() {
@@ -136,6 +137,9 @@ stop() {
   done
   # shellcheck disable=SC2046
   kill -KILL $(processes) 2>/dev/null || true
+  # Workers whose scheduler was killed: their titles hide their environment, their sessions are known.
+  for part in $(cat "$AIRFLOW_HOME/run/sessions" 2>/dev/null); do pkill -KILL -s "$part" -f airflow || true; done
+  rm -f "$AIRFLOW_HOME/run/sessions"
   for part in $PARTS; do rm -f "$(pid_file "$part")"; done
   say "down"
 }
