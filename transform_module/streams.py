@@ -78,8 +78,8 @@ def _motion(by_joint: tf.Tensor, frames: int) -> tf.Tensor:
 
 
 def _distances(by_joint: tf.Tensor, layout: Layout) -> tf.Tensor:
-    first, second = np.triu_indices(len(layout.joints), 1)  # gathered: as a matrix they would be most of a small file
-    return _length(tf.gather(by_joint, first, axis=3) - tf.gather(by_joint, second, axis=3))
+    # As a matrix 15 KB for 20 joints; gathered, nothing, but a window would take a tenth of a millisecond longer.
+    return _length(by_joint @ _differences(layout, zip(*np.triu_indices(len(layout.joints), 1), strict=True)))
 
 
 def _angles(by_joint: tf.Tensor, layout: Layout) -> tf.Tensor:
