@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import socket
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -182,18 +183,23 @@ def _explained(config: metadata_store_pb2.ConnectionConfig, message: str) -> Pos
         )
     if "is greater than library version" in message or "newer than" in message:
         return InputError("the metadata store is of a newer version than this library reads", where, "update Poseline")
+    nobody = "nobody answers there", "start the server"
     causes = {
-        r"ECONNREFUSED|[Cc]onnection refused|\(111\)|Can't connect": ("nobody answers there", "start the server"),
+        r"ECONNREFUSED|[Cc]onnection refused|\(111\)|Can't connect": nobody,
         r"authentication failed|Access denied|no password supplied": (
             "the server refused this user, password or database",
             f"mend {URL_VARIABLE} or the file that {FILE_VARIABLE} names",
         ),
         r"database \"?.*\"? does not exist|Unknown database": ("no such database", "create it on the server"),
         r"could not translate host|resolve|Unknown .*server host": ("the host is unknown", "mend the URL"),
+        # All that the MySQL client tells at times, whatever the cause.
         r"plugin|caching_sha2": (
-            "the server asks for a kind of login that the client lacks",
-            "let the user log in with mysql_native_password",
-        ),
+            "the server refused this user, password or database, or asks for a kind of login that the client lacks",
+            f"mend {URL_VARIABLE} or the file that {FILE_VARIABLE} names; let the user log in with "
+            "mysql_native_password",
+        )
+        if _answers(config)
+        else nobody,
     }
     for pattern, (cause, remedy) in causes.items():
         if re.search(pattern, message):
@@ -201,6 +207,16 @@ def _explained(config: metadata_store_pb2.ConnectionConfig, message: str) -> Pos
     return PoselineError(
         f"the metadata store cannot be opened: {_without_password(config, message)}", where, "see the server's log"
     )
+
+
+def _answers(config: metadata_store_pb2.ConnectionConfig) -> bool:
+    if not config.HasField("mysql"):
+        return True
+    try:
+        socket.create_connection((config.mysql.host, config.mysql.port), timeout=3).close()
+    except OSError:
+        return False
+    return True
 
 
 def _without_password(config: metadata_store_pb2.ConnectionConfig, message: str) -> str:

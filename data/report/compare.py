@@ -68,7 +68,7 @@ def _relative_entropy(p: np.ndarray, q: np.ndarray) -> float:
 
 def _difference_of_shares(name: str, here: dict[str, int], there: dict[str, int]) -> Difference:
     one, other = (Counter({key: n / sum(counts.values()) for key, n in counts.items()}) for counts in (here, there))
-    changed = max(one.keys() | other.keys(), key=lambda key: abs(one[key] - other[key]))
+    changed = max(one.keys() | other.keys(), key=lambda key: (abs(one[key] - other[key]), one[key], key))
     return Difference(
         name,
         f"{changed} {one[changed]:.1%}",
