@@ -14,3 +14,7 @@ class TransformConfig(BaseModel):
         0.05, gt=0, le=1, description="a joint seen with less confidence is blended with what is known around it"
     )
     align_view: bool = Field(True, description="turn three-dimensional poses so that the person faces the camera")
+    align_side: bool = Field(
+        False,
+        description="mirror windows in which the left side moves more; not where a label tells the side",
+    )

@@ -24,16 +24,20 @@ TINY = 1e-12
 """Keeps a division of nothing by nothing at nothing."""
 
 
-def normalise(keypoints: tf.Tensor, layout: Layout, confidence_threshold: float, align_view: bool) -> tf.Tensor:
+def normalise(
+    keypoints: tf.Tensor, layout: Layout, confidence_threshold: float, align_view: bool, align_side: bool = False
+) -> tf.Tensor:
     """Imputes, centres at the root's mean, scales by the torso and, if three-dimensional, turns towards the camera.
 
-    The result does not depend on where the person is, how large, nor, with `align_view`, how turned about the vertical.
+    The result does not depend on where the person is, how large, nor, with `align_view`, how turned about the vertical,
+    nor, with `align_side`, which hand they use.
 
     Args:
         keypoints: float32 `[N, T, J, D+1]`, confidence last.
         layout: whose joints they are.
         confidence_threshold: confidence from which on a joint counts in full.
         align_view: turn the poses; ignored in two dimensions.
+        align_side: mirror those whose left side moves more.
 
     Returns:
         float32 `[N, T, J, D]` in torso lengths.
@@ -41,14 +45,16 @@ def normalise(keypoints: tf.Tensor, layout: Layout, confidence_threshold: float,
     dimensions = keypoints.shape[3] - 1
     pose = impute(keypoints, layout, confidence_threshold)  # [N, T, D, J]: the joint axis last, for constant matrices
     landmarks = pose @ _landmark_weights(layout)
-    root, torso, across = (landmarks[..., i : i + 1] for i in range(3))
+    root, torso = landmarks[..., 0:1], landmarks[..., 1:2]
     centred = pose - tf.reduce_mean(root, axis=1, keepdims=True)
     squared_length = tf.reduce_mean(tf.reduce_sum(tf.square(torso), axis=2, keepdims=True), axis=1, keepdims=True)
     centred *= tf.math.rsqrt(squared_length + TINY)
-    centred = tf.transpose(centred, (0, 1, 3, 2))
+    if align_side:
+        centred = _lead_with_the_right(centred, layout)
+    turned = tf.transpose(centred, (0, 1, 3, 2))
     if dimensions == 2 or not align_view:
-        return centred
-    return _turn(centred, tf.reduce_mean(across, axis=1)[..., 0])
+        return turned
+    return _turn(turned, tf.reduce_mean(centred @ _across_weights(layout), axis=1)[..., 0])
 
 
 def impute(keypoints: tf.Tensor, layout: Layout, confidence_threshold: float) -> tf.Tensor:
@@ -71,6 +77,27 @@ def impute(keypoints: tf.Tensor, layout: Layout, confidence_threshold: float) ->
     return estimate + seen * (position - estimate)
 
 
+def _lead_with_the_right(pose: tf.Tensor, layout: Layout) -> tf.Tensor:
+    """Mirrors the windows in which the joints on the left travel further, as seen from the root.
+
+    A window and its mirror image become the same, and what one person does with the left hand and another with the
+    right does too.
+
+    Args:
+        pose: `[N, T, D, J]`.
+        layout: whose joints they are.
+    """
+    joints = np.eye(len(layout.joints), dtype=np.float32)
+    side = np.array([[(side == "left") - float(side == "right")] for side in layout.sides], np.float32)
+    seen_from_root = pose @ (joints - root_weights(layout))
+    steps = seen_from_root[:, 1:] - seen_from_root[:, :-1]
+    path = tf.reduce_mean(tf.sqrt(tf.reduce_sum(tf.square(steps), axis=2, keepdims=True) + TINY), axis=1, keepdims=True)
+    left_leads = tf.cast(path @ side > 0, tf.float32)  # [N, 1, 1, 1]
+    swap = joints[:, list(layout.mirror)]
+    signs = np.array([[-1], [1], [1]], np.float32)[: pose.shape[2]]
+    return pose + left_leads * ((pose * signs) @ swap - pose)
+
+
 def _turn(pose: tf.Tensor, across: tf.Tensor) -> tf.Tensor:
     """Turns poses about the vertical so that `across`, the mean line from right to left, points along x.
 
@@ -91,16 +118,29 @@ def _turn(pose: tf.Tensor, across: tf.Tensor) -> tf.Tensor:
     return tf.reshape(turned, (-1, frames, joints, 3))
 
 
+def root_weights(layout: Layout) -> np.ndarray:
+    """Float32 `[J, 1]`: the root as a mean of joints."""
+    weights = np.zeros((len(layout.joints), 1), np.float32)
+    weights[list(layout.root)] = 1 / len(layout.root)
+    return weights
+
+
 def _landmark_weights(layout: Layout) -> np.ndarray:
-    """Float32 `[J, 3]`: the root, the torso's vector and the vector from the right side to the left one."""
-    weights = np.zeros((len(layout.joints), 3), np.float32)
-    weights[list(layout.root), 0] = 1 / len(layout.root)
+    """Float32 `[J, 2]`: the root and the torso's vector."""
+    weights = np.zeros((len(layout.joints), 2), np.float32)
+    weights[:, :1] = root_weights(layout)
     upper, lower = layout.torso
     weights[list(upper), 1] += 1 / len(upper)
     weights[list(lower), 1] -= 1 / len(lower)
+    return weights
+
+
+def _across_weights(layout: Layout) -> np.ndarray:
+    """Float32 `[J, 1]`: the vector from the right side to the left one."""
+    weights = np.zeros((len(layout.joints), 1), np.float32)
     for part in ("shoulder", "hip"):
-        weights[layout.index(f"left_{part}"), 2] = 1
-        weights[layout.index(f"right_{part}"), 2] = -1
+        weights[layout.index(f"left_{part}")] = 1
+        weights[layout.index(f"right_{part}")] = -1
     return weights
 
 

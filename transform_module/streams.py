@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from data.layouts import Layout
+from transform_module.ops import root_weights
 
 FAST_FRAMES = 4
 """Frames that fast motion looks ahead; slow motion looks one."""
@@ -64,11 +65,9 @@ def compute_joint_streams(pose: tf.Tensor, layout: Layout) -> tf.Tensor:
         the path of the root.
     """
     by_joint = tf.transpose(pose, (0, 1, 3, 2))
-    root = np.zeros((len(layout.joints), len(layout.joints)), np.float32)
-    root[list(layout.root)] = 1 / len(layout.root)
-    bones = np.zeros_like(root)
+    bones = np.zeros((len(layout.joints), len(layout.joints)), np.float32)
     bones[:, [child for _, child in layout.bones]] = _differences(layout, layout.bones)
-    path = by_joint @ root
+    path = by_joint @ np.repeat(root_weights(layout), len(layout.joints), axis=1)
     views = [by_joint - path, by_joint @ bones, _motion(by_joint, 1), _motion(by_joint, FAST_FRAMES), path]
     return tf.transpose(tf.concat(views, axis=2), (0, 1, 3, 2))
 
@@ -105,10 +104,8 @@ def _length(vectors: tf.Tensor) -> tf.Tensor:
 
 def _from_root(layout: Layout) -> np.ndarray:
     """Float32 `[J, J+1]`: joints minus root, and the root."""
-    joints = len(layout.joints)
-    root = np.zeros((joints, 1), np.float32)
-    root[list(layout.root)] = 1 / len(layout.root)
-    return np.concatenate([np.eye(joints, dtype=np.float32) - root, root], axis=1)
+    root = root_weights(layout)
+    return np.concatenate([np.eye(len(layout.joints), dtype=np.float32) - root, root], axis=1)
 
 
 def _differences(layout: Layout, pairs: Iterable[tuple[int, int]]) -> np.ndarray:

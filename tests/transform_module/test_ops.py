@@ -22,8 +22,13 @@ def random_pose(layout: Layout, dimensions: int, seed: int = 0, count: int = 2) 
     return pose
 
 
-def normalised(keypoints: np.ndarray, layout: Layout, align_view: bool = True) -> np.ndarray:
-    return normalise(tf.constant(keypoints), layout, THRESHOLD, align_view).numpy()
+def normalised(keypoints: np.ndarray, layout: Layout, align_view: bool = True, align_side: bool = False) -> np.ndarray:
+    return normalise(tf.constant(keypoints), layout, THRESHOLD, align_view, align_side).numpy()
+
+
+def mirrored(keypoints: np.ndarray, layout: Layout) -> np.ndarray:
+    """Windows `[N, T, J, C]` in a mirror, whether they end in a confidence or not."""
+    return keypoints[:, :, list(layout.mirror)] * np.array([-1, 1, 1, 1][: keypoints.shape[3]], np.float32)
 
 
 def reference(keypoints: np.ndarray, layout: Layout, align_view: bool) -> np.ndarray:
@@ -78,11 +83,20 @@ def test_place_size_and_view_do_not_matter(name: str, dimensions: int) -> None:
 def test_a_mirrored_person_is_a_mirrored_pose(name: str, dimensions: int) -> None:
     layout = load_layout(name)
     keypoints = random_pose(layout, dimensions)
-    signs = np.array([-1] + [1] * dimensions, np.float32)
-    mirrored = normalised(keypoints[:, :, list(layout.mirror)] * signs, layout)
     np.testing.assert_allclose(
-        mirrored, normalised(keypoints, layout)[:, :, list(layout.mirror)] * signs[:dimensions], atol=2e-4
+        normalised(mirrored(keypoints, layout), layout), mirrored(normalised(keypoints, layout), layout), atol=2e-4
     )
+
+
+@pytest.mark.parametrize(("name", "dimensions"), [("coco17", 2), ("kinect20", 3)])
+def test_the_right_side_leads_whichever_did(name: str, dimensions: int) -> None:
+    layout = load_layout(name)
+    keypoints = random_pose(layout, dimensions)
+    wrist = keypoints[:, :, layout.index("right_wrist"), 0]
+    wrist += np.sin(np.arange(FRAMES))
+    by_the_right = normalised(keypoints, layout)
+    for shown in (keypoints, mirrored(keypoints, layout)):
+        np.testing.assert_allclose(normalised(shown, layout, align_side=True), by_the_right, atol=2e-4)
 
 
 def test_a_hidden_joint_is_put_where_it_was_seen_before_and_after() -> None:
