@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
-from ai_edge_litert.tools import flatbuffer_utils
 from ai_edge_quantizer import calibrator, qtyping, quantizer, recipe_manager
 
+from components.edge_converter.compact import compact
 from data.errors import NodeError
 from serving_targets.classifier import Classifier
 
@@ -108,14 +108,4 @@ def _ranges(extremes: Ranges, cut: float) -> Ranges:
 def _quantised(content: bytes, scope: str, ranges: Ranges) -> bytes:
     maker = quantizer.Quantizer(content)
     maker.add_static_config(scope, qtyping.TFLOperationName.ALL_SUPPORTED, activation_num_bits=8, weight_num_bits=8)
-    return _without_names(maker.quantize(ranges, enable_progress_report=False).quantized_model)
-
-
-def _without_names(content: bytes | bytearray) -> bytes:
-    """Drops the names of inner tensors, 4 % of the file that only people read; the float file keeps them."""
-    model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
-    for graph in model.subgraphs:
-        for i, tensor in enumerate(graph.tensors):
-            if i not in (*graph.inputs, *graph.outputs):
-                tensor.name = None
-    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+    return compact(maker.quantize(ranges, enable_progress_report=False).quantized_model)

@@ -12,6 +12,7 @@ from tfx.types.standard_artifacts import Examples, Model, Schema
 
 from components.artifacts import EdgeModel
 from components.edge_converter import worker
+from components.edge_converter.compact import compact
 from components.edge_converter.component import EdgeConverter
 from components.edge_converter.job import ConversionJob, run_job
 from components.edge_converter.selection import WindowKey, stratified, whole_sequences
@@ -59,6 +60,15 @@ def test_only_the_core_is_int8_and_in_one_piece(converted):
     assert operators(converted / "model_float.tflite")["DEQUANTIZE"] == 0
     assert custom_operators(converted / "model_int8.tflite") == []
     assert (converted / "model_int8.tflite").stat().st_size < (converted / "model_float.tflite").stat().st_size
+
+
+def test_a_compact_file_is_the_same_model(converted, tmp_path):
+    plain, small = converted / "model_float.tflite", tmp_path / "small.tflite"
+    small.write_bytes(compact(plain.read_bytes()))
+    assert small.stat().st_size < 0.95 * plain.stat().st_size
+    assert operators(small) == operators(plain)
+    windows = np.load(converted / "golden.npz")["windows"]
+    assert np.array_equal(Classifier(small).predict_all(windows), Classifier(plain).predict_all(windows))
 
 
 def test_the_conversion_is_on_record(converted):
