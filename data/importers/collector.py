@@ -1,7 +1,10 @@
 """Collects the poses of one clip, frame by frame, as compact numbers; and the JSON formats' common frame of frames."""
 
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -18,6 +21,9 @@ MISSING = (0.0, 0.0, 0.0, 0.0)
 
 SHARES_UP_TO = 2.0
 """Coordinates of images that stay below are divided by the image's size: nobody is two pixels tall."""
+
+_ARRANGED_TOGETHER = 1 << 20
+"""Numbers that wait in a file's order of joints."""
 
 _TIMES: dict[str, TimeUnit] = {
     "timestamp": "auto",
@@ -61,16 +67,19 @@ UNITS: dict[str, Unit] = {
 """What files that tell their unit call it."""
 
 
+@lru_cache(maxsize=1024)
 def plain(name: str) -> str:
     """Return a member's name without case and separators."""
     return "".join(character for character in name.lower() if character.isalnum())
 
 
+@lru_cache(maxsize=1024)
 def time_column(name: str) -> TimeUnit | None:
     """Return the unit of times under this name, None if it does not name times."""
     return _TIMES.get(plain(name))
 
 
+@lru_cache(maxsize=1024)
 def meta_field(name: str) -> str | None:
     """Return what a member or column of this name tells of a clip, None if it is not known."""
     wanted = plain(name)
@@ -86,6 +95,8 @@ class Collector:
         self.told: dict[str, str] = {}
         self._dimensions = 2
         self._values = array("f")
+        self._waiting = array("f")
+        self._waiting_as: tuple[JointOrder, int, int] | None = None
         self._frames = array("q")
         self._tracks = array("q")
         self._times = array("d")
@@ -93,14 +104,13 @@ class Collector:
 
     def frame(self, members: Mapping[str, Any] | None = None) -> None:
         """Begin a frame; its time is looked for among its members."""
-        found = next((name for name in members or () if time_column(name)), None)
+        names = [name for name in members or () if time_column(name)]
         # A real time says more than a counter.
-        better = (name for name in members or () if (time_column(name) or "frames") != "frames")
-        found = next(better, found)
-        if members is not None and found is not None and members[found] is not None:
-            self.frame_at(float(members[found]), found)
-        else:
+        found = next((name for name in names if time_column(name) != "frames"), names[0]) if names else ""
+        if members is None or not found or members[found] is None:
             self.frame_at(None)
+        else:
+            self.frame_at(float(members[found]), found)
 
     def frame_at(self, time: float | None, name: str = "") -> None:
         """Begin a frame with a time that stands under a name."""
@@ -111,36 +121,46 @@ class Collector:
             self._times.append(time)
         self.count += 1
 
-    def pose(self, order: JointOrder, joints: Iterable[tuple[float, ...]], dimensions: int, track: int = -1) -> None:
+    def pose(self, order: JointOrder, values: Sequence[float], dimensions: int, track: int = -1) -> None:
         """Add a person to the current frame.
 
         Args:
             order: of the joints.
-            joints: (x, y[, z], confidence) of each, in the file's order.
+            values: x, y[, z], confidence of each joint in a row, in the file's order.
             dimensions: 2 or 3.
             track: the file's number for this person.
         """
+        if (order, len(values), dimensions) != self._waiting_as or len(self._waiting) > _ARRANGED_TOGETHER:
+            self._arrange()
+            self._check(order, len(values), dimensions)
+            self._waiting_as = order, len(values), dimensions
+        self._waiting += array("f", values)
+        self._frames.append(self.count - 1)
+        self._tracks.append(track)
+
+    def _check(self, order: JointOrder, length: int, dimensions: int) -> None:
         if self.layout is None:
             self.layout, self._dimensions = order.layout, dimensions
+        place = f"frame {self.count - 1}"
         if order.layout is not self.layout or dimensions != self._dimensions:
             raise InputError(
                 f"poses of {self.layout.name} and {order.layout.name}, or with depth and without, are mixed",
-                f"frame {self.count - 1}",
+                place,
                 "a sequence has one layout",
             )
-        given = list(joints)
-        missing = MISSING[: dimensions + 1]
-        row = array("f")
-        for column in order.columns:
-            row.extend(given[column] if column >= 0 else missing)
-        if len(row) != len(order.columns) * (dimensions + 1):
-            raise InputError("a joint has too few or too many numbers", f"frame {self.count - 1}", None)
-        self._values += row
-        self._frames.append(self.count - 1)
-        self._tracks.append(track)
+        if length % (dimensions + 1) or length <= max(order.columns) * (dimensions + 1):
+            raise InputError("a joint has too few or too many numbers", place, None)
         if len(self._values) > 2 * MAX_SEQUENCE_VALUES:
-            limit = 2 * MAX_SEQUENCE_VALUES // len(self._values) * len(self._frames)
-            raise InputError("there are more poses than a clip may have", f"about {limit}", "cut the recording")
+            raise InputError("there are more poses than a clip may have", place, "cut the recording")
+
+    def _arrange(self) -> None:
+        """Put the poses that wait in the file's order of joints into the layout's."""
+        if self._waiting and self._waiting_as is not None:
+            order, length, dimensions = self._waiting_as
+            channels = dimensions + 1
+            given = np.frombuffer(self._waiting, np.float32).reshape(-1, length // channels, channels)
+            self._values.frombytes(order.arrange(given).tobytes())
+            self._waiting = array("f")
 
     def clip(
         self,
@@ -158,6 +178,7 @@ class Collector:
         """
         if self.layout is None:
             raise InputError("no joint is seen in any frame", None, None)
+        self._arrange()
         poses = np.frombuffer(self._values, np.float32).reshape(
             len(self._frames), len(self.layout.joints), self._dimensions + 1
         )
@@ -185,6 +206,21 @@ def pixels_or_shares(poses: np.ndarray) -> Unit:
         return "shares" if len(seen) and np.abs(seen).max() <= SHARES_UP_TO else "pixels"
 
 
+def flat[T](
+    joints: Sequence[T], usual: Callable[[T], tuple[float, ...]], careful: Callable[[T], tuple[float, ...]]
+) -> Sequence[float]:
+    """Return the numbers of all joints in a row.
+
+    Args:
+        joints: as the file has them.
+        usual: gives a joint's numbers as they stand, or raises KeyError.
+        careful: the same of a joint that lacks some.
+    """
+    with suppress(KeyError, TypeError):
+        return array("f", list(chain.from_iterable(map(usual, joints))))
+    return [value for joint in joints for value in careful(joint)]
+
+
 ParseFrame = Callable[[Any, Collector, ImportOptions], None]
 """Adds the people of one frame, as JSON has it, to a collector (which has begun that frame)."""
 
@@ -210,7 +246,8 @@ def read_frames(
             record += 1
         elif _may_be_frame(value) and plain(member) not in other and (not frames.count or _together(member, chosen)):
             chosen = member
-            _add_frame(frames, value, options, parse)
+            with as_format_has_it(f"frame {frames.count}"):
+                _add_frame(frames, value, options, parse)
         elif value is None and member in ("", "frames", "poses", chosen):
             frames.frame()  # nobody was found
         elif (field := meta_field(member)) is not None:
@@ -236,16 +273,16 @@ def _clip_of(
 ) -> RawClip:
     told = {field: told for name, told in value.items() if (field := meta_field(name)) and not isinstance(told, list)}
     frames = Collector()
-    for frame in value["frames"]:
-        _add_frame(frames, frame, options, parse)
+    with as_format_has_it(lambda: f"frame {frames.count - 1}"):
+        for frame in value["frames"]:
+            _add_frame(frames, frame, options, parse)
     return _finished(frames, str(told.get("name") or f"{source.name}_{record}"), told, unit)
 
 
 def _add_frame(frames: Collector, value: Any, options: ImportOptions, parse: ParseFrame) -> None:
-    with as_format_has_it(f"frame {frames.count}"):
-        frames.frame(value if isinstance(value, dict) else None)
-        if value is not None:
-            parse(value, frames, options)
+    frames.frame(value if isinstance(value, dict) else None)
+    if value is not None:
+        parse(value, frames, options)
 
 
 def _finished(frames: Collector, name: str, told: dict[str, Any], unit: Unit | None) -> RawClip:

@@ -63,7 +63,7 @@ class Annotated:
     def add(self, frame: int, keypoints: list[float], order: JointOrder | None, track: Any) -> None:
         """Add a person: x, y, confidence of each joint in a row."""
         order = order or order_by_count(len(keypoints) // 3, COUNTS)
-        self.poses.pose(order, zip(*[iter(keypoints)] * 3, strict=True), 2, _track_number(track))
+        self.poses.pose(order, keypoints, 2, _track_number(track))
         self.numbers.append(frame)
         self.frames.add(frame)
 

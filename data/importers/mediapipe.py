@@ -16,17 +16,19 @@ sides, which the file (`width`, `height`) or `--image-size` must tell; depth is 
 import json
 import re
 from collections.abc import Iterable, Iterator
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 from data.errors import InputError
 from data.importers import table
 from data.importers.base import Format, Head, ImportOptions, Record, Source, Unit
-from data.importers.collector import MISSING, Collector, plain, read_frames
+from data.importers.collector import MISSING, Collector, flat, plain, read_frames
 from data.importers.joints import order_by_count
 from data.importers.writing import PIXELS, frame_times, needs_image
 from data.records import KeypointSequence
 
+_USUAL = itemgetter("x", "y", "z", "visibility")
 _COUNTS = ((33, "blazepose33"),)
 _IMAGE = ("landmarks", "poselandmarks", "normalizedlandmarks")
 _WORLD = ("worldlandmarks", "poseworldlandmarks")
@@ -56,7 +58,7 @@ def _parse(frame: Any, frames: Collector, options: ImportOptions) -> None:
     for person in people:
         landmarks = person["landmark"] if isinstance(person, dict) else person
         if landmarks:
-            frames.pose(order_by_count(len(landmarks), _COUNTS), map(_joint, landmarks), 3)
+            frames.pose(order_by_count(len(landmarks), _COUNTS), flat(landmarks, _USUAL, _joint), 3)
 
 
 def _joint(landmark: dict[str, Any]) -> tuple[float, ...]:

@@ -43,7 +43,7 @@ def read(source: Source, options: ImportOptions) -> Iterator[Record]:
                 joints = int(_line(text))
                 if joints != len(order.columns):
                     raise InputError(f"a body has {joints} joints", f"frame {frames.count - 1}", "NTU RGB+D has 25")
-                pose = [_joint(_line(text)) for _ in range(joints)]
+                pose = [value for _ in range(joints) for value in _joint(_line(text))]
                 frames.pose(order, pose, 3, bodies.setdefault(number, len(bodies)))
     yield frames.clip(source.name, "metres", fps=FPS, fields=_fields(source.path.stem, options))
 

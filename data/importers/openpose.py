@@ -83,7 +83,7 @@ def _add(person: dict[str, Any], frames: Collector) -> None:
         return
     order = order_by_count(len(values) // 3, COUNTS)
     number = (person.get("person_id") or [-1])[0]
-    frames.pose(order, zip(*[iter(values)] * 3, strict=True), 2, number if isinstance(number, int) else -1)
+    frames.pose(order, values, 2, number if isinstance(number, int) else -1)
 
 
 def _unit(clip: RawClip) -> Unit:

@@ -3,14 +3,20 @@
 UTF-8 (with or without a byte order mark) and UTF-16 (with one) are read; other bytes are a fault. A JSON file is read
 value by value: the entries of its outermost array, or, of its outermost object, the entries of every member that is an
 array and every other member as a whole. Of a file named `.jsonl` or `.ndjson` every line is one value.
+
+What is sound and strict is decoded by orjson: a file of usual size at once, the entries of a longer one in batches. The
+standard library reads the rest value by value: NaN and Infinity, which JSON has not, and what stands before a fault.
 """
 
 import codecs
 import json
+import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TextIO
+
+import orjson
 
 from data.errors import InputError
 
@@ -22,8 +28,10 @@ HEAD_BYTES = 1 << 16
 
 LINES = (".jsonl", ".ndjson")
 
+_WHOLE_CHARS = 16 << 20
 _CHUNK = 1 << 20
 _SPACE = " \t\r\n"
+_NEXT_ENTRY = re.compile(r"(\s*,)[\s\[{]*\"?\w*")
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
 
@@ -56,6 +64,8 @@ def read_json(path: Path, limit: int = MAX_VALUE_CHARS) -> Any:
         content = text.read(limit + 1)
     if len(content) > limit:
         raise InputError(f"the file is longer than {limit} characters", str(path), "split the file")
+    with suppress(ValueError):
+        return orjson.loads(content)
     try:
         return json.loads(content)
     except (ValueError, RecursionError) as error:
@@ -68,14 +78,31 @@ def stream_json(path: Path) -> Iterator[tuple[str, Any]]:
     Raises:
         InputError: where the file ends too early or is no JSON; what was yielded before is sound.
     """
+    lines = path.suffix.lower() in LINES
     with open_text(path) as text:
-        scanner = _Scanner(path, text)
+        start = text.read(_WHOLE_CHARS)
+        if len(start) < _WHOLE_CHARS:
+            with suppress(ValueError):
+                document = orjson.loads(f"[{','.join(filter(str.strip, start.split('\n')))}]" if lines else start)
+                yield from _parts(document)
+                return
+        scanner = _Scanner(path, text, start)
         try:
-            yield from _lines(scanner) if path.suffix.lower() in LINES else _values(scanner)
+            yield from _lines(scanner) if lines else _values(scanner)
         except UnicodeError:
             raise  # told as such by `open_text`
         except (ValueError, RecursionError) as error:
             raise _damaged(path, error) from error
+
+
+def _parts(document: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(document, list):
+        yield from (("", value) for value in document)
+    elif isinstance(document, dict):
+        for name, member in document.items():
+            yield from ((name, value) for value in (member if isinstance(member, list) else [member]))
+    else:
+        yield "", document
 
 
 def _lines(scanner: "_Scanner") -> Iterator[tuple[str, Any]]:
@@ -108,6 +135,7 @@ def _entries(scanner: "_Scanner") -> Iterator[Any]:
     more = scanner.peek() != "]"
     while more:
         yield scanner.value()
+        yield from scanner.batch()
         more = scanner.next_or("]")
     scanner.take("]")
 
@@ -115,11 +143,12 @@ def _entries(scanner: "_Scanner") -> Iterator[Any]:
 class _Scanner:
     """A window over a text in which JSON values are found one after the other."""
 
-    def __init__(self, path: Path, text: TextIO) -> None:
+    def __init__(self, path: Path, text: TextIO, start: str) -> None:
         self._path = path
         self._text = text
-        self._buffer = ""
+        self._buffer = start
         self._at = 0
+        self._batched = False
         self._ended = False
         self._decode = json.JSONDecoder().raw_decode
 
@@ -161,6 +190,25 @@ class _Scanner:
                     self._at = end
                     return value
 
+    def batch(self) -> list[Any]:
+        """Return entries of the array that follow the one that was read, as far as the window has them whole.
+
+        The window is cut before its last text that looks like the beginning of the next entry. If what stands before is
+        JSON, it is whole entries: a cut inside of one would leave a bracket or a quotation mark open.
+        """
+        following = _NEXT_ENTRY.match(self._buffer, self._at)
+        if self._batched or following is None:
+            return []
+        self._batched = True  # once a window, whether it succeeds or not
+        cut = self._buffer.rfind(following[0])
+        if cut == self._at:
+            return []
+        with suppress(ValueError):
+            entries: list[Any] = orjson.loads(f"[{self._buffer[following.end(1) : cut]}]")
+            self._at = cut
+            return entries
+        return []
+
     def _fill(self) -> bool:
         """Read more text; drops what was consumed. False at the end of the file."""
         if self._ended:
@@ -174,7 +222,7 @@ class _Scanner:
             )
         more = self._text.read(max(_CHUNK, len(kept)))
         self._ended = not more
-        self._buffer, self._at = kept + more, 0
+        self._buffer, self._at, self._batched = kept + more, 0, False
         return not self._ended
 
 

@@ -13,16 +13,20 @@ detectors' normalised output), others pixels. `--space world` takes `keypoints3D
 
 import json
 from collections.abc import Iterable, Iterator
+from functools import partial
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 from data.errors import InputError
 from data.importers.base import Format, Head, ImportOptions, Record, Source, Unit
-from data.importers.collector import MISSING, Collector, read_frames
+from data.importers.collector import MISSING, Collector, flat, read_frames
 from data.importers.joints import JointOrder, order_by_count, order_by_name
 from data.importers.writing import PIXELS, frame_times, needs_image
 from data.records import KeypointSequence
 
+_USUAL = {2: itemgetter("x", "y", "score"), 3: itemgetter("x", "y", "z", "score")}
+_NAME = itemgetter("name")
 _COUNTS = ((17, "coco17"), (33, "blazepose33"))
 
 
@@ -44,23 +48,27 @@ def _add(pose: dict[str, Any], frames: Collector, options: ImportOptions) -> Non
     if world and "keypoints3D" not in pose:
         raise InputError("the poses have no keypoints3D", None, "import them with --space image")
     keypoints = pose["keypoints3D" if world else "keypoints"]
-    names = tuple(point.get("name") or point.get("part") or "" for point in keypoints)
-    order: JointOrder = order_by_name(names) if names and all(names) else order_by_count(len(names), _COUNTS)
+    order = _order(keypoints)
     dimensions = 3 if keypoints and "z" in keypoints[0] else 2
     number = pose.get("id")
-    frames.pose(order, _joints(keypoints, dimensions), dimensions, number if isinstance(number, int) else -1)
+    values = flat(keypoints, _USUAL[dimensions], partial(_joint, dimensions))
+    frames.pose(order, values, dimensions, number if isinstance(number, int) else -1)
 
 
-def _joints(keypoints: list[dict[str, Any]], dimensions: int) -> Iterator[tuple[float, ...]]:
-    for point in keypoints:
-        place = point.get("position", point)
-        x, y, score = place["x"], place["y"], point.get("score", 1.0)
-        if x is None or y is None or score is None:
-            yield MISSING[: dimensions + 1]
-        elif dimensions == 3:
-            yield x, y, place["z"], score
-        else:
-            yield x, y, score
+def _order(keypoints: list[dict[str, Any]]) -> JointOrder:
+    try:
+        names = tuple(map(_NAME, keypoints))
+    except KeyError:
+        names = tuple(point.get("name") or point.get("part") or "" for point in keypoints)
+    return order_by_name(names) if names and all(names) else order_by_count(len(names), _COUNTS)
+
+
+def _joint(dimensions: int, point: dict[str, Any]) -> tuple[float, ...]:
+    place = point.get("position", point)
+    x, y, score = place["x"], place["y"], point.get("score", 1.0)
+    if x is None or y is None or score is None:
+        return MISSING[: dimensions + 1]
+    return (x, y, place["z"], score) if dimensions == 3 else (x, y, score)
 
 
 def _detect(head: Head) -> bool:
