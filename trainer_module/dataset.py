@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -51,16 +52,23 @@ def read_windows(patterns: Sequence[str], feature_spec: dict[str, tf.io.FixedLen
 
 
 def training_batches(
-    windows: Windows, classes: int, layout: Layout, config: TrainingConfig, first_epoch: int = 0
+    windows: Windows,
+    classes: int,
+    layout: Layout,
+    config: TrainingConfig,
+    first_epoch: int = 0,
+    teacher: keras.Model | None = None,
 ) -> tf.data.Dataset:
     """Shuffled, augmented batches: poses, targets, weights; `steps_per_epoch` of them an epoch, from `first_epoch` on.
 
     What an epoch holds follows from `config.seed` and its number alone, so a training that is resumed sees what it
-    would have seen.
+    would have seen. Labels are smoothed; `config.teacher` is the share of a target that is the teacher's answer to the
+    same augmented window.
     """
     count, steps = len(windows.label_ids), steps_per_epoch(windows, config)
     weights = class_weights(windows.label_ids, classes) if config.class_weights else np.ones(classes, np.float32)
-    poses, targets = tf.constant(windows.poses), tf.one_hot(windows.label_ids, classes)
+    poses, labels = tf.constant(windows.poses), tf.one_hot(windows.label_ids, classes)
+    targets = labels * (1 - config.label_smoothing) + config.label_smoothing / classes
 
     def batches(epoch: tf.Tensor) -> tf.data.Dataset:
         order = tf.random.experimental.stateless_shuffle(tf.range(count), seed=tf.stack([config.seed, epoch]))
@@ -70,7 +78,10 @@ def training_batches(
     def prepare(step: tf.Tensor, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         seed = step + (config.seed << 32)
         pose, target = augment(tf.gather(poses, rows), tf.gather(targets, rows), seed, layout, config.augmentation)
-        return pose, target, tf.linalg.matvec(target, weights)
+        weight = tf.linalg.matvec(target, weights)
+        if teacher:
+            target += config.teacher * (teacher(pose, training=False) - target)
+        return pose, target, weight
 
     order = tf.data.Dataset.range(first_epoch, config.epochs).flat_map(batches).enumerate(first_epoch * steps)
     return order.map(prepare, num_parallel_calls=tf.data.AUTOTUNE).prefetch(2)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import keras
 import tensorflow as tf
@@ -22,6 +21,7 @@ def fit(
     config: TrainingConfig,
     log_dir: Path,
     checkpoint_dir: Path | None = None,
+    teacher: keras.Model | None = None,
 ) -> dict[str, list[float]]:
     """Trains and leaves the averaged weights in the model: the last ones, or the best on `evaluation`.
 
@@ -32,7 +32,8 @@ def fit(
         layout: of their joints.
         config: how to train.
         log_dir: for TensorBoard.
-        checkpoint_dir: where a killed training is resumed from; emptied when training ends.
+        checkpoint_dir: where a killed training is resumed from; removed when training ends.
+        teacher: trained, of the same inputs and outputs; see `distillation.py`.
 
     Returns:
         One list of figures, an epoch each, by metric.
@@ -40,7 +41,7 @@ def fit(
     classes, steps = model.output_shape[-1], steps_per_epoch(train, config)
     model.compile(
         _optimizer(config, steps),
-        CrossEntropy(config.label_smoothing),
+        cross_entropy,
         weighted_metrics=["accuracy"],
         jit_compile=config.jit_compile,
     )
@@ -54,7 +55,7 @@ def fit(
     if checkpoint:
         callbacks.append(checkpoint)
     history = model.fit(
-        training_batches(train, classes, layout, config, first_epoch),
+        training_batches(train, classes, layout, config, first_epoch, teacher),
         validation_data=evaluation_batches(evaluation, classes, config) if evaluation else None,
         initial_epoch=first_epoch,
         epochs=config.epochs,
@@ -67,24 +68,12 @@ def fit(
 
 
 @keras.saving.register_keras_serializable("poseline")
-class CrossEntropy(keras.losses.Loss):
-    """With smoothed labels, and of outputs as they are.
+def cross_entropy(target: tf.Tensor, output: tf.Tensor) -> tf.Tensor:
+    """Of outputs as they are, one figure a window.
 
     Keras's own makes outputs sum to 1 first, and members that are fused late would not be judged apart.
     """
-
-    def __init__(self, label_smoothing: float, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.label_smoothing = label_smoothing
-
-    def call(self, target: tf.Tensor, output: tf.Tensor) -> tf.Tensor:
-        """Returns one figure a window."""
-        smooth = target * (1 - self.label_smoothing) + self.label_smoothing / target.shape[-1]
-        return -tf.reduce_sum(smooth * tf.math.log(output + keras.config.epsilon()), axis=-1)
-
-    def get_config(self) -> dict[str, Any]:
-        """Configuration for `from_config`."""
-        return {**super().get_config(), "label_smoothing": self.label_smoothing}
+    return -tf.reduce_sum(target * tf.math.log(output + keras.config.epsilon()), axis=-1)
 
 
 def _optimizer(config: TrainingConfig, steps: int) -> keras.optimizers.Optimizer:
