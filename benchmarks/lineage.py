@@ -75,12 +75,17 @@ GRAPH: dict[str, tuple[dict[str, str], dict[str, str]]] = {
         {"edge_model": "PoselineEdgeModel"},
     ),
     "ModelValidator": ({"edge_model": "EdgeConverter.edge_model"}, {"blessing": "PoselineEdgeBlessing"}),
+    "ServingSmoke": (
+        {"model": "Trainer.model", "edge_model": "EdgeConverter.edge_model", "examples": "KeypointExampleGen.examples"},
+        {"blessing": "InfraBlessing"},
+    ),
     "Pusher": (
         {
             "model": "Trainer.model",
             "edge_model": "EdgeConverter.edge_model",
             "model_blessing": "Evaluator.blessing",
             "edge_blessing": "ModelValidator.blessing",
+            "infra_blessing": "ServingSmoke.blessing",
         },
         {"pushed_model": "PushedModel"},
     ),
@@ -188,7 +193,7 @@ class Filler:
         properties["content_digest"].string_value = _digest(uri)
         properties["bytes"].int_value, properties["files"].int_value = 100_000, 4
         properties["tfx_version"].string_value = "1.21.0"
-        if kind in ("ModelBlessing", "PoselineEdgeBlessing", "PoselineDataBlessing"):
+        if kind in ("ModelBlessing", "PoselineEdgeBlessing", "InfraBlessing", "PoselineDataBlessing"):
             properties["blessed"].int_value = 1
         if kind == "Examples":
             artifact.properties["span"].int_value = span_of(number)
@@ -297,7 +302,10 @@ def write_payloads(root: Path, number: int) -> None:
     ]
     (folders["Evaluator.evaluation"] / "metrics.json").write_text(json.dumps({"slices": slices, "verdicts": [verdict]}))
     (folders["ModelValidator.blessing"] / "verdict.json").write_text(
-        json.dumps({"verdicts": [verdict], "accuracy": {"int8_sequence": 0.9}, "latency_ms": {"p95": 0.1}})
+        json.dumps({"verdicts": [verdict], "accuracy": {"int8_sequence": 0.9}})
+    )
+    (folders["ServingSmoke.blessing"] / "verdict.json").write_text(
+        json.dumps({"verdicts": [verdict], "latency_ms": {"p95": 0.1}})
     )
     (folders["DataGate.blessing"] / "verdict.json").write_text(json.dumps({"blessed": 1, "findings": []}))
     bundle = root / "pushed" / PIPELINE / str(number + 1)

@@ -12,7 +12,9 @@ from lineage.model import Artifact, Subgraph
 from lineage.place import SEQUENCES_FILE
 
 EXAMPLES, MODEL, EDGE_MODEL, PUSHED = "Examples", "Model", "PoselineEdgeModel", "PushedModel"
-EVALUATION, EDGE_VERDICT, DATA_VERDICT = "ModelEvaluation", "PoselineEdgeBlessing", "PoselineDataBlessing"
+EVALUATION, DATA_VERDICT = "ModelEvaluation", "PoselineDataBlessing"
+SHIPPED_VERDICTS = ("PoselineEdgeBlessing", "InfraBlessing")
+"""ModelValidator's and ServingSmoke's, on the files that are shipped."""
 _METRICS_FILE, _VERDICT_FILE = "metrics.json", "verdict.json"
 
 
@@ -120,14 +122,14 @@ def _figures_of(artifact: Artifact) -> dict[str, float]:
     found: dict[str, float] = {}
     if artifact.type == EVALUATION:
         found |= read_slices(artifact).get("all", {})
-    elif artifact.type == EDGE_VERDICT:
+    elif artifact.type in SHIPPED_VERDICTS:
         verdict = read_json(Path(artifact.uri) / _VERDICT_FILE) or {}
         found |= verdict.get("accuracy", {})
         found |= {f"latency_{name}_ms": value for name, value in verdict.get("latency_ms", {}).items()}
     elif artifact.type == EDGE_MODEL:
         files = {path.stem: path.stat().st_size for path in Path(artifact.uri).glob("*.tflite")}
         found |= {f"{name}_bytes": float(size) for name, size in files.items()}
-    for verdict in read_verdicts(artifact) if artifact.type in (EVALUATION, EDGE_VERDICT) else ():
+    for verdict in read_verdicts(artifact) if artifact.type in (EVALUATION, *SHIPPED_VERDICTS) else ():
         if isinstance(verdict["figure"], int | float):
             found[verdict["gate"]] = verdict["figure"]
     return found

@@ -1,4 +1,4 @@
-"""The figures that Evaluator, ModelValidator and DataGate wrote down, one by one."""
+"""The figures that Evaluator, ModelValidator, ServingSmoke and DataGate wrote down, one by one."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ class Measure:
 
 
 def read_measures(artifact: Artifact) -> Iterator[Measure]:
-    """Every figure in a ModelEvaluation, an edge verdict or a data verdict; none if the payload is gone."""
+    """Every figure in a ModelEvaluation, a verdict on shipped files or on data; none if the payload is gone."""
     if artifact.type == facts.EVALUATION:
         for entry in _entries(facts.read_json(Path(artifact.uri) / _METRICS_FILE), "slices"):
             name = slice_name(entry.get("slice", {}))
             for metric, value in entry.get("metrics", {}).items():
                 yield Measure(name, metric, *_with_bounds(value))
-    elif artifact.type == facts.EDGE_VERDICT:
+    elif artifact.type in facts.SHIPPED_VERDICTS:
         verdict = facts.read_json(Path(artifact.uri) / _VERDICT_FILE) or {}
         for metric, value in verdict.get("accuracy", {}).items():
             yield Measure(WHOLE, f"{metric}_accuracy", number(value))

@@ -21,7 +21,12 @@ PRODUCER = "urn:poseline:lineage"
 _CORE = "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent"
 _FACETS = "https://openlineage.io/spec/facets"
 _ENDS = {"COMPLETE": "COMPLETE", "CACHED": "COMPLETE", "FAILED": "FAIL", "CANCELED": "ABORT"}
-_JUDGED = {"Evaluator": "model", "ModelValidator": "edge_model", "DataGate": "statistics"}
+_JUDGED = {
+    "Evaluator": "model",
+    "ModelValidator": "edge_model",
+    "ServingSmoke": "edge_model",
+    "DataGate": "statistics",
+}
 
 Event = dict[str, Any]
 

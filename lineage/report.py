@@ -60,9 +60,15 @@ def collect(store: LineageStore, root: Path, run: Run) -> dict[str, Any]:
         "unread": [
             a
             for a in made.values()
-            if a.type in (facts.EVALUATION, facts.EDGE_VERDICT, facts.DATA_VERDICT) and not any(read_measures(a))
+            if a.type in (facts.EVALUATION, *facts.SHIPPED_VERDICTS, facts.DATA_VERDICT) and not any(read_measures(a))
         ],
-        "accuracy": [m for a in of_type.get(facts.EDGE_VERDICT, []) for m in read_measures(a) if m.threshold is None],
+        "accuracy": [
+            measure
+            for type_ in facts.SHIPPED_VERDICTS
+            for artifact in of_type.get(type_, [])
+            for measure in read_measures(artifact)
+            if measure.threshold is None
+        ],
         "slices": _slices(evaluation) if evaluation else [],
         "confusion": _confusion(evaluation, _labels(attempts)) if evaluation else None,
         "parameters": _told(attempts),

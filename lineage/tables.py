@@ -134,7 +134,7 @@ def _edges(store: LineageStore, run: str | None) -> Iterator[Row]:
 
 
 def _metrics(store: LineageStore, run: str | None) -> Iterator[Row]:
-    for artifact, maker in _made(store, run, (facts.EVALUATION, facts.EDGE_VERDICT, facts.DATA_VERDICT)):
+    for artifact, maker in _made(store, run, (facts.EVALUATION, *facts.SHIPPED_VERDICTS, facts.DATA_VERDICT)):
         row = {"artifact_id": artifact.id, "node_id": maker.id, "run": maker.run, "node": maker.node}
         for found in read_measures(artifact):
             yield row | asdict(found)
@@ -279,7 +279,7 @@ TABLES = {
                 artifact_id  int64          artifact that tells it: artifacts.id
                 node_id      int64          execution that found it: nodes.id
                 run          string         run that found it
-                node         string         Evaluator, ModelValidator or DataGate
+                node         string         Evaluator, ModelValidator, ServingSmoke or DataGate
                 slice        string         all, or feature=value
                 metric       string         name of the metric or gate
                 value        double         the figure

@@ -16,6 +16,8 @@ from lineage.model import Artifact, Execution, Subgraph
 from lineage.store import LineageStore
 
 _CODE = ("git_commit", "git_dirty", "code_digest", "lock_digest")
+_JUDGES = ("Evaluator", "ModelValidator", "ServingSmoke")
+_BLESSINGS = ("ModelBlessing", *facts.SHIPPED_VERDICTS)
 _MOST_FILES = 10_000
 
 
@@ -208,7 +210,7 @@ def _gates(
     judges = {
         edge.execution_id
         for edge in graph.edges
-        if edge.kind == "output" and graph.artifacts[edge.artifact_id].type in ("ModelBlessing", facts.EDGE_VERDICT)
+        if edge.kind == "output" and graph.artifacts[edge.artifact_id].type in _BLESSINGS
     }
     if start.type != facts.PUSHED and model:
         judges |= _newest_judges(store, judged)
@@ -221,7 +223,7 @@ def _gates(
     artifacts = store.artifacts({edge.artifact_id for edge in made})
     for edge in made:
         artifact = artifacts[edge.artifact_id]
-        if artifact.type in (facts.EVALUATION, facts.EDGE_VERDICT, facts.DATA_VERDICT):
+        if artifact.type in (facts.EVALUATION, *facts.SHIPPED_VERDICTS, facts.DATA_VERDICT):
             node, run_name = executions[edge.execution_id].node, executions[edge.execution_id].run
             verdicts += [
                 {**verdict, "node": node, "run": run_name, "artifact": artifact.id}
@@ -238,7 +240,7 @@ def _newest_judges(store: LineageStore, judged: Iterable[Artifact]) -> set[int]:
     ]
     newest: dict[str, int] = {}
     for execution in store.executions({edge.execution_id for edge in used}).values():
-        if execution.node in ("Evaluator", "ModelValidator") and execution.state == "COMPLETE":
+        if execution.node in _JUDGES and execution.state == "COMPLETE":
             newest[execution.node] = max(newest.get(execution.node, 0), execution.id)
     return set(newest.values())
 

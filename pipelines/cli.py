@@ -318,8 +318,8 @@ def node(
     """
     import signal
 
+    from components.child_process import die_with_parent
     from pipelines.light import make_light
-    from pipelines.processes import die_with_parent
 
     make_light()
     if with_parent:

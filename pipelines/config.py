@@ -79,7 +79,7 @@ class PipelineConfig(_Section):
     evaluation: EvaluationConfig = EvaluationConfig()
     edge: EdgeConfig = EdgeConfig()
     gates: dict[str, Any] = Field(default_factory=dict, description="overrides of the gates file, same structure")
-    only_warn: tuple[typing.Literal["data_gate", "evaluator", "model_validator"], ...] = Field(
+    only_warn: tuple[typing.Literal["data_gate", "evaluator", "model_validator", "serving_smoke"], ...] = Field(
         (), description="gates whose no is told and recorded, but stops nothing"
     )
     targets: dict[str, Path] = Field(default_factory=dict, description="push targets; empty: <root>/pushed/<name>")

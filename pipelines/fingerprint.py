@@ -10,12 +10,14 @@ from __future__ import annotations
 import ast
 import functools
 import hashlib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 PROJECT_ROOT = Path(__file__).parent.parent
 _CODE = {".py", ".pyc"}
+_DOTTED = re.compile(r"[a-z_]\w*(\.[a-z_]\w*)+")
 
 
 @dataclass(frozen=True)
@@ -39,9 +41,23 @@ class Closure:
 
 
 def closure(entry_points: Iterable[str]) -> Closure:
-    """Follows imports from dotted module names; names of other projects end in `foreign`."""
+    """Follows imports from dotted module names; names of other projects end in `foreign`.
+
+    A module whose name stands in the code as a string is one that is started as a process of its own: its files count,
+    what it imports from elsewhere does not.
+    """
+    files, foreign, started = _follow(entry_points, set())
+    while started:
+        more, _, started = _follow(started, files)
+        files |= more
+    return Closure(tuple(sorted(files)), frozenset(foreign))
+
+
+def _follow(entry_points: Iterable[str], known: set[Path]) -> tuple[set[Path], set[str], set[str]]:
+    """Files, names of other projects, and names of modules that stand in strings and are not `known` yet."""
     files: set[Path] = set()
     foreign: set[str] = set()
+    started: set[str] = set()
     waiting, seen = list(entry_points), set[str]()
     while waiting:
         name = waiting.pop()
@@ -61,8 +77,10 @@ def closure(entry_points: Iterable[str]) -> Closure:
             files.update(p for p in path.parent.iterdir() if p.is_file() and p.suffix not in _CODE)
         if "." in name:
             waiting.append(name.rpartition(".")[0])  # importing a module runs its packages' __init__
-        waiting.extend(_imports(path, name))
-    return Closure(tuple(sorted(files)), frozenset(foreign))
+        imported, named = _names(path, name)
+        waiting.extend(imported)
+        started.update(named)
+    return files, foreign, {name for name in started if _module_file(name) not in {None, *files, *known}}
 
 
 def _module_file(name: str) -> Path | None:
@@ -73,25 +91,29 @@ def _module_file(name: str) -> Path | None:
     return None
 
 
-def _imports(path: Path, name: str) -> tuple[str, ...]:
-    return _imports_at(path, name, path.stat().st_mtime_ns)
+def _names(path: Path, name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    return _names_at(path, name, path.stat().st_mtime_ns)
 
 
 @functools.cache
-def _imports_at(path: Path, name: str, _modified: int) -> tuple[str, ...]:
+def _names_at(path: Path, name: str, _modified: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Names that a module imports, and dotted names that stand in it as strings."""
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]
-    names: list[str] = []
+    imported: list[str] = []
+    named: list[str] = []
     for node in ast.walk(ast.parse(path.read_bytes(), str(path))):
         if isinstance(node, ast.Import):
-            names.extend(alias.name for alias in node.names)
+            imported.extend(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             base = node.module or ""
             if node.level:
                 above = package.split(".")[: len(package.split(".")) - node.level + 1]
                 base = ".".join([*above, *([node.module] if node.module else [])])
-            names.append(base)
-            names.extend(f"{base}.{alias.name}" for alias in node.names)
-    return tuple(names)
+            imported.append(base)
+            imported.extend(f"{base}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and _DOTTED.fullmatch(node.value):
+            named.append(node.value)
+    return tuple(imported), tuple(named)
 
 
 def _file_digest(path: Path) -> bytes:

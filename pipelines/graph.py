@@ -26,13 +26,14 @@ from components.example_validator.component import ExampleValidator
 from components.keypoint_example_gen.component import KeypointExampleGen
 from components.model_validator.component import ModelValidator
 from components.pusher.component import Pusher
+from components.serving_smoke.component import ServingSmoke
 from data.windows import WindowSpec
 from pipelines.config import PROJECT_ROOT, PipelineConfig
 from pipelines.evaluation import eval_config
 
 PREPROCESSING_FN = "transform_module.preprocessing.preprocessing_fn"
 RUN_FN = "trainer_module.run.run_fn"
-_MODEL_GATES = {"evaluator": "Evaluator", "model_validator": "ModelValidator"}
+_MODEL_GATES = {"evaluator": "Evaluator", "model_validator": "ModelValidator", "serving_smoke": "ServingSmoke"}
 
 
 def create_pipeline(config: PipelineConfig, pipeline_root: Path) -> Pipeline:
@@ -148,17 +149,24 @@ def _nodes(config: PipelineConfig) -> Iterable[BaseNode]:
     model_validator = ModelValidator(
         edge_model=converter.outputs["edge_model"], thresholds=json.dumps(gates["model_validator"])
     )
+    smoke = ServingSmoke(
+        model=model,
+        edge_model=converter.outputs["edge_model"],
+        examples=examples,
+        thresholds=json.dumps(gates["serving_smoke"]),
+    )
     pusher = Pusher(
         model=model,
         edge_model=converter.outputs["edge_model"],
         model_blessing=evaluator.outputs["blessing"],
         edge_blessing=model_validator.outputs["blessing"],
+        infra_blessing=smoke.outputs["blessing"],
         manifest_facts=json.dumps({**common, "name": config.name, "gates": gates}),
         only_warn=json.dumps([gate for name, gate in _MODEL_GATES.items() if name in config.only_warn]),
     )
     return [
         *(example_gen, statistics, imported_schema, other_span, validator, gate, transform, *warm, trainer),
-        *(baseline, evaluator, converter, model_validator, pusher),
+        *(baseline, evaluator, converter, model_validator, smoke, pusher),
     ]
 
 

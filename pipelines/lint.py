@@ -9,7 +9,7 @@ from data.errors import InputError
 from data.layouts import load_layout
 from pipelines.plan import Plan, ancestors
 
-_GUARDED = {"Transform": ("DataGate",), "Pusher": ("Evaluator", "ModelValidator")}
+_GUARDED = {"Transform": ("DataGate",), "Pusher": ("Evaluator", "ModelValidator", "ServingSmoke")}
 _FORBIDDEN_RUNNERS = ("DirectRunner", "SwitchingDirectRunner", "PrismRunner")
 
 

@@ -58,9 +58,14 @@ _NODES = {
         "gates", "Measures the SavedModel by slices, against thresholds and the last blessed model (TFMA)."
     ),
     "EdgeConverter": _Described("gates", "Converts to float and int8 TFLite, in a process of its own.", heavy=True),
-    "ModelValidator": _Described("gates", "Judges the int8 file: accuracy lost, size, latency, operators, agreement."),
+    "ModelValidator": _Described("gates", "Judges the shipped files: accuracy, what int8 lost of it, size, operators."),
+    "ServingSmoke": _Described(
+        "gates",
+        "Serves every format in a process of its own: starts, agreement with the SavedModel, latency.",
+        heavy=True,
+    ),
     "Pusher": _Described(
-        "ship", "Publishes what both gates blessed, atomically. If one refused, the task fails and is not retried."
+        "ship", "Publishes what all gates blessed, atomically. If one refused, the task fails and is not retried."
     ),
 }
 _OTHER = _Described("other", "")

@@ -189,7 +189,7 @@ def _described(run: RunContext, result: NodeResult) -> Step:
         "data": report.data,
         "accuracy": report.accuracy,
         "verdicts": report.verdicts,
-        "bytes": report.files,
+        "files": report.files,
         "latency_ms": report.latency_ms,
         "pushed": report.pushed,
     }
@@ -219,9 +219,11 @@ def _refusal(node: str, outputs: Sequence[Mapping[str, Any]]) -> GateError | Non
     """A push that did not take place is a gate's no."""
     for output in outputs:
         if node == bindings.PUSHER and not output["properties"].get("pushed"):
-            refused = json.loads((Path(output["uri"]) / "push.json").read_text(encoding="utf-8"))["refused_by"]
+            record = json.loads((Path(output["uri"]) / "push.json").read_text(encoding="utf-8"))
+            reasons = "".join(f"; {reason}" for reason in record["reasons"])
             return GateError(
-                f"not pushed: {' and '.join(refused)} did not bless the model; the version that is served stays",
+                f"not pushed: {' and '.join(record['refused_by'])} did not bless the model{reasons};"
+                " the version that is served stays",
                 output["uri"],
                 "see the verdicts of that gate; train longer or on more data, or change its threshold in schema/",
             )

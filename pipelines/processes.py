@@ -6,7 +6,6 @@ second instead of ten. A *fresh* child is a new interpreter, for executors that 
 
 from __future__ import annotations
 
-import ctypes
 import multiprocessing
 import os
 import signal
@@ -19,10 +18,10 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
+from components.child_process import die_with_parent
 from pipelines.light import make_light
 
 _PRELOAD = ("pipelines.preload",)
-_PR_SET_PDEATHSIG = 1
 
 
 class ChildProcesses:
@@ -97,8 +96,3 @@ def _child(target: Callable[..., None], args: tuple[Any, ...], log: str, parent:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)  # TensorFlow takes seconds to tear itself down, for nothing
-
-
-def die_with_parent(how: signal.Signals = signal.SIGKILL) -> None:
-    """Asks the kernel to send this process a signal when its parent ends."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, how)

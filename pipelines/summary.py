@@ -48,7 +48,8 @@ class Report:
             through, with a `verdict` of `warn` or `pass`.
         accuracy: headline figures of the shipped file.
         verdicts: gate, figure, threshold, passed.
-        files: name to bytes, and latency.
+        files: name to what was found of it: size, accuracy, differences, times.
+        latency_ms: of the int8 file.
         pushed: target to version folder.
         error: what failed.
         exit_code: of the command.
@@ -63,7 +64,7 @@ class Report:
     data_gate: dict[str, Any] = field(default_factory=dict)
     accuracy: dict[str, float] = field(default_factory=dict)
     verdicts: list[dict[str, Any]] = field(default_factory=list)
-    files: dict[str, int] = field(default_factory=dict)
+    files: dict[str, dict[str, Any]] = field(default_factory=dict)
     latency_ms: dict[str, float] = field(default_factory=dict)
     pushed: dict[str, str] = field(default_factory=dict)
     error: str | None = None
@@ -150,14 +151,14 @@ def _read_evaluation(report: Report, outputs: dict[str, metadata_store_pb2.Artif
 
 
 def _read_edge(report: Report, outputs: dict[str, dict[str, metadata_store_pb2.Artifact]]) -> None:
-    if "blessing" in outputs.get("ModelValidator", {}):
-        verdict = _json(Path(outputs["ModelValidator"]["blessing"].uri) / "verdict.json")
-        report.verdicts += verdict["verdicts"]
-        report.accuracy |= verdict.get("accuracy", {})
-        report.latency_ms = verdict.get("latency_ms", {})
-    if "edge_model" in outputs.get("EdgeConverter", {}):
-        folder = Path(outputs["EdgeConverter"]["edge_model"].uri)
-        report.files = {path.name: path.stat().st_size for path in sorted(folder.glob("*.tflite"))}
+    for node in ("ModelValidator", "ServingSmoke"):
+        if "blessing" in outputs.get(node, {}):
+            verdict = _json(Path(outputs[node]["blessing"].uri) / "verdict.json")
+            report.verdicts += verdict["verdicts"]
+            report.accuracy |= verdict.get("accuracy", {})
+            report.latency_ms |= verdict.get("latency_ms", {})
+            for name, found in {**verdict.get("files", {}), **verdict.get("formats", {})}.items():
+                report.files[name] = {**report.files.get(name, {}), **found}
 
 
 def _read_push(report: Report, outputs: dict[str, metadata_store_pb2.Artifact]) -> None:
@@ -193,10 +194,8 @@ def show(report: Report, console: Console) -> None:
         table.add_row(_FIGURES.get(name, name), f"{value:.4f}")
     for verdict in report.verdicts:
         table.add_row(verdict["gate"].replace("_", " "), _verdict(verdict))
-    for name, size in report.files.items():
-        table.add_row(name, f"{size / 1000:.1f} kB")
-    if report.latency_ms:
-        table.add_row("latency, one thread", "  ".join(f"{k} {v:.3f} ms" for k, v in report.latency_ms.items()))
+    for name, found in report.files.items():
+        table.add_row(name, escape(_file(found)))
     for target, folder in report.pushed.items():
         table.add_row(f"pushed to {target}", escape(folder))
     if table.row_count:
@@ -206,7 +205,23 @@ def show(report: Report, console: Console) -> None:
 
 def _verdict(verdict: dict[str, Any]) -> str:
     mark = "[green]✓[/]" if verdict["passed"] else "[red]✗ refused:[/]"
-    return f"{mark} {_figure(verdict['figure'])} (threshold {_figure(verdict['threshold'])} {verdict.get('unit', '')})"
+    detail = f" {escape(printable(verdict['detail']))}" if verdict.get("detail") else ""
+    unit = verdict.get("unit", "")
+    return f"{mark} {_figure(verdict['figure'])} (threshold {_figure(verdict['threshold'])} {unit}){detail}"
+
+
+def _file(found: dict[str, Any]) -> str:
+    """What a person compares formats by, as far as it is known."""
+    texts = {
+        "bytes": "{:,} bytes",
+        "sequence_accuracy": "{:.4f} by sequence",
+        "agreement": "{:.3f} called as by the SavedModel",
+        "load_ms": "loads in {:.3g} ms",
+        "p50_ms": "p50 {:.3f}",
+        "p95_ms": "p95 {:.3f} ms",
+    }
+    parts = [text.format(found[name]) for name, text in texts.items() if found.get(name) is not None]
+    return ", ".join([*parts, *([] if found["shipped"] else ["not shipped"])])
 
 
 def _figure(value: Any) -> str:

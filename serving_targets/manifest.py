@@ -74,6 +74,7 @@ class Verdict(_Part):
         threshold: its limit.
         unit: of both.
         passed: whether the figure keeps to the limit.
+        detail: what else is to be known of it, for people.
     """
 
     gate: str
@@ -81,6 +82,17 @@ class Verdict(_Part):
     threshold: float
     unit: str
     passed: bool
+    detail: str = ""
+
+    def __str__(self) -> str:
+        """Figure and threshold, for people."""
+        figure = "not measured" if self.figure is None else _shown(self.figure)
+        detail = f" ({self.detail})" if self.detail else ""
+        return f"{self.gate}: {figure}, threshold {_shown(self.threshold)} {self.unit}{detail}"
+
+
+def _shown(value: float) -> str:
+    return f"{value:,.0f}" if value == int(value) else f"{value:.4g}"
 
 
 class Provenance(_Part):
@@ -111,7 +123,7 @@ class Manifest(_Part):
         fps: frames per second of a window (`slide`).
         window: how sequences are cut.
         thresholds: of every gate, by section.
-        verdicts: of the gate that judged the int8 file.
+        verdicts: of the gates that judged the files.
         files: all files of the bundle but this one.
         provenance: where it came from.
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 from ai_edge_litert import schema_py_generated as schema
@@ -21,8 +22,13 @@ def operators(path: Path) -> Counter[str]:
 
 
 def custom_operators(path: Path) -> list[str]:
-    """The operators that an interpreter without extensions can't run, sorted."""
-    return sorted(name.partition(":")[2] for name in operators(path) if name.startswith("custom:"))
+    """The operators of a file that an interpreter without extensions can't run, sorted."""
+    return custom(operators(path))
+
+
+def custom(names: Iterable[str]) -> list[str]:
+    """Of operators, those that an interpreter without extensions can't run, sorted."""
+    return sorted(name.partition(":")[2] for name in names if name.startswith("custom:"))
 
 
 def _name(code: schema.OperatorCode) -> str:

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from components.child_process import run_module
 from data.errors import NodeError
 
-ROOT = Path(__file__).parents[2]
 FAILURE = "failure.json"
 STAGE = "stage.txt"
 TAIL_LINES = 12
@@ -59,36 +55,22 @@ def run_job(
     Raises:
         NodeError: the child crashed, took too long or failed; says at which stage and what to do.
     """
-    description, log = scratch / "job.json", scratch / "log.txt"
+    description = scratch / "job.json"
     description.write_text(json.dumps(asdict(job)))
-    with log.open("wb") as output:
-        child = subprocess.Popen(
-            [sys.executable, "-m", worker, str(description)],
-            cwd=ROOT,
-            env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "2"},
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
+    ending = run_module(worker, [str(description)], scratch / "log.txt", time_limit_seconds)
+    if ending.code is None:
+        raise NodeError(
+            f"the conversion {ending.fault}; it was {_stage(scratch)}",
+            job.saved_model,
+            "raise edge.time_limit_seconds, or leave out of the model what makes the converter slow",
         )
-        try:
-            code = child.wait(time_limit_seconds)
-        except subprocess.TimeoutExpired:
-            raise NodeError(
-                f"the conversion took more than {time_limit_seconds:g} s; it was {_stage(scratch)}",
-                job.saved_model,
-                "raise edge.time_limit_seconds, or leave out of the model what makes the converter slow",
-            ) from None
-        finally:
-            _end(child)
-    if code == 0:
+    if ending.fault is None:
         return
     if (scratch / FAILURE).exists():
         raise NodeError(**json.loads((scratch / FAILURE).read_text()))
-    tail = "\n".join(log.read_text(errors="replace").splitlines()[-TAIL_LINES:])
-    how = f"crashed with {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+    tail = "\n".join(ending.log.splitlines()[-TAIL_LINES:])
     raise NodeError(
-        f"the converter {how} while {_stage(scratch)}",
+        f"the converter {ending.fault} while {_stage(scratch)}",
         f"{job.saved_model}\n{tail}".strip(),
         "an operator of the model is beyond the converter: build the model of convolutions, dense layers and"
         " element-wise operators with static shapes, without recurrent layers",
@@ -100,10 +82,3 @@ def _stage(scratch: Path) -> str:
         return (scratch / STAGE).read_text()
     except FileNotFoundError:
         return "starting"
-
-
-def _end(child: subprocess.Popen[bytes]) -> None:
-    """Ends the child and whatever it started."""
-    if child.poll() is None:
-        os.killpg(child.pid, signal.SIGKILL)
-        child.wait()

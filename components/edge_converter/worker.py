@@ -5,10 +5,8 @@ Says beside the job in `stage.txt` what it is doing, and in `failure.json` what 
 
 from __future__ import annotations
 
-import ctypes
 import hashlib
 import json
-import signal
 import sys
 import time
 from collections import Counter
@@ -21,6 +19,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from components.child_process import die_with_parent
 from components.edge_converter.job import FAILURE, STAGE, ConversionJob
 from components.edge_converter.quantise import quantise
 from components.edge_converter.selection import WindowKey, stratified, whole_sequences
@@ -185,12 +184,6 @@ def _describe_windows(keys: list[WindowKey], windows: np.ndarray) -> dict[str, A
     }
 
 
-def _die_with_parent() -> None:
-    """Linux kills this process when the one that started it dies."""
-    set_death_signal = 1
-    ctypes.CDLL(None).prctl(set_death_signal, signal.SIGKILL)
-
-
 def main(description: Path) -> int:
     """Runs the job; returns the exit code."""
 
@@ -215,5 +208,5 @@ def main(description: Path) -> int:
 
 
 if __name__ == "__main__":
-    _die_with_parent()
+    die_with_parent()
     sys.exit(main(Path(sys.argv[1])))

@@ -20,16 +20,17 @@ class ModelValidatorSpec(ComponentSpec):
 
 
 class ModelValidator(BaseComponent):
-    """Judges the int8 file by what a device will see of it, and blesses it or not.
+    """Judges the converted files by what they do to the test data, and blesses them or not.
 
-    Replaces TFX's InfraValidator, which needs Docker or Kubernetes, and its deprecated ModelValidator. Evaluator judges
-    the SavedModel; what is shipped is another file, with other numbers, so it is judged itself: accuracy by sequence
-    and what of it the conversion lost, agreement with the SavedModel on golden windows, size, latency at one thread in
-    a fresh process, operators. Thresholds are section `model_validator` of `schema/gates.yaml`.
+    Replaces TFX's deprecated ModelValidator. Evaluator judges the SavedModel; what a device runs is another file, with
+    other numbers, so it is judged itself: accuracy by sequence, what of it the conversion lost, size, operators.
+    Whether it serves, and serves the same as the SavedModel, ServingSmoke asks. Thresholds are section
+    `model_validator` of `schema/gates.yaml`.
 
-    A no is an outcome, not an error: `blessing` has the custom property `blessed` 0 and Pusher pushes nothing.
-    `verdict.json` has `verdicts` [{gate, figure, threshold, unit, passed}], `accuracy` and `latency_ms`.
-    The executor loads NumPy and LiteRT, no TensorFlow.
+    A no is an outcome, not an error: `blessing` has the custom property `blessed` 0 and Pusher pushes nothing. Each
+    file is run in a process of its own, so a file that crashes it is a no, too. `verdict.json` has `verdicts` [{gate,
+    figure, threshold, unit, passed, detail}], `accuracy`, and `files`: figures of every file, also of those that are
+    only made to be compared. The executor loads NumPy and LiteRT, no TensorFlow.
     """
 
     SPEC_CLASS = ModelValidatorSpec

@@ -10,7 +10,8 @@ from tfx.dsl.components.base.base_executor import BaseExecutor
 from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
 
-from components.model_validator.judge import judge, parse_thresholds
+from components.model_validator.judge import Thresholds, judge
+from components.verdicts import VERDICT_FILE, parse_thresholds
 
 
 class Executor(BaseExecutor):
@@ -26,11 +27,11 @@ class Executor(BaseExecutor):
         blessing = artifact_utils.get_single_instance(output_dict["blessing"])
         judgement = judge(
             Path(artifact_utils.get_single_uri(input_dict["edge_model"])),
-            parse_thresholds(exec_properties["thresholds"]),
+            parse_thresholds(Thresholds, exec_properties["thresholds"], "model_validator"),
         )
         for verdict in judgement.verdicts:
             logging.info("%s", verdict)
         folder = Path(blessing.uri)
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "verdict.json").write_text(judgement.model_dump_json(indent=2) + "\n")
+        (folder / VERDICT_FILE).write_text(judgement.model_dump_json(indent=2) + "\n")
         blessing.set_int_custom_property("blessed", int(judgement.passed))

@@ -6,7 +6,7 @@ from tfx.dsl.components.base.base_component import BaseComponent
 from tfx.dsl.components.base.executor_spec import ExecutorClassSpec
 from tfx.types import BaseChannel, Channel
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
-from tfx.types.standard_artifacts import Model, ModelBlessing, PushedModel
+from tfx.types.standard_artifacts import InfraBlessing, Model, ModelBlessing, PushedModel
 
 from components.artifacts import EdgeBlessing, EdgeModel
 from components.pusher.executor import Executor
@@ -25,6 +25,7 @@ class PusherSpec(ComponentSpec):
         "edge_model": ChannelParameter(type=EdgeModel),
         "model_blessing": ChannelParameter(type=ModelBlessing),
         "edge_blessing": ChannelParameter(type=EdgeBlessing),
+        "infra_blessing": ChannelParameter(type=InfraBlessing),
     }
     OUTPUTS = {"pushed_model": ChannelParameter(type=PushedModel)}  # noqa: RUF012
 
@@ -40,10 +41,10 @@ class Pusher(BaseComponent):
     made complete beside its place, then renamed into it; `<target>/latest` is moved last, in one step. A model that a
     target already holds is not published twice: `latest` is pointed to it.
 
-    Pushes only if Evaluator and ModelValidator both blessed; the no of a gate that `only_warn` names is recorded in
-    `push.json` and in the manifest's provenance instead. `pushed_model` is a record, `push.json`, with the digest
-    of every file at every target, not another copy; its custom properties are `pushed` (1 or 0), and if so `version`,
-    `digest` and `targets` (JSON, name to folder).
+    Pushes only if Evaluator, ModelValidator and ServingSmoke all blessed; the no of a gate that `only_warn` names is
+    recorded in `push.json` and in the manifest's provenance instead. `pushed_model` is a record, `push.json`, with the
+    digest of every file at every target, not another copy; its custom properties are `pushed` (1 or 0), and if so
+    `version`, `digest` and `targets` (JSON, name to folder).
     The executor needs no TensorFlow.
     """
 
@@ -56,6 +57,7 @@ class Pusher(BaseComponent):
         edge_model: BaseChannel,
         model_blessing: BaseChannel,
         edge_blessing: BaseChannel,
+        infra_blessing: BaseChannel,
         manifest_facts: str,
         targets: str = "{}",
         only_warn: str = "[]",
@@ -67,10 +69,11 @@ class Pusher(BaseComponent):
             edge_model: its TFLite files.
             model_blessing: Evaluator's verdict.
             edge_blessing: ModelValidator's verdict.
+            infra_blessing: ServingSmoke's verdict.
             manifest_facts: JSON object with `name`, `labels`, `layout`, `channels` (their number), `window`, `gates`;
                 what else is in it goes into the manifest's `provenance`.
             targets: JSON object, name to folder; may be filled in at launch.
-            only_warn: JSON list of gates, `Evaluator` or `ModelValidator`, that don't stop a push.
+            only_warn: JSON list of gates, `Evaluator`, `ModelValidator` or `ServingSmoke`, that don't stop a push.
         """
         super().__init__(
             PusherSpec(
@@ -78,6 +81,7 @@ class Pusher(BaseComponent):
                 edge_model=edge_model,
                 model_blessing=model_blessing,
                 edge_blessing=edge_blessing,
+                infra_blessing=infra_blessing,
                 manifest_facts=manifest_facts,
                 targets=targets,
                 only_warn=only_warn,

@@ -14,8 +14,11 @@ from tfx.types.artifact import Artifact
 
 from components.pusher.publish import Publication, publish
 from components.pusher.release import Release
+from components.verdicts import read_verdicts
 from data.digests import list_folder
 from data.errors import InputError
+
+_GATES = {"Evaluator": "model_blessing", "ModelValidator": "edge_blessing", "ServingSmoke": "infra_blessing"}
 
 
 class Executor(BaseExecutor):
@@ -29,17 +32,18 @@ class Executor(BaseExecutor):
     ) -> None:
         """See BaseExecutor."""
         pushed = artifact_utils.get_single_instance(output_dict["pushed_model"])
-        model, edge_model, model_blessing, edge_blessing = (
-            artifact_utils.get_single_instance(input_dict[key])
-            for key in ("model", "edge_model", "model_blessing", "edge_blessing")
-        )
-        blessings = {"Evaluator": model_blessing, "ModelValidator": edge_blessing}
+        model, edge_model = (artifact_utils.get_single_instance(input_dict[key]) for key in ("model", "edge_model"))
+        blessings = {gate: artifact_utils.get_single_instance(input_dict[key]) for gate, key in _GATES.items()}
         no = [gate for gate, blessing in blessings.items() if blessing.get_int_custom_property("blessed") != 1]
         warned = [gate for gate in no if gate in json.loads(exec_properties.get("only_warn", "[]"))]
         refused = [gate for gate in no if gate not in warned]
-        record: dict[str, Any] = {"pushed": not refused, "refused_by": refused, "warned_by": warned}
+        reasons = [reason for gate in no for reason in _reasons(gate, blessings[gate])]
+        record: dict[str, Any] = {"pushed": not refused, "refused_by": refused, "warned_by": warned, "reasons": reasons}
         if refused:
-            logging.warning("not pushed: %s did not bless the model; targets are unchanged", " and ".join(refused))
+            why = "".join(f"; {reason}" for reason in reasons)
+            logging.warning(
+                "not pushed: %s did not bless the model%s; targets are unchanged", " and ".join(refused), why
+            )
         else:
             targets = _targets(exec_properties["targets"])
             facts = json.loads(exec_properties["manifest_facts"])
@@ -47,9 +51,8 @@ class Executor(BaseExecutor):
             if warned:
                 logging.warning("pushed although %s did not bless the model: set to warn only", " and ".join(warned))
                 facts["warned_by"] = warned
-            release = Release.of(
-                Path(model.uri) / "Format-Serving", Path(edge_model.uri), Path(edge_blessing.uri), facts
-            )
+            judged = [Path(blessings[gate].uri) for gate in ("ModelValidator", "ServingSmoke")]
+            release = Release.of(Path(model.uri) / "Format-Serving", Path(edge_model.uri), judged, facts)
             publication = publish(release, list(targets.values()))
             record |= _describe(publication, targets)
             pushed.set_string_custom_property("version", str(publication.version))
@@ -59,6 +62,13 @@ class Executor(BaseExecutor):
         folder = Path(pushed.uri)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "push.json").write_text(json.dumps(record, indent=2) + "\n")
+
+
+def _reasons(gate: str, blessing: Artifact) -> list[str]:
+    """Figures and thresholds of what a gate refused; Evaluator's verdicts lie in another artifact."""
+    if gate == "Evaluator":
+        return []
+    return [f"{gate} {verdict}" for verdict in read_verdicts(Path(blessing.uri)) if not verdict.passed]
 
 
 def _targets(text: str) -> dict[str, Path]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from components.edge_model import list_files
+from components.verdicts import read_verdicts
 from data.digests import file_digest
 from data.errors import NodeError
 from data.layouts import load_layout
@@ -38,7 +39,7 @@ class Release:
         sources: path in the bundle to the file it is copied from.
         files: the same paths with digest and size.
         facts: what the pipeline tells of the model, see Pusher's `manifest_facts`.
-        verdicts: what ModelValidator said.
+        verdicts: what ModelValidator and ServingSmoke said.
         digest: of what decides how the bundle behaves.
     """
 
@@ -49,19 +50,20 @@ class Release:
     digest: str
 
     @classmethod
-    def of(cls, saved_model: Path, edge_model: Path, edge_blessing: Path, facts: Mapping[str, Any]) -> Release:
+    def of(cls, saved_model: Path, edge_model: Path, judged: Sequence[Path], facts: Mapping[str, Any]) -> Release:
         """Gathers a release.
 
         Args:
             saved_model: folder of the SavedModel.
             edge_model: folder that EdgeConverter wrote.
-            edge_blessing: folder that ModelValidator wrote.
+            judged: folders that ModelValidator and ServingSmoke wrote.
             facts: see Pusher's `manifest_facts`.
 
         Raises:
             NodeError: a file is missing.
         """
         sources = {name: edge_model / name for name in (INT8_MODEL, FLOAT_MODEL)}
+        sources |= {file.path.name: file.path for file in list_files(edge_model) if file.shipped}
         inside = (path for path in sorted(saved_model.rglob("*")) if path.is_file())
         sources |= {f"{SAVED_MODEL}/{path.relative_to(saved_model).as_posix()}": path for path in inside}
         needed = {f"{SAVED_MODEL}/saved_model.pb": saved_model / "saved_model.pb", **sources}
@@ -72,12 +74,11 @@ class Release:
         files = tuple(
             BundleFile(path=name, sha256=file_digest(path), bytes=path.stat().st_size) for name, path in sources.items()
         )
-        verdicts = json.loads((edge_blessing / "verdict.json").read_text())["verdicts"]
         return cls(
             sources=sources,
             files=files,
             facts=facts,
-            verdicts=tuple(Verdict.model_validate(verdict) for verdict in verdicts),
+            verdicts=tuple(verdict for folder in judged for verdict in read_verdicts(folder)),
             digest=behaviour_digest(
                 files,
                 facts["labels"],

@@ -60,6 +60,34 @@ def converted(trained, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def smoked(trained, converted, tmp_path_factory):
+    """What ServingSmoke's executor says of `trained` and `converted` under thresholds that they keep."""
+    from tfx.types.standard_artifacts import InfraBlessing
+
+    blessing = artifact(InfraBlessing, tmp_path_factory.mktemp("smoked"))
+    smoke(trained, converted, blessing, SERVING)
+    return blessing
+
+
+def smoke(trained, files, blessing, thresholds, model="model"):
+    """Runs ServingSmoke's executor."""
+    from tfx.types.standard_artifacts import Examples, Model
+
+    from components.artifacts import EdgeModel
+    from components.serving_smoke.executor import Executor
+
+    Executor().Do(
+        {
+            "model": [artifact(Model, trained / model)],
+            "edge_model": [artifact(EdgeModel, files)],
+            "examples": [artifact(Examples, trained / "examples")],
+        },
+        {"blessing": [blessing]},
+        {"thresholds": json.dumps(thresholds)},
+    )
+
+
+@pytest.fixture(scope="session")
 def blessed(converted, tmp_path_factory):
     """What ModelValidator's executor says of `converted` under thresholds that it keeps."""
     from components.artifacts import EdgeBlessing, EdgeModel
@@ -76,11 +104,20 @@ EASY = {
     "min_sequence_accuracy": 0.6,
     "max_accuracy_lost": 0.05,
     "max_bytes": 300_000,
-    "max_latency_p95_ms": 100.0,
     "max_custom_operators": 0,
+    "max_judging_seconds": 60.0,
+}
+
+SERVING = {
+    "max_failed_formats": 0,
+    "max_serving_seconds": 60.0,
+    "max_saved_model_start_ms": 20_000.0,
+    "max_tflite_start_ms": 1000.0,
+    "max_latency_p95_ms": 100.0,
+    "max_saved_model_difference": 1e-4,
     "max_float_difference": 1e-4,
-    "min_int8_agreement": 0.9,
-    "max_int8_difference": 0.05,
+    "min_agreement": 0.9,
+    "max_difference": 0.05,
 }
 
 
@@ -94,13 +131,19 @@ def edge():
         "layout": "coco17",
         "channels": CHANNELS,
         "window": window.model_dump(),
-        "gates": {"model_validator": EASY},
+        "gates": {"model_validator": EASY, "serving_smoke": SERVING},
         "run_id": "run-1",
         "pipeline": "standin",
         "git_commit": "0" * 40,
     }
     return SimpleNamespace(
-        shape=(LENGTH, JOINTS, CHANNELS), labels=LABELS, thresholds=EASY, facts=facts, artifact=artifact
+        shape=(LENGTH, JOINTS, CHANNELS),
+        labels=LABELS,
+        thresholds=EASY,
+        serving=SERVING,
+        facts=facts,
+        artifact=artifact,
+        smoke=smoke,
     )
 
 
@@ -136,13 +179,18 @@ def _preprocess(tf, keypoints):
 
 
 def _export(keras, tf, core, folder):
+    feature = tf.io.FixedLenFeature([LENGTH, JOINTS, CHANNELS], tf.float32)
+
+    def raw(keypoints):
+        return {"probabilities": core(_preprocess(tf, keypoints), training=False)}
+
+    def default(examples):
+        return raw(tf.io.parse_example(examples, {"keypoints": feature})["keypoints"])
+
     archive = keras.export.ExportArchive()
     archive.track(core)
-    archive.add_endpoint(
-        "raw",
-        lambda keypoints: {"probabilities": core(_preprocess(tf, keypoints), training=False)},
-        input_signature=[tf.TensorSpec([None, LENGTH, JOINTS, CHANNELS], tf.float32, name="keypoints")],
-    )
+    archive.add_endpoint("serving_default", default, [tf.TensorSpec([None], tf.string, name="examples")])
+    archive.add_endpoint("raw", raw, [tf.TensorSpec([None, *feature.shape], tf.float32, name="keypoints")])
     archive.write_out(str(folder), verbose=False)
 
 

@@ -1,4 +1,4 @@
-"""Bad models, injected between EdgeConverter and the gate: refused by the right gate, and what is served stays."""
+"""Bad models, injected between EdgeConverter and the gates: refused by the right gate, and what is served stays."""
 
 import json
 import shutil
@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ai_edge_litert.tools import flatbuffer_utils
-from tfx.types.standard_artifacts import Model, ModelBlessing, PushedModel
+from tfx.types.standard_artifacts import InfraBlessing, Model, ModelBlessing, PushedModel
 
 from components.artifacts import EdgeBlessing, EdgeModel
 from components.model_validator.executor import Executor as ModelValidator
@@ -35,55 +35,88 @@ def _swapped_labels(folder):
     np.savez(folder / "evaluation.npz", **evaluation)
 
 
+def _operator_that_is_not_built_in(folder):
+    """A real file with one of TensorFlow's operators, which only an interpreter with an extension can run."""
+    import tensorflow as tf
+
+    @tf.function(input_signature=[tf.TensorSpec((1, 24, 17, 3), tf.float32, name="keypoints")])
+    def classify(keypoints):
+        return {"probabilities": tf.nn.softmax(tf.linalg.det(tf.reshape(keypoints[:, 0, :9], (1, 3, 3, 3))))}
+
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([classify.get_concrete_function()])
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS, tf.lite.OpsSet.SELECT_TF_OPS]
+    (folder / "model_int8.tflite").write_bytes(converter.convert())
+
+
 def _five_megabytes(folder):
     with (folder / "model_int8.tflite").open("ab") as file:
         file.write(bytes(5_000_000))
 
 
+def _cut_off(folder):
+    path = folder / "model_int8.tflite"
+    path.write_bytes(path.read_bytes()[:3000])
+
+
+ACCURACY = {"min_sequence_accuracy", "max_accuracy_lost"}
+NOT_SERVED = {"max_failed_formats", "max_tflite_start_ms", "max_latency_p95_ms", "min_agreement", "max_difference"}
+
+
 @pytest.mark.parametrize(
-    ("spoil", "gates"),
+    ("spoil", "by_validator", "by_smoke", "told"),
     [
-        (_random_weights, {"min_sequence_accuracy", "max_accuracy_lost", "min_int8_agreement", "max_int8_difference"}),
-        (_swapped_labels, {"min_sequence_accuracy"}),
-        (_five_megabytes, {"max_bytes"}),
+        (_random_weights, ACCURACY, {"min_agreement", "max_difference"}, "ModelValidator min_sequence_accuracy: 0."),
+        (_swapped_labels, {"min_sequence_accuracy"}, set(), "ModelValidator min_sequence_accuracy: 0"),
+        (
+            _operator_that_is_not_built_in,
+            {*ACCURACY, "max_custom_operators"},
+            NOT_SERVED,
+            "ModelValidator max_custom_operators: 1, threshold 0 operators (FlexMatrixDeterminant)",
+        ),
+        (_five_megabytes, {"max_bytes"}, set(), "threshold 300,000 bytes"),
+        (_cut_off, {*ACCURACY, "max_custom_operators"}, NOT_SERVED, "ServingSmoke max_failed_formats: 1, threshold 0"),
     ],
 )
 def test_a_bad_model_is_refused_by_the_right_gate_and_the_served_one_stays(
-    trained, converted, blessed, edge, tmp_path, spoil, gates
+    trained, converted, blessed, smoked, edge, tmp_path, spoil, by_validator, by_smoke, told
 ):
     target = tmp_path / "phone"
 
-    def push(files, blessing):
+    def push(files, edge_blessing, infra_blessing):
         pushed = edge.artifact(PushedModel, tmp_path / "pushed")
         model = edge.artifact(Model, trained / "model")
         model.id = 42
-        inputs = {"model": model, "edge_model": edge.artifact(EdgeModel, files), "edge_blessing": blessing}
+        inputs = {"model": model, "edge_model": edge.artifact(EdgeModel, files)}
+        inputs |= {"edge_blessing": edge_blessing, "infra_blessing": infra_blessing}
         inputs["model_blessing"] = edge.artifact(ModelBlessing, tmp_path, blessed=1)
         Pusher().Do(
             {name: [artifact] for name, artifact in inputs.items()},
             {"pushed_model": [pushed]},
             {"targets": json.dumps({"phone": str(target)}), "manifest_facts": json.dumps(edge.facts)},
         )
-        return pushed.get_int_custom_property("pushed")
+        return json.loads((tmp_path / "pushed" / "push.json").read_text())
 
-    assert push(converted, blessed) == 1
+    assert push(converted, blessed, smoked)["pushed"]
     served = load_bundle(target)
 
     bad = tmp_path / "bad"
     shutil.copytree(converted, bad)
     spoil(bad)
-    verdict = edge.artifact(EdgeBlessing, tmp_path / "verdict")
+    validated = edge.artifact(EdgeBlessing, tmp_path / "validated")
     ModelValidator().Do(
         {"edge_model": [edge.artifact(EdgeModel, bad)]},
-        {"blessing": [verdict]},
+        {"blessing": [validated]},
         {"thresholds": json.dumps(edge.thresholds)},
     )
-    assert verdict.get_int_custom_property("blessed") == 0
-    verdicts = json.loads((Path(verdict.uri) / "verdict.json").read_text())["verdicts"]
-    refused = {entry["gate"]: entry for entry in verdicts if not entry["passed"]}
-    assert refused.keys() == gates
-    for gate, entry in refused.items():
-        assert entry["figure"] is not None
-        assert entry["threshold"] == pytest.approx(edge.thresholds[gate], abs=0.03)
-    assert push(bad, verdict) == 0
+    smoke = edge.artifact(InfraBlessing, tmp_path / "smoke")
+    edge.smoke(trained, bad, smoke, edge.serving)
+    for blessing, gates in ((validated, by_validator), (smoke, by_smoke)):
+        verdicts = json.loads((Path(blessing.uri) / "verdict.json").read_text())["verdicts"]
+        assert {entry["gate"] for entry in verdicts if not entry["passed"]} == gates
+        assert blessing.get_int_custom_property("blessed") == (not gates)
+
+    record = push(bad, validated, smoke)
+    assert not record["pushed"]
+    assert record["refused_by"] == ["ModelValidator"] + ["ServingSmoke"] * bool(by_smoke)
+    assert any(told in reason for reason in record["reasons"]), record["reasons"]
     assert load_bundle(target) == served

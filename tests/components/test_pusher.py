@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from tfx.types import Channel
-from tfx.types.standard_artifacts import Model, ModelBlessing, PushedModel
+from tfx.types.standard_artifacts import InfraBlessing, Model, ModelBlessing, PushedModel
 
 from components.artifacts import EdgeBlessing, EdgeModel
 from components.pusher import publish as publishing
@@ -24,21 +24,21 @@ from serving_targets.releases import destination_holds, latest_version, rollback
 
 
 @pytest.fixture
-def release(trained, converted, blessed, edge):
-    return _release(trained, converted, blessed, edge.facts)
+def release(trained, converted, blessed, smoked, edge):
+    return _release(trained, converted, (blessed, smoked), edge.facts)
 
 
 @pytest.fixture
-def other_release(trained, converted, blessed, edge):
+def other_release(trained, converted, blessed, smoked, edge):
     """Behaves otherwise: its labels are other ones."""
-    return _release(trained, converted, blessed, edge.facts | {"labels": ["a", "b", "c"]})
+    return _release(trained, converted, (blessed, smoked), edge.facts | {"labels": ["a", "b", "c"]})
 
 
 @pytest.fixture
-def push(trained, converted, blessed, edge, tmp_path):
+def push(trained, converted, blessed, smoked, edge, tmp_path):
     """Runs the executor; returns the artifact that it made."""
 
-    def run(targets, model_blessed=1, edge_blessed=1, only_warn=()):
+    def run(targets, model_blessed=1, edge_blessed=1, only_warn=(), infra_blessed=1):
         pushed = edge.artifact(PushedModel, tmp_path / "pushed")
         model = edge.artifact(Model, trained / "model")
         model.id = 42
@@ -49,6 +49,7 @@ def push(trained, converted, blessed, edge, tmp_path):
                 "edge_model": [edge.artifact(EdgeModel, converted)],
                 "model_blessing": [edge.artifact(ModelBlessing, tmp_path, blessed=model_blessed)],
                 "edge_blessing": [edge_blessing],
+                "infra_blessing": [edge.artifact(InfraBlessing, smoked.uri, blessed=infra_blessed)],
             },
             {"pushed_model": [pushed]},
             {
@@ -62,8 +63,8 @@ def push(trained, converted, blessed, edge, tmp_path):
     return run
 
 
-def _release(trained, converted, blessed, facts):
-    return Release.of(trained / "model" / "Format-Serving", converted, Path(blessed.uri), facts)
+def _release(trained, converted, judged, facts):
+    return Release.of(trained / "model" / "Format-Serving", converted, [Path(found.uri) for found in judged], facts)
 
 
 def _everything(folder):
@@ -101,14 +102,19 @@ def test_a_blessed_model_is_published_whole_at_every_target(push, edge, tmp_path
 
 
 @pytest.mark.parametrize(
-    ("model_blessed", "edge_blessed", "refused"),
-    [(0, 1, ["Evaluator"]), (1, 0, ["ModelValidator"]), (0, 0, ["Evaluator", "ModelValidator"])],
+    ("no", "refused"),
+    [
+        ({"model_blessed": 0}, ["Evaluator"]),
+        ({"edge_blessed": 0}, ["ModelValidator"]),
+        ({"infra_blessed": 0}, ["ServingSmoke"]),
+        ({"model_blessed": 0, "edge_blessed": 0}, ["Evaluator", "ModelValidator"]),
+    ],
 )
-def test_what_a_gate_refused_is_not_published(push, tmp_path, model_blessed, edge_blessed, refused):
-    pushed = push({"phone": tmp_path / "phone"}, model_blessed, edge_blessed)
+def test_what_a_gate_refused_is_not_published(push, tmp_path, no, refused):
+    pushed = push({"phone": tmp_path / "phone"}, **no)
     assert pushed.get_int_custom_property("pushed") == 0
     record = json.loads((Path(pushed.uri) / "push.json").read_text())
-    assert record == {"pushed": False, "refused_by": refused, "warned_by": []}
+    assert record == {"pushed": False, "refused_by": refused, "warned_by": [], "reasons": []}
     assert not (tmp_path / "phone").exists()
 
 
@@ -228,11 +234,11 @@ def test_a_bad_copy_is_noticed(release, tmp_path, monkeypatch):
     assert _everything(tmp_path) == {}
 
 
-def test_a_file_that_is_missing_is_an_error(trained, converted, blessed, edge, tmp_path):
+def test_a_file_that_is_missing_is_an_error(trained, converted, blessed, smoked, edge, tmp_path):
     shutil.copytree(converted, tmp_path / "edge")
     (tmp_path / "edge" / "model_float.tflite").unlink()
     with pytest.raises(NodeError, match="1 files of the model are missing"):
-        _release(trained, tmp_path / "edge", blessed, edge.facts)
+        _release(trained, tmp_path / "edge", (blessed, smoked), edge.facts)
 
 
 KILLED_PUSH = """
@@ -322,6 +328,7 @@ def test_the_component_learns_its_targets_at_launch():
         edge_model=Channel(type=EdgeModel),
         model_blessing=Channel(type=ModelBlessing),
         edge_blessing=Channel(type=EdgeBlessing),
+        infra_blessing=Channel(type=InfraBlessing),
         manifest_facts="{}",
     )
     assert node.outputs["pushed_model"].type is PushedModel

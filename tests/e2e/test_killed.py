@@ -68,6 +68,7 @@ def test_killed_at_every_node_the_next_run_is_right(bench, first_run, tmp_path):
         "ExampleValidator",
         "DataGate",
         "ModelValidator",
+        "ServingSmoke",
         "Pusher",
     }
     assert len(killed) >= 7, f"only {killed} were caught running"

@@ -19,7 +19,7 @@ BEFORE_TRAINER = {
     "DataGate",
     "Transform",
 }
-AFTER_TRAINER = {"Trainer", "Evaluator", "EdgeConverter", "ModelValidator", "Pusher"}
+AFTER_TRAINER = {"Trainer", "Evaluator", "EdgeConverter", "ModelValidator", "ServingSmoke", "Pusher"}
 
 
 def latest(bench) -> Path:

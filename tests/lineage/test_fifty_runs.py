@@ -127,6 +127,10 @@ def test_every_verdict_that_led_to_a_push_is_told(store, raw):
     for artifact in raw.of_type("PushedModel"):
         answer = tracing.trace(store, store.artifact(artifact))
         gates = {(gate["node"], gate["gate"]) for gate in answer["gates"]}
-        assert {("Evaluator", "evaluator accuracy"), ("ModelValidator", "max_bytes")} <= gates
+        assert {
+            ("Evaluator", "evaluator accuracy"),
+            ("ModelValidator", "max_bytes"),
+            ("ServingSmoke", "max_latency_p95_ms"),
+        } <= gates
         assert all(gate["passed"] for gate in answer["gates"]) == answer["push"]["pushed"]
         assert answer["artifact"]["type"] == facts.PUSHED

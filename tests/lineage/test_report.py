@@ -34,13 +34,13 @@ def test_the_record_tells_what_was_found(chromium, recorded, tmp_path, viewport,
         assert run.properties["git_commit"] in page.locator("header").inner_text()
         gates = rows_of(page, "Gates")
         assert ["accuracy", "Evaluator", "0.6", "0.5", "at least", "✓ passed"] in gates
-        assert [row[0] for row in gates] == ["Gate", "data", "accuracy", "max bytes"]
+        assert [row[0] for row in gates] == ["Gate", "data", "accuracy", "max bytes", "max latency p95 ms"]
         assert rows_of(page, "Data")[1:] == [
             ["train", "4", "12", "2"],
             ["eval", "4", "12", "2"],
             ["test", "4", "12", "2"],
         ]
-        assert page.locator(".lineage .box").count() == 20
+        assert page.locator(".lineage .box").count() == 22
         assert "Signature" in page.locator("section", has_text="Approval").last.inner_text()
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "sticks out sideways"
         seen.assert_quiet()

@@ -18,7 +18,7 @@ from tfx.dsl.components.base.executor_spec import ExecutorClassSpec
 from tfx.dsl.components.common.resolver import Resolver
 from tfx.types import Channel, artifact_utils
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
-from tfx.types.standard_artifacts import Examples, Model, ModelBlessing, ModelEvaluation, Schema
+from tfx.types.standard_artifacts import Examples, InfraBlessing, Model, ModelBlessing, ModelEvaluation, Schema
 
 from components.artifacts import DataBlessing, EdgeBlessing, EdgeModel
 from components.baseline.strategy import LastOtherBlessedModel
@@ -67,6 +67,7 @@ def graph(*, span, rows, seed, quality):
     validator = _node(
         "ModelValidator", Validating, {"edge_model": converter.outputs["edge_model"]}, {"blessing": EdgeBlessing}
     )
+    smoke = _node("ServingSmoke", Serving, {"edge_model": converter.outputs["edge_model"]}, {"blessing": InfraBlessing})
     window = {"length": 24, "stride": 8, "fps": 30.0, "fit": "slide"}
     facts = {"name": "tiny", "labels": LABELS, "layout": "coco17", "channels": 3, "window": window, "gates": {}}
     pusher = Pusher(
@@ -74,9 +75,10 @@ def graph(*, span, rows, seed, quality):
         edge_model=converter.outputs["edge_model"],
         model_blessing=evaluator.outputs["blessing"],
         edge_blessing=validator.outputs["blessing"],
+        infra_blessing=smoke.outputs["blessing"],
         manifest_facts=json.dumps(facts),
     )
-    return [schema, reader, gate, transform, trainer, baseline, evaluator, converter, validator, pusher]
+    return [schema, reader, gate, transform, trainer, baseline, evaluator, converter, validator, smoke, pusher]
 
 
 def _node(name, executor, inputs, outputs, **parameters):
@@ -196,6 +198,14 @@ class Validating(BaseExecutor):
     def Do(self, input_dict, output_dict, exec_properties):
         size = len(_content(input_dict, "edge_model"))
         verdict = {"gate": "max_bytes", "figure": float(size), "threshold": 1e6, "unit": "bytes", "passed": True}
-        found = {"verdicts": [verdict], "accuracy": {"int8_sequence": 0.75}, "latency_ms": {"p95": 0.1}}
+        found = {"verdicts": [verdict], "accuracy": {"int8_sequence": 0.75}}
+        (_folder(output_dict, "blessing") / "verdict.json").write_text(json.dumps(found))
+        output_dict["blessing"][0].set_int_custom_property("blessed", 1)
+
+
+class Serving(BaseExecutor):
+    def Do(self, input_dict, output_dict, exec_properties):
+        verdict = {"gate": "max_latency_p95_ms", "figure": 0.1, "threshold": 0.3, "unit": "ms", "passed": True}
+        found = {"verdicts": [verdict], "latency_ms": {"p95": 0.1}}
         (_folder(output_dict, "blessing") / "verdict.json").write_text(json.dumps(found))
         output_dict["blessing"][0].set_int_custom_property("blessed", 1)

@@ -16,6 +16,8 @@ def project(tmp_path, monkeypatch):
         "high/late.py": "def f():\n    from high.hidden import g\n",
         "high/hidden.py": "from . import entry\nimport tensorflow as tf\n",
         "high/other.py": "",
+        "high/starter.py": "def f(run):\n    run('high.apart')\n    run('no.such.module')\n",
+        "high/apart.py": "import tensorflow\nfrom low import base\n",
     }
     for name, text in files.items():
         path = tmp_path / name
@@ -45,6 +47,12 @@ def test_follows_imports_inside_functions_and_relative_ones(project):
     found = closure(["high.late"])
     assert {"high/hidden.py", "high/entry.py", "low/base.py"} <= names(found, project)
     assert "tensorflow" in found.foreign
+
+
+def test_a_module_that_is_started_by_name_counts_and_what_it_imports_from_elsewhere_does_not(project):
+    found = closure(["high.starter"])
+    assert {"high/apart.py", "low/base.py"} <= names(found, project)
+    assert "tensorflow" not in found.foreign
 
 
 @pytest.mark.parametrize("edited", ["low/base.py", "low/table.yaml", "high/__init__.py", "uv.lock"])

@@ -1,0 +1,1 @@
+"""The gate that serves a model before anybody else does."""

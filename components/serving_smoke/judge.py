@@ -1,0 +1,206 @@
+"""Tries all formats of a model and holds what was found against the thresholds. No TensorFlow in this process."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from pydantic import BaseModel, Field
+
+from components.edge_model import list_files
+from components.trial.trial import Trial, try_saved_model, try_tflite
+from components.verdicts import Thresholds as _Thresholds
+from components.verdicts import hold
+from serving_targets.manifest import FLOAT_MODEL, INT8_MODEL, SAVED_MODEL, Verdict
+
+TEST_WINDOWS = 64
+"""Windows of the test split that are run besides the golden ones."""
+
+NAN = float("nan")
+
+
+class Thresholds(_Thresholds):
+    """Section `serving_smoke` of the gates file.
+
+    Attributes:
+        max_failed_formats: shipped formats that crash, hang, or do not give one finite probability a class.
+        max_serving_seconds: for the whole trial of any shipped format; its process is ended after this time.
+        max_saved_model_start_ms: from the load of the SavedModel to its first answer.
+        max_tflite_start_ms: from the load of a shipped file to its first answer.
+        max_latency_p95_ms: of the int8 file, for one window on one thread, preprocessing included.
+        max_saved_model_difference: greatest difference of a probability between the SavedModel's two endpoints, and
+            between its answers now and at conversion.
+        max_float_difference: greatest difference of a probability between float TFLite and SavedModel.
+        min_agreement: least share of windows that a shipped file and the SavedModel call the same.
+        max_difference: mean over windows of the greatest difference of a probability between a shipped file and the
+            SavedModel.
+    """
+
+    max_failed_formats: int = Field(ge=0)
+    max_serving_seconds: float = Field(gt=0)
+    max_saved_model_start_ms: float = Field(gt=0)
+    max_tflite_start_ms: float = Field(gt=0)
+    max_latency_p95_ms: float = Field(gt=0)
+    max_saved_model_difference: float = Field(ge=0, le=1)
+    max_float_difference: float = Field(ge=0, le=1)
+    min_agreement: float = Field(ge=0, le=1)
+    max_difference: float = Field(ge=0, le=1)
+
+
+class FormatFigures(BaseModel):
+    """What was found of one format; None for what could not be measured.
+
+    Attributes:
+        shipped: whether it is shipped, or only made to be compared.
+        fault: why it did not serve, None if it did.
+        seconds: of its whole trial.
+        load_ms: to be loaded.
+        first_ms: for the first window.
+        p50_ms: for a window, in the median.
+        p95_ms: 95 of 100 windows took no longer.
+        agreement: share of windows called as the SavedModel calls them.
+        mean_difference: mean over windows of the greatest difference of a probability from the SavedModel's.
+        max_difference: greatest such difference.
+    """
+
+    shipped: bool
+    fault: str | None
+    seconds: float
+    load_ms: float | None = None
+    first_ms: float | None = None
+    p50_ms: float | None = None
+    p95_ms: float | None = None
+    agreement: float | None = None
+    mean_difference: float | None = None
+    max_difference: float | None = None
+
+    @property
+    def start_ms(self) -> float | None:
+        """Load and first window; None if it did not come so far."""
+        return None if self.load_ms is None or self.first_ms is None else self.load_ms + self.first_ms
+
+
+class Judgement(BaseModel):
+    """What was measured and what follows from it.
+
+    Attributes:
+        verdicts: one a gate.
+        latency_ms: `p50` and `p95` of the int8 file, if it served.
+        formats: `saved_model` and names of files to what was found of them.
+        windows: that every format was run on.
+    """
+
+    verdicts: tuple[Verdict, ...]
+    latency_ms: dict[str, float]
+    formats: dict[str, FormatFigures]
+    windows: int
+
+    @property
+    def passed(self) -> bool:
+        """Whether no gate said no."""
+        return all(verdict.passed for verdict in self.verdicts)
+
+
+def judge(saved_model: Path, edge_model: Path, records: Path, thresholds: Thresholds) -> Judgement:
+    """Serves all formats.
+
+    Args:
+        saved_model: folder of the SavedModel.
+        edge_model: folder that EdgeConverter wrote.
+        records: folder of recorded examples, the test split.
+        thresholds: of every gate.
+    """
+    golden = np.load(edge_model / "golden.npz")
+    windows = np.concatenate([golden["windows"], _spread(np.load(edge_model / "evaluation.npz")["windows"])])
+    shipped = {SAVED_MODEL: True} | {file.path.name: file.shipped for file in list_files(edge_model)}
+    trials = _try_all(saved_model, edge_model, records, windows, thresholds.max_serving_seconds)
+    truth = trials[SAVED_MODEL].probabilities
+    formats = {name: _figures(trial, truth, shipped=shipped[name]) for name, trial in trials.items()}
+    return Judgement(
+        verdicts=tuple(hold_all(formats, _saved_model_difference(trials[SAVED_MODEL], golden), thresholds)),
+        latency_ms={
+            name: figure
+            for name in ("p50", "p95")
+            if (figure := getattr(formats[INT8_MODEL], f"{name}_ms")) is not None
+        },
+        formats=formats,
+        windows=len(windows),
+    )
+
+
+def _spread(windows: np.ndarray) -> np.ndarray:
+    return windows[:: max(1, len(windows) // TEST_WINDOWS)][:TEST_WINDOWS]
+
+
+def _try_all(saved_model: Path, edge_model: Path, records: Path, windows: np.ndarray, limit: float) -> dict[str, Trial]:
+    """The SavedModel in one thread; the files in another, one after the other: they are timed."""
+    with tempfile.TemporaryDirectory(prefix="poseline-smoke-") as scratch, ThreadPoolExecutor(2) as pool:
+        shown = Path(scratch) / "windows.npz"
+        np.savez(shown, windows=windows)
+        served = pool.submit(try_saved_model, saved_model, shown, records, limit)
+        files = {file.path.name: try_tflite(file.path, shown, limit, timed=True) for file in list_files(edge_model)}
+        return {SAVED_MODEL: served.result(), **files}
+
+
+def _figures(trial: Trial, truth: np.ndarray | None, *, shipped: bool) -> FormatFigures:
+    times = {name: trial.figures[name] for name in ("load_ms", "first_ms", "p50_ms", "p95_ms") if name in trial.figures}
+    found = FormatFigures(shipped=shipped, fault=trial.fault, seconds=trial.seconds, **times)
+    if truth is None or trial.probabilities is None:
+        return found
+    if trial.probabilities.shape != truth.shape:
+        classes = trial.probabilities.shape[-1], truth.shape[-1]
+        return found.model_copy(update={"fault": "gives {} probabilities, the SavedModel {}".format(*classes)})
+    difference = np.abs(trial.probabilities - truth).max(axis=1)
+    return found.model_copy(
+        update={
+            "agreement": float((trial.probabilities.argmax(axis=1) == truth.argmax(axis=1)).mean()),
+            "mean_difference": float(difference.mean()),
+            "max_difference": float(difference.max()),
+        }
+    )
+
+
+def _saved_model_difference(trial: Trial, golden: Mapping[str, np.ndarray]) -> float:
+    expected = golden["probabilities"]
+    if trial.probabilities is None or trial.probabilities.shape[1:] != expected.shape[1:]:
+        return NAN
+    since = np.abs(trial.probabilities[: len(expected)] - expected).max()
+    return float(np.maximum(since, trial.figures["endpoint_difference"]))  # NaN stays NaN
+
+
+def hold_all(formats: dict[str, FormatFigures], saved_model_difference: float, limits: Thresholds) -> list[Verdict]:
+    """Holds the figures of all formats against the thresholds.
+
+    Args:
+        formats: `saved_model` and names of files to what was found of them.
+        saved_model_difference: see `Thresholds.max_saved_model_difference`.
+        limits: of every gate.
+    """
+    shipped = {name: found for name, found in formats.items() if found.shipped}
+    files = {name: found for name, found in shipped.items() if name != SAVED_MODEL}
+    faults = [f"{name} {found.fault}" for name, found in shipped.items() if found.fault]
+    figures = {
+        "max_failed_formats": (len(faults), "; ".join(faults), "formats"),
+        "max_serving_seconds": (*_worst({name: found.seconds for name, found in shipped.items()}), "s"),
+        "max_saved_model_start_ms": (shipped[SAVED_MODEL].start_ms, "", "ms"),
+        "max_tflite_start_ms": (*_worst({name: found.start_ms for name, found in files.items()}), "ms"),
+        "max_latency_p95_ms": (files[INT8_MODEL].p95_ms, "", "ms"),
+        "max_saved_model_difference": (saved_model_difference, "", "probability"),
+        "max_float_difference": (files[FLOAT_MODEL].max_difference, "", "probability"),
+        "min_agreement": (*_worst({name: found.agreement for name, found in files.items()}, sign=-1), "share"),
+        "max_difference": (*_worst({name: found.mean_difference for name, found in files.items()}), "probability"),
+    }
+    return [
+        hold(gate, NAN if figure is None else figure, getattr(limits, gate), unit, detail)
+        for gate, (figure, detail, unit) in figures.items()
+    ]
+
+
+def _worst(figures: Mapping[str, float | None], sign: int = 1) -> tuple[float | None, str]:
+    """The greatest figure (the least if `sign` is -1) and whose it is; one that could not be measured is worst."""
+    name = max(figures, key=lambda name: math.inf if (figure := figures[name]) is None else sign * figure)
+    return figures[name], name

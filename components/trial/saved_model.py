@@ -1,0 +1,73 @@
+"""The process that runs a SavedModel: `python -m components.trial.saved_model MODEL WINDOWS.npz RECORDS FOLDER`."""
+
+from __future__ import annotations
+
+import sys
+
+# A server has TensorFlow alone. What TensorFlow imports beside it if it is there takes half of its start.
+for _name in ("keras", "sklearn", "scipy", "pandas", "IPython"):
+    sys.modules[_name] = None  # type: ignore[assignment]
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from components.child_process import die_with_parent
+from components.trial.report import write_answers, write_figures
+from serving_targets.latency import percentiles
+
+RAW, DEFAULT = "raw", "serving_default"
+INPUT, OUTPUT, EXAMPLES = "keypoints", "probabilities", "examples"
+RECORDS = 64
+RUNS = 50
+
+
+def main(model: Path, windows_file: Path, records: Path, folder: Path) -> int:
+    """Runs the trial; returns the exit code."""
+    windows = np.load(windows_file)["windows"]
+    try:
+        start = time.perf_counter()
+        loaded = tf.saved_model.load(str(model))
+        raw, default = (_endpoint(loaded, name) for name in (RAW, DEFAULT))
+        figures: dict[str, Any] = {"load_ms": (time.perf_counter() - start) * 1e3}
+        seconds = []
+        for run in range(RUNS + 1):
+            start = time.perf_counter()
+            _answers(raw, INPUT, windows[[run % len(windows)]])
+            seconds.append(time.perf_counter() - start)
+        latency = percentiles(seconds[1:])
+        figures |= {"first_ms": seconds[0] * 1e3, "p50_ms": latency.p50, "p95_ms": latency.p95}
+        examples = _read(records)
+        shape = tuple(raw.structured_input_signature[1][INPUT].shape[1:])
+        parsed = tf.io.parse_example(examples, {INPUT: tf.io.FixedLenFeature(shape, tf.float32)})[INPUT]
+        difference = np.abs(_answers(default, EXAMPLES, examples) - _answers(raw, INPUT, parsed)).max()
+        figures |= {"records": len(examples), "endpoint_difference": float(difference)}
+        write_figures(folder, figures)
+        write_answers(folder, _answers(raw, INPUT, windows))
+    except (ValueError, OSError, tf.errors.OpError) as error:
+        print(" ".join(str(error).split())[:600])
+        return 1
+    return 0
+
+
+def _endpoint(model: Any, name: str) -> Any:
+    if name not in model.signatures:
+        raise ValueError(f"it has no endpoint {name!r}, only {', '.join(sorted(model.signatures)) or 'none'}")
+    return model.signatures[name]
+
+
+def _answers(endpoint: Any, name: str, values: Any) -> np.ndarray:
+    return endpoint(**{name: tf.constant(values)})[OUTPUT].numpy()
+
+
+def _read(records: Path) -> list[bytes]:
+    files = sorted(str(path) for path in records.glob("*.gz"))
+    return list(tf.data.TFRecordDataset(files, compression_type="GZIP").take(RECORDS).as_numpy_iterator())
+
+
+if __name__ == "__main__":
+    die_with_parent()
+    sys.exit(main(*map(Path, sys.argv[1:])))

@@ -1,0 +1,54 @@
+"""The process that runs a TFLite file: `python -m components.trial.tflite MODEL WINDOWS.npz [--timed] FOLDER`."""
+
+from __future__ import annotations
+
+import sys
+
+sys.modules["tensorflow"] = None  # type: ignore[assignment]  # a phone has none
+
+import argparse
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from components.child_process import die_with_parent
+from components.trial.report import write_answers, write_figures
+from data.errors import InputError
+from serving_targets.classifier import Classifier
+from serving_targets.latency import measure
+from serving_targets.tflite_file import operators
+
+
+def main() -> int:
+    """Runs the trial; returns the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("model", type=Path)
+    parser.add_argument("windows", type=Path)
+    parser.add_argument("--timed", action="store_true")
+    parser.add_argument("folder", type=Path)
+    arguments = parser.parse_args()
+    windows = np.load(arguments.windows)["windows"]
+    try:
+        figures: dict[str, Any] = {"operators": operators(arguments.model)}
+        write_figures(arguments.folder, figures)
+        start = time.perf_counter()
+        classifier = Classifier(arguments.model)
+        figures["load_ms"] = (time.perf_counter() - start) * 1e3
+        probabilities = classifier.predict_all(windows)
+        figures["first_ms"] = classifier.seconds[0] * 1e3
+        if arguments.timed:
+            latency = measure(arguments.model, windows)
+            figures |= {"p50_ms": latency.p50, "p95_ms": latency.p95}
+        write_figures(arguments.folder, figures)
+        write_answers(arguments.folder, probabilities)
+    except (InputError, ValueError) as error:
+        print(error.what if isinstance(error, InputError) else error)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    die_with_parent()
+    sys.exit(main())

@@ -1,0 +1,56 @@
+"""What the gates on models share: thresholds from the gates file, and figures held against them."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from data.errors import InputError
+from serving_targets.manifest import Verdict
+
+VERDICT_FILE = "verdict.json"
+
+
+class Thresholds(BaseModel):
+    """A section of the gates file; a threshold's name is the gate's, and begins with `min_` or `max_`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def parse_thresholds[T: Thresholds](kind: type[T], text: str, section: str) -> T:
+    """Reads thresholds from JSON.
+
+    Raises:
+        InputError: one is missing, unknown or out of range; names it.
+    """
+    try:
+        return kind.model_validate_json(text)
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
+        raise InputError(
+            f"the thresholds are not valid: {faults}",
+            f"section {section} of the gates file",
+            f"give {', '.join(kind.model_fields)}",
+        ) from error
+
+
+def hold(gate: str, figure: float, threshold: float, unit: str, detail: str = "") -> Verdict:
+    """Holds a figure against its limit; what can't be measured does not pass."""
+    finite = math.isfinite(figure)
+    within = figure >= threshold if gate.startswith("min_") else figure <= threshold
+    return Verdict(
+        gate=gate,
+        figure=figure if finite else None,
+        threshold=threshold,
+        unit=unit,
+        passed=finite and within,
+        detail=detail,
+    )
+
+
+def read_verdicts(blessing: Path) -> list[Verdict]:
+    """What a gate wrote into its blessing's folder."""
+    return [Verdict.model_validate(entry) for entry in json.loads((blessing / VERDICT_FILE).read_text())["verdicts"]]
