@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.table import PROJECT, RESULTS, table
 from data.files import write_atomically
 from data.layouts import load_layout
 from data.store import read_index, span_folder
@@ -32,8 +33,6 @@ from serving_targets.manifest import FLOAT_MODEL, INT8_MODEL
 from serving_targets.robustness import disturbed
 from serving_targets.tflite_file import custom_operators
 
-PROJECT = Path(__file__).parents[1]
-RESULTS = Path(__file__).parent / "results"
 SHARED = PROJECT.parent / "shared" / "data"
 
 SOURCES: dict[str, str | None] = {
@@ -236,6 +235,7 @@ def main() -> None:
                 print(json.dumps(result), flush=True)
                 write(arguments.to / f"{name}-{model}.json", name, model, settings, results)
     print(json.dumps(mean(results), indent=1))
+    print(table(arguments.to, name), end="")
 
 
 def write(file: Path, name: str, model: str, settings: dict[str, Any], results: list[dict[str, Any]]) -> None:

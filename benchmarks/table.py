@@ -5,17 +5,20 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 from typing import Any
 
-from benchmarks.accuracy import PROJECT, RESULTS
 from data.files import write_atomically
+
+PROJECT = Path(__file__).parents[1]
+RESULTS = Path(__file__).parent / "results"
 
 BEGIN, END = "<!-- results -->\n", "<!-- /results -->\n"
 HEADING = """\
-| data | model | runs | int8 | float | macro F1 | parameters | bytes |
-| --- | --- | --- | --- | --- | --- | --- | --- |
+| data | model | runs | int8 | float | macro F1 | parameters | bytes | p50 / p95 ms |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- |
 """
 
 
@@ -28,18 +31,28 @@ def row(report: dict[str, Any]) -> str:
     seeds = len({run["seed"] for run in runs})
     folds = len({run["fold"] for run in runs})
     counted = f"{seeds} seed{'s' * (seeds > 1)}" + f", {folds} folds" * (folds > 1)
-    cells = (
+    return _line(
         *(report["data"], report["model"], counted, int8),
         *(f"{mean['float_accuracy']:.3f}", f"{mean['int8_macro_f1']:.3f}"),
         *(f"{mean['parameters']:,.0f}", f"{mean['bytes']:,.0f}"),
+        f"{mean['p50_ms']:.2f} / {mean['p95_ms']:.2f}",
     )
-    return f"| {' | '.join(cells)} |\n"
 
 
-def table(folder: Path) -> str:
-    """The table of all results in a folder."""
-    reports = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))]
-    return HEADING + "".join(row(report) for report in reports)
+def table(folder: Path, name: str | None = None) -> str:
+    """The table of all results in a folder, or of those on one data set, each set followed by what others published."""
+    reports = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob(f"{name or '*'}-*.json"))]
+    rows = []
+    for data, group in itertools.groupby(reports, key=lambda report: report["data"]):
+        best, *others = sorted(group, key=lambda report: -report["mean"]["int8_accuracy"])
+        rows += [row(report) for report in (best, *others)]
+        for whose, figure in best["published"].items():
+            rows.append(_line(data, f"published: {whose}", "", "", f"{figure:.3f}"))
+    return HEADING + "".join(rows)
+
+
+def _line(*cells: str) -> str:
+    return f"| {' | '.join([*cells, *[''] * (HEADING.splitlines()[0].count('|') - 1 - len(cells))])} |\n"
 
 
 def main() -> None:

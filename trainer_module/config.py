@@ -27,7 +27,7 @@ class ModelConfig(_Section):
         description="streams of each member; within a member they are fused early, members are fused late",
     )
     stem: int = Field(24, ge=4, le=512, description="channels that each stream is first reduced to")
-    widths: tuple[int, ...] = Field((48, 48, 64), min_length=1, description="channels of each residual block")
+    widths: tuple[int, ...] = Field((56, 56, 80), min_length=1, description="channels of each residual block")
     strides: tuple[int, ...] = Field((1, 2, 2), min_length=1, description="temporal stride of each residual block")
     kernel: int = Field(5, ge=1, le=31, description="frames that a temporal convolution sees")
     dropout: float = Field(0.4, ge=0, lt=1, description="before the classifier")
