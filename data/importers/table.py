@@ -18,37 +18,27 @@ are metres, centimetres or millimetres by the length of a torso.
 """
 
 import csv
-import math
 import re
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from functools import partial
-from itertools import groupby
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 
 from data.errors import InputError
-from data.importers.base import Format, Head, ImageSize, ImportOptions, RawClip, Record, Source, TimeUnit, Unit
+from data.importers.base import Format, Head, ImageSize, ImportOptions, RawClip, Record, Source, Unit
 from data.importers.canonical import MAX_SEQUENCE_VALUES
-from data.importers.collector import SHARES_UP_TO, UNITS, meta_field, plain, time_column
+from data.importers.collector import SHARES_UP_TO, UNITS, plain
+from data.importers.columns import FIELDS, JOINTS, MAX_COLUMNS, Columns, joints_and_axes
 from data.importers.faults import as_format_has_it, quarantined
 from data.importers.joints import JointOrder, order_by_count, order_by_name
+from data.importers.rows import Cells, Rows, converted, delimiter_of, header_of, read_runs
 from data.importers.text import open_text
 from data.layouts import Layout, load_layout
 from data.records import KeypointSequence
 
 SUFFIXES = (".csv", ".tsv")
 
-MAX_COLUMNS = 1000
-
-_AXES = {"x": 0, "y": 1, "z": 2}
-_CONFIDENCE = ("v", "c", "conf", "confidence", "score", "vis", "visibility", "presence", "p", "likelihood")
-_ROLES = {axis: axis for axis in _AXES} | dict.fromkeys(_CONFIDENCE, "confidence")
-_JOINTS = ("joint", "keypoint", "landmark", "jointname", "keypointname", "landmarkname", "part", "bodypart", "jointid")
-_PEOPLE = ("person", "personid", "trackid", "track", "pose", "poseid", "personindex", "instance")
-_FIELDS = ("label", "subject", "view", "split", "repetitions", "quality")
 _COUNTS = ((17, "coco17"), (33, "blazepose33"), (25, "openpose25"), (18, "openpose18"), (20, "kinect20"))
 _ROOM_COUNTS = ((20, "kinect20"), (25, "kinect25"), (17, "coco17"), (33, "blazepose33"), (22, "uiprmd22"))
 
@@ -64,222 +54,105 @@ def read_table(source: Source, options: ImportOptions, unit: Unit | None) -> Ite
     Raises:
         InputError: if columns are missing, or a row is damaged: what comes after it is not read.
     """
-    with open_text(source.path) as text:
-        delimiter = _delimiter(text.readline(1 << 16))
-        text.seek(0)
-        rows = csv.reader(text, delimiter=delimiter)
-        try:
-            columns = _Columns.found(next(rows, []), options.columns)
-            runs = groupby((row for row in rows if any(row)), columns.clip_key)
-            for record, (name, run) in enumerate(runs):
-                named = name if columns.sequence is not None else source.name
-                if columns.sequence is None and (record or columns.fields.get("label") is not None):
-                    named = f"{source.name}_{record}"
-                clip = _Rows(columns, options)
-                try:
-                    with as_format_has_it(clip.place):
-                        for row in run:
-                            clip.add(row)
-                    yield clip.finish(named, unit)
-                except InputError as error:
-                    for _ in run:
-                        pass  # the rest of its rows is of this record too
-                    yield quarantined(error, str(source.path), record, name=named)
-        except csv.Error as error:
-            raise InputError(
-                f"the file is no sound CSV: {error}", f"{source.path}, line {rows.line_num}", "write it again"
-            ) from error
+    with open_text(source.path, newline=None) as text:
+        header, delimiter = header_of(text)
+        columns = Columns.found(header, options.columns)
+        clip: _Clip | None = None
+        record = 0
+        for name, rows in read_runs(text, columns, delimiter):
+            if clip is not None and name != clip.key:
+                yield clip.finish(source, record, unit)
+                clip, record = None, record + 1
+            clip = clip or _Clip(name, columns)
+            clip.add(rows)
+        if clip is not None:
+            yield clip.finish(source, record, unit)
 
 
 def joints_in_header(text: str) -> int:
     """Return how many joints a wide table has by its first line, 0 if it is none."""
     first = text.splitlines()[0] if text else ""
     try:
-        return len(_wide(next(csv.reader([first], delimiter=_delimiter(first)), [])))
+        return len(joints_and_axes(next(csv.reader([first], delimiter=delimiter_of(first)), [])))
     except csv.Error:
         return 0
 
 
-def _delimiter(line: str) -> str:
-    return max(",;\t", key=line.count)
+class _Clip:
+    """The rows of one clip, as compact numbers; after a fault, its rows count for nothing."""
 
-
-@dataclass(frozen=True, slots=True)
-class _Columns:
-    """Where everything stands in a row."""
-
-    width: int
-    sequence: int | None
-    clock: int | None
-    clock_unit: TimeUnit
-    counter: int | None
-    person: int | None
-    joint: int | None
-    roles: dict[str, int]
-    wide: dict[str, dict[str, int]]
-    fields: dict[str, int]
-
-    @classmethod
-    def found(cls, header: list[str], told: Mapping[str, str]) -> "_Columns":
-        names = [name.strip().lstrip("\ufeff") for name in header]
-        if len(names) > MAX_COLUMNS:
-            raise InputError(f"there are {len(names)} columns", None, f"the limit is {MAX_COLUMNS}")
-        if missing := [column for column in told.values() if column not in names]:
-            raise InputError(f"there is no column {missing[0]!r}", None, f"there are {', '.join(names)[:500]}")
-
-        def place(field: str, test: Callable[[str], bool]) -> int | None:
-            if field in told:
-                return names.index(told[field])
-            return next((at for at, name in enumerate(names) if test(name) and name not in told.values()), None)
-
-        joint = place("joint", lambda name: plain(name) in _JOINTS)
-        roles: dict[str, int] = {}
-        for role in ("x", "y", "z", "confidence"):
-            at = place(role, partial(_has_role, role))
-            if at is not None:
-                roles[role] = at
-        wide = {} if joint is not None else _wide(names)
-        if not wide and (joint is None or not {"x", "y"} <= roles.keys()):
-            raise InputError(
-                "there are no columns of joints",
-                ", ".join(names)[:200],
-                "a long table has joint, x and y, a wide one nose_x, nose_y...; name them with --columns",
-            )
-        taken = {at for axes in wide.values() for at in axes.values()}
-        clock = place("time", lambda name: time_column(name) not in (None, "frames"))
-        counter = place("frame", lambda name: time_column(name) == "frames")
-        fields: dict[str, int] = {}
-        for field in (*_FIELDS, "fps", "width", "height", "unit"):
-            at = place(field, partial(_tells, field))
-            if at is not None:
-                fields[field] = at
-        return cls(
-            width=max(at for at in (joint, clock, counter, *roles.values(), *taken) if at is not None) + 1,
-            sequence=place("sequence", lambda name: meta_field(name) == "name" and plain(name) != "name"),
-            clock=clock,
-            clock_unit=(time_column(names[clock]) if clock is not None else None) or "auto",
-            counter=counter,
-            person=place("person", lambda name: plain(name) in _PEOPLE),
-            joint=joint,
-            roles=roles,
-            wide=wide,
-            fields=fields,
-        )
-
-    def clip_key(self, row: list[str]) -> str:
-        """Return what the rows of one clip share."""
-        at = self.fields.get("label") if self.sequence is None else self.sequence
-        return row[at] if at is not None and at < len(row) else ""
-
-
-def _has_role(role: str, name: str) -> bool:
-    return _ROLES.get(name.lower()) == role
-
-
-def _tells(field: str, name: str) -> bool:
-    return meta_field(name) == field and plain(name) not in _PEOPLE
-
-
-def _wide(names: list[str]) -> dict[str, dict[str, int]]:
-    """Return joint to axis to column, for joints that have x and y."""
-    joints: dict[str, dict[str, int]] = {}
-    for at, name in enumerate(names):
-        if parts := _joint_and_axis(name):
-            joints.setdefault(parts[0], {})[parts[1]] = at
-    return {joint: axes for joint, axes in joints.items() if {"x", "y"} <= axes.keys()}
-
-
-def _joint_and_axis(name: str) -> tuple[str, str] | None:
-    """Return the joint and the role of a wide table's column, None if it is none: `x12`, `nose_x`, `x_nose`."""
-    if (match := re.fullmatch(r"([a-z]+)(\d+)", name.lower())) and (role := _ROLES.get(match[1])):
-        return match[2], role
-    if (match := re.fullmatch(r"(.+)[ _.:-]([a-z]+)", name, re.IGNORECASE)) and (role := _ROLES.get(match[2].lower())):
-        return match[1], role
-    if (match := re.fullmatch(r"([a-z]+)[ _.:-](.+)", name, re.IGNORECASE)) and (role := _ROLES.get(match[1].lower())):
-        return match[2], role
-    return None
-
-
-class _Rows:
-    """The rows of one clip, as compact numbers."""
-
-    def __init__(self, columns: _Columns, options: ImportOptions) -> None:
+    def __init__(self, key: str, columns: Columns) -> None:
+        self.key = key
         self._columns = columns
-        self._options = options
-        self._first: list[str] = []
+        self._fault: InputError | None = None
+        self._first: dict[str, str] = {}
         self._count = 0
-        self._time_at: int | None = None
-        self._time_unit: TimeUnit = "frames"
+        self._clocked = False
         self._times = array("d")
         self._people: dict[str, int] = {}
         self._person = array("q")
         self._names: dict[str, int] = {}
         self._joint = array("q")
         self._values = array("f")
-        wide = columns.wide
-        axes = next(iter(wide.values())) if wide else columns.roles
-        self._axes = ["x", "y", "z"] if "z" in axes else ["x", "y"]
-        places = wide.values() or [columns.roles]
-        self._order = [[axes.get(role) for role in (*self._axes, "confidence")] for axes in places]
 
-    def place(self) -> str:
-        """Return where the reading is."""
-        return f"row {self._count} of the sequence"
+    def add(self, rows: Rows | Cells) -> None:
+        """Take rows in."""
+        if self._fault is None:
+            try:
+                self._add(rows if isinstance(rows, Rows) else converted(rows, self._columns, self._count))
+            except InputError as error:
+                self._fault = error
 
-    def add(self, row: list[str]) -> None:
-        """Take a row in.
-
-        Raises:
-            InputError: if it is cut short, or there are too many.
-            ValueError: if a cell is no number.
-        """
-        columns = self._columns
-        if len(row) < columns.width:
-            raise InputError(f"a row has {len(row)} columns of {columns.width}", f"row {self._count}", None)
-        if not self._first:
-            self._first = row
-            clocked = columns.clock is not None and row[columns.clock].strip()
-            self._time_at, self._time_unit = (
-                (columns.clock, columns.clock_unit) if clocked else (columns.counter, "frames")
-            )
-        if self._time_at is not None:
-            self._times.append(float(row[self._time_at]))
-        if columns.person is not None:
-            self._person.append(self._people.setdefault(row[columns.person], len(self._people)))
-        if columns.joint is not None:
-            self._joint.append(self._names.setdefault(row[columns.joint], len(self._names)))
-            if len(self._names) > MAX_COLUMNS:
-                raise InputError(f"there are over {MAX_COLUMNS} names of joints", None, None)
-        for places in self._order:
-            cells = [1.0 if at is None else _number(row[at]) for at in places]
-            missing = any(map(math.isnan, cells))
-            self._values.extend([0.0] * len(cells) if missing else cells)
-        self._count += 1
+    def _add(self, rows: Rows) -> None:
+        if not self._count:
+            self._first = {field: text.strip() for field, text in rows.first.items()}
+            self._clocked = rows.clock is not None and bool(np.isfinite(rows.clock[0]))
+        times = rows.clock if self._clocked else rows.counter
+        if times is not None:
+            self._times.frombytes(times.tobytes())
+        for words, numbers, known in (
+            (rows.person, self._person, self._people),
+            (rows.joint, self._joint, self._names),
+        ):
+            if words is not None:
+                mapping = np.array([known.setdefault(word, len(known)) for word in words.words], np.int64)
+                numbers.frombytes(mapping[words.codes].tobytes())
+        if len(self._names) > MAX_COLUMNS:
+            raise InputError(f"there are over {MAX_COLUMNS} names of joints", None, None)
+        self._values.frombytes(rows.values.tobytes())
+        self._count += len(rows.values)
         if len(self._values) > 2 * MAX_SEQUENCE_VALUES:
             raise InputError("there are more rows than a sequence may have", f"{self._count}", "cut the recording")
 
-    def finish(self, name: str, unit: Unit | None) -> RawClip:
-        """Return the clip.
+    def finish(self, source: Source, record: int, unit: Unit | None) -> Record:
+        """Return the clip, or why there is none."""
+        named = self.key
+        if self._columns.sequence is None:
+            named = f"{source.name}_{record}" if record or "label" in self._columns.fields else source.name
+        try:
+            if self._fault is not None:
+                raise self._fault
+            return self._clip(named, unit)
+        except InputError as error:
+            return quarantined(error, str(source.path), record, name=named)
 
-        Raises:
-            InputError: if its joints are of no layout, or a joint has two places in one pose.
-        """
-        channels = len(self._axes) + 1
+    def _clip(self, name: str, unit: Unit | None) -> RawClip:
+        channels = len(self._columns.axes) + 1
         values = np.frombuffer(self._values, np.float32).reshape(self._count, -1, channels)
         frame, times = np.arange(self._count), None
-        if self._time_at is not None:
+        time_unit = self._columns.clock_unit if self._clocked else "frames"
+        if self._times:
             times = np.frombuffer(self._times, np.float64)
             # Rows that a counter numbers, or that share their frame with others, are put in order.
-            if self._time_unit == "frames" or self._people or self._columns.joint is not None:
+            if time_unit == "frames" or self._people or self._names:
                 times, frame = np.unique(times, return_inverse=True)
-        elif self._columns.joint is not None:
+        elif self._names:
             raise InputError("a table with a row a joint needs a column of frames or times", None, "see --columns")
         person = np.frombuffer(self._person, np.int64) if self._people else np.zeros(self._count, np.int64)
         poses, pose_frames, pose_people = self._assembled(values, frame, person, channels)
         order = self._joint_order()
         arranged = order.arrange(poses)
-        layout = order.layout
-        fields = self._fields()
+        layout, fields = order.layout, dict(self._first)
         image = _image(fields)
         return RawClip(
             name=name,
@@ -291,9 +164,9 @@ class _Rows:
             image=image,
             tracks=pose_people if self._people else None,
             times=times,
-            time_unit=self._time_unit,
+            time_unit=time_unit,
             fps=_positive(fields.pop("fps", "")),
-            fields={field: text for field, text in fields.items() if field in _FIELDS and text},
+            fields={field: text for field, text in fields.items() if field in FIELDS and text},
         )
 
     def _assembled(
@@ -324,19 +197,12 @@ class _Rows:
         numbers = [int(match[1]) for match in numbered if match]
         if len(numbers) < len(names):
             return order_by_name(tuple(names))
-        known = _ROOM_COUNTS if "z" in self._axes and len(names) in (20, 22, 25) else _COUNTS
+        known = _ROOM_COUNTS if "z" in self._columns.axes and len(names) in (20, 22, 25) else _COUNTS
         layout = order_by_count(len(names), known).layout
         first = min(numbers)
         if sorted(numbers) != list(range(first, first + len(names))):
             raise InputError("the numbers of joints have gaps", ", ".join(names)[:200], "name the joints")
         return JointOrder(layout, tuple(numbers.index(joint + first) for joint in range(len(names))))
-
-    def _fields(self) -> dict[str, str]:
-        return {field: self._first[at].strip() for field, at in self._columns.fields.items() if at < len(self._first)}
-
-
-def _number(text: str) -> float:
-    return float(text.strip() or "nan")
 
 
 def _positive(text: str) -> float | None:
@@ -362,8 +228,8 @@ def _unit_of(poses: np.ndarray, layout: Layout, image: ImageSize | None) -> Unit
 
 def _detect(head: Head) -> bool:
     first = head.text.splitlines()[0] if head.text else ""
-    names = [plain(name) for name in first.split(_delimiter(first))]
-    return joints_in_header(head.text) > 4 or (any(name in _JOINTS for name in names) and {"x", "y"} <= set(names))
+    names = [plain(name) for name in first.split(delimiter_of(first))]
+    return joints_in_header(head.text) > 4 or (any(name in JOINTS for name in names) and {"x", "y"} <= set(names))
 
 
 def write(sequences: Iterable[KeypointSequence], path: Path) -> None:

@@ -41,12 +41,17 @@ def encoding_of(start: bytes) -> str:
 
 
 @contextmanager
-def open_text(path: Path) -> Iterator[TextIO]:
-    """Open a text file; bytes that are no text are an InputError, wherever they are read."""
+def open_text(path: Path, newline: str | None = "") -> Iterator[TextIO]:
+    """Open a text file; bytes that are no text are an InputError, wherever they are read.
+
+    Args:
+        path: of the file.
+        newline: None makes all ends of lines the same.
+    """
     try:
         with path.open("rb") as file:
             encoding = encoding_of(file.read(4))
-        with path.open(encoding=encoding, newline="") as text:
+        with path.open(encoding=encoding, newline=newline) as text:
             yield text
     except UnicodeError as error:
         raise InputError(

@@ -1,0 +1,146 @@
+"""Finds what the columns of a table hold, by their names."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from data.errors import InputError
+from data.importers.base import TimeUnit
+from data.importers.collector import meta_field, plain, time_column
+
+MAX_COLUMNS = 1000
+
+_AXES = {"x": 0, "y": 1, "z": 2}
+_CONFIDENCE = ("v", "c", "conf", "confidence", "score", "vis", "visibility", "presence", "p", "likelihood")
+_ROLES = {axis: axis for axis in _AXES} | dict.fromkeys(_CONFIDENCE, "confidence")
+JOINTS = ("joint", "keypoint", "landmark", "jointname", "keypointname", "landmarkname", "part", "bodypart", "jointid")
+_PEOPLE = ("person", "personid", "trackid", "track", "pose", "poseid", "personindex", "instance")
+FIELDS = ("label", "subject", "view", "split", "repetitions", "quality")
+"""What a column may tell of a clip, beside its size and rate."""
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Where everything stands in a row.
+
+    Attributes:
+        count: columns of the header.
+        width: columns that a row must have.
+        sequence: whose text the rows of one clip share.
+        clock: a time, in `clock_unit`.
+        counter: a number of a frame.
+        person: who it is.
+        joint: the joint's name, in a long table.
+        roles: x, y, z and confidence, in a long table.
+        wide: joint to role to column, in a wide table.
+        fields: what is told of the clip.
+    """
+
+    count: int
+    width: int
+    sequence: int | None
+    clock: int | None
+    clock_unit: TimeUnit
+    counter: int | None
+    person: int | None
+    joint: int | None
+    roles: dict[str, int]
+    wide: dict[str, dict[str, int]]
+    fields: dict[str, int]
+
+    @classmethod
+    def found(cls, header: list[str], told: Mapping[str, str]) -> "Columns":
+        """Return what the columns of a header hold; `told` names some, field to column.
+
+        Raises:
+            InputError: if there are no joints among them.
+        """
+        names = [name.strip().lstrip("\ufeff") for name in header]
+        if len(names) > MAX_COLUMNS:
+            raise InputError(f"there are {len(names)} columns", None, f"the limit is {MAX_COLUMNS}")
+        if missing := [column for column in told.values() if column not in names]:
+            raise InputError(f"there is no column {missing[0]!r}", None, f"there are {', '.join(names)[:500]}")
+
+        def place(field: str, test: Callable[[str], bool]) -> int | None:
+            if field in told:
+                return names.index(told[field])
+            return next((at for at, name in enumerate(names) if test(name) and name not in told.values()), None)
+
+        joint = place("joint", lambda name: plain(name) in JOINTS)
+        roles: dict[str, int] = {}
+        for role in ("x", "y", "z", "confidence"):
+            at = place(role, partial(_has_role, role))
+            if at is not None:
+                roles[role] = at
+        wide = {} if joint is not None else joints_and_axes(names)
+        if not wide and (joint is None or not {"x", "y"} <= roles.keys()):
+            raise InputError(
+                "there are no columns of joints",
+                ", ".join(names)[:200],
+                "a long table has joint, x and y, a wide one nose_x, nose_y...; name them with --columns",
+            )
+        taken = {at for axes in wide.values() for at in axes.values()}
+        clock = place("time", lambda name: time_column(name) not in (None, "frames"))
+        counter = place("frame", lambda name: time_column(name) == "frames")
+        fields: dict[str, int] = {}
+        for field in (*FIELDS, "fps", "width", "height", "unit"):
+            at = place(field, partial(_tells, field))
+            if at is not None:
+                fields[field] = at
+        return cls(
+            count=len(names),
+            width=max(at for at in (joint, clock, counter, *roles.values(), *taken) if at is not None) + 1,
+            sequence=place("sequence", lambda name: meta_field(name) == "name" and plain(name) != "name"),
+            clock=clock,
+            clock_unit=(time_column(names[clock]) if clock is not None else None) or "auto",
+            counter=counter,
+            person=place("person", lambda name: plain(name) in _PEOPLE),
+            joint=joint,
+            roles=roles,
+            wide=wide,
+            fields=fields,
+        )
+
+    @property
+    def clip(self) -> int | None:
+        """The column that the rows of one clip share, None if all rows are one clip."""
+        return self.fields.get("label") if self.sequence is None else self.sequence
+
+    @property
+    def axes(self) -> tuple[str, ...]:
+        """Return x, y and perhaps z: what the joints have."""
+        return ("x", "y", "z") if "z" in next(iter(self.joints)) else ("x", "y")
+
+    @property
+    def joints(self) -> list[dict[str, int]]:
+        """Role to column of each joint of a row: of all of a wide table, of the one of a long table."""
+        return list(self.wide.values()) or [self.roles]
+
+
+def _has_role(role: str, name: str) -> bool:
+    return _ROLES.get(name.lower()) == role
+
+
+def _tells(field: str, name: str) -> bool:
+    return meta_field(name) == field and plain(name) not in _PEOPLE
+
+
+def joints_and_axes(names: list[str]) -> dict[str, dict[str, int]]:
+    """Return joint to axis to column, for joints that have x and y."""
+    joints: dict[str, dict[str, int]] = {}
+    for at, name in enumerate(names):
+        if parts := _joint_and_axis(name):
+            joints.setdefault(parts[0], {})[parts[1]] = at
+    return {joint: axes for joint, axes in joints.items() if {"x", "y"} <= axes.keys()}
+
+
+def _joint_and_axis(name: str) -> tuple[str, str] | None:
+    """Return the joint and the role of a wide table's column, None if it is none: `x12`, `nose_x`, `x_nose`."""
+    if (match := re.fullmatch(r"([a-z]+)(\d+)", name.lower())) and (role := _ROLES.get(match[1])):
+        return match[2], role
+    if (match := re.fullmatch(r"(.+)[ _.:-]([a-z]+)", name, re.IGNORECASE)) and (role := _ROLES.get(match[2].lower())):
+        return match[1], role
+    if (match := re.fullmatch(r"([a-z]+)[ _.:-](.+)", name, re.IGNORECASE)) and (role := _ROLES.get(match[1].lower())):
+        return match[2], role
+    return None

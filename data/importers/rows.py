@@ -1,0 +1,237 @@
+"""Reads the rows of a table, a block at a time: by Arrow, and what Arrow refuses row by row.
+
+Arrow is strict and fast. A block in which it finds a fault, a row of another length or a cell that is no number, is
+read again with the csv module: the faults of one clip are told, and the others are read.
+"""
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from io import StringIO
+from itertools import groupby, pairwise
+from typing import TextIO
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+
+from data.errors import InputError
+from data.importers.columns import Columns
+from data.importers.faults import as_format_has_it
+
+BLOCK_CHARS = 2 << 20
+"""Rows that are read together."""
+
+MAX_ROW_CHARS = 1 << 20
+
+_MAX_BLOCK_CHARS = 16 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Texts that repeat: the number of each row's word."""
+
+    codes: np.ndarray
+    words: list[str]
+
+    def of(self, rows: slice) -> "Words":
+        """Return the words of some rows, in the order of their first occurrence."""
+        found, first, codes = np.unique(self.codes[rows], return_index=True, return_inverse=True)
+        rank = np.argsort(np.argsort(first))
+        return Words(rank[codes], [self.words[found[at]] for at in np.argsort(first)])
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows of one clip that stand together.
+
+    Attributes:
+        first: field to text of the first row.
+        clock: float64 `[N]`, nan where the cell is empty.
+        counter: the same, of the counter of frames.
+        person: who each row is of.
+        joint: which joint each row is of.
+        values: float32 `[N, joints, D + 1]`; a joint without a number somewhere is 0.
+    """
+
+    first: dict[str, str]
+    clock: np.ndarray | None
+    counter: np.ndarray | None
+    person: Words | None
+    joint: Words | None
+    values: np.ndarray
+
+
+Cells = list[list[str]]
+"""Rows as they stand."""
+
+
+def header_of(text: TextIO) -> tuple[list[str], str]:
+    """Return the cells of the first row, and the delimiter."""
+    line = text.readline(MAX_ROW_CHARS)
+    delimiter = delimiter_of(line)
+    try:
+        return next(csv.reader([line], delimiter=delimiter), []), delimiter
+    except csv.Error as error:
+        raise _unsound(error, text, 1) from error
+
+
+def delimiter_of(line: str) -> str:
+    """Return what separates the cells of a row."""
+    return max(",;\t", key=line.count)
+
+
+def read_runs(text: TextIO, columns: Columns, delimiter: str) -> Iterator[tuple[str, Rows | Cells]]:
+    """Yield (name of the clip, rows of it that stand together); a clip may come in several parts.
+
+    Args:
+        text: behind its first row.
+        columns: what to read.
+        delimiter: of cells.
+
+    Raises:
+        InputError: where the text is no table; what was yielded before is sound.
+    """
+    line = 2
+    for block in _blocks(text):
+        try:
+            runs = list(_by_arrow(block, columns, delimiter))
+        except pa.ArrowException:
+            reader = csv.reader(StringIO(block, newline=""), delimiter=delimiter)
+            try:
+                for name, rows in groupby((row for row in reader if any(row)), lambda row: _name(row, columns)):
+                    yield name, list(rows)
+            except csv.Error as error:
+                raise _unsound(error, text, line + reader.line_num - 1) from error
+        else:
+            yield from runs
+        line += block.count("\n")
+
+
+def converted(cells: Cells, columns: Columns, before: int) -> Rows:
+    """Return rows of one clip as numbers.
+
+    Args:
+        cells: the rows.
+        columns: where everything stands.
+        before: rows of the clip that came before these.
+
+    Raises:
+        InputError: if a row is cut short, or a cell is no number.
+    """
+    figures: list[float] = []
+    place = before
+    with as_format_has_it(lambda: f"row {place} of the sequence"):
+        for place, row in enumerate(cells, before):
+            if len(row) < columns.width:
+                raise InputError(f"a row has {len(row)} columns of {columns.width}", f"row {place}", None)
+            figures.extend(_number(row[at]) if at is not None else 1.0 for at in _places(columns))
+
+    def words(at: int | None) -> Words | None:
+        return None if at is None else _words([row[at] for row in cells])
+
+    first = {field: cells[0][at] for field, at in columns.fields.items() if at < len(cells[0])}
+    return _rows(np.array(figures).reshape(len(cells), -1), columns, first, words(columns.person), words(columns.joint))
+
+
+def _blocks(text: TextIO) -> Iterator[str]:
+    """Yield whole rows, many at a time."""
+    rest = ""
+    while more := text.read(BLOCK_CHARS):
+        rest += more
+        cut = rest.rfind("\n") + 1
+        if len(rest) - cut > MAX_ROW_CHARS + BLOCK_CHARS:
+            raise InputError(f"a row is longer than {MAX_ROW_CHARS} characters", text.name, "write it again")
+        # An odd number of quotation marks leaves a cell open, whose text may go on in the next line.
+        if cut and (rest.count('"', 0, cut) % 2 == 0 or len(rest) > _MAX_BLOCK_CHARS):
+            yield rest[:cut]
+            rest = rest[cut:]
+    if rest:
+        yield rest
+
+
+def _by_arrow(block: str, columns: Columns, delimiter: str) -> Iterator[tuple[str, Rows]]:
+    data = block.encode()
+    numbers = {at for at in _places(columns) if at is not None}
+    texts = {at for at in (columns.clip, columns.person, columns.joint, *columns.fields.values()) if at is not None}
+    if numbers & texts:
+        raise pa.ArrowInvalid("a column is read as a number and as text")
+    table = pa_csv.read_csv(
+        pa.BufferReader(data),
+        pa_csv.ReadOptions(
+            use_threads=False, block_size=len(data) + 1, column_names=list(map(str, range(columns.count)))
+        ),
+        pa_csv.ParseOptions(delimiter=delimiter, newlines_in_values='"' in block),
+        pa_csv.ConvertOptions(
+            column_types=dict.fromkeys(map(str, numbers), pa.float64())
+            | dict.fromkeys(map(str, texts), pa.dictionary(pa.int32(), pa.string())),
+            include_columns=list(map(str, sorted(numbers | texts))),
+            null_values=[""],
+        ),
+    )
+    if not table.num_rows:
+        return
+
+    def words(at: int | None) -> Words | None:
+        if at is None:
+            return None
+        column = table.column(str(at)).combine_chunks()
+        return Words(column.indices.to_numpy(), column.dictionary.to_pylist())
+
+    figures = np.ones((table.num_rows, len(_places(columns))))
+    for place, at in enumerate(_places(columns)):
+        if at is not None:
+            figures[:, place] = table.column(str(at)).to_numpy()
+    if np.isnan(figures[:, [at is not None for at in _places(columns)]]).all(axis=1).any():
+        raise pa.ArrowInvalid("a row has no number: perhaps it is empty")
+    names, people, joints = words(columns.clip), words(columns.person), words(columns.joint)
+    told = {field: words(at) for field, at in columns.fields.items()}
+    changes = np.flatnonzero(np.diff(names.codes)) + 1 if names else np.array([], int)
+    for start, end in pairwise([0, *changes.tolist(), table.num_rows]):
+        rows = slice(start, end)
+        yield (
+            names.words[names.codes[start]] if names else "",
+            _rows(
+                figures[rows],
+                columns,
+                {field: word.words[word.codes[start]] for field, word in told.items() if word},
+                people and people.of(rows),
+                joints and joints.of(rows),
+            ),
+        )
+
+
+def _rows(
+    figures: np.ndarray, columns: Columns, first: dict[str, str], person: Words | None, joint: Words | None
+) -> Rows:
+    """Return rows of one clip; `figures` are float64 `[N, places]`, nan where a cell is empty."""
+    with np.errstate(over="ignore"):
+        values = figures[:, 2:].astype(np.float32).reshape(len(figures), len(columns.joints), -1)
+    values[np.isnan(values).any(axis=-1)] = 0
+    clock = None if columns.clock is None else figures[:, 0]
+    counter = None if columns.counter is None else figures[:, 1]
+    return Rows(first, clock, counter, person, joint, values)
+
+
+def _unsound(error: csv.Error, text: TextIO, line: int) -> InputError:
+    return InputError(f"the file is no sound CSV: {error}", f"{text.name}, line {line}", "write it again")
+
+
+def _places(columns: Columns) -> list[int | None]:
+    """Return the columns of a row's numbers: clock, counter, and joint by joint; None where there is none."""
+    roles = (*columns.axes, "confidence")
+    return [columns.clock, columns.counter, *(joint.get(role) for joint in columns.joints for role in roles)]
+
+
+def _name(row: list[str], columns: Columns) -> str:
+    return row[columns.clip] if columns.clip is not None and columns.clip < len(row) else ""
+
+
+def _words(texts: list[str]) -> Words:
+    numbers: dict[str, int] = {}
+    codes = [numbers.setdefault(text, len(numbers)) for text in texts]
+    return Words(np.array(codes), list(numbers))
+
+
+def _number(text: str) -> float:
+    return float(text.strip() or "nan")
