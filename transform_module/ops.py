@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from data.layouts import Layout
+from transform_module.config import TransformConfig
 
 MEMORY = 1.0
 """A frame further away says so many nepers less about where a missing joint is ..."""
@@ -24,37 +25,39 @@ TINY = 1e-12
 """Keeps a division of nothing by nothing at nothing."""
 
 
-def normalise(
-    keypoints: tf.Tensor, layout: Layout, confidence_threshold: float, align_view: bool, align_side: bool = False
-) -> tf.Tensor:
+def normalise(keypoints: tf.Tensor, layout: Layout, config: TransformConfig) -> tf.Tensor:
     """Imputes, centres at the root's mean, scales by the torso and, if three-dimensional, turns towards the camera.
 
     The result does not depend on where the person is, how large, nor, with `align_view`, how turned about the vertical,
-    nor, with `align_side`, which hand they use.
+    nor, with `align_upright`, how the camera is tilted, nor, with `align_side`, which hand they use.
 
     Args:
         keypoints: float32 `[N, T, J, D+1]`, confidence last.
         layout: whose joints they are.
-        confidence_threshold: confidence from which on a joint counts in full.
-        align_view: turn the poses; ignored in two dimensions.
-        align_side: mirror those whose left side moves more.
+        config: what is aligned; turns are ignored in two dimensions.
 
     Returns:
         float32 `[N, T, J, D]` in torso lengths.
     """
     dimensions = keypoints.shape[3] - 1
-    pose = impute(keypoints, layout, confidence_threshold)  # [N, T, D, J]: the joint axis last, for constant matrices
+    pose = impute(
+        keypoints, layout, config.confidence_threshold
+    )  # [N, T, D, J]: the joint axis last, for constant matrices
     landmarks = pose @ _landmark_weights(layout)
     root, torso = landmarks[..., 0:1], landmarks[..., 1:2]
     centred = pose - tf.reduce_mean(root, axis=1, keepdims=True)
     squared_length = tf.reduce_mean(tf.reduce_sum(tf.square(torso), axis=2, keepdims=True), axis=1, keepdims=True)
     centred *= tf.math.rsqrt(squared_length + TINY)
-    if align_side:
+    if config.align_side:
         centred = _lead_with_the_right(centred, layout)
     turned = tf.transpose(centred, (0, 1, 3, 2))
-    if dimensions == 2 or not align_view:
+    if dimensions == 2 or not config.align_view:
         return turned
-    return _turn(turned, tf.reduce_mean(centred @ _across_weights(layout), axis=1)[..., 0])
+    axes = tf.reduce_mean(centred @ _axis_weights(layout), axis=1)  # [N, 3, 2]
+    across, vertical = axes[:, :, 0], axes[:, :, 1]
+    if not config.align_upright:
+        vertical = tf.zeros_like(across) + np.array([0, 1, 0], np.float32)
+    return _turn(turned, across, vertical)
 
 
 def impute(keypoints: tf.Tensor, layout: Layout, confidence_threshold: float) -> tf.Tensor:
@@ -98,24 +101,27 @@ def _lead_with_the_right(pose: tf.Tensor, layout: Layout) -> tf.Tensor:
     return pose + left_leads * ((pose * signs) @ swap - pose)
 
 
-def _turn(pose: tf.Tensor, across: tf.Tensor) -> tf.Tensor:
-    """Turns poses about the vertical so that `across`, the mean line from right to left, points along x.
+def _turn(pose: tf.Tensor, across: tf.Tensor, vertical: tf.Tensor) -> tf.Tensor:
+    """Turns poses so that `vertical` points along y and `across`, as far as it is level, along x.
 
     Args:
         pose: `[N, T, J, 3]`.
-        across: `[N, 3]`; only its direction in the x-z plane matters.
+        across: `[N, 3]`, of any length.
+        vertical: `[N, 3]`, of any length.
     """
     frames, joints = pose.shape[1:3]
-    x, z = across[:, 0:1], across[:, 2:3]
-    length = tf.sqrt(x * x + z * z + TINY)
-    # Rows: what x, z and length contribute to the rotation matrix, whose rows are x, y, z before the turn.
-    parts = np.zeros((3, 3, 3), np.float32)
-    parts[0, 0, 0] = parts[0, 2, 2] = 1
-    parts[1, 2, 0], parts[1, 0, 2] = 1, -1
-    parts[2, 1, 1] = 1
-    rotation = tf.concat([x, z, length], axis=1) / length @ parts.reshape(3, 9)
-    turned = tf.reshape(pose, (-1, frames * joints, 3)) @ tf.reshape(rotation, (-1, 3, 3))
+    y = _unit(vertical)
+    x = _unit(across - y * tf.reduce_sum(across * y, axis=1, keepdims=True))
+    one_on = np.roll(np.eye(3, dtype=np.float32), 1, axis=0)  # (x, y, z) @ one_on = (y, z, x)
+    z = (x @ one_on) * (y @ one_on.T) - (x @ one_on.T) * (y @ one_on)
+    rotation = tf.stack([x, y, z], axis=2)
+    turned = tf.reshape(pose, (-1, frames * joints, 3)) @ rotation
     return tf.reshape(turned, (-1, frames, joints, 3))
+
+
+def _unit(vectors: tf.Tensor) -> tf.Tensor:
+    """Vectors `[N, 3]` at length 1."""
+    return vectors * tf.math.rsqrt(tf.reduce_sum(tf.square(vectors), axis=1, keepdims=True) + TINY)
 
 
 def root_weights(layout: Layout) -> np.ndarray:
@@ -135,12 +141,17 @@ def _landmark_weights(layout: Layout) -> np.ndarray:
     return weights
 
 
-def _across_weights(layout: Layout) -> np.ndarray:
-    """Float32 `[J, 1]`: the vector from the right side to the left one."""
-    weights = np.zeros((len(layout.joints), 1), np.float32)
+def _axis_weights(layout: Layout) -> np.ndarray:
+    """Float32 `[J, 2]`: the vectors from right to left, and along the body in the direction of y."""
+    weights = np.zeros((len(layout.joints), 2), np.float32)
     for part in ("shoulder", "hip"):
-        weights[layout.index(f"left_{part}")] = 1
-        weights[layout.index(f"right_{part}")] = -1
+        weights[layout.index(f"left_{part}"), 0] = 1
+        weights[layout.index(f"right_{part}"), 0] = -1
+    ankles = [layout.index(name) for name in ("left_ankle", "right_ankle") if name in layout.joints]
+    upper, lower = layout.torso[0], ankles or layout.torso[1]
+    upwards = -1 if layout.y_down else 1
+    weights[list(upper), 1] += upwards / len(upper)
+    weights[list(lower), 1] -= upwards / len(lower)
     return weights
 
 

@@ -29,5 +29,5 @@ def preprocessing_fn(inputs: dict[str, tf.Tensor], custom_config: dict[str, Any]
     """
     config = TransformConfig.model_validate(custom_config["transform"])
     layout = load_layout(custom_config["layout"])
-    pose = normalise(inputs[KEYPOINTS], layout, config.confidence_threshold, config.align_view, config.align_side)
+    pose = normalise(inputs[KEYPOINTS], layout, config)
     return {POSE: pose, LABEL_ID: inputs[LABEL_ID]}

@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from data.layouts import Layout, layout_names, load_layout
+from transform_module.config import TransformConfig
 from transform_module.ops import normalise
 from transform_module.streams import FAST_FRAMES, compute_joint_streams, compute_streams
 
@@ -22,8 +23,8 @@ def random_pose(layout: Layout, dimensions: int, seed: int = 0, count: int = 2) 
     return pose
 
 
-def normalised(keypoints: np.ndarray, layout: Layout, align_view: bool = True, align_side: bool = False) -> np.ndarray:
-    return normalise(tf.constant(keypoints), layout, THRESHOLD, align_view, align_side).numpy()
+def normalised(keypoints: np.ndarray, layout: Layout, **aligned: bool) -> np.ndarray:
+    return normalise(tf.constant(keypoints), layout, TransformConfig(confidence_threshold=THRESHOLD, **aligned)).numpy()
 
 
 def mirrored(keypoints: np.ndarray, layout: Layout) -> np.ndarray:
@@ -63,7 +64,7 @@ def test_normalise_is_what_numpy_says(name: str, dimensions: int, align_view: bo
     layout = load_layout(name)
     keypoints = random_pose(layout, dimensions)
     np.testing.assert_allclose(
-        normalised(keypoints, layout, align_view), reference(keypoints, layout, align_view), atol=2e-4
+        normalised(keypoints, layout, align_view=align_view), reference(keypoints, layout, align_view), atol=2e-4
     )
 
 
@@ -97,6 +98,26 @@ def test_the_right_side_leads_whichever_did(name: str, dimensions: int) -> None:
     by_the_right = normalised(keypoints, layout)
     for shown in (keypoints, mirrored(keypoints, layout)):
         np.testing.assert_allclose(normalised(shown, layout, align_side=True), by_the_right, atol=2e-4)
+
+
+@pytest.mark.parametrize("name", layout_names())
+def test_upright_whichever_way_the_camera_was_held(name: str) -> None:
+    layout = load_layout(name)
+    keypoints = random_pose(layout, 3)
+    turns, _ = np.linalg.qr(np.random.default_rng(3).normal(size=(4, 3, 3)))
+    turns *= np.linalg.det(turns)[:, None, None]  # no mirrors
+    upright = normalised(keypoints, layout, align_upright=True)
+    low = [layout.index(f"{side}_ankle") for side in ("left", "right") if f"{side}_ankle" in layout.joints]
+    along = upright[:, :, layout.torso[0]].mean(axis=(1, 2)) - upright[:, :, low or layout.torso[1]].mean(axis=(1, 2))
+    np.testing.assert_allclose(along[:, [0, 2]], 0, atol=1e-4)
+    assert (along[:, 1] < 0).all() == layout.y_down
+    for turn in turns:
+        held = keypoints.copy()
+        held[..., :3] @= turn.astype(np.float32)
+        np.testing.assert_allclose(normalised(held, layout, align_upright=True), upright, atol=2e-3)
+    np.testing.assert_allclose(
+        normalised(mirrored(keypoints, layout), layout, align_upright=True), mirrored(upright, layout), atol=2e-4
+    )
 
 
 def test_a_hidden_joint_is_put_where_it_was_seen_before_and_after() -> None:
