@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+FLOAT16_MODEL = "model_float16.tflite"
+DYNAMIC_MODEL = "model_dynamic.tflite"
 COMPARED = "compared"
 """Folder of the files that are made to be compared with those that are shipped."""
 

@@ -45,6 +45,9 @@ class EvaluationConfig(_Section):
     confidence_intervals: bool = Field(False, description="95 % Poisson bootstrap intervals (three times slower)")
 
 
+_Format = typing.Literal["ship", "compare", "skip"]
+
+
 class EdgeConfig(_Section):
     """Conversion to TFLite."""
 
@@ -52,6 +55,8 @@ class EdgeConfig(_Section):
     golden_windows: int = Field(64, ge=1, le=10_000, description="windows that every format must agree on")
     time_limit_seconds: int = Field(600, ge=10, description="the converter process is ended after this time")
     seed: int = 7
+    float16: _Format = Field("compare", description="file with float16 weights: shipped, made to compare, or not made")
+    dynamic_range: _Format = Field("compare", description="file with int8 weights and float activations: the same")
 
 
 class RunnerConfig(_Section):

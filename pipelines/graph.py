@@ -145,7 +145,13 @@ def _nodes(config: PipelineConfig) -> Iterable[BaseNode]:
         eval_config=eval_config(config.evaluation, gates["evaluator"]),
         schema=schema,
     )
-    converter = EdgeConverter(model=model, examples=examples, schema=schema, **config.edge.model_dump())
+    converter = EdgeConverter(
+        model=model,
+        examples=examples,
+        schema=schema,
+        facts=json.dumps({**common, "name": config.name}),
+        **config.edge.model_dump(),
+    )
     model_validator = ModelValidator(
         edge_model=converter.outputs["edge_model"], thresholds=json.dumps(gates["model_validator"])
     )
@@ -161,7 +167,7 @@ def _nodes(config: PipelineConfig) -> Iterable[BaseNode]:
         model_blessing=evaluator.outputs["blessing"],
         edge_blessing=model_validator.outputs["blessing"],
         infra_blessing=smoke.outputs["blessing"],
-        manifest_facts=json.dumps({**common, "name": config.name, "gates": gates}),
+        manifest_facts=json.dumps({"gates": gates, "transform": common["transform"]}),
         only_warn=json.dumps([gate for name, gate in _MODEL_GATES.items() if name in config.only_warn]),
     )
     return [

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from data.digests import file_digest
 from data.errors import InputError
+from serving_targets.contract import Contract, read_contract
 from serving_targets.manifest import FLOAT_MODEL, INT8_MODEL, Manifest, read_manifest
 
 LATEST = "latest"
@@ -43,11 +44,12 @@ def load_bundle(path: Path) -> Bundle:
         path: folder of a version, or of a target, whose `latest` is taken.
 
     Raises:
-        InputError: there is no bundle, a file is missing or altered, or the manifest is of an unknown version.
+        InputError: there is no bundle, a file is missing or altered, the manifest is of an unknown version, or says
+            otherwise than the files.
     """
     folder = _version_folder(path)
     bundle = Bundle(folder, read_manifest(folder))
-    if fault := damage(bundle):
+    if fault := damage(bundle) or contradiction(bundle):
         raise InputError(fault, str(folder), "push the model again, or roll back to another version")
     return bundle
 
@@ -60,6 +62,24 @@ def damage(bundle: Bundle) -> str | None:
             return f"{file.path} is missing from the bundle"
         if path.stat().st_size != file.bytes or file_digest(path) != file.sha256:
             return f"{file.path} is not what was published: its SHA-256 differs from the manifest's"
+    return None
+
+
+def contradiction(bundle: Bundle) -> str | None:
+    """The first TFLite file that says otherwise of itself than the manifest, None if all say the same.
+
+    Files that say nothing are those of the first releases, whose manifest knows no SavedModel's digest.
+    """
+    expected = bundle.manifest.contract
+    for file in bundle.manifest.files:
+        if not file.path.endswith(".tflite"):
+            continue
+        found = read_contract(bundle.folder / file.path)
+        if found is None and expected.saved_model_digest:
+            return f"{file.path} does not say what it is"
+        if found is not None and found != expected:
+            names = [name for name in Contract.model_fields if getattr(found, name) != getattr(expected, name)]
+            return f"{file.path} and the manifest contradict each other: {', '.join(names)}"
     return None
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
 from data.errors import InputError
+from serving_targets.contract import read_contract
 
 
 class Classifier:
@@ -17,10 +18,11 @@ class Classifier:
     Attributes:
         window_shape: `[T, J, C]` of a window.
         classes: how many probabilities come back.
+        contract: what the file says of itself: labels, joints, frames per second; None if it says nothing.
         seconds: duration of every prediction so far, the interpreter's work alone.
 
     Raises:
-        InputError: the file is no such model.
+        InputError: the file is no such model, or not what it says.
     """
 
     def __init__(self, model: Path) -> None:
@@ -41,6 +43,17 @@ class Classifier:
                     str(model),
                     "convert the model with EdgeConverter",
                 )
+        self.contract = read_contract(model)
+        if self.contract and (self.contract.window_shape, len(self.contract.labels)) != (
+            self.window_shape,
+            self.classes,
+        ):
+            raise InputError(
+                f"the model takes {list(self.window_shape)} and gives {self.classes} probabilities; its metadata say"
+                f" {list(self.contract.window_shape)} and {len(self.contract.labels)} labels",
+                str(model),
+                "convert the model again",
+            )
         self._input, self._output = inputs[0]["index"], outputs[0]["index"]
         self.seconds: list[float] = []
 

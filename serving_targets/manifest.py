@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from data.errors import InputError
 from data.windows import WindowSpec
+from serving_targets.contract import Contract, WindowShape
 
 MANIFEST = "manifest.json"
 SCHEMA_VERSION: Literal[1] = 1
@@ -55,14 +56,6 @@ class LayoutTable(_Part):
 
     name: str
     joints: tuple[str, ...]
-
-
-class WindowShape(_Part):
-    """How sequences become windows; see `data.windows.WindowSpec`."""
-
-    length: int
-    stride: int
-    fit: Literal["slide", "stretch"]
 
 
 class Verdict(_Part):
@@ -122,6 +115,9 @@ class Manifest(_Part):
         channels: what a joint consists of, the confidence last.
         fps: frames per second of a window (`slide`).
         window: how sequences are cut.
+        normalisation: version of the preprocessing inside the model, see `Contract`.
+        schema_digest: SHA-256 of the curated schema.
+        saved_model_digest: content digest of the SavedModel that the TFLite files were converted from.
         thresholds: of every gate, by section.
         verdicts: of the gates that judged the files.
         files: all files of the bundle but this one.
@@ -138,6 +134,9 @@ class Manifest(_Part):
     channels: tuple[str, ...] = Field(min_length=3, max_length=4)
     fps: float
     window: WindowShape
+    normalisation: str = ""
+    schema_digest: str = ""
+    saved_model_digest: str = ""
     thresholds: dict[str, Any]
     verdicts: tuple[Verdict, ...]
     files: tuple[BundleFile, ...] = Field(min_length=1)
@@ -146,21 +145,22 @@ class Manifest(_Part):
     @property
     def window_spec(self) -> WindowSpec:
         """The windows that the model was trained on."""
-        return WindowSpec(fps=self.fps, **self.window.model_dump())
+        return self.contract.window_spec
+
+    @property
+    def contract(self) -> Contract:
+        """What every TFLite file of the bundle has to say of itself, too."""
+        own = self.model_dump(include=set(Contract.model_fields) - {"layout"})
+        return Contract(**own, layout=self.layout.name, joints=self.layout.joints)
 
     @property
     def window_shape(self) -> tuple[int, int, int]:
         """`[T, J, C]` of one window."""
-        return self.window.length, len(self.layout.joints), len(self.channels)
+        return self.contract.window_shape
 
     def to_json(self) -> str:
         """The text of `manifest.json`."""
         return self.model_dump_json(indent=2) + "\n"
-
-
-def channel_names(count: int) -> tuple[str, ...]:
-    """Names of 3 (2-D) or 4 (3-D) channels."""
-    return (*("x", "y", "z")[: count - 1], "confidence")
 
 
 def behaviour_digest(

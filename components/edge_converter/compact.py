@@ -7,6 +7,7 @@ from typing import Any
 
 import flatbuffers
 import numpy as np
+from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
 
 FILE_IDENTIFIER = b"TFL3"
@@ -14,10 +15,9 @@ FILE_IDENTIFIER = b"TFL3"
 
 
 def compact(content: bytes | bytearray) -> bytes:
-    """Rewrites a TFLite file; every tensor, operator and constant stays as it is.
+    """Rewrites a TFLite file without names of inner tensors and quantisation tables that have no content.
 
-    Names of inner tensors and quantisation tables without content are dropped. Equal vectors and strings are stored
-    once, which FlatBuffers allows: of a per-channel int8 model a sixth is vectors of zero points, all zero.
+    Every tensor, operator and constant stays as it is.
 
     Args:
         content: of the file.
@@ -32,11 +32,25 @@ def compact(content: bytes | bytearray) -> bytes:
                 tensor.name = None
             if tensor.quantization is not None and tensor.quantization.scale is None:
                 tensor.quantization = None
+    return pack(model, len(content))
+
+
+def pack(model: schema.ModelT, size: int) -> bytes:
+    """Writes a model. Equal vectors and strings are stored once, which FlatBuffers allows.
+
+    Of a per-channel int8 model a sixth is vectors of zero points, all zero.
+
+    Args:
+        model: what to write; its lists of numbers become arrays.
+        size: about how many bytes it will have.
+    """
+    for graph in model.subgraphs:
+        for tensor in graph.tensors:
             tensor.shape = np.asarray(tensor.shape, np.int32)  # a list would not pass through CreateNumpyVector
         for operator in graph.operators:
             operator.inputs = np.asarray(operator.inputs, np.int32)
             operator.outputs = np.asarray(operator.outputs, np.int32)
-    builder = _SharingBuilder(len(content))
+    builder = _SharingBuilder(size)
     builder.Finish(model.Pack(builder), file_identifier=FILE_IDENTIFIER)
     return bytes(builder.Output())
 

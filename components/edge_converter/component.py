@@ -22,6 +22,9 @@ class EdgeConverterSpec(ComponentSpec):
         "time_limit_seconds": ExecutionParameter(type=int),
         "seed": ExecutionParameter(type=int),
         "core_scope": ExecutionParameter(type=str),
+        "float16": ExecutionParameter(type=str),
+        "dynamic_range": ExecutionParameter(type=str),
+        "facts": ExecutionParameter(type=str),
     }
     INPUTS = {  # noqa: RUF012
         "model": ChannelParameter(type=Model),
@@ -36,11 +39,16 @@ class EdgeConverter(BaseComponent):
 
     Replaces TFX's TFLiteRewriter, whose full integer quantisation never reaches the converter and which checks nothing
     of what it wrote. Here the model's endpoint `raw` (float32 `[N, T, J, C]` to `{"probabilities": [N, K]}`,
-    preprocessing included) becomes two files that both take float32 `[1, T, J, C]` and give float32 `[1, K]`:
+    preprocessing included) becomes files that all take float32 `[1, T, J, C]` and give float32 `[1, K]`:
 
     - `model_float.tflite`;
     - `model_int8.tflite`: the trained layers (name scope `core_scope`) in int8, weights and activations; the
-      preprocessing before and the softmax after them in float, where they cost little and lose nothing.
+      preprocessing before and the softmax after them in float, where they cost little and lose nothing;
+    - `model_float16.tflite`: their weights in float16; computes in float;
+    - `model_dynamic.tflite`: their weights in int8, activations in float where they meet.
+
+    The last two lie in `compared/` unless they are shipped. Every file says of itself what it is, as TFLite Metadata:
+    labels, layout, joints, window, normalisation, digests (`serving_targets.contract`).
 
     Beside them lie `golden.npz` (`windows` of the test split and the SavedModel's `probabilities` for them),
     `evaluation.npz` (`windows`, `label_ids`, `sequences`: what ModelValidator judges the files on without TensorFlow)
@@ -58,25 +66,32 @@ class EdgeConverter(BaseComponent):
         model: BaseChannel,
         examples: BaseChannel,
         schema: BaseChannel,
+        facts: str,
         representative_windows: int = 256,
         golden_windows: int = 64,
         evaluation_windows: int = 20_000,
         time_limit_seconds: int = 600,
         seed: int = 7,
         core_scope: str = "core",
+        float16: str = "compare",
+        dynamic_range: str = "compare",
     ) -> None:
         """Wires the component.
 
         Args:
             model: SavedModel with the endpoint `raw`.
             examples: raw windows with the splits `train` and `test`.
-            schema: fixes the shape of `keypoints`.
+            schema: the files carry its digest.
+            facts: JSON object, what the files say of themselves: `name`, `labels`, `layout`, `channels` (their number),
+                `window`, `transform` (its settings).
             representative_windows: training windows that fix the int8 ranges.
             golden_windows: test windows that every format must agree on.
             evaluation_windows: at most so many test windows are kept for judging, whole sequences only.
             time_limit_seconds: the converting process is ended after this time.
             seed: chooses the windows.
             core_scope: name of the trained Keras model, which is the name scope of its operators.
+            float16: `ship` a file with float16 weights, too, or make it to `compare`, or `skip` it.
+            dynamic_range: the same of a file with int8 weights and float activations.
         """
         super().__init__(
             EdgeConverterSpec(
@@ -89,6 +104,9 @@ class EdgeConverter(BaseComponent):
                 time_limit_seconds=time_limit_seconds,
                 seed=seed,
                 core_scope=core_scope,
+                float16=float16,
+                dynamic_range=dynamic_range,
+                facts=facts,
                 edge_model=Channel(type=EdgeModel),
             )
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -34,8 +35,11 @@ class Executor(BaseExecutor):
             evaluation_windows=exec_properties["evaluation_windows"],
             seed=exec_properties["seed"],
             core_scope=exec_properties["core_scope"],
+            float16=exec_properties["float16"],
+            dynamic_range=exec_properties["dynamic_range"],
+            facts=json.loads(exec_properties["facts"]),
         )
         with tempfile.TemporaryDirectory(prefix="poseline-convert-") as scratch:
             run_job(job, exec_properties["time_limit_seconds"], Path(scratch))
-        for path in sorted(Path(job.output).iterdir()):
+        for path in sorted(path for path in Path(job.output).rglob("*") if path.is_file()):
             logging.info("wrote %s, %d bytes", path.name, path.stat().st_size)

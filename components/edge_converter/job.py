@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from components.child_process import run_module
 from data.errors import NodeError
@@ -28,6 +29,10 @@ class ConversionJob:
         evaluation_windows: at most so many test windows are kept, whole sequences only.
         seed: chooses the windows.
         core_scope: name scope of the trained layers.
+        float16: `ship` a file with float16 weights, too, or make it to `compare`, or `skip` it.
+        dynamic_range: the same of a file with int8 weights and float activations.
+        facts: what the files shall say of themselves: `name`, `labels`, `layout`, `channels` (their number), `window`,
+            `transform` (its settings).
     """
 
     saved_model: str
@@ -39,6 +44,9 @@ class ConversionJob:
     evaluation_windows: int
     seed: int
     core_scope: str
+    float16: str
+    dynamic_range: str
+    facts: dict[str, Any]
 
 
 def run_job(

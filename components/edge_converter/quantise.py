@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
-from ai_edge_quantizer import calibrator, qtyping, quantizer, recipe_manager
+from ai_edge_quantizer import algorithm_manager, calibrator, qtyping, quantizer, recipe_manager
 
 from components.edge_converter.compact import compact
 from data.errors import NodeError
@@ -52,7 +52,7 @@ def quantise(float_model: Path, int8_model: Path, core_scope: str, windows: np.n
     Raises:
         NodeError: no operator is in the scope.
     """
-    scope = rf"(^|[;/]){re.escape(core_scope)}(_\d+)?/"
+    scope = _scope(core_scope)
     _check_scope(float_model, core_scope, scope)
     content = float_model.read_bytes()
     extremes = _extremes(content, windows)
@@ -68,6 +68,30 @@ def quantise(float_model: Path, int8_model: Path, core_scope: str, windows: np.n
         else:
             candidate.unlink()
     return Quantised(scope, min(difference, key=lambda cut: difference[cut]), difference)
+
+
+def with_float16_weights(content: bytes, core_scope: str) -> bytes:
+    """The float file's content with the core's weights in float16; it computes in float32."""
+    maker = quantizer.Quantizer(content)
+    maker.add_weight_only_config(
+        _scope(core_scope),
+        qtyping.TFLOperationName.ALL_SUPPORTED,
+        num_bits=16,
+        algorithm_key=algorithm_manager.AlgorithmName.FLOAT_CASTING,
+    )
+    return compact(maker.quantize(enable_progress_report=False).quantized_model)
+
+
+def with_dynamic_range(content: bytes, core_scope: str) -> bytes:
+    """The float file's content with the core's weights in int8; the interpreter quantises activations as they come."""
+    maker = quantizer.Quantizer(content)
+    maker.add_dynamic_config(_scope(core_scope), qtyping.TFLOperationName.ALL_SUPPORTED, num_bits=8)
+    return compact(maker.quantize(enable_progress_report=False).quantized_model)
+
+
+def _scope(core_scope: str) -> str:
+    """Regular expression of the names of operators in a name scope."""
+    return rf"(^|[;/]){re.escape(core_scope)}(_\d+)?/"
 
 
 def _check_scope(float_model: Path, core_scope: str, scope: str) -> None:

@@ -21,12 +21,16 @@ import tensorflow as tf
 
 from components.child_process import die_with_parent
 from components.edge_converter.job import FAILURE, STAGE, ConversionJob
-from components.edge_converter.quantise import quantise
+from components.edge_converter.metadata import embed
+from components.edge_converter.quantise import quantise, with_dynamic_range, with_float16_weights
 from components.edge_converter.selection import WindowKey, stratified, whole_sequences
 from components.edge_converter.windows import read_keys, read_windows
+from components.edge_model import COMPARED, DYNAMIC_MODEL, FLOAT16_MODEL
+from data.digests import file_digest, list_folder
 from data.errors import NodeError, PoselineError
-from schema import read_window_contract
+from data.windows import WindowSpec
 from serving_targets.classifier import Classifier
+from serving_targets.contract import Contract, make_contract
 from serving_targets.manifest import FLOAT_MODEL, INT8_MODEL
 from serving_targets.tflite_file import custom_operators, operators
 
@@ -43,8 +47,8 @@ def convert(job: ConversionJob, stage: Stage) -> None:
     """
     start = time.monotonic()
     output, train, test = Path(job.output), Path(job.examples) / "Split-train", Path(job.examples) / "Split-test"
-    contract = read_window_contract(Path(job.schema))
-    shape, classes = contract.shape, len(contract.labels)
+    contract = _contract(job)
+    shape, classes = contract.window_shape, len(contract.labels)
 
     stage("reading the examples")
     representative = stratified(read_keys(train), job.representative_windows, job.seed)
@@ -69,11 +73,13 @@ def convert(job: ConversionJob, stage: Stage) -> None:
     recipe = quantise(float_model, int8_model, job.core_scope, calibration)
     _check_operators(int8_model)
 
+    stage("making the other formats")
+    files = [float_model, int8_model, *_others(job, float_model.read_bytes())]
+
     stage("running the converted files")
-    differences = {
-        path.name: np.abs(_run(path, golden_windows, classes) - probabilities).max(axis=1)
-        for path in (float_model, int8_model)
-    }
+    for path in files:
+        path.write_bytes(embed(path.read_bytes(), contract))
+    differences = {path: np.abs(_run(path, golden_windows, classes) - probabilities).max(axis=1) for path in files}
 
     stage("writing the windows")
     np.savez(output / "golden.npz", windows=golden_windows, probabilities=probabilities)
@@ -86,7 +92,7 @@ def convert(job: ConversionJob, stage: Stage) -> None:
     record = {
         "input": {"name": INPUT, "shape": [1, *shape], "dtype": "float32"},
         "output": {"name": OUTPUT, "shape": [1, classes], "dtype": "float32"},
-        "files": {path.name: _describe(path, differences[path.name]) for path in (float_model, int8_model)},
+        "files": {path.name: _describe(path, difference) for path, difference in differences.items()},
         "recipe": asdict(recipe),
         "representative": _describe_windows(representative, calibration) | {"split": "train", "seed": job.seed},
         "golden": _describe_windows(golden, golden_windows) | {"split": "test", "seed": job.seed},
@@ -95,6 +101,33 @@ def convert(job: ConversionJob, stage: Stage) -> None:
         "seconds": round(time.monotonic() - start, 2),
     }
     (output / "conversion.json").write_text(json.dumps(record, indent=2) + "\n")
+
+
+def _contract(job: ConversionJob) -> Contract:
+    facts = dict(job.facts)
+    settings = json.dumps(facts.pop("transform"), sort_keys=True)
+    return make_contract(
+        **facts | {"window": WindowSpec.model_validate(facts["window"])},
+        normalisation=hashlib.sha256(settings.encode()).hexdigest()[:12],
+        schema_digest=file_digest(Path(job.schema)),
+        saved_model_digest=list_folder(Path(job.saved_model)).digest,
+    )
+
+
+def _others(job: ConversionJob, float_content: bytes) -> list[Path]:
+    """Writes the files that are asked for beside float and int8; those that are only compared into their folder."""
+    made = []
+    for name, how, make in (
+        (FLOAT16_MODEL, job.float16, with_float16_weights),
+        (DYNAMIC_MODEL, job.dynamic_range, with_dynamic_range),
+    ):
+        if how != "skip":
+            path = Path(job.output) / ("" if how == "ship" else COMPARED) / name
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(make(float_content, job.core_scope))
+            _check_operators(path)
+            made.append(path)
+    return made
 
 
 def _raw_endpoint(model: Any, where: str) -> Any:

@@ -70,8 +70,8 @@ class Pusher(BaseComponent):
             model_blessing: Evaluator's verdict.
             edge_blessing: ModelValidator's verdict.
             infra_blessing: ServingSmoke's verdict.
-            manifest_facts: JSON object with `name`, `labels`, `layout`, `channels` (their number), `window`, `gates`;
-                what else is in it goes into the manifest's `provenance`.
+            manifest_facts: JSON object with `gates`; what else is in it goes into the manifest's `provenance`. What
+                the model is (labels, layout, window), its TFLite files say.
             targets: JSON object, name to folder; may be filled in at launch.
             only_warn: JSON list of gates, `Evaluator`, `ModelValidator` or `ServingSmoke`, that don't stop a push.
         """

@@ -13,7 +13,7 @@ from components.verdicts import read_verdicts
 from data.digests import file_digest
 from data.errors import NodeError
 from data.layouts import load_layout
-from data.windows import WindowSpec
+from serving_targets.contract import Contract, read_contract
 from serving_targets.manifest import (
     FLOAT_MODEL,
     INT8_MODEL,
@@ -23,12 +23,8 @@ from serving_targets.manifest import (
     Manifest,
     Provenance,
     Verdict,
-    WindowShape,
     behaviour_digest,
-    channel_names,
 )
-
-_OWN_FIELDS = {"name", "labels", "layout", "channels", "window", "gates"}
 
 
 @dataclass(frozen=True)
@@ -38,13 +34,15 @@ class Release:
     Attributes:
         sources: path in the bundle to the file it is copied from.
         files: the same paths with digest and size.
-        facts: what the pipeline tells of the model, see Pusher's `manifest_facts`.
+        contract: what the TFLite files say of themselves.
+        facts: what the pipeline tells beyond that, see Pusher's `manifest_facts`.
         verdicts: what ModelValidator and ServingSmoke said.
         digest: of what decides how the bundle behaves.
     """
 
     sources: Mapping[str, Path]
     files: tuple[BundleFile, ...]
+    contract: Contract
     facts: Mapping[str, Any]
     verdicts: tuple[Verdict, ...]
     digest: str
@@ -60,7 +58,7 @@ class Release:
             facts: see Pusher's `manifest_facts`.
 
         Raises:
-            NodeError: a file is missing.
+            NodeError: a file is missing, or the TFLite files do not say the same of themselves.
         """
         sources = {name: edge_model / name for name in (INT8_MODEL, FLOAT_MODEL)}
         sources |= {file.path.name: file.path for file in list_files(edge_model) if file.shipped}
@@ -74,35 +72,37 @@ class Release:
         files = tuple(
             BundleFile(path=name, sha256=file_digest(path), bytes=path.stat().st_size) for name, path in sources.items()
         )
+        contract = _common_contract([path for name, path in sources.items() if name.endswith(".tflite")])
         return cls(
             sources=sources,
             files=files,
+            contract=contract,
             facts=facts,
             verdicts=tuple(verdict for folder in judged for verdict in read_verdicts(folder)),
-            digest=behaviour_digest(
-                files,
-                facts["labels"],
-                facts["layout"],
-                channel_names(facts["channels"]),
-                WindowSpec.model_validate(facts["window"]),
-            ),
+            digest=behaviour_digest(files, contract.labels, contract.layout, contract.channels, contract.window_spec),
         )
 
     def manifest(self, version: int) -> Manifest:
         """The manifest of this release under a version number."""
-        window = WindowSpec.model_validate(self.facts["window"])
         return Manifest(
-            name=self.facts["name"],
+            **self.contract.model_dump(exclude={"layout", "joints"}),
             version=version,
             digest=self.digest,
             created=datetime.now(UTC),
-            labels=tuple(self.facts["labels"]),
-            layout=LayoutTable.model_validate(load_layout(self.facts["layout"]).to_dict()),
-            channels=channel_names(self.facts["channels"]),
-            fps=window.fps,
-            window=WindowShape(length=window.length, stride=window.stride, fit=window.fit),
+            layout=LayoutTable.model_validate(load_layout(self.contract.layout).to_dict()),
             thresholds=self.facts["gates"],
             verdicts=self.verdicts,
             files=self.files,
-            provenance=Provenance.model_validate({k: v for k, v in self.facts.items() if k not in _OWN_FIELDS}),
+            provenance=Provenance.model_validate({k: v for k, v in self.facts.items() if k != "gates"}),
         )
+
+
+def _common_contract(files: Sequence[Path]) -> Contract:
+    """What all TFLite files say of themselves."""
+    found = {path.name: read_contract(path) for path in files}
+    contract = found[INT8_MODEL]
+    if contract is None or any(other != contract for other in found.values()):
+        raise NodeError(
+            f"{', '.join(found)} do not say the same of themselves", str(files[0].parent), "run again with --no-cache"
+        )
+    return contract

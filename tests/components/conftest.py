@@ -8,6 +8,14 @@ from data.windows import WindowSpec
 
 LENGTH, JOINTS, CHANNELS = 24, 17, 3
 LABELS = ("bow", "lift", "turn")
+MODEL_FACTS = {
+    "name": "standin",
+    "labels": LABELS,
+    "layout": "coco17",
+    "channels": CHANNELS,
+    "window": WindowSpec(length=LENGTH, stride=8, fps=30.0).model_dump(),
+    "transform": {"align_view": True},
+}
 LEFT_HIP, RIGHT_HIP, LEFT_SHOULDER, RIGHT_SHOULDER = 11, 12, 5, 6
 
 
@@ -54,6 +62,9 @@ def converted(trained, tmp_path_factory):
             "time_limit_seconds": 120,
             "seed": 7,
             "core_scope": "core",
+            "float16": "compare",
+            "dynamic_range": "compare",
+            "facts": json.dumps(MODEL_FACTS),
         },
     )
     return output
@@ -124,13 +135,7 @@ SERVING = {
 @pytest.fixture(scope="session")
 def edge():
     """Names that tests of the edge components share."""
-    window = WindowSpec(length=LENGTH, stride=8, fps=30.0)
     facts = {
-        "name": "standin",
-        "labels": LABELS,
-        "layout": "coco17",
-        "channels": CHANNELS,
-        "window": window.model_dump(),
         "gates": {"model_validator": EASY, "serving_smoke": SERVING},
         "run_id": "run-1",
         "pipeline": "standin",
@@ -142,6 +147,7 @@ def edge():
         thresholds=EASY,
         serving=SERVING,
         facts=facts,
+        model_facts=MODEL_FACTS,
         artifact=artifact,
         smoke=smoke,
     )

@@ -1,29 +1,38 @@
+import hashlib
 import json
 import shutil
 import subprocess
 import sys
+import zipfile
 from collections import Counter
 from dataclasses import asdict, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+from ai_edge_litert.tools import flatbuffer_utils
 from tfx.types import Channel
 from tfx.types.standard_artifacts import Examples, Model, Schema
 
 from components.artifacts import EdgeModel
 from components.edge_converter import worker
-from components.edge_converter.compact import compact
+from components.edge_converter.compact import compact, pack
 from components.edge_converter.component import EdgeConverter
 from components.edge_converter.job import ConversionJob, run_job
+from components.edge_converter.metadata import embed
 from components.edge_converter.selection import WindowKey, stratified, whole_sequences
 from components.edge_converter.worker import convert
+from components.edge_model import COMPARED, EdgeFile, list_files
+from data.digests import file_digest, list_folder
 from data.errors import NodeError
+from data.windows import WindowSpec
 from serving_targets.classifier import Classifier
+from serving_targets.contract import make_contract, read_contract
 from serving_targets.tflite_file import custom_operators, operators
 
 
 @pytest.fixture
-def job(trained, tmp_path):
+def job(trained, edge, tmp_path):
     (tmp_path / "output").mkdir()
     return ConversionJob(
         saved_model=str(trained / "model" / "Format-Serving"),
@@ -35,6 +44,9 @@ def job(trained, tmp_path):
         evaluation_windows=100,
         seed=7,
         core_scope="core",
+        float16="compare",
+        dynamic_range="compare",
+        facts=edge.model_facts,
     )
 
 
@@ -69,6 +81,70 @@ def test_a_compact_file_is_the_same_model(converted, tmp_path):
     assert operators(small) == operators(plain)
     windows = np.load(converted / "golden.npz")["windows"]
     assert np.array_equal(Classifier(small).predict_all(windows), Classifier(plain).predict_all(windows))
+
+
+def test_other_formats_are_made_to_be_compared(converted, edge):
+    sizes = {path.name: path.stat().st_size for path in converted.glob("**/*.tflite")}
+    assert list_files(converted) == [
+        EdgeFile(converted / "model_float.tflite", True),
+        EdgeFile(converted / "model_int8.tflite", True),
+        EdgeFile(converted / COMPARED / "model_dynamic.tflite", False),
+        EdgeFile(converted / COMPARED / "model_float16.tflite", False),
+    ]
+    assert max(sizes, key=sizes.get) == "model_float.tflite"
+    golden = np.load(converted / "golden.npz")
+    for name, tolerance in (("model_float16.tflite", 0.01), ("model_dynamic.tflite", 0.05)):
+        answers = Classifier(converted / COMPARED / name).predict_all(golden["windows"])
+        assert 0 < np.abs(answers - golden["probabilities"]).max() < tolerance
+    record = json.loads((converted / "conversion.json").read_text())
+    assert {name: found["bytes"] for name, found in record["files"].items()} == sizes
+
+
+def test_another_format_is_shipped_or_not_made_on_request(job):
+    convert(replace(job, float16="ship", dynamic_range="skip"), print)
+    names = [(file.path.name, file.shipped) for file in list_files(Path(job.output))]
+    assert names == [(f"model_{name}.tflite", True) for name in ("float", "float16", "int8")]
+
+
+def test_every_file_says_what_it_is(converted, trained, edge):
+    expected = make_contract(
+        **{name: fact for name, fact in edge.model_facts.items() if name not in ("window", "transform")},
+        window=WindowSpec.model_validate(edge.model_facts["window"]),
+        normalisation=hashlib.sha256(b'{"align_view": true}').hexdigest()[:12],
+        schema_digest=file_digest(trained / "schema" / "schema.pbtxt"),
+        saved_model_digest=list_folder(trained / "model" / "Format-Serving").digest,
+    )
+    for file in list_files(converted):
+        assert read_contract(file.path) == Classifier(file.path).contract == expected
+        with zipfile.ZipFile(file.path) as archive:
+            assert archive.testzip() is None
+            assert archive.read("labels.txt").decode().split() == list(edge.labels)
+            assert {entry.compress_type for entry in archive.infolist()} == {zipfile.ZIP_STORED}
+
+
+def test_the_metadata_are_where_tflites_tools_look(converted):
+    model = flatbuffer_utils.read_model(str(converted / "model_int8.tflite"))
+    [entry] = [entry for entry in model.metadata if entry.name == b"TFLITE_METADATA"]
+    content = bytes(model.buffers[entry.buffer].data)
+    assert content[4:8] == b"M001"
+    for text in (b"standin", b"labels.txt", b"contract.json", b"keypoints", b"probabilities"):
+        assert text in content
+
+
+def test_metadata_change_no_answer_cost_little_and_are_replaced(converted, tmp_path):
+    path = converted / "model_int8.tflite"
+    contract = read_contract(path)
+    other = contract.model_copy(update={"labels": ("a", "b", "c")})
+    content = embed(path.read_bytes(), other)
+    assert embed(content, contract) == path.read_bytes()
+    (tmp_path / "other.tflite").write_bytes(content)
+    windows = np.load(converted / "golden.npz")["windows"]
+    before, after = Classifier(path), Classifier(tmp_path / "other.tflite")
+    assert (before.predict_all(windows) == after.predict_all(windows)).all()
+    assert after.contract == other
+    bare = flatbuffer_utils.read_model(str(path))
+    bare.metadata = [entry for entry in bare.metadata if entry.name != b"TFLITE_METADATA"]
+    assert path.stat().st_size - len(pack(bare, 0)) < 2048
 
 
 def test_the_conversion_is_on_record(converted):
@@ -199,6 +275,8 @@ def test_the_executor_does_not_load_tensorflow():
 
 
 def test_the_component_has_defaults_for_all_but_its_inputs():
-    node = EdgeConverter(model=Channel(type=Model), examples=Channel(type=Examples), schema=Channel(type=Schema))
+    node = EdgeConverter(
+        model=Channel(type=Model), examples=Channel(type=Examples), schema=Channel(type=Schema), facts="{}"
+    )
     assert node.outputs["edge_model"].type is EdgeModel
     assert node.exec_properties["core_scope"] == "core"

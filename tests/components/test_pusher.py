@@ -13,6 +13,7 @@ from tfx.types import Channel
 from tfx.types.standard_artifacts import InfraBlessing, Model, ModelBlessing, PushedModel
 
 from components.artifacts import EdgeBlessing, EdgeModel
+from components.edge_converter.metadata import embed
 from components.pusher import publish as publishing
 from components.pusher.component import Pusher
 from components.pusher.executor import Executor
@@ -20,6 +21,7 @@ from components.pusher.publish import publish
 from components.pusher.release import Release
 from data.errors import InputError, NodeError
 from serving_targets.bundle import load_bundle
+from serving_targets.contract import read_contract
 from serving_targets.releases import destination_holds, latest_version, rollback, versions
 
 
@@ -29,9 +31,10 @@ def release(trained, converted, blessed, smoked, edge):
 
 
 @pytest.fixture
-def other_release(trained, converted, blessed, smoked, edge):
+def other_release(trained, converted, blessed, smoked, edge, tmp_path_factory):
     """Behaves otherwise: its labels are other ones."""
-    return _release(trained, converted, (blessed, smoked), edge.facts | {"labels": ["a", "b", "c"]})
+    files = _with_labels(converted, tmp_path_factory.mktemp("other") / "files", ("a", "b", "c"))
+    return _release(trained, files, (blessed, smoked), edge.facts)
 
 
 @pytest.fixture
@@ -67,6 +70,15 @@ def _release(trained, converted, judged, facts):
     return Release.of(trained / "model" / "Format-Serving", converted, [Path(found.uri) for found in judged], facts)
 
 
+def _with_labels(files, copy, labels, names=("model_int8.tflite", "model_float.tflite")):
+    shutil.copytree(files, copy)
+    for name in names:
+        content = (copy / name).read_bytes()
+        contract = read_contract(copy / name).model_copy(update={"labels": labels})
+        (copy / name).write_bytes(embed(content, contract))
+    return copy
+
+
 def _everything(folder):
     """Every entry with its content, hidden ones too; the lock file alone may stay behind."""
     return {
@@ -90,7 +102,7 @@ def test_a_blessed_model_is_published_whole_at_every_target(push, edge, tmp_path
         assert bundle.manifest.labels == edge.labels
         assert bundle.manifest.layout.joints[0] == "nose"
         assert bundle.manifest.channels == ("x", "y", "confidence")
-        assert bundle.manifest.window_spec.model_dump() == edge.facts["window"]
+        assert bundle.manifest.window_spec.model_dump() == edge.model_facts["window"]
         assert bundle.manifest.provenance.model_artifact_id == 42
         assert bundle.manifest.provenance.run_id == "run-1"
         assert bundle.manifest.thresholds == edge.facts["gates"]
@@ -241,9 +253,27 @@ def test_a_file_that_is_missing_is_an_error(trained, converted, blessed, smoked,
         _release(trained, tmp_path / "edge", (blessed, smoked), edge.facts)
 
 
+def test_files_that_contradict_each_other_are_an_error(trained, converted, blessed, smoked, edge, tmp_path):
+    files = _with_labels(converted, tmp_path / "edge", ("a", "b", "c"), names=["model_float.tflite"])
+    with pytest.raises(NodeError, match="do not say the same of themselves"):
+        _release(trained, files, (blessed, smoked), edge.facts)
+
+
+def test_another_format_is_shipped_if_it_lies_with_the_others(
+    release, trained, converted, blessed, smoked, edge, tmp_path
+):
+    assert not [name for name in release.sources if "float16" in name]
+    shutil.copytree(converted, tmp_path / "edge")
+    (tmp_path / "edge" / "compared" / "model_float16.tflite").rename(tmp_path / "edge" / "model_float16.tflite")
+    wider = _release(trained, tmp_path / "edge", (blessed, smoked), edge.facts)
+    assert "model_float16.tflite" in wider.sources
+    assert wider.digest != release.digest
+
+
 KILLED_PUSH = """
 import os, pickle, signal, sys
 from pathlib import Path
+from components.edge_converter.metadata import embed
 from components.pusher import publish as publishing
 moment, release, targets = pickle.loads(Path(sys.argv[1]).read_bytes())
 owner, name, number = moment
@@ -309,8 +339,8 @@ def test_pushes_at_once_do_not_meet(release, other_release, tmp_path):
         pushed = list(pool.map(lambda each: publish(each, [tmp_path]), [release, other_release, release] * 3))
     assert versions(tmp_path) == [1, 2]
     assert {tuple(load_bundle(tmp_path / str(p.version)).manifest.labels) for p in pushed} == {
-        tuple(release.facts["labels"]),
-        tuple(other_release.facts["labels"]),
+        tuple(release.contract.labels),
+        tuple(other_release.contract.labels),
     }
 
 

@@ -24,9 +24,20 @@ from components.artifacts import DataBlessing, EdgeBlessing, EdgeModel
 from components.baseline.strategy import LastOtherBlessedModel
 from components.pusher.component import Pusher
 from data.errors import GateError
+from data.windows import WindowSpec
+from serving_targets.contract import make_contract, with_contract
 
 TROUBLE = "TINY_TROUBLE"
 LABELS = ["bow", "lift"]
+CONTRACT = {
+    "name": "tiny",
+    "labels": LABELS,
+    "layout": "coco17",
+    "channels": 3,
+    "window": WindowSpec(length=24, stride=8, fps=30.0),
+    "normalisation": "0" * 12,
+    "schema_digest": "0" * 64,
+}
 
 
 def graph(*, span, rows, seed, quality):
@@ -68,15 +79,13 @@ def graph(*, span, rows, seed, quality):
         "ModelValidator", Validating, {"edge_model": converter.outputs["edge_model"]}, {"blessing": EdgeBlessing}
     )
     smoke = _node("ServingSmoke", Serving, {"edge_model": converter.outputs["edge_model"]}, {"blessing": InfraBlessing})
-    window = {"length": 24, "stride": 8, "fps": 30.0, "fit": "slide"}
-    facts = {"name": "tiny", "labels": LABELS, "layout": "coco17", "channels": 3, "window": window, "gates": {}}
     pusher = Pusher(
         model=model,
         edge_model=converter.outputs["edge_model"],
         model_blessing=evaluator.outputs["blessing"],
         edge_blessing=validator.outputs["blessing"],
         infra_blessing=smoke.outputs["blessing"],
-        manifest_facts=json.dumps(facts),
+        manifest_facts=json.dumps({"gates": {}}),
     )
     return [schema, reader, gate, transform, trainer, baseline, evaluator, converter, validator, smoke, pusher]
 
@@ -190,8 +199,9 @@ class Converting(BaseExecutor):
     def Do(self, input_dict, output_dict, exec_properties):
         folder = _folder(output_dict, "edge_model")
         content = _content(input_dict, "model")
-        (folder / "model_float.tflite").write_bytes(b"float" + content)
-        (folder / "model_int8.tflite").write_bytes(b"int8" + content[::4])
+        contract = make_contract(**CONTRACT, saved_model_digest=hashlib.sha256(content).hexdigest())
+        (folder / "model_float.tflite").write_bytes(with_contract(b"float" + content, contract))
+        (folder / "model_int8.tflite").write_bytes(with_contract(b"int8" + content[::4], contract))
 
 
 class Validating(BaseExecutor):

@@ -7,6 +7,7 @@ from data.digests import file_digest
 from data.layouts import load_layout
 from data.records import KeypointSequence
 from data.windows import WindowSpec
+from serving_targets.contract import WindowShape, channel_names
 from serving_targets.manifest import (
     FLOAT_MODEL,
     INT8_MODEL,
@@ -15,9 +16,7 @@ from serving_targets.manifest import (
     Manifest,
     Provenance,
     Verdict,
-    WindowShape,
     behaviour_digest,
-    channel_names,
 )
 
 LABELS = ("left", "middle", "right")

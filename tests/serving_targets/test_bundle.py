@@ -5,7 +5,8 @@ import pytest
 
 from data.errors import InputError
 from serving_targets.bundle import load_bundle
-from serving_targets.manifest import BundleFile, Manifest, behaviour_digest, channel_names, read_manifest
+from serving_targets.contract import channel_names
+from serving_targets.manifest import BundleFile, Manifest, behaviour_digest, read_manifest
 
 
 def test_a_target_stands_for_its_latest_version(target):

@@ -1,0 +1,86 @@
+"""Puts a model's contract into its TFLite file, where TFLite's own tools look for it.
+
+That is a buffer with TFLite's ModelMetadata (a FlatBuffers table that names the label file), and the files themselves
+in an archive behind the model. The library that wrote them is not kept any more, and the one that took its place comes
+with all of MediaPipe; the four tables needed here are few lines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import flatbuffers
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert.tools import flatbuffer_utils
+
+from components.edge_converter.compact import pack
+from serving_targets.contract import CONTRACT, LABELS, Contract, with_contract
+
+METADATA, IDENTIFIER = "TFLITE_METADATA", b"M001"
+PARSER = "1.0.0"
+_UNKNOWN, _AXIS_LABELS = 0, 2  # types of an associated file
+
+
+def embed(content: bytes, contract: Contract) -> bytes:
+    """A TFLite file's content with its contract in it.
+
+    Args:
+        content: of the file; metadata that it has are replaced.
+        contract: what the file shall say of itself.
+    """
+    model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
+    entry = next((entry for entry in model.metadata or [] if entry.name == METADATA.encode()), None)
+    if entry is None:
+        entry = schema.MetadataT()
+        entry.name, entry.buffer = METADATA, len(model.buffers)
+        model.buffers.append(schema.BufferT())
+        model.metadata = [*(model.metadata or []), entry]
+    model.buffers[entry.buffer].data = np.frombuffer(_model_metadata(contract), np.uint8)
+    return with_contract(pack(model, len(content)), contract)
+
+
+def _model_metadata(contract: Contract) -> bytes:
+    """TFLite's ModelMetadata; numbers are the fields' places in its schema (metadata_schema.fbs)."""
+    builder = flatbuffers.Builder(1024)
+    length, joints, channels = contract.window_shape
+    labels = _file(builder, LABELS, _AXIS_LABELS)
+    keypoints = _table(
+        builder,
+        {
+            0: builder.CreateString("keypoints"),
+            1: builder.CreateString(f"raw {contract.layout}: {length} frames, {joints} joints, {channels} channels"),
+        },
+    )
+    probabilities = _table(builder, {0: builder.CreateString("probabilities"), 6: _vector(builder, [labels])})
+    graph = _table(builder, {2: _vector(builder, [keypoints]), 3: _vector(builder, [probabilities])})
+    metadata = {
+        0: builder.CreateString(contract.name),
+        3: _vector(builder, [graph]),
+        6: _vector(builder, [_file(builder, CONTRACT, _UNKNOWN)]),
+        7: builder.CreateString(PARSER),
+    }
+    builder.Finish(_table(builder, metadata), IDENTIFIER)
+    return bytes(builder.Output())
+
+
+def _file(builder: flatbuffers.Builder, name: str, kind: int) -> int:
+    text = builder.CreateString(name)
+    builder.StartObject(3)
+    builder.PrependUOffsetTRelativeSlot(0, text, 0)
+    builder.PrependInt8Slot(2, kind, _UNKNOWN)
+    return builder.EndObject()
+
+
+def _table(builder: flatbuffers.Builder, fields: Mapping[int, int]) -> int:
+    builder.StartObject(max(fields) + 1)
+    for place, offset in fields.items():
+        builder.PrependUOffsetTRelativeSlot(place, offset, 0)
+    return builder.EndObject()
+
+
+def _vector(builder: flatbuffers.Builder, tables: Sequence[int]) -> int:
+    builder.StartVector(4, len(tables), 4)
+    for table in reversed(tables):
+        builder.PrependUOffsetTRelative(table)
+    return builder.EndVector()
