@@ -14,7 +14,7 @@ from ml_metadata.proto import metadata_store_pb2
 from rich import box
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from data.errors import PoselineError
 from data.text import printable
@@ -194,12 +194,12 @@ def show(report: Report, console: Console) -> None:
         table.add_row(_FIGURES.get(name, name), f"{value:.4f}")
     for verdict in report.verdicts:
         table.add_row(verdict["gate"].replace("_", " "), _verdict(verdict))
-    for name, found in report.files.items():
-        table.add_row(name, escape(_file(found)))
     for target, folder in report.pushed.items():
         table.add_row(f"pushed to {target}", escape(folder))
     if table.row_count:
         console.print(table)
+    if report.files:
+        console.print(_files(report.files))
     console.print(_headline(report), highlight=False)
 
 
@@ -210,18 +210,22 @@ def _verdict(verdict: dict[str, Any]) -> str:
     return f"{mark} {_figure(verdict['figure'])} (threshold {_figure(verdict['threshold'])} {unit}){detail}"
 
 
-def _file(found: dict[str, Any]) -> str:
+def _files(files: dict[str, dict[str, Any]]) -> Table:
     """What a person compares formats by, as far as it is known."""
-    texts = {
-        "bytes": "{:,} bytes",
-        "sequence_accuracy": "{:.4f} by sequence",
-        "agreement": "{:.3f} called as by the SavedModel",
-        "load_ms": "loads in {:.3g} ms",
-        "p50_ms": "p50 {:.3f}",
-        "p95_ms": "p95 {:.3f} ms",
+    columns = {
+        "bytes": ("bytes", ","),
+        "sequence_accuracy": ("accuracy", ".4f"),
+        "agreement": ("agrees", ".3f"),
+        "load_ms": ("load ms", ".1f"),
+        "p50_ms": ("p50 ms", ".3f"),
+        "p95_ms": ("p95 ms", ".3f"),
     }
-    parts = [text.format(found[name]) for name, text in texts.items() if found.get(name) is not None]
-    return ", ".join([*parts, *([] if found["shipped"] else ["not shipped"])])
+    headings = [Column(heading, justify="right") for heading, _ in columns.values()]
+    table = Table("file", "ships", *headings, box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    for name, found in files.items():
+        cells = ("–" if found.get(key) is None else f"{found[key]:{style}}" for key, (_, style) in columns.items())
+        table.add_row(escape(printable(name)), "yes" if found["shipped"] else "no", *cells)
+    return table
 
 
 def _figure(value: Any) -> str:
