@@ -4,7 +4,6 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -20,7 +19,7 @@ COUNTS = ((17, "coco17"), (26, "halpe26"), (136, "halpe26"), (133, "coco17"), (1
 OCCLUDED = 0.5
 """Confidence of an annotated joint that is hidden (visibility 1 of 2)."""
 
-_FRAME = re.compile(r"(.*?)[_\-. ]*(\d+)")
+_FRAME = re.compile(r"(.*?)[_\-. ]*(\d+)(?:\.[A-Za-z]\w*)?")
 
 
 def clip_and_frame(image: Any) -> tuple[str, int]:
@@ -30,11 +29,11 @@ def clip_and_frame(image: Any) -> tuple[str, int]:
     """
     if isinstance(image, (int, float)):
         return "", frame_number(image)
-    place = PurePosixPath(str(image).replace("\\", "/"))
-    match = _FRAME.fullmatch(re.sub(r"\.[A-Za-z]\w*$", "", place.name))
+    folder, _, name = str(image).replace("\\", "/").rpartition("/")
+    match = _FRAME.fullmatch(name)
     if match is None or len(match[2]) > 15:
         raise InputError("the name of an image has no number", str(image)[:100], "number the frames of a clip")
-    return "/".join(filter(None, [*place.parent.parts, match[1]])), int(match[2])
+    return f"{folder}/{match[1]}".strip("/"), int(match[2])
 
 
 def frame_number(value: Any) -> int:
