@@ -94,9 +94,11 @@ def _health(windows: Sequence[Window], layout: Layout) -> Health:
     keypoints = np.stack([window.keypoints for window in windows])
     frames = np.array([window.frames for window in windows])
     step = np.array([window.step for window in windows])
+    # In memory the same number of all windows stands together: what is summed over joints or axes is long, then.
+    keypoints = np.ascontiguousarray(keypoints.transpose(3, 1, 2, 0)).transpose(3, 1, 2, 0)
     positions, confidence = keypoints[..., :-1], keypoints[..., -1]
     length, joints = confidence.shape[1:]
-    recorded = np.arange(length) < frames[:, None]
+    recorded = (np.arange(length)[:, None] < frames).T
     seen = (confidence > 0) & recorded[..., None]
     cells = frames * joints
     torso = _torso_length(positions, seen, layout)
@@ -106,7 +108,7 @@ def _health(windows: Sequence[Window], layout: Layout) -> Health:
     centre = _centre(positions, seen, layout)
     health = {
         "missing_share": 1 - seen.sum(axis=(1, 2)) / cells,
-        "mean_confidence": (confidence * recorded[..., None]).sum(axis=(1, 2)) / cells,
+        "mean_confidence": (confidence * recorded[..., None]).sum(axis=(1, 2), dtype=np.float64) / cells,
         "torso_length": torso,
         "limb_variation": _variation(*bones),
         "extent": _extent(positions, seen, torso),
@@ -143,7 +145,7 @@ def _variation(lengths: np.ndarray, whole: np.ndarray) -> np.ndarray:
 
 def _extent(positions: np.ndarray, seen: np.ndarray, torso: np.ndarray) -> np.ndarray:
     sides = [
-        np.where(seen, along, -np.inf).max(axis=2) - np.where(seen, along, np.inf).min(axis=2)
+        _or(along, seen, -np.inf).max(axis=2) - _or(along, seen, np.inf).min(axis=2)
         for along in np.moveaxis(positions, -1, 0)
     ]
     return _ratio(_median(np.maximum.reduce(sides), _ANY(seen, axis=-1)), torso)
@@ -175,7 +177,7 @@ def _broken_joint(
     """The first fault in the order frozen, far, jumping, missing, and of the joints that have it the first."""
     share = seen.mean(axis=1)
     whole = seen[..., None]
-    low, high = np.where(whole, positions, np.inf).min(axis=1), np.where(whole, positions, -np.inf).max(axis=1)
+    low, high = _or(positions, whole, np.inf).min(axis=1), _or(positions, whole, -np.inf).max(axis=1)
     strayed = _ratio(np.where(share > 0, (high - low).max(axis=-1), 0), torso[:, None])
     alive = _median(strayed, share > 0) > ALIVE
     # A bone counts for its outer joint.
@@ -229,21 +231,28 @@ def _from_right_to_left(positions: np.ndarray, seen: np.ndarray, part: str, layo
 
 def _length(vectors: np.ndarray) -> np.ndarray:
     """Length along the last axis, which is too short for NumPy's norm to be quick."""
-    return np.sqrt(np.einsum("...d,...d->...", vectors, vectors))
+    return np.sqrt(sum(np.square(along) for along in np.moveaxis(vectors, -1, 0)))
 
 
 def _mean(values: np.ndarray, where: np.ndarray, axis: int | tuple[int, ...]) -> np.ndarray:
     """Mean of the values that count, 0 where none does."""
     where = np.broadcast_to(where, values.shape)
-    return _ratio(np.where(where, values, 0).sum(axis=axis, dtype=np.float64), where.sum(axis=axis))
+    return _ratio(_or(values, where, 0).sum(axis=axis, dtype=np.float64), where.sum(axis=axis))
 
 
 def _median(values: np.ndarray, where: np.ndarray) -> np.ndarray:
     """Lower median along the second axis of the values that count, 0 where none does."""
-    ordered = np.sort(np.where(where, values, np.inf), axis=1)
+    ordered = np.sort(_or(values, where, np.inf), axis=1)
     counts = where.sum(axis=1)
     middle = np.take_along_axis(ordered, (np.maximum(counts - 1, 0) // 2)[:, None], axis=1)[:, 0]
     return np.where(counts > 0, middle, 0)
+
+
+def _or(values: np.ndarray, where: np.ndarray, other: float) -> np.ndarray:
+    """Return the values that count, others in place of the rest; `np.where` would order them anew in memory."""
+    result = np.full_like(values, other)
+    np.copyto(result, values, where=where)
+    return result
 
 
 def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
