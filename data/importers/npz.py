@@ -10,16 +10,21 @@ sequence unless said:
 - `subject`, `performer` or `source_group`; without them the subject is `unknown`.
 - `sequence_id` or `session_id`, `split`, `view`, `source`.
 - `fps`: one number for all or one a sequence, nan for unknown.
-- `frame_number` or `frame_index` (one a frame): the time of a frame, where frames were dropped.
-- `correct` (1 good form, 0 bad) becomes the quality, `cycles` or `repetitions` the repetitions.
+- `timestamps` (one a frame, seconds), or `frame_number` or `frame_index`, where frames were dropped.
+- `correct` (1 good form, 0 bad) becomes the quality, `cycles` or `repetitions` the repetitions; nan is unknown.
 - `seg_session`, `seg_label`, `seg_start`, `seg_stop`: the sequences are sessions, these their segments.
-- `image_size` (width, height), `width` and `height`, or `units`: how 2-D coordinates become image heights.
+- `image_size` (width, height), `width` and `height`, or `units`: how 2-D coordinates become image heights; `units` that
+  are `metres` are canonical: nothing is scaled, and no joint is taken as inferred.
 - `test_copy_of_train`: is told in the source, so that clean figures can be had.
 """
 
+import shutil
+import tempfile
+import zipfile
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -27,7 +32,7 @@ from data.errors import InputError
 from data.importers.archive import NpzArchive
 from data.importers.base import CLIPPED, Format, Head, ImportOptions, Note, Record, Repaired, Source
 from data.importers.units import Scaling, find_scaling
-from data.layouts import Layout, find_layout
+from data.layouts import Layout, find_layout, load_layout
 from data.quarantine import Quarantined, reason_of, sample_poses
 from data.records import SESSION_LABEL, KeypointSequence, Segment
 
@@ -39,6 +44,8 @@ INFERRED_CONFIDENCE = 0.5
 
 _CHANNELS = {"x": 0, "y": 1, "z": 2, "conf": -1, "confidence": -1, "score": -1, "visibility": -1}
 _PROBE_FRAMES = 20_000
+_TEXTS = ("sequence_id", "subject", "view", "split", "source")
+_COLUMNS = (*_TEXTS, "label", "fps", "repetitions", "quality")
 
 
 def import_npz(path: Path, options: ImportOptions) -> Iterator[Record]:
@@ -74,6 +81,7 @@ class _Store:
         self._split, self._view, self._source = (self._texts(name) for name in ("split", "view", "source"))
         self._fps = self._read_fps()
         self._frame_numbers = self._column("frame_number", "frame_index", length=int(self._offsets[-1]))
+        self._times = self._column("timestamps", length=int(self._offsets[-1]))
         self._quality = self._column("correct")
         self._repetitions = self._column("cycles", "repetitions")
         self._copies = self._column("test_copy_of_train")
@@ -117,7 +125,7 @@ class _Store:
         if not keypoints[..., -1].any():
             raise InputError("no joint is seen in any frame", None, None)
         fps = float(self._fps[number]) if self._fps[number] > 0 else self._options.fps
-        source = self._source[number] if self._source else Path(self._file).name
+        source = (self._source and self._source[number]) or Path(self._file).name
         copied = self._copies is not None and bool(self._copies[number])
         sequence = KeypointSequence(
             sequence_id=self._ids[number] if self._ids else f"{Path(self._file).stem}_{number:06d}",
@@ -128,10 +136,10 @@ class _Store:
             keypoints=keypoints,
             timestamps=self._timestamps(number, fps),
             segments=tuple(self._segments.get(number, ())),
-            repetitions=None if self._repetitions is None else float(self._repetitions[number]),
-            quality=None if self._quality is None else float(self._quality[number]),
-            view=self._view[number] if self._view else None,
-            split=self._split[number] if self._split else None,
+            repetitions=_known(self._repetitions, number),
+            quality=_known(self._quality, number),
+            view=(self._view[number] or None) if self._view else None,
+            split=(self._split[number] or None) if self._split else None,
             source=f"{source} (copy of a training clip)" if copied else source,
         )
         yield Repaired(sequence, Counter({CLIPPED: clipped})) if clipped else sequence
@@ -153,9 +161,13 @@ class _Store:
         return keypoints
 
     def _timestamps(self, number: int, fps: float) -> np.ndarray | None:
+        frames = slice(self._offsets[number], self._offsets[number + 1])
+        if self._times is not None:
+            times = self._times[frames].astype(np.float64)
+            return None if np.array_equal(times, np.arange(len(times)) / fps) else times
         if self._frame_numbers is None:
             return None
-        numbers = self._frame_numbers[self._offsets[number] : self._offsets[number + 1]].astype(np.float64)
+        numbers = self._frame_numbers[frames].astype(np.float64)
         even = (np.diff(numbers) == 1).all()
         return None if even else (numbers - numbers[0]) / fps
 
@@ -216,7 +228,7 @@ class _Store:
 
     def _find_inferred(self) -> bool:
         """Tell whether this file marks inferred joints with confidence 0."""
-        if self._layout.unit != "metre" or self._confidence is None:
+        if self._layout.unit != "metre" or self._confidence is None or self._units() == "metres":
             return False
         placed = (self._probe[..., self._axes] != 0).any(axis=-1)
         return bool(((self._probe[..., self._confidence] == 0) & placed).any())
@@ -226,14 +238,17 @@ class _Store:
         positions = np.full((len(self._probe), len(self._order), len(self._axes)), np.nan, np.float32)
         positions[:, present] = self._probe[:, [self._order[joint] for joint in present]][..., self._axes]
         positions[(positions == 0).all(axis=-1)] = np.nan
-        units = self._texts("units", spread=True)
         return find_scaling(
             positions,
             self._layout,
-            units=units[0] if units else None,
+            units=self._units(),
             image_height=self._image_height(),
             aspect=None if (aspect := self._column("aspect_estimate", spread=True)) is None else float(aspect[0]),
         )
+
+    def _units(self) -> str | None:
+        units = self._texts("units", spread=True)
+        return units[0] if units else None
 
     def _image_height(self) -> np.ndarray | None:
         """Float64 `[N]` pixels."""
@@ -311,6 +326,10 @@ class _Store:
         return InputError(what, self._file, remedy)
 
 
+def _known(column: np.ndarray | None, number: int) -> float | None:
+    return None if column is None or np.isnan(column[number]) else float(column[number])
+
+
 def _detect(head: Head) -> bool:
     return head.data.startswith(b"PK")
 
@@ -319,10 +338,69 @@ def _read(source: Source, options: ImportOptions) -> Iterator[Record]:
     return import_npz(source.path, options)
 
 
+def write(sequences: Iterable[KeypointSequence], path: Path) -> None:
+    """Write sequences of one layout; their keypoints go through a file, so that memory does not grow with them."""
+    first: KeypointSequence | None = None
+    columns: dict[str, list[Any]] = defaultdict(list)
+    with tempfile.TemporaryFile(dir=path.parent) as keypoints:
+        for number, sequence in enumerate(sequences):
+            first = first or sequence
+            if (sequence.layout, bool(sequence.segments)) != (first.layout, bool(first.segments)):
+                raise InputError(
+                    "one .npz has one layout, and sessions or clips",
+                    f"sequence {sequence.sequence_id!r}",
+                    "choose another format",
+                )
+            keypoints.write(np.ascontiguousarray(sequence.keypoints))
+            columns["lengths"].append(len(sequence.keypoints))
+            columns["timestamps"].append(sequence.frame_times)
+            for name in _COLUMNS:
+                columns[name].append(getattr(sequence, name))
+            columns["segments"] += [(number, segment) for segment in sequence.segments]
+        if first is None:
+            raise InputError("there is no sequence to write", None, None)
+        frames = sum(columns["lengths"]), *first.keypoints.shape[1:]
+        keypoints.seek(0)
+        with zipfile.ZipFile(path, "w") as archive:
+            with archive.open("frames.npy", "w", force_zip64=True) as member:
+                header = {"descr": "<f4", "fortran_order": False, "shape": frames}
+                np.lib.format.write_array_header_1_0(member, header)
+                shutil.copyfileobj(keypoints, member)
+            for name, values in _arrays(first, columns).items():
+                with archive.open(f"{name}.npy", "w") as member:
+                    np.lib.format.write_array(member, values, allow_pickle=False)
+
+
+def _arrays(first: KeypointSequence, columns: Mapping[str, list[Any]]) -> dict[str, np.ndarray]:
+    """Return all arrays but the keypoints."""
+    layout, segments = load_layout(first.layout), columns["segments"]
+    named = [segment.label for _, segment in segments] or columns["label"]
+    labels, numbers = np.unique(named, return_inverse=True)
+    axes = ["x", "y", "z"][: first.keypoints.shape[-1] - 1]
+    arrays = {
+        "offsets": np.cumsum([0, *columns["lengths"]]),
+        "timestamps": np.concatenate(columns["timestamps"]),
+        "joint_names": np.array(layout.joints),
+        "channel_names": np.array([*axes, "confidence"]),
+        "units": np.array("metres" if layout.unit == "metre" else "image_heights"),
+        "label_names": labels,
+        "fps": np.array(columns["fps"]),
+        "correct": np.array(columns["quality"], np.float64),
+        "repetitions": np.array(columns["repetitions"], np.float64),
+        **{name: np.array([text or "" for text in columns[name]]) for name in _TEXTS},
+    }
+    if not segments:
+        return arrays | {"labels": numbers}
+    places = np.array([(session, one.start_frame, one.end_frame) for session, one in segments])
+    told = dict(zip(("seg_session", "seg_start", "seg_stop"), places.T, strict=True))
+    return arrays | told | {"seg_label": numbers}
+
+
 FORMAT = Format(
     name="npz",
     about="the ragged .npz store: sequences end to end in one array, with offsets",
     suffixes=(".npz",),
     detect=_detect,
     read=_read,
+    write=write,
 )

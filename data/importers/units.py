@@ -50,7 +50,7 @@ def find_scaling(
     """
     ones = np.ones(positions.shape[-1], np.float32)
     if layout.unit == "metre":
-        return _to_metres(positions, layout, ones)
+        return Scaling(ones) if units == "metres" else _to_metres(positions, layout, ones)
     if units == "image_heights":
         return Scaling(ones)
     if image_height is not None:

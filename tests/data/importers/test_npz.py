@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from data.errors import InputError
-from data.importers import ImageSize, ImportOptions, Quarantined, import_npz, import_to_span
+from data.importers import FORMATS, ImageSize, ImportOptions, Quarantined, import_npz, import_to_span
 from data.importers.archive import NpzArchive
 from data.importers.base import Note
 from data.layouts import load_layout
@@ -391,3 +391,22 @@ def test_recorded_sets(tmp_path, file, layout, kept, subjects, labels):
     assert (len(people), len(actions)) == (subjects, labels)
     low, high = (0.25, 0.7) if table.unit == "metre" else (0.1, 0.6)
     assert low < np.median(torso) < high
+
+
+def test_sessions_and_all_that_is_known_of_them_come_back(tmp_path):
+    times = np.cumsum(np.random.default_rng(0).uniform(0.02, 0.05, 40))
+    keypoints = np.random.default_rng(1).uniform(-1, 1, (40, 20, 4)).astype(np.float32)
+    keypoints[..., 3] = np.abs(keypoints[..., 3]) > 0.2  # a place with confidence 0 stays what it is
+    told = {"view": "left", "split": "test", "source": "x.csv", "quality": 0.25, "repetitions": 3.0}
+    segments = (Segment(3, 9, "sit"), Segment(12, 40, "stand"))
+    given = [
+        KeypointSequence("a", "anna", "session", 24.0, "kinect20", keypoints, times, segments, **told),
+        KeypointSequence("b", "ben", "session", 30.0, "kinect20", keypoints[:9], None, (Segment(0, 2, "stand"),)),
+    ]
+    FORMATS["npz"].write(given, tmp_path / "x.npz")
+    found = list(import_npz(tmp_path / "x.npz", ImportOptions()))
+    for one, other in zip([one for one in found if isinstance(one, KeypointSequence)], given, strict=True):
+        np.testing.assert_array_equal(one.keypoints, other.keypoints)
+        np.testing.assert_array_equal(one.frame_times, other.frame_times)
+        for name in ("sequence_id", "subject", "label", "fps", "segments", "quality", "repetitions", "view", "split"):
+            assert getattr(one, name) == getattr(other, name), name

@@ -34,6 +34,7 @@ EXPRESSIBLE = {
         False,
     ),
     "csv": ([*IMAGES, *ROOMS], (2, 3), True, True),
+    "npz": ([*IMAGES, *ROOMS], (2, 3), True, True),
     "parquet": ([*IMAGES, *ROOMS], (2, 3), True, True),
 }
 
