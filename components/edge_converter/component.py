@@ -51,7 +51,7 @@ class EdgeConverter(BaseComponent):
     labels, layout, joints, window, normalisation, digests (`serving_targets.contract`).
 
     Beside them lie `golden.npz` (`windows` of the test split and the SavedModel's `probabilities` for them),
-    `evaluation.npz` (`windows`, `label_ids`, `sequences`: what ModelValidator judges the files on without TensorFlow)
+    `evaluation.npz` (`windows`, `label_ids`, `labels`, `sequences`: what ModelValidator judges the files on)
     and `conversion.json` (sizes, operators, recipe, representative set).
 
     All of it is made in a process of its own with a time limit: TensorFlow's converter can crash the process it runs

@@ -87,6 +87,7 @@ def convert(job: ConversionJob, stage: Stage) -> None:
         output / "evaluation.npz",
         windows=read_windows(test, judged, shape),
         label_ids=np.array([key.label_id for key in judged], np.int64),
+        labels=np.array(contract.labels),
         sequences=np.unique([key.sequence_id for key in judged], return_inverse=True)[1],
     )
     record = {

@@ -86,13 +86,15 @@ def judge(edge_model: Path, thresholds: Thresholds) -> Judgement:
     """
     windows = edge_model / "evaluation.npz"
     evaluation = np.load(windows)
-    truth, sequences = evaluation["label_ids"], evaluation["sequences"]
+    truth, sequences = evaluation["labels"][evaluation["label_ids"]], evaluation["sequences"]
     files = {file.path.name: file for file in list_files(edge_model)}
     trials = {
         name: try_tflite(file.path, windows, thresholds.max_judging_seconds, timed=False)
         for name, file in files.items()
     }
-    figures = {name: _figures(files[name], trial, truth, sequences) for name, trial in trials.items()}
+    figures = {
+        name: _figures(files[name], trial, evaluation["labels"], truth, sequences) for name, trial in trials.items()
+    }
     int8, float_ = figures[INT8_MODEL], figures[FLOAT_MODEL]
     shipped = [name for name, file in files.items() if file.shipped]
     used = [trials[name].figures.get("operators") for name in shipped]
@@ -122,23 +124,29 @@ def judge(edge_model: Path, thresholds: Thresholds) -> Judgement:
     )
 
 
-def _figures(file: EdgeFile, trial: Trial, truth: np.ndarray, sequences: np.ndarray) -> FileFigures:
+def _figures(file: EdgeFile, trial: Trial, labels: np.ndarray, truth: np.ndarray, sequences: np.ndarray) -> FileFigures:
+    """Figures of one file; what it calls a window is the label that it says has the greatest probability.
+
+    Args:
+        file: which one.
+        trial: what came of running it.
+        labels: `[K]`, in their order, for a file that does not say its own.
+        truth: label of each window.
+        sequences: number of the sequence of each window.
+    """
     found = FileFigures(shipped=file.shipped, bytes=file.path.stat().st_size, fault=trial.fault)
     if trial.probabilities is None:
         return found
-    called = _per_sequence(trial.probabilities, sequences).argmax(axis=1)
+    _, firsts, of_window = np.unique(sequences, return_index=True, return_inverse=True)
+    means = np.array([trial.probabilities[of_window == i].mean(axis=0) for i in range(len(firsts))])
+    labels = np.array(trial.figures["labels"] or labels)
     return found.model_copy(
         update={
-            "sequence_accuracy": float((called == _per_sequence(truth, sequences)).mean()),
-            "window_accuracy": float((trial.probabilities.argmax(axis=1) == truth).mean()),
+            "sequence_accuracy": float((labels[means.argmax(axis=1)] == truth[firsts]).mean()),
+            "window_accuracy": float((labels[trial.probabilities.argmax(axis=1)] == truth).mean()),
         }
     )
 
 
 def _of(file: FileFigures) -> float:
     return NAN if file.sequence_accuracy is None else file.sequence_accuracy
-
-
-def _per_sequence(values: np.ndarray, sequences: np.ndarray) -> np.ndarray:
-    """Mean of `values` `[windows, ...]` over the windows of each sequence."""
-    return np.array([values[sequences == sequence].mean(axis=0) for sequence in np.unique(sequences)])

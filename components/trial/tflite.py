@@ -38,6 +38,7 @@ def main() -> int:
         figures["load_ms"] = (time.perf_counter() - start) * 1e3
         probabilities = classifier.predict_all(windows)
         figures["first_ms"] = classifier.seconds[0] * 1e3
+        figures["labels"] = classifier.contract.labels if classifier.contract else None
         if arguments.timed:
             latency = measure(arguments.model, windows)
             figures |= {"p50_ms": latency.p50, "p95_ms": latency.p95}

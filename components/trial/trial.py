@@ -22,8 +22,9 @@ class Trial:
         fault: how it failed; None if it answered.
         seconds: from the start of its process to the end.
         probabilities: its answers, float32 `[windows, classes]`; None if it failed.
-        figures: what it found by the way, as far as it came: of a TFLite file `operators`; of both, if asked for,
-            `load_ms`, `first_ms`, `p50_ms`, `p95_ms`; of a SavedModel `endpoint_difference`.
+        figures: what it found by the way, as far as it came: `load_ms`, `first_ms`, `p50_ms`, `p95_ms` (of a TFLite
+            file the last two only if asked for); of a TFLite file `operators` and the `labels` that it says it has
+            (null if it says nothing); of a SavedModel `endpoint_difference`.
     """
 
     fault: str | None

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from ai_edge_litert.tools import flatbuffer_utils
 
 pytestmark = pytest.mark.e2e
 
@@ -203,6 +204,49 @@ def test_a_gate_that_says_no_keeps_what_is_served(bench, first_run):
     report = bench.run("--set", "gates.model_validator.max_bytes=1000", expect=1)
     assert report["state"] == "refused"
     assert [verdict for verdict in report["verdicts"] if not verdict["passed"]]
+    assert latest(bench).resolve() == served
+
+
+def _not_built_in(path):
+    model = flatbuffer_utils.read_model(str(path))
+    code = model.operatorCodes[-1]
+    code.builtinCode = code.deprecatedBuiltinCode = flatbuffer_utils.BuiltinOperator.CUSTOM
+    code.customCode = b"FlexErf"
+    flatbuffer_utils.write_model(model, str(path))
+
+
+def _five_megabytes(path):
+    path.write_bytes(path.read_bytes() + bytes(5_000_000))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "seed", "refused_by", "gates", "told"),
+    [
+        (
+            _not_built_in,
+            8,
+            ["ModelValidator", "ServingSmoke"],
+            {"max_custom_operators", "max_failed_formats"},
+            "max_custom_operators: 1, threshold 0 operators (FlexErf)",
+        ),
+        (_five_megabytes, 9, ["ModelValidator"], {"max_bytes"}, ", threshold 300,000 bytes"),
+    ],
+)
+def test_a_file_spoilt_after_its_conversion_is_refused_and_the_served_version_stays(
+    bench, first_run, spoil, seed, refused_by, gates, told
+):
+    served = latest(bench).resolve()
+    other = ("--set", f"edge.seed={seed}")
+    bench.run("--until", "EdgeConverter", *other)
+    made = max((bench.root / "artifacts/baduanjin/EdgeConverter/edge_model").iterdir(), key=lambda path: int(path.name))
+    spoil(made / "model_int8.tflite")
+    report = bench.run(*other, expect=1)
+    assert report["state"] == "refused"
+    assert gates <= {verdict["gate"] for verdict in report["verdicts"] if not verdict["passed"]}
+    pushes = (bench.root / "artifacts/baduanjin/Pusher/pushed_model").iterdir()
+    record = json.loads((max(pushes, key=lambda path: int(path.name)) / "push.json").read_text())
+    assert record["refused_by"] == refused_by
+    assert any(told in reason for reason in record["reasons"])
     assert latest(bench).resolve() == served
 
 
