@@ -8,18 +8,17 @@ overhead is its duration in Airflow less the seconds of its node; the scheduler'
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.request
 from pathlib import Path
 from typing import Any
+
+from benchmarks.output import OPEN_GATES, run
 
 PROJECT = Path(__file__).parent.parent
 DAG, PORT = "poseline_baduanjin", 8480
@@ -113,9 +112,7 @@ def measure(folder: Path, epochs: int) -> dict[str, float]:
     Returns:
         What was timed to seconds.
     """
-    settings = [f"training.epochs={epochs}", "gates.evaluator={min_accuracy: 0, min_macro_f1: 0}"]
-    settings.append("gates.model_validator={min_sequence_accuracy: 0, max_accuracy_lost: 1}")
-    settings.append("gates.serving_smoke={min_agreement: 0, max_difference: 1}")
+    settings = [f"training.epochs={epochs}", *OPEN_GATES]
     options = [part for setting in settings for part in ("--set", setting)]
     airflow = Airflow(folder, options)
     airflow.start()
@@ -139,20 +136,11 @@ def measure(folder: Path, epochs: int) -> dict[str, float]:
     }
 
 
-def main() -> None:
+def show(seconds: dict[str, float]) -> None:
     """Prints the figures."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--epochs", type=int, default=2)
-    parser.add_argument("--to", type=Path, help="also write the figures to this JSON file")
-    arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="poseline-benchmark-") as folder:
-        seconds = measure(Path(folder), arguments.epochs)
     for what, figure in seconds.items():
         print(f"{what:<52}{figure:>9.2f} s")
-    if arguments.to:
-        machine = {"processor": platform.processor(), "cores": os.cpu_count(), "python": platform.python_version()}
-        arguments.to.write_text(json.dumps({"seconds": seconds, "epochs": arguments.epochs, "machine": machine}))
 
 
 if __name__ == "__main__":
-    main()
+    run(__doc__, 2, measure, show)

@@ -1,6 +1,8 @@
 """Compares TFLite files: size, operators, and what one window costs on one thread, preprocessing included.
 
-.venv/bin/python -m benchmarks.latency FILE.tflite... [--windows golden.npz]
+.venv/bin/python -m benchmarks.latency FILE.tflite|FOLDER... [--windows golden.npz]
+
+A folder, such as a bundle or an EdgeModel, stands for all files in it.
 """
 
 from __future__ import annotations
@@ -27,12 +29,15 @@ def invented_windows(file: Path) -> np.ndarray:
 def main() -> None:
     """Prints the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("files", nargs="+", type=Path)
+    parser.add_argument("files", nargs="+", type=Path, help="files, or folders of files")
     parser.add_argument("--windows", type=Path, help=".npz with `windows`; invented ones if not given")
     arguments = parser.parse_args()
-    width = max(len(str(file)) for file in arguments.files)
+    files = [
+        file for given in arguments.files for file in (sorted(given.rglob("*.tflite")) if given.is_dir() else [given])
+    ]
+    width = max((len(str(file)) for file in files), default=0)
     print(f"{'file':<{width}}  {'bytes':>9}  {'operators':>9}  {'p50 ms':>7}  {'p95 ms':>7}")
-    for file in arguments.files:
+    for file in files:
         windows = np.load(arguments.windows)["windows"] if arguments.windows else invented_windows(file)
         latency = measure(file, windows)
         count = operators(file).total()

@@ -8,16 +8,14 @@ that the edit to the trainer does not touch the checkout. Training is cut to a f
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
-import platform
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
+
+from benchmarks.output import OPEN_GATES, run
 
 PROJECT = Path(__file__).parent.parent
 _LEFT_OUT = shutil.ignore_patterns(".venv", ".tools", ".git", ".poseline", "__pycache__", ".*_cache", "*.egg-info")
@@ -48,9 +46,7 @@ def measure(folder: Path, epochs: int) -> dict[str, dict[str, float]]:
     copy, root, log = folder / "project", folder / "root", folder / "log"
     shutil.copytree(PROJECT, copy, ignore=_LEFT_OUT)
     options = ["--config", "baduanjin", "--root", str(root), "--set", f"training.epochs={epochs}"]
-    options += ["--set", "gates.evaluator={min_accuracy: 0, min_macro_f1: 0}"]
-    options += ["--set", "gates.model_validator={min_sequence_accuracy: 0, max_accuracy_lost: 1}"]
-    options += ["--set", "gates.serving_smoke={min_agreement: 0, max_difference: 1}"]
+    options += [part for setting in OPEN_GATES for part in ("--set", setting)]
     poseline = [sys.executable, "-m", "pipelines.cli", "run", *options]
     compile_plan = [sys.executable, "-m", "pipelines.cli", "compile", *options, "--to", str(folder / "plan.json")]
     trainer = copy / "trainer_module" / "run.py"
@@ -76,24 +72,13 @@ def measure(folder: Path, epochs: int) -> dict[str, dict[str, float]]:
     return seconds
 
 
-def main() -> None:
+def show(seconds: dict[str, dict[str, float]]) -> None:
     """Prints the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--epochs", type=int, default=5)
-    parser.add_argument("--to", type=Path, help="also write the figures to this JSON file")
-    arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="poseline-benchmark-") as folder:
-        seconds = measure(Path(folder), arguments.epochs)
     print(f"{'seconds, whole process':<24}{'poseline':>10}{'plain TFX':>12}{'ratio':>8}")
     for situation, both in seconds.items():
         ratio = both["plain TFX"] / both["poseline"]
         print(f"{situation:<24}{both['poseline']:>10.1f}{both['plain TFX']:>12.1f}{ratio:>7.1f}x")
-    if arguments.to:
-        machine = {"processor": platform.processor(), "cores": os.cpu_count(), "python": platform.python_version()}
-        arguments.to.write_text(
-            json.dumps({"seconds": seconds, "epochs": arguments.epochs, "machine": machine}, indent=1)
-        )
 
 
 if __name__ == "__main__":
-    main()
+    run(__doc__, 5, measure, show)

@@ -6,6 +6,7 @@ which must not decide whether a result is used again.
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ from tfx.types.artifact import Artifact
 
 import schema
 from data.errors import InputError
+from data.splits import SplitPolicy
 from data.store import content_digest, span_folder
 from data.validation import validate_span
 from pipelines.cache import CacheKey
@@ -49,10 +51,23 @@ def bind_before_cache(config: PipelineConfig, span: int | None, node: pipeline_p
         return
     folder = chosen_span(config, span)
     contract = schema.read_window_contract(config.schema_file)
-    validate_span(folder, layout=config.layout, channels=contract.channels, policy=config.split)
+    state = tuple((part.name, part.stat().st_size, part.stat().st_mtime_ns) for part in sorted(folder.iterdir()))
     parameters = node.parameters.parameters
     parameters["span"].field_value.int_value = int(folder.name.rpartition("-")[2])
-    parameters["span_digest"].field_value.string_value = content_digest(folder)
+    parameters["span_digest"].field_value.string_value = _checked_digest(
+        folder, state, config.layout, contract.channels, config.split.model_dump_json()
+    )
+
+
+@functools.lru_cache(maxsize=1)
+def _checked_digest(folder: Path, state: object, layout: str, channels: int, policy: str) -> str:
+    """Content digest of a span that can be trained on.
+
+    A run forecasts before it launches: what has the same `state` as a moment ago is not read a second time.
+    """
+    del state
+    validate_span(folder, layout=layout, channels=channels, policy=SplitPolicy.model_validate_json(policy))
+    return content_digest(folder)
 
 
 def late_properties(run: RunContext, node_id: str, key: CacheKey) -> dict[str, Any]:

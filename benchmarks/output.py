@@ -1,0 +1,44 @@
+"""What the benchmarks on whole processes have in common: options, and where figures go."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from data.files import write_atomically
+
+OPEN_GATES = (
+    "gates.evaluator={min_accuracy: 0, min_macro_f1: 0}",
+    "gates.model_validator={min_sequence_accuracy: 0, max_accuracy_lost: 1}",
+    "gates.serving_smoke={min_agreement: 0, max_difference: 1}",
+)
+"""Settings for trainings that are cut to a few epochs."""
+
+
+def run[T](doc: str | None, epochs: int, measure: Callable[[Path, int], T], show: Callable[[T], None]) -> None:
+    """Reads the command line, measures in a temporary folder, prints, and writes JSON if asked to.
+
+    Args:
+        doc: of the benchmark's module.
+        epochs: of the training, unless `--epochs` says otherwise.
+        measure: is given the folder and the number of epochs.
+        show: prints what was measured.
+    """
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--epochs", type=int, default=epochs)
+    parser.add_argument("--to", type=Path, help="also write the figures to this JSON file")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="poseline-benchmark-") as folder:
+        seconds = measure(Path(folder), arguments.epochs)
+    show(seconds)
+    if arguments.to:
+        machine: dict[str, Any] = {"processor": platform.processor(), "cores": os.cpu_count()}
+        machine |= {"python": platform.python_version()}
+        figures = {"seconds": seconds, "epochs": arguments.epochs, "machine": machine}
+        write_atomically(arguments.to, json.dumps(figures, indent=1) + "\n")
