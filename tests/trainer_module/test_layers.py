@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components.edge_converter.quantise import quantise
+from components.edge_converter.quantise import quantise, with_dynamic_range, with_float16_weights
 from components.edge_converter.worker import _to_tflite
 from data.layouts import load_layout
 from serving_targets.classifier import Classifier
@@ -70,6 +70,11 @@ def check(model: keras.Model, folder: Path) -> None:
     assert operators(int8_file)["DEQUANTIZE"] == 1, "the core fell into islands"
     np.testing.assert_allclose(Classifier(float_file).predict_all(pose), after, atol=1e-4)
     assert np.abs(Classifier(int8_file).predict_all(pose) - after).max(axis=1).mean() < 0.05
+    for make, tolerance in ((with_float16_weights, 0.01), (with_dynamic_range, 0.05)):
+        file = folder / f"{make.__name__}.tflite"
+        file.write_bytes(make(float_file.read_bytes(), CORE))
+        assert custom_operators(file) == []
+        assert np.abs(Classifier(file).predict_all(pose) - after).max(axis=1).mean() < tolerance
 
 
 Build = Callable[[keras.KerasTensor], keras.KerasTensor]
