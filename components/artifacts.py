@@ -10,7 +10,7 @@ class DataBlessing(Artifact):
 
 
 class EdgeModel(Artifact):
-    """Converted model files for devices: float and int8 TFLite, golden windows, conversion record."""
+    """Converted model files for devices, golden and test windows, conversion record; see EdgeConverter."""
 
     TYPE_NAME = "PoselineEdgeModel"
 
