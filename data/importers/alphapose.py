@@ -11,6 +11,7 @@ counted.
 """
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ from data.importers.images import COUNTS, Annotated, clip_and_frame, clips_of, n
 from data.importers.text import stream_json
 from data.importers.writing import PIXELS, needs_image
 from data.records import KeypointSequence
+
+_BY_IMAGE = re.compile(r'\s*\{\s*"[^"]+"\s*:\s*\{\s*"(version|bodies|people)"')
 
 
 def read(source: Source, options: ImportOptions) -> Iterator[Record]:
@@ -55,7 +58,7 @@ def _detect(head: Head) -> bool:
     if '"image_id"' in text and '"keypoints"' in text:
         named = '"image_id":"' in "".join(text.split())
         return text.lstrip().startswith("[") and (named or '"idx"' in text or '"box"' in text)
-    return '"bodies"' in text and '"joints"' in text
+    return bool(_BY_IMAGE.match(text))
 
 
 def write(sequences: Iterable[KeypointSequence], path: Path) -> None:

@@ -36,6 +36,7 @@ _TIMES: dict[str, TimeUnit] = {
     "ms": "ms",
     "timestampus": "us",
     "timestampsec": "s",
+    "timestamps": "auto",
     "seconds": "s",
     "sec": "s",
     "frame": "frames",
@@ -43,6 +44,8 @@ _TIMES: dict[str, TimeUnit] = {
     "framenumber": "frames",
     "frameid": "frames",
     "frameno": "frames",
+    "frameidx": "frames",
+    "framenum": "frames",
 }
 _META = {
     "label": ("label", "action", "class", "classname"),
@@ -55,7 +58,7 @@ _META = {
     "width": ("width", "imagewidth", "videowidth", "framewidth"),
     "height": ("height", "imageheight", "videoheight", "frameheight"),
     "unit": ("units", "unit"),
-    "name": ("sequenceid", "sequence", "id", "clip", "clipid", "video", "videoid", "name", "session"),
+    "name": ("sequenceid", "sequence", "id", "clip", "clipid", "video", "videoid", "videoname", "name", "session"),
 }
 _FIELDS = ("label", "subject", "view", "split", "repetitions", "quality")
 UNITS: dict[str, Unit] = {

@@ -9,12 +9,13 @@ from data.errors import InputError
 from data.importers.base import TimeUnit
 from data.importers.collector import meta_field, plain, time_column
 
-MAX_COLUMNS = 1000
+MAX_COLUMNS = 4096
 
 _AXES = {"x": 0, "y": 1, "z": 2}
 _CONFIDENCE = ("v", "c", "conf", "confidence", "score", "vis", "visibility", "presence", "p", "likelihood")
 _ROLES = {axis: axis for axis in _AXES} | dict.fromkeys(_CONFIDENCE, "confidence")
-JOINTS = ("joint", "keypoint", "landmark", "jointname", "keypointname", "landmarkname", "part", "bodypart", "jointid")
+_JOINT_NAMES = ("joint", "keypoint", "landmark", "jointname", "keypointname", "landmarkname", "part", "bodypart")
+JOINTS = (*_JOINT_NAMES, *(f"{name}{number}" for name in _JOINT_NAMES for number in ("id", "index", "number")))
 _PEOPLE = ("person", "personid", "trackid", "track", "pose", "poseid", "personindex", "instance")
 FIELDS = ("label", "subject", "view", "split", "repetitions", "quality")
 """What a column may tell of a clip, beside its size and rate."""
@@ -50,8 +51,13 @@ class Columns:
     fields: dict[str, int]
 
     @classmethod
-    def found(cls, header: list[str], told: Mapping[str, str]) -> "Columns":
-        """Return what the columns of a header hold; `told` names some, field to column.
+    def found(cls, header: list[str], told: Mapping[str, str], space: str = "image") -> "Columns":
+        """Return what the columns of a header hold.
+
+        Args:
+            header: names of the columns.
+            told: field to column, where the user names it.
+            space: which landmarks are taken where there are `world_` ones and others.
 
         Raises:
             InputError: if there are no joints among them.
@@ -73,7 +79,7 @@ class Columns:
             at = place(role, partial(_has_role, role))
             if at is not None:
                 roles[role] = at
-        wide = {} if joint is not None else joints_and_axes(names)
+        wide = {} if joint is not None else joints_and_axes(names, space)
         if not wide and (joint is None or not {"x", "y"} <= roles.keys()):
             raise InputError(
                 "there are no columns of joints",
@@ -126,13 +132,16 @@ def _tells(field: str, name: str) -> bool:
     return meta_field(name) == field and plain(name) not in _PEOPLE
 
 
-def joints_and_axes(names: list[str]) -> dict[str, dict[str, int]]:
-    """Return joint to axis to column, for joints that have x and y."""
+def joints_and_axes(names: list[str], space: str = "image") -> dict[str, dict[str, int]]:
+    """Return joint to axis to column, for joints that have x and y; `space` chooses where there is `world_nose_x` too."""
     joints: dict[str, dict[str, int]] = {}
     for at, name in enumerate(names):
         if parts := _joint_and_axis(name):
             joints.setdefault(parts[0], {})[parts[1]] = at
-    return {joint: axes for joint, axes in joints.items() if {"x", "y"} <= axes.keys()}
+    joints = {joint: axes for joint, axes in joints.items() if {"x", "y"} <= axes.keys()}
+    world = {joint.removeprefix("world_"): axes for joint, axes in joints.items() if joint.startswith("world_")}
+    image = {joint: axes for joint, axes in joints.items() if not joint.startswith("world_")}
+    return world if world and (space == "world" or not image) else image
 
 
 def _joint_and_axis(name: str) -> tuple[str, str] | None:

@@ -6,11 +6,12 @@ image's width, y by its height, z in about the measure of x; `worldLandmarks` in
 and `presence`.
 
 JSON: an entry a frame, an object with `landmarks` (also `pose_landmarks`, `poseLandmarks`; `worldLandmarks` beside) and
-a time, or a bare list of landmarks; one person's list or a list of people's. Visibility is the confidence; presence
-where there is no visibility; else 1. CSV: columns `x1, y1, z1, v1 ... v33` or `nose_x, nose_y, nose_z,
-nose_visibility...` in any order and case (see `table`). Coordinates become image heights by the ratio of the image's
-sides, which the file (`width`, `height`) or `--image-size` must tell; depth is kept, `--dimensions 2` leaves it out.
-`--space world` takes the world landmarks: metres, y down, as MediaPipe has them.
+a time, or a bare list of landmarks; one person's list, or an object with a member a landmark, or a list of people's.
+Visibility is the confidence; presence where there is no visibility; else 1. CSV: columns `x1, y1, z1, v1 ... v33` (of
+Holistic's 501 the first 33) or `nose_x, nose_y, nose_z, nose_visibility...` in any order and case (see `table`).
+Coordinates become image heights by the ratio of the image's sides, which the file (`width`, `height`) or `--image-size`
+must tell; depth is kept, `--dimensions 2` leaves it out. `--space world` takes the world landmarks: metres, y down, as
+MediaPipe has them.
 """
 
 import json
@@ -24,13 +25,13 @@ from data.errors import InputError
 from data.importers import table
 from data.importers.base import Format, Head, ImportOptions, Record, Source, Unit
 from data.importers.collector import MISSING, Collector, flat, plain, read_frames
-from data.importers.joints import order_by_count
+from data.importers.joints import order_by_count, order_by_name
 from data.importers.writing import PIXELS, frame_times, needs_image
 from data.records import KeypointSequence
 
 _USUAL = itemgetter("x", "y", "z", "visibility")
 _COUNTS = ((33, "blazepose33"),)
-_IMAGE = ("landmarks", "poselandmarks", "normalizedlandmarks")
+_IMAGE = ("landmarks", "poselandmarks", "normalizedlandmarks", "landmark")
 _WORLD = ("worldlandmarks", "poseworldlandmarks")
 
 
@@ -51,6 +52,10 @@ def _parse(frame: Any, frames: Collector, options: ImportOptions) -> None:
         if name is None:
             raise InputError(f"the frame has no {wanted[0]}", None, "check --space and the format")
         people = frame[name] or []
+    if isinstance(people, dict) and "landmark" not in people:
+        order = order_by_name(tuple(people))
+        frames.pose(order, flat(list(people.values()), _USUAL, _joint), 3)
+        return
     if isinstance(people, dict):
         people = people["landmark"]
     if people and isinstance(people[0], dict) and "landmark" not in people[0]:
@@ -71,8 +76,8 @@ def _joint(landmark: dict[str, Any]) -> tuple[float, ...]:
 
 def _detect(head: Head) -> bool:
     if head.path.suffix.lower() in table.SUFFIXES:
-        return table.joints_in_header(head.text) == 33
-    named = re.search(r'"(?:pose_?)?(?:world_?|normalized_?)?landmarks"', head.text, re.IGNORECASE)
+        return table.joints_in_header(head.text) in table.BLAZEPOSE_COUNTS
+    named = re.search(r'"(?:pose_?)?(?:world_?|normalized_?)?landmarks?"', head.text, re.IGNORECASE)
     return bool(named) or bool(re.match(r'\s*\[\s*\[\s*(\[\s*)?\{\s*"x"[^}]*"visibility"', head.text))
 
 

@@ -4,6 +4,8 @@ Source: https://github.com/CMU-Perceptual-Computing-Lab/openpose/blob/master/doc
 `pose_keypoints_2d` (x, y, confidence of each joint; 25 of BODY_25, 18 of COCO), earlier `pose_keypoints`, and
 `person_id`; files `NAME_000000000012_keypoints.json`. A joint that was not found is 0, 0, 0.
 
+AlphaPose's `sep-json` folders of `--format open` and `cmu` are the same but for names (`bodies`, `joints`).
+
 The files of one folder with the same NAME are one clip; the number is the frame, and a number that is not there is a
 frame that is not there. A clip that is alone in its folder takes the folder's name. Coordinates are pixels, or, after
 `--keypoint_scale`, shares of the image from 0 to 1 or from -1 to 1, told apart by how far they reach. A file that
@@ -29,6 +31,9 @@ from data.importers.writing import PIXELS, needs_image
 from data.records import KeypointSequence
 
 MAX_FRAME_CHARS = 16 << 20
+
+_KEYPOINTS = ("pose_keypoints_2d", "pose_keypoints", "joints")
+_FRAME = re.compile(r'\s*\{\s*("version"\s*:[^,\[\]{}]*,\s*)?"(people|bodies|part_candidates)"\s*:')
 
 COUNTS = ((25, "openpose25"), (18, "openpose18"))
 
@@ -68,7 +73,8 @@ def read(source: Source, options: ImportOptions) -> Iterator[Record]:
         frames.frame_at(float(match[2]) if match else float(position), "frame")
         try:
             with as_format_has_it(path.name):
-                for person in read_json(path, MAX_FRAME_CHARS)["people"]:
+                frame = read_json(path, MAX_FRAME_CHARS)
+                for person in frame["bodies"] if "bodies" in frame else frame["people"]:
                     _add(person, frames)
         except InputError as error:
             yield quarantined(error, str(path), 0)
@@ -78,7 +84,7 @@ def read(source: Source, options: ImportOptions) -> Iterator[Record]:
 
 
 def _add(person: dict[str, Any], frames: Collector) -> None:
-    values = person["pose_keypoints_2d"] if "pose_keypoints_2d" in person else person["pose_keypoints"]
+    values = person[next((name for name in _KEYPOINTS if name in person), _KEYPOINTS[0])]
     if not values:
         return
     order = order_by_count(len(values) // 3, COUNTS)
@@ -95,9 +101,7 @@ def _unit(clip: RawClip) -> Unit:
 
 
 def _detect(head: Head) -> bool:
-    return '"people"' in head.text and (
-        '"pose_keypoints' in head.text or head.path.stem.endswith("_keypoints") or '"version"' in head.text
-    )
+    return bool(_FRAME.match(head.text))
 
 
 def write(sequences: Iterable[KeypointSequence], path: Path) -> None:

@@ -8,7 +8,8 @@ FIELD=COLUMN,...`:
 - `person` (person_id, track_id, pose...), where several are in view;
 - `label`, `subject`, `view`, `split`, `fps`, `width`, `height`, `units`, `repetitions`, `quality` of the clip;
 - long: `joint` (keypoint, landmark, name...), `x`, `y`, perhaps `z`, and `confidence` (conf, score, visibility...);
-- wide: for every joint a column an axis: `nose_x`, `LEFT_HIP.y`, `x_nose`, or by number `x1, y1, z1, v1`, `12_x`.
+- wide: for every joint a column an axis: `nose_x`, `LEFT_HIP.y`, `x_nose`, or by number `x1, y1, z1, v1`, `12_x`;
+  where `world_nose_x` stands beside `nose_x`, `--space` chooses.
 
 Rows of a sequence stand together; a sequence that comes back later is quarantined as a repeated id. An empty or `nan`
 coordinate is a missing joint, and so is one without a row. Numbered joints: 17 of COCO, 33 of BlazePose, 25 of OpenPose
@@ -39,7 +40,16 @@ from data.records import KeypointSequence
 
 SUFFIXES = (".csv", ".tsv")
 
-_COUNTS = ((17, "coco17"), (33, "blazepose33"), (25, "openpose25"), (18, "openpose18"), (20, "kinect20"))
+BLAZEPOSE_COUNTS = (33, 501, 511)
+"""Joints of MediaPipe Pose, and of Holistic's pose and face, which come in this order."""
+
+_COUNTS = (
+    (17, "coco17"),
+    *((count, "blazepose33") for count in BLAZEPOSE_COUNTS),
+    (25, "openpose25"),
+    (18, "openpose18"),
+    (20, "kinect20"),
+)
 _ROOM_COUNTS = ((20, "kinect20"), (25, "kinect25"), (17, "coco17"), (33, "blazepose33"), (22, "uiprmd22"))
 
 
@@ -56,7 +66,7 @@ def read_table(source: Source, options: ImportOptions, unit: Unit | None) -> Ite
     """
     with open_text(source.path, newline=None) as text:
         header, delimiter = header_of(text)
-        columns = Columns.found(header, options.columns)
+        columns = Columns.found(header, options.columns, options.space)
         clip: _Clip | None = None
         record = 0
         for name, rows in read_runs(text, columns, delimiter):
@@ -202,7 +212,7 @@ class _Clip:
         first = min(numbers)
         if sorted(numbers) != list(range(first, first + len(names))):
             raise InputError("the numbers of joints have gaps", ", ".join(names)[:200], "name the joints")
-        return JointOrder(layout, tuple(numbers.index(joint + first) for joint in range(len(names))))
+        return JointOrder(layout, tuple(numbers.index(joint + first) for joint in range(len(layout.joints))))
 
 
 def _positive(text: str) -> float | None:

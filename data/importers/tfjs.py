@@ -9,9 +9,13 @@ stand in the outermost array or in a member of the outermost object, whose other
 `height`, `label`, `subject`... Several clips in a file: entries with `frames` of their own. Joints go by name; without
 names by number, 17 of COCO or 33 of BlazePose. Coordinates up to 2 are shares of the image's width and height (the
 detectors' normalised output), others pixels. `--space world` takes `keypoints3D`.
+
+Near relations are read too: MoveNet's own tensors (y, x, score of 17 joints, a frame an entry), ml5.js (`confidence`;
+`pose` beside `skeleton`), and the predictions of MMPose's inferencer (`instances` with `keypoint_scores`).
 """
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from functools import partial
 from operator import itemgetter
@@ -21,26 +25,33 @@ from typing import Any
 from data.errors import InputError
 from data.importers.base import Format, Head, ImportOptions, Record, Source, Unit
 from data.importers.collector import MISSING, Collector, flat, read_frames
+from data.importers.images import COUNTS as IMAGE_COUNTS
 from data.importers.joints import JointOrder, order_by_count, order_by_name
 from data.importers.writing import PIXELS, frame_times, needs_image
 from data.records import KeypointSequence
 
 _USUAL = {2: itemgetter("x", "y", "score"), 3: itemgetter("x", "y", "z", "score")}
 _NAME = itemgetter("name")
+_NUMBER = r"\s*-?\d[\d.eE+-]*\s*"
+_TENSOR = re.compile(rf"\s*\[(?:\s*\[){{2,4}}{_NUMBER},{_NUMBER},{_NUMBER}\]")
+_OTHER = ("metainfo",)
 _COUNTS = ((17, "coco17"), (33, "blazepose33"))
 
 
 def read(source: Source, options: ImportOptions) -> Iterator[Record]:
     """Yield the clips of a file."""
     unit: Unit | None = "metres" if options.space == "world" else None
-    yield from read_frames(source, options, _parse, unit)
+    yield from read_frames(source, options, _parse, unit, _OTHER)
 
 
 def _parse(frame: Any, frames: Collector, options: ImportOptions) -> None:
-    poses = frame if isinstance(frame, list) else frame.get("poses", frame)
+    if isinstance(frame, list) and frame and isinstance(frame[0], list):
+        _add_tensor(frame, frames, options)
+        return
+    poses = frame if isinstance(frame, list) else frame.get("poses", frame.get("instances", frame))
     for pose in poses if isinstance(poses, list) else [poses]:
         if pose is not None:
-            _add(pose, frames, options)
+            _add(pose.get("pose", pose), frames, options)
 
 
 def _add(pose: dict[str, Any], frames: Collector, options: ImportOptions) -> None:
@@ -48,11 +59,27 @@ def _add(pose: dict[str, Any], frames: Collector, options: ImportOptions) -> Non
     if world and "keypoints3D" not in pose:
         raise InputError("the poses have no keypoints3D", None, "import them with --space image")
     keypoints = pose["keypoints3D" if world else "keypoints"]
-    order = _order(keypoints)
-    dimensions = 3 if keypoints and "z" in keypoints[0] else 2
     number = pose.get("id")
-    values = flat(keypoints, _USUAL[dimensions], partial(_joint, dimensions))
-    frames.pose(order, values, dimensions, number if isinstance(number, int) else -1)
+    track = number if isinstance(number, int) else -1
+    if "keypoint_scores" in pose:
+        joints = zip(keypoints, pose["keypoint_scores"], strict=True)
+        values = [value for (x, y), score in joints for value in (x, y, score)]
+        frames.pose(order_by_count(len(keypoints), IMAGE_COUNTS), values, 2, track)
+        return
+    dimensions = 3 if keypoints and "z" in keypoints[0] else 2
+    given = flat(keypoints, _USUAL[dimensions], partial(_joint, dimensions))
+    frames.pose(_order(keypoints), given, dimensions, track)
+
+
+def _add_tensor(frame: list[Any], frames: Collector, options: ImportOptions) -> None:
+    """Add what MoveNet itself returns, `[1, 1, 17, 3]` of y, x, score, or the innermost of it."""
+    if options.space == "world":
+        raise InputError("the poses have no keypoints3D", None, "import them with --space image")
+    while isinstance(frame[0][0], list):
+        if len(frame) != 1:
+            raise InputError(f"a frame of numbers has {len(frame)} poses", None, "MoveNet returns one")
+        frame = frame[0]
+    frames.pose(order_by_count(len(frame), _COUNTS), [value for y, x, score in frame for value in (x, y, score)], 2)
 
 
 def _order(keypoints: list[dict[str, Any]]) -> JointOrder:
@@ -65,14 +92,17 @@ def _order(keypoints: list[dict[str, Any]]) -> JointOrder:
 
 def _joint(dimensions: int, point: dict[str, Any]) -> tuple[float, ...]:
     place = point.get("position", point)
-    x, y, score = place["x"], place["y"], point.get("score", 1.0)
+    x, y, score = place["x"], place["y"], point.get("score", point.get("confidence", 1.0))
     if x is None or y is None or score is None:
         return MISSING[: dimensions + 1]
     return (x, y, place["z"], score) if dimensions == 3 else (x, y, score)
 
 
 def _detect(head: Head) -> bool:
-    return '"keypoints"' in head.text and ('"score"' in head.text or '"name"' in head.text) and _is_objects(head.text)
+    if '"keypoint_scores"' in head.text or _TENSOR.match(head.text):
+        return True
+    told = ('"score"', '"name"', '"confidence"')
+    return '"keypoints"' in head.text and any(name in head.text for name in told) and _is_objects(head.text)
 
 
 def _is_objects(text: str) -> bool:

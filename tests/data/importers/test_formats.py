@@ -373,3 +373,97 @@ def test_mediapipe_spaces_in_arrays_of_their_own(take, dump, space):
     path = dump("take.json", {"landmarks": points, "worldLandmarks": world})
     ((sequence,), _) = take(path, image=ImageSize(100, 100), space=space)
     np.testing.assert_allclose(sequence.keypoints, given * (0.5 if space == "world" else 1, 1, 1, 1), **TINY)
+
+
+def named(frame, score="score"):
+    return [
+        dict(zip(("x", "y", score, "name"), (*joint, n), strict=True)) for n, joint in zip(COCO, frame, strict=True)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("format_", "tell"),
+    [
+        ("tfjs", lambda f: [[[[[y / 480, x / 640, s] for x, y, s in f]]] for f in f]),  # MoveNet's tensors
+        ("tfjs", lambda f: [[[y / 480, x / 640, s] for x, y, s in f] for f in f]),
+        ("tfjs", lambda f: [[{"keypoints": named(f, "confidence"), "confidence": 0.5}] for f in f]),  # ml5.js
+        ("tfjs", lambda f: [[{"pose": {"keypoints": named(f)}, "skeleton": []}] for f in f]),
+        (
+            "tfjs",  # MMPose
+            lambda f: {
+                "meta_info": {"num_keypoints": 17},
+                "instance_info": [
+                    {
+                        "frame_id": t,
+                        "instances": [{"keypoints": [j[:2] for j in f], "keypoint_scores": [j[2] for j in f]}],
+                    }
+                    for t, f in enumerate(f)
+                ],
+            },
+        ),
+        (
+            "alphapose",  # --format open; 18 joints, of which we have 17 and one that is not seen
+            lambda f: {
+                f"{t}.jpg": {
+                    "version": "AlphaPose v0.3",
+                    "people": [{"pose_keypoints_2d": [*(v for j in f for v in j), 0, 0, 0]}],
+                }
+                for t, f in enumerate(f)
+            },
+        ),
+    ],
+)
+def test_near_relations(poses, take, dump, format_, tell):
+    given = poses()
+    ((sequence,), quarantined) = take(dump("a.json", tell(given.tolist())), image=ImageSize(480, 640))
+    assert (take.format, quarantined) == (format_, [])
+    np.testing.assert_allclose(sequence.keypoints[:, :17], heights(given), **TINY)
+
+
+def test_alphapose_folders_of_a_file_an_image(poses, take, dump):
+    given = poses(6, 18)
+    for t, frame in enumerate(given):
+        path = dump(f"sep-json/{t}.json", {"version": "v0.3", "bodies": [{"joints": frame.ravel().tolist()}]})
+    ((sequence,), _) = take(path.parent, image=ImageSize(480))
+    np.testing.assert_allclose(sequence.keypoints, heights(given), **TINY)
+
+
+@pytest.mark.parametrize("shape", ["a list named landmark", "members named as landmarks"])
+def test_mediapipe_landmarks_as_messages_have_them(take, dump, shape):
+    given, names = landmarks(), load_layout("blazepose33").joints
+    points = [[dict(zip(("x", "y", "z", "visibility"), joint, strict=True)) for joint in f] for f in given.tolist()]
+    frames = (
+        [{"landmark": frame} for frame in points]
+        if shape.startswith("a list")
+        else [{"landmarks": dict(zip(map(str.upper, names), frame, strict=True))} for frame in points]
+    )
+    ((sequence,), _) = take(dump("a.json", frames), image=ImageSize(100, 100))
+    assert take.format == "mediapipe"
+    np.testing.assert_allclose(sequence.keypoints, given, **TINY)
+
+
+def write_csv(path, header, rows):
+    path.write_text("\n".join(",".join(map(str, row)) for row in [header, *rows]) + "\n")
+    return path
+
+
+def test_csv_of_holistic_of_landmarks_by_number_and_of_both_spaces(take, tmp_path):
+    given, names = landmarks(), load_layout("blazepose33").joints
+    axes = ("x", "y", "z", "visibility")
+    holistic = ["class", *(f"{axis}{joint}" for joint in range(1, 502) for axis in "xyzv")]
+    face = [0.5] * 468 * 4
+    both = ["frame", *(f"{space}{name}_{axis}" for space in ("", "world_") for name in names for axis in axes)]
+    files = [
+        write_csv(tmp_path / "a.csv", holistic, [["sit", *frame.ravel(), *face] for frame in given]),
+        write_csv(
+            tmp_path / "b.csv",
+            ["frame_idx", "landmark_id", *axes],
+            [[t, joint, *given[t, joint]] for t in range(3) for joint in range(33)],
+        ),
+        write_csv(tmp_path / "c.csv", both, [[t, *f.ravel(), *(f / 2).ravel()] for t, f in enumerate(given)]),
+    ]
+    for path in files:
+        ((sequence,), _) = take(path, image=ImageSize(100, 100))
+        np.testing.assert_allclose(sequence.keypoints, given, **TINY)
+    ((sequence,), _) = take(files[2], space="world")
+    np.testing.assert_allclose(sequence.keypoints, given / 2, **TINY)
