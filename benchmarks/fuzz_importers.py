@@ -173,7 +173,12 @@ def _npz(folder: Path) -> list[tuple[str, bytes]]:
 def _tfjs(_: Path) -> list[tuple[str, bytes]]:
     points = [{"position": {"x": 10.5 * n, "y": 9}, "score": 0.5, "part": p} for n, p in enumerate(_PARTS)]
     frames = [{"timestamp": 33.3 * t, "poses": [{"keypoints": points, "id": n} for n in range(2)]} for t in range(2)]
-    return [(".json", json.dumps({"fps": 30, "width": 640, "frames": frames}).encode())]
+    tensors = [[[[[0.5, 0.25, 0.9]] * 17]]] * 3
+    instances = [
+        {"frame_id": t, "instances": [{"keypoints": [[9.5, 8]] * 17, "keypoint_scores": [0.5] * 17}]} for t in range(2)
+    ]
+    told = {"fps": 30, "width": 640, "frames": frames}
+    return [(".json", json.dumps(content).encode()) for content in (told, tensors, {"instance_info": instances})]
 
 
 def _mediapipe(_: Path) -> list[tuple[str, bytes]]:
@@ -193,7 +198,8 @@ def _alphapose(_: Path) -> list[tuple[str, bytes]]:
     entry = {"category_id": 1, "keypoints": [9.5, 8, 0.7] * 26, "score": 3, "box": [1, 2, 3, 4]}
     results = [{"image_id": f"v/{t}.jpg", **entry, "idx": [n]} for t in range(2) for n in range(2)]
     bodies = {f"{t}.png": {"version": 0.1, "bodies": [{"joints": [1.5] * 54}]} for t in range(2)}
-    return [(".json", json.dumps(results).encode()), (".json", json.dumps(bodies).encode())]
+    people = {f"{t}.png": {"people": [{"pose_keypoints_2d": [1.5] * 54}]} for t in range(2)}
+    return [(".json", json.dumps(content).encode()) for content in (results, bodies, people)]
 
 
 def _pyskl(_: Path) -> list[tuple[str, bytes]]:

@@ -133,7 +133,7 @@ def _tells(field: str, name: str) -> bool:
 
 
 def joints_and_axes(names: list[str], space: str = "image") -> dict[str, dict[str, int]]:
-    """Return joint to axis to column, for joints that have x and y; `space` chooses where there is `world_nose_x` too."""
+    """Return joint to axis to column, for joints with x and y; `space` chooses between `nose_x` and `world_nose_x`."""
     joints: dict[str, dict[str, int]] = {}
     for at, name in enumerate(names):
         if parts := _joint_and_axis(name):
