@@ -5,9 +5,12 @@ All randomness comes from the batch's own seed, so that a pipeline with many thr
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import tensorflow as tf
 
+from data.errors import InputError
 from data.layouts import Layout
 from trainer_module.config import AugmentationConfig
 from transform_module.ops import impute
@@ -39,7 +42,12 @@ class Dice:
 
 
 def augment(
-    pose: tf.Tensor, target: tf.Tensor, seed: tf.Tensor, layout: Layout, config: AugmentationConfig
+    pose: tf.Tensor,
+    target: tf.Tensor,
+    seed: tf.Tensor,
+    layout: Layout,
+    labels: Sequence[str],
+    config: AugmentationConfig,
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Changes a batch of windows.
 
@@ -48,6 +56,7 @@ def augment(
         target: float32 `[N, classes]`.
         seed: int64 scalar.
         layout: whose joints they are.
+        labels: names of the classes; of a mirrored window `left` and `right` in its label change places.
         config: how much of what.
 
     Returns:
@@ -56,7 +65,7 @@ def augment(
     dice = Dice(seed, tf.shape(pose)[0])
     pose = _cut_and_warp(pose, dice, config)
     pose = _hide_joints(pose, dice, layout, config)
-    pose = _mirror(pose, dice, layout, config)
+    pose, target = _mirror(pose, target, dice, layout, labels, config)
     pose = _change_bones(pose, dice, layout, config)
     pose = _turn(pose, dice, config)
     pose = _stretch(pose, dice, config)
@@ -99,10 +108,39 @@ def _hide_joints(pose: tf.Tensor, dice: Dice, layout: Layout, config: Augmentati
     return tf.transpose(imputed, (0, 1, 3, 2))
 
 
-def _mirror(pose: tf.Tensor, dice: Dice, layout: Layout, config: AugmentationConfig) -> tf.Tensor:
+def mirrored_labels(labels: Sequence[str]) -> list[int]:
+    """For each label the index of the one that its mirror image has: itself, unless it tells a side.
+
+    Raises:
+        InputError: a label tells a side, and there is none of the other side.
+    """
+    swap = {"left": "right", "right": "left"}
+    mirrored = ["_".join(swap.get(word, word) for word in label.split("_")) for label in labels]
+    if missing := sorted(set(mirrored) - set(labels)):
+        raise InputError(
+            f"a mirrored window would be labelled {', '.join(missing)}, which is no label",
+            "training.augmentation.mirror",
+            "set it to 0, or add the label of the other side to the schema",
+        )
+    return [labels.index(label) for label in mirrored]
+
+
+def _mirror(
+    pose: tf.Tensor,
+    target: tf.Tensor,
+    dice: Dice,
+    layout: Layout,
+    labels: Sequence[str],
+    config: AugmentationConfig,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    if not config.mirror:
+        return pose, target
     signs = np.array([-1, 1, 1][: pose.shape[3]], np.float32)
-    mirrored = tf.gather(pose, layout.mirror, axis=2) * signs
-    return tf.where(dice.uniform(0, 1, (1, 1, 1)) < config.mirror, mirrored, pose)
+    mirrored = dice.uniform(0, 1, (1, 1, 1)) < config.mirror
+    return (
+        tf.where(mirrored, tf.gather(pose, layout.mirror, axis=2) * signs, pose),
+        tf.where(mirrored[:, 0, 0], tf.gather(target, mirrored_labels(labels), axis=1), target),
+    )
 
 
 def _change_bones(pose: tf.Tensor, dice: Dice, layout: Layout, config: AugmentationConfig) -> tf.Tensor:

@@ -53,7 +53,7 @@ def read_windows(patterns: Sequence[str], feature_spec: dict[str, tf.io.FixedLen
 
 def training_batches(
     windows: Windows,
-    classes: int,
+    labels: Sequence[str],
     layout: Layout,
     config: TrainingConfig,
     first_epoch: int = 0,
@@ -65,10 +65,10 @@ def training_batches(
     would have seen. Labels are smoothed; `config.teacher` is the share of a target that is the teacher's answer to the
     same augmented window.
     """
-    count, steps = len(windows.label_ids), steps_per_epoch(windows, config)
+    count, steps, classes = len(windows.label_ids), steps_per_epoch(windows, config), len(labels)
     weights = class_weights(windows.label_ids, classes) if config.class_weights else np.ones(classes, np.float32)
-    poses, labels = tf.constant(windows.poses), tf.one_hot(windows.label_ids, classes)
-    targets = labels * (1 - config.label_smoothing) + config.label_smoothing / classes
+    poses, targets = tf.constant(windows.poses), tf.one_hot(windows.label_ids, classes)
+    targets = targets * (1 - config.label_smoothing) + config.label_smoothing / classes
 
     def batches(epoch: tf.Tensor) -> tf.data.Dataset:
         order = tf.random.experimental.stateless_shuffle(tf.range(count), seed=tf.stack([config.seed, epoch]))
@@ -77,7 +77,9 @@ def training_batches(
 
     def prepare(step: tf.Tensor, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         seed = step + (config.seed << 32)
-        pose, target = augment(tf.gather(poses, rows), tf.gather(targets, rows), seed, layout, config.augmentation)
+        pose, target = augment(
+            tf.gather(poses, rows), tf.gather(targets, rows), seed, layout, labels, config.augmentation
+        )
         weight = tf.linalg.matvec(target, weights)
         if teacher:
             target += config.teacher * (teacher(pose, training=False) - target)

@@ -8,6 +8,7 @@ good teacher is patient and consistent, CVPR 2022.
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
@@ -26,9 +27,9 @@ WIDER = 2
 
 def train_teacher(
     config: ModelConfig,
-    classes: int,
     train: Windows,
     evaluation: Windows | None,
+    labels: Sequence[str],
     layout: Layout,
     training: TrainingConfig,
     log_dir: Path,
@@ -38,9 +39,9 @@ def train_teacher(
 
     Args:
         config: of the student.
-        classes: how many labels there are.
         train: labelled windows.
         evaluation: labelled windows, if there are any.
+        labels: in the order of their ids.
         layout: of their joints.
         training: how to train, teacher and student alike.
         log_dir: for TensorBoard; the teacher's curves are in `teacher/`.
@@ -52,7 +53,7 @@ def train_teacher(
     wider = config.model_copy(
         update={"stem": WIDER * config.stem, "widths": tuple(WIDER * width for width in config.widths)}
     )
-    teacher = build_model(wider, layout.name, train.poses.shape[1:], classes)
+    teacher = build_model(wider, layout.name, train.poses.shape[1:], len(labels))
     weights = checkpoint_dir / "teacher.npz" if checkpoint_dir else None
     if weights and weights.is_file():
         with np.load(weights, allow_pickle=False) as saved:
@@ -60,7 +61,7 @@ def train_teacher(
         return teacher
     print(f"teacher of {teacher.count_params():,} parameters:", flush=True)
     checkpoints = checkpoint_dir / "teacher" if checkpoint_dir else None
-    fit(teacher, train, evaluation, layout, training, log_dir / "teacher", checkpoints)
+    fit(teacher, train, evaluation, labels, layout, training, log_dir / "teacher", checkpoints)
     if weights:
         content = io.BytesIO()
         np.savez(content, **{f"weight_{i}": weight for i, weight in enumerate(teacher.get_weights())})

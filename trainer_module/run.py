@@ -44,16 +44,16 @@ def run_fn(fn_args: FnArgs) -> None:
     train = read_windows(fn_args.train_files, feature_spec)
     evaluation = read_windows(fn_args.eval_files, feature_spec) if task.has_eval else None
 
-    model = build_model(task.model, task.layout.name, train.poses.shape[1:], task.classes)
+    model = build_model(task.model, task.layout.name, train.poses.shape[1:], len(task.labels))
     if task.training.warm_start and fn_args.base_model:
         warm_up(model, Path(fn_args.base_model).parent / KERAS_MODEL)
     logs = Path(fn_args.model_run_dir)
     teacher = None
     if task.training.teacher:
         teacher = train_teacher(
-            task.model, task.classes, train, evaluation, task.layout, task.training, logs, task.checkpoint_dir
+            task.model, train, evaluation, task.labels, task.layout, task.training, logs, task.checkpoint_dir
         )
-    history = fit(model, train, evaluation, task.layout, task.training, logs, task.checkpoint_dir, teacher)
+    history = fit(model, train, evaluation, task.labels, task.layout, task.training, logs, task.checkpoint_dir, teacher)
     folder = Path(fn_args.serving_model_dir)
     export(model, transform, folder)
     model.save(folder.parent / KERAS_MODEL)
@@ -76,7 +76,7 @@ class Task:
 
     Attributes:
         layout: of the joints.
-        classes: how many labels there are.
+        labels: in the order of their ids.
         model: the network.
         training: how to train it.
         has_eval: whether there is an eval split.
@@ -84,7 +84,7 @@ class Task:
     """
 
     layout: Layout
-    classes: int
+    labels: tuple[str, ...]
     model: ModelConfig
     training: TrainingConfig
     has_eval: bool
@@ -96,7 +96,7 @@ class Task:
         checkpoint_dir = values.get("checkpoint_dir")
         return cls(
             load_layout(values["layout"]),
-            len(values["labels"]),
+            tuple(values["labels"]),
             ModelConfig.model_validate(values["model"]),
             TrainingConfig.model_validate(values["training"]),
             values.get("has_eval", True),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
@@ -17,6 +18,7 @@ def fit(
     model: keras.Model,
     train: Windows,
     evaluation: Windows | None,
+    labels: Sequence[str],
     layout: Layout,
     config: TrainingConfig,
     log_dir: Path,
@@ -29,6 +31,7 @@ def fit(
         model: freshly built or warm.
         train: labelled windows.
         evaluation: labelled windows; without them the schedule runs to its end.
+        labels: in the order of their ids.
         layout: of their joints.
         config: how to train.
         log_dir: for TensorBoard.
@@ -38,7 +41,7 @@ def fit(
     Returns:
         One list of figures, an epoch each, by metric.
     """
-    classes, steps = model.output_shape[-1], steps_per_epoch(train, config)
+    steps = steps_per_epoch(train, config)
     model.compile(
         _optimizer(config, steps),
         cross_entropy,
@@ -55,8 +58,8 @@ def fit(
     if checkpoint:
         callbacks.append(checkpoint)
     history = model.fit(
-        training_batches(train, classes, layout, config, first_epoch, teacher),
-        validation_data=evaluation_batches(evaluation, classes, config) if evaluation else None,
+        training_batches(train, labels, layout, config, first_epoch, teacher),
+        validation_data=evaluation_batches(evaluation, len(labels), config) if evaluation else None,
         initial_epoch=first_epoch,
         epochs=config.epochs,
         steps_per_epoch=steps,

@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from data.errors import InputError
 from data.layouts import load_layout
-from trainer_module.augmentation import augment
+from trainer_module.augmentation import augment, mirrored_labels
 from trainer_module.config import AugmentationConfig
 
+LABELS = ("a", "b")
 NOTHING = AugmentationConfig(
     mirror=0,
     crop=0,
@@ -35,7 +37,8 @@ def poses(layout: str, dimensions: int) -> np.ndarray:
 
 def augmented(pose: np.ndarray, layout: str, config: AugmentationConfig, seed: int = 5) -> np.ndarray:
     target = tf.one_hot(np.arange(len(pose)) % 2, 2)
-    return augment(tf.constant(pose), target, tf.constant(seed, tf.int64), load_layout(layout), config)[0].numpy()
+    seeded = tf.constant(seed, tf.int64)
+    return augment(tf.constant(pose), target, seeded, load_layout(layout), LABELS, config)[0].numpy()
 
 
 def only(**values: float) -> AugmentationConfig:
@@ -99,10 +102,24 @@ def test_one_seed_one_result() -> None:
     assert np.abs(first - augmented(pose, "kinect20", config, seed=6)).max() > 0.1
 
 
+def test_a_label_that_tells_a_side_is_swapped_in_the_mirror() -> None:
+    labels = ("wave_left_hand", "bow", "wave_right_hand", "turn_left_right")
+    assert mirrored_labels((*labels, "turn_right_left")) == [2, 1, 0, 4, 3]
+    with pytest.raises(InputError, match="turn_right_left, which is no label"):
+        mirrored_labels(labels)
+
+    pose, target = np.zeros((3, 20, 17, 2), np.float32), tf.one_hot([0, 1, 2], 3)
+    seed, layout = tf.constant(1, tf.int64), load_layout("coco17")
+    for config, expected in ((only(mirror=1.0), [2, 1, 0]), (only(), [0, 1, 2])):
+        _, shown = augment(tf.constant(pose), target, seed, layout, labels[:3], config)
+        assert shown.numpy().argmax(axis=1).tolist() == expected
+
+
 def test_mixing_mixes_targets_like_poses() -> None:
     pose = np.zeros((4, 20, 17, 2), np.float32)
     target = tf.one_hot([0, 0, 1, 1], 2)
-    _, mixed = augment(tf.constant(pose), target, tf.constant(1, tf.int64), load_layout("coco17"), only(mixing=1.0))
+    seed, layout = tf.constant(1, tf.int64), load_layout("coco17")
+    _, mixed = augment(tf.constant(pose), target, seed, layout, LABELS, only(mixing=1.0))
     np.testing.assert_allclose(mixed.numpy().sum(axis=1), 1, atol=1e-6)
     assert (mixed.numpy().argmax(axis=1) == [0, 0, 1, 1]).all()
     assert mixed.numpy().max(axis=1).min() < 0.999

@@ -15,7 +15,8 @@ from trainer_module.config import ModelConfig, TrainingConfig
 from trainer_module.dataset import Windows, class_weights
 from trainer_module.models.tcn import build_tcn
 
-LAYOUT, SHAPE, CLASSES = "coco17", (12, 17, 2), 3
+LAYOUT, SHAPE, LABELS = "coco17", (12, 17, 2), ("a", "b", "c")
+CLASSES = len(LABELS)
 CONFIG = TrainingConfig(epochs=4, warmup_epochs=1, batch_size=8, jit_compile=False, ema=0.5)
 
 
@@ -36,6 +37,7 @@ def fit(
         model,
         windows(),
         windows() if evaluate else None,
+        LABELS,
         load_layout(LAYOUT),
         config,
         folder,
