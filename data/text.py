@@ -2,11 +2,16 @@
 
 
 def printable(text: str, length: int | None = None) -> str:
-    """Return a text without what would steer a terminal or change how a page is read.
+    """Return a text in which what would steer a terminal or change how a page is read is written as an escape.
 
     Args:
         text: may hold control characters, overrides of the writing direction and the like; line ends stay.
         length: cut after so many characters.
     """
-    shown = "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
-    return shown if length is None or len(shown) <= length else f"{shown[: length - 1]}…"
+    if length is not None and len(text) > length:
+        text = f"{text[: length - 1]}…"
+    return "".join(c if c.isprintable() or c == "\n" else _escape(c) for c in text)
+
+
+def _escape(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")

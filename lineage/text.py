@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import datetime
-import unicodedata
 from typing import Any
 
 from rich.text import Text
 
-_HIDDEN = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
+from data.text import printable
 
 
 def harmless(value: Any, limit: int = 200) -> str:
     """A value as one line of visible characters: control and direction marks become escapes, long text is cut."""
-    text = str(value)
-    text = text if len(text) <= limit else f"{text[: limit - 1]}…"
-    return "".join(_escape(c) if unicodedata.category(c) in _HIDDEN else c for c in text)
+    return printable(str(value), limit).replace("\n", "\\n")
 
 
 def cell(value: Any, style: str = "", limit: int = 200) -> Text:
@@ -40,7 +37,3 @@ def size(count: float) -> str:
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
         count /= 1000
     return f"{count:.2f} GB"
-
-
-def _escape(character: str) -> str:
-    return character.encode("unicode_escape").decode("ascii")

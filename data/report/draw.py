@@ -79,10 +79,10 @@ def histogram(values: np.ndarray, other: np.ndarray | None = None) -> Bars:
     """Return the distribution of some numbers, and the outline of others'; the farthest 1 % share the end bars."""
     both = values if other is None else np.concatenate([values, other])
     low, high = np.quantile(both, [0.005, 0.995])
-    if high - low < 1e-9 * max(abs(high), 1e-9):
-        low, high = low - 0.5, high + 0.5
-    heights = _heights(values, low, high)
-    outline = np.zeros(0) if other is None else _heights(other, low, high)
+    alike = high - low < 1e-9 * max(abs(high), 1e-9)  # one bar in the middle
+    left, right = (low - 0.5, high + 0.5) if alike else (low, high)
+    heights = _heights(values, left, right)
+    outline = np.zeros(0) if other is None else _heights(other, left, right)
     top = max(heights.max(), outline.max(initial=0), 1e-12)
     width = SIZE / _BINS
     steps = [f"{n * width:.1f} {SIZE - 100 * h / top:.1f}H{(n + 1) * width:.1f}" for n, h in enumerate(outline)]
