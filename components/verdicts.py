@@ -6,9 +6,12 @@ import json
 import math
 from pathlib import Path
 
+from absl import logging
 from pydantic import BaseModel, ConfigDict, ValidationError
+from tfx.types.artifact import Artifact
 
 from data.errors import InputError
+from data.files import write_atomically
 from serving_targets.manifest import Verdict
 
 VERDICT_FILE = "verdict.json"
@@ -18,6 +21,29 @@ class Thresholds(BaseModel):
     """A section of the gates file; a threshold's name is the gate's, and begins with `min_` or `max_`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Judgement(BaseModel):
+    """What a gate measured and what follows from it.
+
+    Attributes:
+        verdicts: one a threshold.
+    """
+
+    verdicts: tuple[Verdict, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether no verdict is a no."""
+        return all(verdict.passed for verdict in self.verdicts)
+
+
+def write_blessing(blessing: Artifact, judgement: Judgement) -> None:
+    """Writes `verdict.json` and the custom property `blessed`; logs the verdicts."""
+    for verdict in judgement.verdicts:
+        logging.info("%s", verdict)
+    write_atomically(Path(blessing.uri) / VERDICT_FILE, judgement.model_dump_json(indent=2) + "\n")
+    blessing.set_int_custom_property("blessed", int(judgement.passed))
 
 
 def parse_thresholds[T: Thresholds](kind: type[T], text: str, section: str) -> T:

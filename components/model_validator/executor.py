@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from absl import logging
 from tfx.dsl.components.base.base_executor import BaseExecutor
 from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
 
 from components.model_validator.judge import Thresholds, judge
-from components.verdicts import VERDICT_FILE, parse_thresholds
+from components.verdicts import parse_thresholds, write_blessing
 
 
 class Executor(BaseExecutor):
@@ -29,9 +28,4 @@ class Executor(BaseExecutor):
             Path(artifact_utils.get_single_uri(input_dict["edge_model"])),
             parse_thresholds(Thresholds, exec_properties["thresholds"], "model_validator"),
         )
-        for verdict in judgement.verdicts:
-            logging.info("%s", verdict)
-        folder = Path(blessing.uri)
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / VERDICT_FILE).write_text(judgement.model_dump_json(indent=2) + "\n")
-        blessing.set_int_custom_property("blessed", int(judgement.passed))
+        write_blessing(blessing, judgement)

@@ -9,9 +9,10 @@ from pydantic import BaseModel, Field
 
 from components.edge_model import EdgeFile, list_files
 from components.trial.trial import Trial, try_tflite
+from components.verdicts import Judgement as _Judgement
 from components.verdicts import Thresholds as _Thresholds
 from components.verdicts import hold
-from serving_targets.manifest import FLOAT_MODEL, INT8_MODEL, Verdict
+from serving_targets.manifest import FLOAT_MODEL, INT8_MODEL
 from serving_targets.tflite_file import custom
 
 NAN = float("nan")
@@ -54,7 +55,7 @@ class FileFigures(BaseModel):
     fault: str | None = None
 
 
-class Judgement(BaseModel):
+class Judgement(_Judgement):
     """What was measured and what follows from it.
 
     Attributes:
@@ -65,16 +66,10 @@ class Judgement(BaseModel):
         windows: test windows judged.
     """
 
-    verdicts: tuple[Verdict, ...]
     accuracy: dict[str, float]
     files: dict[str, FileFigures]
     sequences: int
     windows: int
-
-    @property
-    def passed(self) -> bool:
-        """Whether no gate said no."""
-        return all(verdict.passed for verdict in self.verdicts)
 
 
 def judge(edge_model: Path, thresholds: Thresholds) -> Judgement:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from absl import logging
 from tfx.dsl.components.base.base_executor import BaseExecutor
 from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
 
 from components.serving_smoke.judge import Thresholds, judge
-from components.verdicts import VERDICT_FILE, parse_thresholds
+from components.verdicts import parse_thresholds, write_blessing
 
 _MARKS = {True: "INFRA_BLESSED", False: "INFRA_NOT_BLESSED"}  # as TFX's InfraValidator names them
 
@@ -33,10 +32,5 @@ class Executor(BaseExecutor):
             Path(artifact_utils.get_single_uri(input_dict["examples"])) / "Split-test",
             parse_thresholds(Thresholds, exec_properties["thresholds"], "serving_smoke"),
         )
-        for verdict in judgement.verdicts:
-            logging.info("%s", verdict)
-        folder = Path(blessing.uri)
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / VERDICT_FILE).write_text(judgement.model_dump_json(indent=2) + "\n")
-        (folder / _MARKS[judgement.passed]).touch()
-        blessing.set_int_custom_property("blessed", int(judgement.passed))
+        write_blessing(blessing, judgement)
+        (Path(blessing.uri) / _MARKS[judgement.passed]).touch()

@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 
 from components.edge_model import list_files
 from components.trial.trial import Trial, try_saved_model, try_tflite
+from components.verdicts import Judgement as _Judgement
 from components.verdicts import Thresholds as _Thresholds
 from components.verdicts import hold
 from serving_targets.manifest import FLOAT_MODEL, INT8_MODEL, SAVED_MODEL, Verdict
@@ -84,7 +85,7 @@ class FormatFigures(BaseModel):
         return None if self.load_ms is None or self.first_ms is None else self.load_ms + self.first_ms
 
 
-class Judgement(BaseModel):
+class Judgement(_Judgement):
     """What was measured and what follows from it.
 
     Attributes:
@@ -94,15 +95,9 @@ class Judgement(BaseModel):
         windows: that every format was run on.
     """
 
-    verdicts: tuple[Verdict, ...]
     latency_ms: dict[str, float]
     formats: dict[str, FormatFigures]
     windows: int
-
-    @property
-    def passed(self) -> bool:
-        """Whether no gate said no."""
-        return all(verdict.passed for verdict in self.verdicts)
 
 
 def judge(saved_model: Path, edge_model: Path, records: Path, thresholds: Thresholds) -> Judgement:
