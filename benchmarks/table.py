@@ -44,9 +44,9 @@ def table(folder: Path, name: str | None = None) -> str:
     reports = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob(f"{name or '*'}-*.json"))]
     rows = []
     for data, group in itertools.groupby(reports, key=lambda report: report["data"]):
-        best, *others = sorted(group, key=lambda report: -report["mean"]["int8_accuracy"])
-        rows += [row(report) for report in (best, *others)]
-        for whose, figure in best["published"].items():
+        ranked = sorted(group, key=lambda report: -report["mean"]["int8_accuracy"])
+        rows += map(row, ranked)
+        for whose, figure in ranked[0]["published"].items():
             rows.append(_line(data, f"published: {whose}", "", "", f"{figure:.3f}"))
     return HEADING + "".join(rows)
 

@@ -40,9 +40,8 @@ def normalise(keypoints: tf.Tensor, layout: Layout, config: TransformConfig) -> 
         float32 `[N, T, J, D]` in torso lengths.
     """
     dimensions = keypoints.shape[3] - 1
-    pose = impute(
-        keypoints, layout, config.confidence_threshold
-    )  # [N, T, D, J]: the joint axis last, for constant matrices
+    # [N, T, D, J]: the joint axis last, for constant matrices.
+    pose = impute(keypoints, layout, config.confidence_threshold)
     landmarks = pose @ _landmark_weights(layout)
     root, torso = landmarks[..., 0:1], landmarks[..., 1:2]
     centred = pose - tf.reduce_mean(root, axis=1, keepdims=True)
