@@ -54,8 +54,12 @@ def collect(store: LineageStore, root: Path, run: Run) -> dict[str, Any]:
         },
         "nodes": [_node(execution, graph) for execution in attempts.values()],
         "data": [_data(graph, a) for a in of_type.get(facts.EXAMPLES, []) if _is_read(graph, a)],
+        # By name: gates that run side by side end in any order, and two reports should be comparable line by line.
         "gates": [
-            _gate(v, e.node) for e in attempts.values() for a in _outputs(graph, e) for v in facts.read_verdicts(a)
+            _gate(v, name)
+            for name, execution in sorted(attempts.items())
+            for a in _outputs(graph, execution)
+            for v in facts.read_verdicts(a)
         ],
         "unread": [
             a
