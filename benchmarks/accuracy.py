@@ -11,17 +11,16 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
 import time
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks.output import machine
 from benchmarks.table import PROJECT, RESULTS, table
 from data.files import write_atomically
 from data.layouts import load_layout
@@ -175,22 +174,6 @@ def imported(name: str, folder: Path) -> Path:
     ]
     subprocess.run([*command, "--to", str(folder)], cwd=PROJECT, check=True, stdout=subprocess.DEVNULL)
     return folder
-
-
-def machine() -> dict[str, Any]:
-    """What the figures depend on besides code and data."""
-    cpu = [
-        line.partition(":")[2].strip()
-        for line in Path("/proc/cpuinfo").read_text().splitlines()
-        if "model name" in line
-    ]
-    packages = ("tensorflow", "keras", "ai-edge-litert", "ai-edge-quantizer", "numpy")
-    return {
-        "processor": cpu[0] if cpu else platform.processor(),
-        "cores": os.cpu_count(),
-        "python": platform.python_version(),
-        **{package: version(package) for package in packages},
-    }
 
 
 def mean(results: list[dict[str, Any]]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What the benchmarks on whole processes have in common: options, and where figures go."""
+"""What benchmarks have in common: options, where figures go, and what they were measured on."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import os
 import platform
 import tempfile
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,21 @@ def run[T](doc: str | None, epochs: int, measure: Callable[[Path, int], T], show
         seconds = measure(Path(folder), arguments.epochs)
     show(seconds)
     if arguments.to:
-        machine: dict[str, Any] = {"processor": platform.processor(), "cores": os.cpu_count()}
-        machine |= {"python": platform.python_version()}
-        figures = {"seconds": seconds, "epochs": arguments.epochs, "machine": machine}
+        figures = {"seconds": seconds, "epochs": arguments.epochs, "machine": machine()}
         write_atomically(arguments.to, json.dumps(figures, indent=1) + "\n")
+
+
+def machine() -> dict[str, Any]:
+    """What the figures depend on besides code and data."""
+    cpu = [
+        line.partition(":")[2].strip()
+        for line in Path("/proc/cpuinfo").read_text().splitlines()
+        if "model name" in line
+    ]
+    packages = ("tensorflow", "keras", "ai-edge-litert", "ai-edge-quantizer", "numpy")
+    return {
+        "processor": cpu[0] if cpu else platform.processor(),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        **{package: version(package) for package in packages},
+    }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import shutil
 import time
 from pathlib import Path
@@ -12,7 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from data.files import write_atomically
+from data.files import replacing
 
 
 class Progress(keras.callbacks.Callback):
@@ -137,9 +136,8 @@ class Checkpoint(keras.callbacks.Callback):
             values |= {"best_accuracy": self._best.accuracy, "waited": self._best.waited}
             values |= {"best_weights": len(self._best.weights)}
             values |= {f"best_{i}": weight for i, weight in enumerate(self._best.weights)}
-        content = io.BytesIO()
-        np.savez(content, epoch=epoch + 1, **values)
-        write_atomically(self._file, content.getvalue())
+        with replacing(self._file) as temporary, temporary.open("wb") as file:
+            np.savez(file, epoch=epoch + 1, **values)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """See Callback."""

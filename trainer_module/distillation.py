@@ -7,14 +7,13 @@ good teacher is patient and consistent, CVPR 2022.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 
 import keras
 import numpy as np
 
-from data.files import write_atomically
+from data.files import replacing
 from data.layouts import Layout
 from trainer_module.config import ModelConfig, TrainingConfig
 from trainer_module.dataset import Windows
@@ -63,7 +62,6 @@ def train_teacher(
     checkpoints = checkpoint_dir / "teacher" if checkpoint_dir else None
     fit(teacher, train, evaluation, labels, layout, training, log_dir / "teacher", checkpoints)
     if weights:
-        content = io.BytesIO()
-        np.savez(content, **{f"weight_{i}": weight for i, weight in enumerate(teacher.get_weights())})
-        write_atomically(weights, content.getvalue())
+        with replacing(weights) as temporary, temporary.open("wb") as file:
+            np.savez(file, **{f"weight_{i}": weight for i, weight in enumerate(teacher.get_weights())})
     return teacher
