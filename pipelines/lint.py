@@ -8,6 +8,7 @@ import schema
 from data.errors import InputError
 from data.layouts import load_layout
 from pipelines.plan import Plan, ancestors
+from trainer_module.labels import mirror_images, mirrored_labels
 
 _GUARDED = {"Transform": ("DataGate",), "Pusher": ("Evaluator", "ModelValidator", "ServingSmoke")}
 _FORBIDDEN_RUNNERS = ("DirectRunner", "SwitchingDirectRunner", "PrismRunner")
@@ -19,7 +20,7 @@ def lint(plan: Plan) -> None:
     Raises:
         InputError: lists everything that is wrong.
     """
-    problems = [*_gates(plan), *_runner(plan), *_shapes(plan), *_splits(plan), *_functions(plan)]
+    problems = [*_gates(plan), *_runner(plan), *_shapes(plan), *_labels(plan), *_splits(plan), *_functions(plan)]
     if problems:
         raise InputError(
             "the graph is not sound: " + "; ".join(problems),
@@ -58,6 +59,21 @@ def _shapes(plan: Plan) -> list[str]:
     if config.windows.fit == "slide" and config.windows.stride > contract.length:
         return [f"windows.stride {config.windows.stride} is longer than a window ({contract.length}): frames are lost"]
     return []
+
+
+def _labels(plan: Plan) -> list[str]:
+    """A label that tells a side needs one for the other side, and a model that can see sides."""
+    labels = schema.read_window_contract(plan.config.schema_file).labels
+    problems = []
+    if plan.config.training.augmentation.mirror:
+        try:
+            mirrored_labels(labels)
+        except InputError as error:
+            problems.append(f"{error.what} ({error.where}): {error.remedy}")
+    sided = [label for label, mirrored in zip(labels, mirror_images(labels), strict=True) if label != mirrored]
+    if sided and plan.config.transform.align_side:
+        problems.append(f"transform.align_side hides which side is meant in {', '.join(sided)}: set it to false")
+    return problems
 
 
 def _splits(plan: Plan) -> list[str]:

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from data.errors import InputError
 from data.layouts import Layout
 from trainer_module.config import AugmentationConfig
+from trainer_module.labels import mirrored_labels
 from transform_module.ops import impute
 
 
@@ -106,23 +106,6 @@ def _hide_joints(pose: tf.Tensor, dice: Dice, layout: Layout, config: Augmentati
     seen = tf.cast(~absent, tf.float32)[..., tf.newaxis]
     imputed = impute(tf.concat([pose, seen], axis=-1), layout, 1.0)
     return tf.transpose(imputed, (0, 1, 3, 2))
-
-
-def mirrored_labels(labels: Sequence[str]) -> list[int]:
-    """For each label the index of the one that its mirror image has: itself, unless it tells a side.
-
-    Raises:
-        InputError: a label tells a side, and there is none of the other side.
-    """
-    swap = {"left": "right", "right": "left"}
-    mirrored = ["_".join(swap.get(word, word) for word in label.split("_")) for label in labels]
-    if missing := sorted(set(mirrored) - set(labels)):
-        raise InputError(
-            f"a mirrored window would be labelled {', '.join(missing)}, which is no label",
-            "training.augmentation.mirror",
-            "set it to 0, or add the label of the other side to the schema",
-        )
-    return [labels.index(label) for label in mirrored]
 
 
 def _mirror(

@@ -187,6 +187,17 @@ def test_wrong_use(bench, first_run, name):
     assert state_of(bench.root) == before
 
 
+def test_a_label_of_one_side_whose_mirror_image_has_none(bench, first_run, tmp_path):
+    schema = tmp_path / "schema.pbtxt"
+    schema.write_text((bench.project / "schema/baduanjin.pbtxt").read_text().replace("draw_the_bow", "draw_bow_left"))
+    before = state_of(bench.root)
+    settings = ["--set", f"schema_file={schema}", "--set", "transform.align_side=true"]
+    done = bench.poseline(*bench.run_arguments(*settings), expect=2)
+    assert_explains(done.stderr, "labelled draw_bow_right, which is no label")
+    assert "align_side hides which side is meant in draw_bow_left" in done.stderr
+    assert state_of(bench.root) == before
+
+
 def test_a_root_that_cannot_be_written(bench, first_run, tmp_path):
     (tmp_path / "root").write_text("a file")
     done = bench.poseline(*bench.run_arguments(root=tmp_path / "root"), expect=2)

@@ -6,8 +6,9 @@ import tensorflow as tf
 
 from data.errors import InputError
 from data.layouts import load_layout
-from trainer_module.augmentation import augment, mirrored_labels
+from trainer_module.augmentation import augment
 from trainer_module.config import AugmentationConfig
+from trainer_module.labels import mirrored_labels
 
 LABELS = ("a", "b")
 NOTHING = AugmentationConfig(
