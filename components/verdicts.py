@@ -63,18 +63,12 @@ def parse_thresholds[T: Thresholds](kind: type[T], text: str, section: str) -> T
         ) from error
 
 
-def hold(gate: str, figure: float, threshold: float, unit: str, detail: str = "") -> Verdict:
-    """Holds a figure against its limit; what can't be measured does not pass."""
-    finite = math.isfinite(figure)
-    within = figure >= threshold if gate.startswith("min_") else figure <= threshold
-    return Verdict(
-        gate=gate,
-        figure=figure if finite else None,
-        threshold=threshold,
-        unit=unit,
-        passed=finite and within,
-        detail=detail,
-    )
+def hold(gate: str, figure: float | None, threshold: float, unit: str, detail: str = "") -> Verdict:
+    """Holds a figure against its limit; what couldn't be measured, None or not finite, does not pass."""
+    if figure is None or not math.isfinite(figure):
+        return Verdict(gate=gate, figure=None, threshold=threshold, unit=unit, passed=False, detail=detail)
+    passed = figure >= threshold if gate.startswith("min_") else figure <= threshold
+    return Verdict(gate=gate, figure=figure, threshold=threshold, unit=unit, passed=passed, detail=detail)
 
 
 def read_verdicts(blessing: Path) -> list[Verdict]:

@@ -15,8 +15,6 @@ from components.verdicts import hold
 from serving_targets.manifest import FLOAT_MODEL, INT8_MODEL
 from serving_targets.tflite_file import custom
 
-NAN = float("nan")
-
 
 class Thresholds(_Thresholds):
     """Section `model_validator` of the gates file.
@@ -96,13 +94,15 @@ def judge(edge_model: Path, thresholds: Thresholds) -> Judgement:
     found = {operator for names in used if names for operator in custom(names)}
     strange = ", ".join(sorted(found))
     faults = "; ".join(f"{name} {figures[name].fault}" for name in shipped if figures[name].fault)
-    count = NAN if None in used else len(found)
+    count = None if None in used else len(found)
+    right, right_in_float = int8.sequence_accuracy, float_.sequence_accuracy
+    lost = None if right is None or right_in_float is None else right_in_float - right
     seconds = max(trials[name].seconds for name in shipped)
     number = len(np.unique(sequences))
     return Judgement(
         verdicts=(
-            hold("min_sequence_accuracy", _of(int8), thresholds.min_sequence_accuracy, "share", faults),
-            hold("max_accuracy_lost", _of(float_) - _of(int8), max(thresholds.max_accuracy_lost, 1 / number), "share"),
+            hold("min_sequence_accuracy", right, thresholds.min_sequence_accuracy, "share", faults),
+            hold("max_accuracy_lost", lost, max(thresholds.max_accuracy_lost, 1 / number), "share"),
             hold("max_bytes", int8.bytes, thresholds.max_bytes, "bytes"),
             hold("max_custom_operators", count, thresholds.max_custom_operators, "operators", strange),
             hold("max_judging_seconds", seconds, thresholds.max_judging_seconds, "s"),
@@ -141,7 +141,3 @@ def _figures(file: EdgeFile, trial: Trial, labels: np.ndarray, truth: np.ndarray
             "window_accuracy": float((labels[trial.probabilities.argmax(axis=1)] == truth).mean()),
         }
     )
-
-
-def _of(file: FileFigures) -> float:
-    return NAN if file.sequence_accuracy is None else file.sequence_accuracy

@@ -21,8 +21,6 @@ from serving_targets.manifest import FLOAT_MODEL, INT8_MODEL, SAVED_MODEL, Verdi
 TEST_WINDOWS = 64
 """Windows of the test split that are run besides the golden ones."""
 
-NAN = float("nan")
-
 
 class Thresholds(_Thresholds):
     """Section `serving_smoke` of the gates file.
@@ -159,15 +157,17 @@ def _figures(trial: Trial, truth: np.ndarray | None, *, shipped: bool) -> Format
     )
 
 
-def _saved_model_difference(trial: Trial, golden: Mapping[str, np.ndarray]) -> float:
+def _saved_model_difference(trial: Trial, golden: Mapping[str, np.ndarray]) -> float | None:
     expected = golden["probabilities"]
     if trial.probabilities is None or trial.probabilities.shape[1:] != expected.shape[1:]:
-        return NAN
+        return None
     since = np.abs(trial.probabilities[: len(expected)] - expected).max()
     return float(np.maximum(since, trial.figures["endpoint_difference"]))  # NaN stays NaN
 
 
-def hold_all(formats: dict[str, FormatFigures], saved_model_difference: float, limits: Thresholds) -> list[Verdict]:
+def hold_all(
+    formats: dict[str, FormatFigures], saved_model_difference: float | None, limits: Thresholds
+) -> list[Verdict]:
     """Holds the figures of all formats against the thresholds.
 
     Args:
@@ -189,10 +189,7 @@ def hold_all(formats: dict[str, FormatFigures], saved_model_difference: float, l
         "min_agreement": (*_worst({name: found.agreement for name, found in files.items()}, sign=-1), "share"),
         "max_difference": (*_worst({name: found.mean_difference for name, found in files.items()}), "probability"),
     }
-    return [
-        hold(gate, NAN if figure is None else figure, getattr(limits, gate), unit, detail)
-        for gate, (figure, detail, unit) in figures.items()
-    ]
+    return [hold(gate, figure, getattr(limits, gate), unit, detail) for gate, (figure, detail, unit) in figures.items()]
 
 
 def _worst(figures: Mapping[str, float | None], sign: int = 1) -> tuple[float | None, str]:
