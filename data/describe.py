@@ -11,6 +11,7 @@ import numpy as np
 from data.layouts import load_layout
 from data.records import KeypointSequence
 from data.store import find_span, read_sequences
+from data.text import natural
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -213,7 +214,7 @@ class Tally:
 
 
 def _sorted[Number: (int, float)](counts: Mapping[str, Number]) -> dict[str, Number]:
-    return dict(sorted(counts.items()))
+    return dict(sorted(counts.items(), key=lambda item: natural(item[0])))
 
 
 def _span(spread: Spread) -> str:

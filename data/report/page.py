@@ -19,7 +19,7 @@ from data.report.collect import Picture, Shown, collect
 from data.report.compare import compare
 from data.report.draw import Moving, histogram, moving
 from data.store import list_spans, read_index, span_folder
-from data.text import printable
+from data.text import natural, printable
 
 SHOWN = 12
 """Clips of each kind that are drawn."""
@@ -190,7 +190,7 @@ def _words(here: Picture, other: Picture | None) -> dict[str, tuple[list[Row], i
 
 
 def _by_count(counts: Counter[str]) -> dict[str, int]:
-    return dict(sorted(counts.items(), key=lambda item: (item[0] != NONE, -item[1], item[0])))
+    return dict(sorted(counts.items(), key=lambda item: (item[0] != NONE, -item[1], natural(item[0]))))
 
 
 def _card(shown: Shown, here: Picture) -> Card:
