@@ -13,7 +13,7 @@ import tensorflow as tf
 from data.layouts import Layout
 from trainer_module.config import AugmentationConfig
 from trainer_module.labels import mirrored_labels
-from transform_module.ops import impute, side_weights, travel
+from transform_module.ops import impute
 
 
 class Dice:
@@ -120,9 +120,6 @@ def _mirror(
         return pose, target
     signs = np.array([-1, 1, 1][: pose.shape[3]], np.float32)
     mirrored = dice.uniform(0, 1, (1, 1, 1)) < config.mirror
-    if config.mirror_within is not None:
-        path = travel(tf.transpose(pose, (0, 1, 3, 2)), layout)
-        mirrored &= tf.abs(path @ side_weights(layout)) < config.mirror_within * tf.reduce_sum(path, -1, keepdims=True)
     return (
         tf.where(mirrored, tf.gather(pose, layout.mirror, axis=2) * signs, pose),
         tf.where(mirrored[:, 0, 0], tf.gather(target, mirrored_labels(labels), axis=1), target),

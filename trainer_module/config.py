@@ -44,13 +44,6 @@ class AugmentationConfig(_Section):
     """Random changes of training windows. Lengths are in torso lengths, angles in radians."""
 
     mirror: Probability = Field(0.5, description="share of windows that are mirrored, left and right swapped")
-    mirror_within: float | None = Field(
-        None,
-        gt=0,
-        le=1,
-        description="mirror only if left and right travel so nearly alike, as a share of all travel: where "
-        "transform.align_side decides by chance",
-    )
     crop: float = Field(0.3, ge=0, lt=1, description="largest share of a window that is cut off, the rest stretched")
     warp: float = Field(0.6, ge=0, lt=1, description="largest relative change of speed inside a window")
     yaw: float = Field(0.5, ge=0, le=3.1416, description="largest turn about the vertical (3-D)")

@@ -90,31 +90,14 @@ def _lead_with_the_right(pose: tf.Tensor, layout: Layout) -> tf.Tensor:
         layout: whose joints they are.
     """
     joints = np.eye(len(layout.joints), dtype=np.float32)
-    path = travel(pose, layout)
-    left_leads = tf.cast(path @ side_weights(layout) > 0, tf.float32)  # [N, 1, 1, 1]
+    side = np.array([[(side == "left") - float(side == "right")] for side in layout.sides], np.float32)
+    seen_from_root = pose @ (joints - root_weights(layout))
+    steps = seen_from_root[:, 1:] - seen_from_root[:, :-1]
+    path = tf.reduce_mean(tf.sqrt(tf.reduce_sum(tf.square(steps), axis=2, keepdims=True) + TINY), axis=1, keepdims=True)
+    left_leads = tf.cast(path @ side > 0, tf.float32)  # [N, 1, 1, 1]
     swap = joints[:, list(layout.mirror)]
     signs = np.array([[-1], [1], [1]], np.float32)[: pose.shape[2]]
     return pose + left_leads * ((pose * signs) @ swap - pose)
-
-
-def travel(pose: tf.Tensor, layout: Layout) -> tf.Tensor:
-    """How far each joint moves from frame to frame on average, as seen from the root.
-
-    Args:
-        pose: `[N, T, D, J]`.
-        layout: whose joints they are.
-
-    Returns:
-        `[N, 1, 1, J]`.
-    """
-    seen_from_root = pose @ (np.eye(len(layout.joints), dtype=np.float32) - root_weights(layout))
-    steps = seen_from_root[:, 1:] - seen_from_root[:, :-1]
-    return tf.reduce_mean(tf.sqrt(tf.reduce_sum(tf.square(steps), axis=2, keepdims=True) + TINY), axis=1, keepdims=True)
-
-
-def side_weights(layout: Layout) -> np.ndarray:
-    """Float32 `[J, 1]`: 1 for joints on the left, -1 for those on the right."""
-    return np.array([[(side == "left") - float(side == "right")] for side in layout.sides], np.float32)
 
 
 def _turn(pose: tf.Tensor, across: tf.Tensor, vertical: tf.Tensor) -> tf.Tensor:
