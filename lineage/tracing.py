@@ -229,7 +229,8 @@ def _gates(
                 {**verdict, "node": node, "run": run_name, "artifact": artifact.id}
                 for verdict in facts.read_verdicts(artifact)
             ]
-    return verdicts
+    # Gates that run side by side end in any order; the answer does not depend on it.
+    return sorted(verdicts, key=lambda verdict: verdict["node"])
 
 
 def _newest_judges(store: LineageStore, judged: Iterable[Artifact]) -> set[int]:
