@@ -48,6 +48,9 @@ PUBLISHED: dict[str, dict[str, float]] = {
     "upper5": {"mean, on six other people": 0.8885, "best, on six other people": 0.8984},
 }
 
+PROTOCOL = {"msr_action3d": "used_in_cvpr12"}
+"""Array of the .npz that says which sequences the published figures are about: of MSR Action3D 557 of 567."""
+
 FOLDS = {"upper5": 5}
 """Sets without a split of their own are judged on every person, a fifth at a time."""
 
@@ -162,18 +165,24 @@ def imported(name: str, folder: Path) -> Path:
     """The set as canonical data, imported from its .npz."""
     if SOURCES[name] is None:
         return PROJECT / "data" / "sample"
-    command = [
-        sys.executable,
-        "-m",
-        "pipelines.cli",
-        "data",
-        "import",
-        "--from",
-        "npz",
-        str(SHARED / str(SOURCES[name])),
-    ]
+    source = SHARED / str(SOURCES[name])
+    if name in PROTOCOL:
+        source = selected(source, PROTOCOL[name], folder.with_suffix(".npz"))
+    command = [sys.executable, "-m", "pipelines.cli", "data", "import", "--from", "npz", str(source)]
     subprocess.run([*command, "--to", str(folder)], cwd=PROJECT, check=True, stdout=subprocess.DEVNULL)
     return folder
+
+
+def selected(source: Path, mask: str, to: Path) -> Path:
+    """Copies the sequences of a ragged .npz whose entry in the bool array `mask` is true."""
+    with np.load(source) as file:
+        store = dict(file)
+    keep, lengths = store[mask], np.diff(store["offsets"])
+    parts = {name: values[keep] for name, values in store.items() if len(values) == len(keep)}
+    parts["frames"] = store["frames"][np.repeat(keep, lengths)]
+    parts["offsets"] = np.concatenate([[0], np.cumsum(lengths[keep])])
+    np.savez(to, **(store | parts))
+    return to
 
 
 def mean(results: list[dict[str, Any]]) -> dict[str, Any]:
