@@ -15,6 +15,9 @@ from trainer_module.config import AugmentationConfig
 from trainer_module.labels import mirrored_labels
 from transform_module.ops import impute
 
+RESTING = 0.45
+"""A limb rests that moves less than this share of what the window's busiest limb moves; found by trying."""
+
 
 class Dice:
     """Random numbers for one batch: every call has a seed of its own, derived from the batch's."""
@@ -63,6 +66,7 @@ def augment(
         Pose and target, of the same shapes.
     """
     dice = Dice(seed, tf.shape(pose)[0])
+    pose = _exchange_resting_limbs(pose, dice, layout, config)
     pose = _cut_and_warp(pose, dice, config)
     pose = _hide_joints(pose, dice, layout, config)
     pose, target = _mirror(pose, target, dice, layout, labels, config)
@@ -73,6 +77,19 @@ def augment(
     # Where a window was cut, its path no longer starts where the whole one did.
     root = tf.reduce_mean(tf.gather(pose, layout.root, axis=2), axis=(1, 2), keepdims=True)
     return _mix(pose - root, target, dice, config)
+
+
+def _exchange_resting_limbs(pose: tf.Tensor, dice: Dice, layout: Layout, config: AugmentationConfig) -> tf.Tensor:
+    """Takes limbs that rest from another window of the batch where they rest, too: they are no part of the action."""
+    if not config.exchange:
+        return pose
+    limbs = _limbs(layout)
+    vectors = _bone_vectors(pose, layout)
+    moved = tf.reduce_mean(tf.norm(vectors[:, 1:] - vectors[:, :-1], axis=-1), axis=1) @ (limbs / limbs.sum(axis=0))
+    rests = moved < RESTING * tf.reduce_max(moved, axis=1, keepdims=True)
+    taken = rests & rests[::-1] & (dice.uniform(0, 1, (limbs.shape[1],)) < config.exchange)
+    change = tf.matmul(tf.cast(taken, tf.float32), limbs, transpose_b=True)[:, tf.newaxis, :, tf.newaxis]
+    return pose + _hanging_on(layout) @ (change * (vectors[::-1] - vectors))
 
 
 def _cut_and_warp(pose: tf.Tensor, dice: Dice, config: AugmentationConfig) -> tf.Tensor:
@@ -128,12 +145,16 @@ def _mirror(
 
 def _change_bones(pose: tf.Tensor, dice: Dice, layout: Layout, config: AugmentationConfig) -> tf.Tensor:
     """Lengthens and shortens bones, left like right; what hangs on a bone moves with it."""
-    bones = np.array(layout.bones)
     mirrored = [layout.bones.index((layout.mirror[parent], layout.mirror[child])) for parent, child in layout.bones]
-    factor = dice.normal(config.bones / np.sqrt(2), (1, len(bones), 1))
+    factor = dice.normal(config.bones / np.sqrt(2), (1, len(layout.bones), 1))
     factor += tf.gather(factor, mirrored, axis=2)
-    vectors = tf.gather(pose, bones[:, 1], axis=2) - tf.gather(pose, bones[:, 0], axis=2)
-    return pose + _hanging_on(layout) @ (vectors * factor)
+    return pose + _hanging_on(layout) @ (_bone_vectors(pose, layout) * factor)
+
+
+def _bone_vectors(pose: tf.Tensor, layout: Layout) -> tf.Tensor:
+    """From parent to child, float32 `[N, T, bones, D]`."""
+    parents, children = np.array(layout.bones).T
+    return tf.gather(pose, children, axis=2) - tf.gather(pose, parents, axis=2)
 
 
 def _hanging_on(layout: Layout) -> np.ndarray:
@@ -143,6 +164,22 @@ def _hanging_on(layout: Layout) -> np.ndarray:
         weights[child] = weights[parent]
         weights[child, bone] = 1
     return weights
+
+
+def _limbs(layout: Layout) -> np.ndarray:
+    """Float32 `[bones, limbs]`: 1 where the bone belongs to the limb.
+
+    The trunk, in layouts that have bones there, is the first. Another starts at every joint with a side whose parent
+    has none, or that is part of the torso: arms and legs, and in some layouts the sides of the head.
+    """
+    starts = {*layout.torso[0], *layout.torso[1]}
+    limb_of, limbs = [0] * len(layout.joints), 1
+    for parent, child in layout.bones:
+        limb_of[child] = limb_of[parent]
+        if layout.sides[child] != "centre" and (layout.sides[parent] == "centre" or child in starts):
+            limb_of[child], limbs = limbs, limbs + 1
+    belongs = np.eye(limbs, dtype=np.float32)[[limb_of[child] for _, child in layout.bones]]
+    return belongs[:, belongs.any(axis=0)]
 
 
 def _turn(pose: tf.Tensor, dice: Dice, config: AugmentationConfig) -> tf.Tensor:

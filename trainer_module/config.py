@@ -44,6 +44,7 @@ class AugmentationConfig(_Section):
     """Random changes of training windows. Lengths are in torso lengths, angles in radians."""
 
     mirror: Probability = Field(0.5, description="share of windows that are mirrored, left and right swapped")
+    exchange: Probability = Field(0, description="share of resting limbs taken from other windows where they rest")
     crop: float = Field(0.3, ge=0, lt=1, description="largest share of a window that is cut off, the rest stretched")
     warp: float = Field(0.6, ge=0, lt=1, description="largest relative change of speed inside a window")
     yaw: float = Field(0.5, ge=0, le=3.1416, description="largest turn about the vertical (3-D)")

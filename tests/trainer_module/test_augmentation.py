@@ -13,6 +13,7 @@ from trainer_module.labels import mirrored_labels
 LABELS = ("a", "b")
 NOTHING = AugmentationConfig(
     mirror=0,
+    exchange=0,
     crop=0,
     warp=0,
     yaw=0,
@@ -82,6 +83,29 @@ def test_bones_grow_alike_left_and_right_and_all_along() -> None:
     mirrored = [bones.index((mirror[parent], mirror[child])) for parent, child in bones]
     np.testing.assert_allclose(ratio, ratio[:, :, mirrored], rtol=1e-2)
     assert ratio.std() > 0.03
+
+
+@pytest.mark.parametrize(
+    ("layout", "busy", "resting"),
+    [
+        ("kinect20", {"right_elbow", "right_wrist", "right_hand"}, {"left_elbow", "left_wrist", "left_hand"}),
+        ("coco17", {"right_elbow", "right_wrist"}, {"left_knee", "left_ankle"}),
+    ],
+)
+def test_limbs_that_rest_are_exchanged_and_the_busy_one_is_not(layout: str, busy: set[str], resting: set[str]) -> None:
+    joints, bones = load_layout(layout).joints, load_layout(layout).bones
+    pose = np.repeat(poses(layout, 2)[:, :1], 20, axis=1)
+    swing = np.sin(np.linspace(0, 6, 20, dtype=np.float32))
+    for joint in busy:
+        pose[:, :, joints.index(joint), 0] += swing
+    result = augmented(pose, layout, only(exchange=1.0))
+
+    def vectors(of: np.ndarray, children: set[str]) -> np.ndarray:
+        pairs = np.array([bone for bone in bones if joints[bone[1]] in children])
+        return of[:, :, pairs[:, 1]] - of[:, :, pairs[:, 0]]
+
+    np.testing.assert_allclose(vectors(result, busy), vectors(pose, busy), atol=1e-4)
+    np.testing.assert_allclose(vectors(result, resting), vectors(pose, resting)[::-1], atol=1e-4)
 
 
 def test_cutting_and_warping_shows_moments_of_the_window_in_their_order() -> None:
