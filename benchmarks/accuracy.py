@@ -1,6 +1,6 @@
 """Trains a configuration through the pipeline and judges the converted files on its test split.
 
-    .venv/bin/python -m benchmarks.accuracy NAME [--seeds 3] [--model tcn|ddnet|graph] [--epochs N] [--data DIR]
+    .venv/bin/python -m benchmarks.accuracy NAME [--seeds 3] [--model tcn|ddnet|graph] [--halvings] [--set KEY=JSON]
 
 Every seed (and fold) is a run of the pipeline up to ModelValidator; what is measured is the EdgeModel that it made.
 Results go to benchmarks/results/NAME-MODEL.json; `python -m benchmarks.table` makes the README's table of them.
@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,17 @@ PROTOCOL = {"msr_action3d": "used_in_cvpr12"}
 
 FOLDS = {"upper5": 5}
 """Sets without a split of their own are judged on every person, a fifth at a time."""
+
+HALVINGS = {
+    "msr_action3d": (
+        ("1", "3", "5", "7", "9"),
+        ("6", "7", "8", "9", "10"),
+        ("1", "2", "3", "4", "5"),
+        ("2", "3", "6", "7", "10"),
+        ("1", "4", "5", "8", "9"),
+    )
+}
+"""Test people of `--halvings`, half of all each time, to choose a configuration by: without the official halving."""
 
 # The published recipe of DD-Net: 32 filters, Adam from 1e-3, no mixing, no weight decay, no smoothing; its augmentation
 # cuts and warps time. Updates, schedule and averaged weights are the harness's, the same for all.
@@ -155,10 +167,12 @@ def folds(name: str, data: Path) -> list[dict[str, Any]]:
     if name not in FOLDS:
         return [{}]
     people = sorted({key.subject for key in read_index(span_folder(data, None))}, key=lambda s: (len(s), s))
-    parts = [people[i :: FOLDS[name]] for i in range(FOLDS[name])]
-    return [
-        {"split": {"method": "subjects", "subjects": {"train": ["*"], "test": test}, "eval_share": 0}} for test in parts
-    ]
+    return [tested_on(people[i :: FOLDS[name]]) for i in range(FOLDS[name])]
+
+
+def tested_on(people: Sequence[str]) -> dict[str, Any]:
+    """Settings of the split: these people are tested on, everybody else is trained on."""
+    return {"split": {"method": "subjects", "subjects": {"train": ["*"], "test": list(people)}, "eval_share": 0}}
 
 
 def imported(name: str, folder: Path) -> Path:
@@ -178,7 +192,7 @@ def selected(source: Path, mask: str, to: Path) -> Path:
     with np.load(source) as file:
         store = dict(file)
     keep, lengths = store[mask], np.diff(store["offsets"])
-    parts = {name: values[keep] for name, values in store.items() if len(values) == len(keep)}
+    parts = {name: values[keep] for name, values in store.items() if values.shape[:1] == keep.shape}
     parts["frames"] = store["frames"][np.repeat(keep, lengths)]
     parts["offsets"] = np.concatenate([[0], np.cumsum(lengths[keep])])
     np.savez(to, **(store | parts))
@@ -202,21 +216,28 @@ def main() -> None:
     parser.add_argument("name", choices=sorted(SOURCES))
     parser.add_argument("--model", choices=sorted(RECIPES), default="tcn")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--halvings", action="store_true", help="judge on other halvings of the people, for choices")
     parser.add_argument("--epochs", type=int, help="instead of the configuration's")
     parser.add_argument("--data", type=Path, help="canonical data; imported from ../shared/data if not given")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=JSON", help="another setting, for trials")
-    parser.add_argument("--to", type=Path, default=RESULTS, help="folder for the results")
+    parser.add_argument("--to", type=Path, help="folder for the results")
     arguments = parser.parse_args()
+    if arguments.halvings and arguments.name not in HALVINGS:
+        parser.error(f"--halvings are of {', '.join(HALVINGS)}")
+    to = arguments.to or (RESULTS / "halvings" if arguments.halvings else RESULTS)
     name, model = arguments.name, arguments.model
     settings = RECIPES[model] | ({"training.epochs": arguments.epochs} if arguments.epochs else {})
     settings |= {key: json.loads(value) for key, _, value in (text.partition("=") for text in arguments.set)}
+    published = {} if arguments.halvings else PUBLISHED[name]
+    task = {"data": name, "model": model, "settings": settings, "published": published}
     results = []
     with tempfile.TemporaryDirectory(prefix="poseline-accuracy-") as scratch:
         folder = Path(scratch)
         data = arguments.data or imported(name, folder / "data")
         layout, clean = load_config(name).layout, clean_sequences(name, data)
+        splits = [tested_on(people) for people in HALVINGS[name]] if arguments.halvings else folds(name, data)
         for seed in range(1, arguments.seeds + 1):
-            for fold, split in enumerate(folds(name, data)):
+            for fold, split in enumerate(splits):
                 seconds = run(name, data, folder / "root", {"training.seed": seed, **split, **settings})
                 training = newest(folder / "root", name, "Trainer", "model_run") / "training.json"
                 record = json.loads(training.read_text(encoding="utf-8"))
@@ -225,24 +246,15 @@ def main() -> None:
                 result |= judge(newest(folder / "root", name, "EdgeConverter", "edge_model"), layout, clean)
                 results.append(result)
                 print(json.dumps(result), flush=True)
-                write(arguments.to / f"{name}-{model}.json", name, model, settings, results)
+                write(to / f"{name}-{model}.json", task, results)
     print(json.dumps(mean(results), indent=1))
-    print(table(arguments.to, name), end="")
+    print(table(to, name), end="")
 
 
-def write(file: Path, name: str, model: str, settings: dict[str, Any], results: list[dict[str, Any]]) -> None:
+def write(file: Path, task: dict[str, Any], results: list[dict[str, Any]]) -> None:
     """Writes what is measured so far."""
-    report = {
-        "data": name,
-        "model": model,
-        "settings": settings,
-        "published": PUBLISHED[name],
-        "machine": machine(),
-        "date": time.strftime("%Y-%m-%d"),
-        "runs": results,
-        "mean": mean(results),
-    }
-    write_atomically(file, json.dumps(report, indent=1) + "\n")
+    measured = {"machine": machine(), "date": time.strftime("%Y-%m-%d"), "runs": results, "mean": mean(results)}
+    write_atomically(file, json.dumps(task | measured, indent=1) + "\n")
 
 
 if __name__ == "__main__":
