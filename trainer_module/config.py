@@ -30,6 +30,9 @@ class ModelConfig(_Section):
     widths: tuple[int, ...] = Field((56, 56, 80), min_length=1, description="channels of each residual block")
     strides: tuple[int, ...] = Field((1, 2, 2), min_length=1, description="temporal stride of each residual block")
     kernel: int = Field(5, ge=1, le=31, description="frames that a temporal convolution sees")
+    centre_crop: float = Field(
+        1, gt=0.1, le=1, description="middle share of a window that is judged, stretched to the whole (tcn)"
+    )
     dropout: float = Field(0.4, ge=0, lt=1, description="before the classifier")
     block_dropout: float = Field(0.1, ge=0, lt=1, description="of whole channels inside each block")
 

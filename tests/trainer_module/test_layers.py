@@ -20,7 +20,7 @@ from trainer_module.config import ModelConfig
 from trainer_module.models import FAMILIES, build_model
 from trainer_module.models.ddnet import Resample
 from trainer_module.models.graph import GraphMix
-from trainer_module.models.layers import CORE, JointStreams, PoseStreams, gate, same_scale, temporal_convolution
+from trainer_module.models.layers import CORE, CentreCrop, JointStreams, PoseStreams, gate, same_scale, temporal_convolution
 
 LAYOUT, CLASSES = "coco17", 3
 SHAPE = (16, len(load_layout(LAYOUT).joints), 2)
@@ -81,6 +81,7 @@ Build = Callable[[keras.KerasTensor], keras.KerasTensor]
 
 BEFORE_THE_CORE: dict[str, Build] = {
     "PoseStreams": lambda pose: keras.layers.Concatenate()(PoseStreams(LAYOUT, STREAMS)(pose)),
+    "CentreCrop": CentreCrop(LAYOUT, 0.75),
     "JointStreams": JointStreams(LAYOUT),
     "Resample": Resample(8, 2),
 }
@@ -114,3 +115,17 @@ def test_a_layer_in_the_core_holds(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_family_holds(family: str, tmp_path: Path) -> None:
     check(build_model(SMALL.model_copy(update={"family": family}), LAYOUT, SHAPE, CLASSES), tmp_path)
+
+
+def test_the_centre_crop_shows_the_middle_as_a_whole_and_only_outside_training() -> None:
+    frames, root = SHAPE[0], list(load_layout(LAYOUT).root)
+    pose = poses(2)[:, :1] * np.linspace(0, 1, frames, dtype=np.float32)[:, np.newaxis, np.newaxis]
+    crop = CentreCrop(LAYOUT, 0.5)
+    np.testing.assert_array_equal(crop(pose, training=True), pose)
+    np.testing.assert_array_equal(CentreCrop(LAYOUT, 1)(pose), pose)
+
+    shown = crop(pose).numpy()
+    assert shown.shape == pose.shape
+    np.testing.assert_allclose(shown[:, :, root].mean(axis=(1, 2)), 0, atol=1e-5)
+    half_as_fast = np.diff(pose, axis=1)[:, :1] / 2
+    np.testing.assert_allclose(np.diff(shown, axis=1)[:, 1:-1], np.repeat(half_as_fast, frames - 3, axis=1), atol=1e-5)

@@ -9,6 +9,7 @@ import keras
 import tensorflow as tf
 
 from data.layouts import load_layout
+from transform_module.ops import root_weights
 from transform_module.streams import compute_joint_streams, compute_streams
 
 CORE = "core"
@@ -48,6 +49,34 @@ class JointStreams(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """Configuration for `from_config`."""
         return {**super().get_config(), "layout": self.layout}
+
+
+@keras.saving.register_keras_serializable("poseline")
+class CentreCrop(keras.layers.Layer):
+    """The middle of a window `[N, T, J, D]` stretched to the whole, but in training, whose windows are cut at random.
+
+    So a window that is judged moves as fast as those that were learned from. Its root is centred again, as theirs is.
+    Reference: Touvron et al., Fixing the train-test resolution discrepancy, NeurIPS 2019.
+    """
+
+    def __init__(self, layout: str, share: float, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.layout = layout
+        self.share = share
+
+    def call(self, pose: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """Returns poses of the same shape."""
+        frames, joints = pose.shape[1:3]
+        cut = round((1 - self.share) / 2 * frames)
+        if training or not cut:
+            return pose
+        middle = tf.image.resize(pose[:, cut:-cut], (frames, joints))
+        path = tf.reduce_sum(middle * root_weights(load_layout(self.layout)), axis=2, keepdims=True)
+        return middle - tf.reduce_mean(path, axis=1, keepdims=True)
+
+    def get_config(self) -> dict[str, Any]:
+        """Configuration for `from_config`."""
+        return {**super().get_config(), "layout": self.layout, "share": self.share}
 
 
 @keras.saving.register_keras_serializable("poseline")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import keras
 
 from trainer_module.config import ModelConfig
-from trainer_module.models.layers import CORE, LateFusion, PoseStreams, gate, same_scale, temporal_convolution
+from trainer_module.models.layers import CORE, CentreCrop, LateFusion, PoseStreams, gate, same_scale, temporal_convolution
 
 
 def build_tcn(config: ModelConfig, layout: str, shape: tuple[int, int, int], classes: int) -> keras.Model:
@@ -26,7 +26,8 @@ def build_tcn(config: ModelConfig, layout: str, shape: tuple[int, int, int], cla
     """
     names = list(dict.fromkeys(name for member in config.members for name in member))
     pose = keras.Input(shape, name="pose")
-    streams = [same_scale(stream) for stream in PoseStreams(layout, names)(pose)]
+    middle = CentreCrop(layout, config.centre_crop)(pose)
+    streams = [same_scale(stream) for stream in PoseStreams(layout, names)(middle)]
     inputs = {name: keras.Input(stream.shape[1:], name=name) for name, stream in zip(names, streams, strict=True)}
     features = [_member(config, [inputs[name] for name in member]) for member in config.members]
     core = keras.Model(list(inputs.values()), LateFusion(classes)(features), name=CORE)
