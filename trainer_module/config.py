@@ -72,7 +72,7 @@ class TrainingConfig(_Section):
     label_smoothing: float = Field(0.1, ge=0, lt=1)
     class_weights: bool = Field(True, description="weigh classes by the inverse of their frequency")
     teacher: Probability = Field(
-        0, description="share of the target that is told by a network twice as wide, trained first; 0 trains none"
+        0, description="share of the target that networks of the same kind tell, trained first; 0 trains none"
     )
     ema: float = Field(0.99, ge=0, lt=1, description="momentum of the averaged weights that are exported")
     target: float | None = Field(None, gt=0, le=1, description="stop at this accuracy on the eval split")

@@ -57,13 +57,13 @@ def training_batches(
     layout: Layout,
     config: TrainingConfig,
     first_epoch: int = 0,
-    teacher: keras.Model | None = None,
+    teachers: Sequence[keras.Model] = (),
 ) -> tf.data.Dataset:
     """Shuffled, augmented batches: poses, targets, weights; `steps_per_epoch` of them an epoch, from `first_epoch` on.
 
     What an epoch holds follows from `config.seed` and its number alone, so a training that is resumed sees what it
-    would have seen. Labels are smoothed; `config.teacher` is the share of a target that is the teacher's answer to the
-    same augmented window.
+    would have seen. Labels are smoothed; `config.teacher` is the share of a target that is the teachers' mean answer to
+    the same augmented window.
     """
     count, steps, classes = len(windows.label_ids), steps_per_epoch(windows, config), len(labels)
     weights = class_weights(windows.label_ids, classes) if config.class_weights else np.ones(classes, np.float32)
@@ -81,8 +81,9 @@ def training_batches(
             tf.gather(poses, rows), tf.gather(targets, rows), seed, layout, labels, config.augmentation
         )
         weight = tf.linalg.matvec(target, weights)
-        if teacher:
-            target += config.teacher * (teacher(pose, training=False) - target)
+        if teachers:
+            answer = tf.add_n([teacher(pose, training=False) for teacher in teachers]) / len(teachers)
+            target += config.teacher * (answer - target)
         return pose, target, weight
 
     order = tf.data.Dataset.range(first_epoch, config.epochs).flat_map(batches).enumerate(first_epoch * steps)

@@ -15,7 +15,7 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 from data.layouts import Layout, load_layout
 from trainer_module.config import ModelConfig, TrainingConfig
 from trainer_module.dataset import read_windows
-from trainer_module.distillation import train_teacher
+from trainer_module.distillation import train_teachers
 from trainer_module.export import export
 from trainer_module.models import build_model
 from trainer_module.training import fit
@@ -48,12 +48,9 @@ def run_fn(fn_args: FnArgs) -> None:
     if task.training.warm_start and fn_args.base_model:
         warm_up(model, Path(fn_args.base_model).parent / KERAS_MODEL)
     logs = Path(fn_args.model_run_dir)
-    teacher = None
-    if task.training.teacher:
-        teacher = train_teacher(
-            task.model, train, evaluation, task.labels, task.layout, task.training, logs, task.checkpoint_dir
-        )
-    history = fit(model, train, evaluation, task.labels, task.layout, task.training, logs, task.checkpoint_dir, teacher)
+    how = (train, evaluation, task.labels, task.layout, task.training, logs, task.checkpoint_dir)
+    teachers = train_teachers(task.model, *how) if task.training.teacher else []
+    history = fit(model, *how, teachers)
     folder = Path(fn_args.serving_model_dir)
     export(model, transform, folder)
     model.save(folder.parent / KERAS_MODEL)
@@ -63,7 +60,7 @@ def run_fn(fn_args: FnArgs) -> None:
         "warm_start": fn_args.base_model if task.training.warm_start else None,
         "windows": {"train": len(train.label_ids), "eval": len(evaluation.label_ids) if evaluation else 0},
         "parameters": model.count_params(),
-        "teacher_parameters": teacher.count_params() if teacher else None,
+        "teachers": len(teachers),
         "best_eval_accuracy": max(history["val_accuracy"]) if evaluation else None,
         "history": history,
     }

@@ -23,7 +23,7 @@ def fit(
     config: TrainingConfig,
     log_dir: Path,
     checkpoint_dir: Path | None = None,
-    teacher: keras.Model | None = None,
+    teachers: Sequence[keras.Model] = (),
 ) -> dict[str, list[float]]:
     """Trains and leaves the averaged weights in the model: the last ones, or the best on `evaluation`.
 
@@ -36,7 +36,7 @@ def fit(
         config: how to train.
         log_dir: for TensorBoard.
         checkpoint_dir: where a killed training is resumed from; removed when training ends.
-        teacher: trained, of the same inputs and outputs; see `distillation.py`.
+        teachers: trained, of the same inputs and outputs; see `distillation.py`.
 
     Returns:
         One list of figures, an epoch each, by metric.
@@ -58,7 +58,7 @@ def fit(
     if checkpoint:
         callbacks.append(checkpoint)
     history = model.fit(
-        training_batches(train, labels, layout, config, first_epoch, teacher),
+        training_batches(train, labels, layout, config, first_epoch, teachers),
         validation_data=evaluation_batches(evaluation, len(labels), config) if evaluation else None,
         initial_epoch=first_epoch,
         epochs=config.epochs,

@@ -20,7 +20,15 @@ from trainer_module.config import ModelConfig
 from trainer_module.models import FAMILIES, build_model
 from trainer_module.models.ddnet import Resample
 from trainer_module.models.graph import GraphMix
-from trainer_module.models.layers import CORE, CentreCrop, JointStreams, PoseStreams, gate, same_scale, temporal_convolution
+from trainer_module.models.layers import (
+    CORE,
+    CentreCrop,
+    JointStreams,
+    PoseStreams,
+    gate,
+    same_scale,
+    temporal_convolution,
+)
 
 LAYOUT, CLASSES = "coco17", 3
 SHAPE = (16, len(load_layout(LAYOUT).joints), 2)

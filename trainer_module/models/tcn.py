@@ -7,7 +7,15 @@ from collections.abc import Sequence
 import keras
 
 from trainer_module.config import ModelConfig
-from trainer_module.models.layers import CORE, CentreCrop, LateFusion, PoseStreams, gate, same_scale, temporal_convolution
+from trainer_module.models.layers import (
+    CORE,
+    CentreCrop,
+    LateFusion,
+    PoseStreams,
+    gate,
+    same_scale,
+    temporal_convolution,
+)
 
 
 def build_tcn(config: ModelConfig, layout: str, shape: tuple[int, int, int], classes: int) -> keras.Model:
