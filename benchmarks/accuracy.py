@@ -162,8 +162,10 @@ def clean_sequences(name: str, data: Path) -> np.ndarray | None:
     return np.array([not copies[sequence_id] for sequence_id in test])
 
 
-def folds(name: str, data: Path) -> list[dict[str, Any]]:
+def folds(name: str, data: Path, halvings: bool) -> list[dict[str, Any]]:
     """Settings of the split, a fold each; one without settings where the configuration's own split is taken."""
+    if halvings:
+        return [tested_on(people) for people in HALVINGS[name]]
     if name not in FOLDS:
         return [{}]
     people = sorted({key.subject for key in read_index(span_folder(data, None))}, key=lambda s: (len(s), s))
@@ -235,9 +237,8 @@ def main() -> None:
         folder = Path(scratch)
         data = arguments.data or imported(name, folder / "data")
         layout, clean = load_config(name).layout, clean_sequences(name, data)
-        splits = [tested_on(people) for people in HALVINGS[name]] if arguments.halvings else folds(name, data)
         for seed in range(1, arguments.seeds + 1):
-            for fold, split in enumerate(splits):
+            for fold, split in enumerate(folds(name, data, arguments.halvings)):
                 seconds = run(name, data, folder / "root", {"training.seed": seed, **split, **settings})
                 training = newest(folder / "root", name, "Trainer", "model_run") / "training.json"
                 record = json.loads(training.read_text(encoding="utf-8"))

@@ -2,7 +2,6 @@ import json
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +18,7 @@ from components.trial.trial import try_saved_model, try_tflite
 from components.verdicts import hold, parse_thresholds
 from data.errors import InputError
 from schema import read_gates
+from tests.processes import ends
 
 FORMATS = {"saved_model", "model_float.tflite", "model_int8.tflite"}
 
@@ -166,18 +166,7 @@ def test_a_child_ends_with_all_that_it_started(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     ending = run_module("lingering", [], tmp_path / "log.txt", 1)
     assert ending.code is None
-    # A signal is sent, not yet delivered: another process takes a moment to die of it.
-    deadline = time.monotonic() + 10
-    while runs(int(ending.log)) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert not runs(int(ending.log))
-
-
-def runs(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
+    assert ends(int(ending.log), 10)
 
 
 def test_a_saved_model_without_an_endpoint_says_which(trained, converted, tmp_path):
