@@ -237,8 +237,9 @@ def main() -> None:
         folder = Path(scratch)
         data = arguments.data or imported(name, folder / "data")
         layout, clean = load_config(name).layout, clean_sequences(name, data)
+        splits = folds(name, data, arguments.halvings)
         for seed in range(1, arguments.seeds + 1):
-            for fold, split in enumerate(folds(name, data, arguments.halvings)):
+            for fold, split in enumerate(splits):
                 seconds = run(name, data, folder / "root", {"training.seed": seed, **split, **settings})
                 training = newest(folder / "root", name, "Trainer", "model_run") / "training.json"
                 record = json.loads(training.read_text(encoding="utf-8"))

@@ -13,7 +13,7 @@ import tensorflow as tf
 from data.layouts import Layout
 from trainer_module.config import AugmentationConfig
 from trainer_module.labels import mirrored_labels
-from transform_module.ops import impute
+from transform_module.ops import centre, impute
 
 RESTING = 0.45
 """A limb rests that moves less than this share of what the window's busiest limb moves; found by trying."""
@@ -75,8 +75,7 @@ def augment(
     pose = _stretch(pose, dice, config)
     pose = _disturb(pose, dice, config)
     # Where a window was cut, its path no longer starts where the whole one did.
-    root = tf.reduce_mean(tf.gather(pose, layout.root, axis=2), axis=(1, 2), keepdims=True)
-    return _mix(pose - root, target, dice, config)
+    return _mix(centre(pose, layout), target, dice, config)
 
 
 def _exchange_resting_limbs(pose: tf.Tensor, dice: Dice, layout: Layout, config: AugmentationConfig) -> tf.Tensor:

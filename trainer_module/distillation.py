@@ -22,6 +22,8 @@ from trainer_module.models import build_model
 from trainer_module.training import fit
 
 TEACHERS = 2
+"""As many as a seed of MSR Action3D has time for in twelve minutes."""
+
 SEEDS_APART = 1000
 """From the student's seed to its first teacher's, and from there to the second's."""
 
@@ -51,11 +53,11 @@ def train_teachers(
     Returns:
         The trained networks.
     """
+    uncropped = config.model_copy(update={"centre_crop": 1})
     teachers = []
     for number in range(1, TEACHERS + 1):
         seed = training.seed + number * SEEDS_APART
         keras.utils.set_random_seed(seed)
-        uncropped = config.model_copy(update={"centre_crop": 1})
         teacher = build_model(uncropped, layout.name, train.poses.shape[1:], len(labels))
         teachers.append(teacher)
         name = f"teacher-{number}"

@@ -59,6 +59,11 @@ def normalise(keypoints: tf.Tensor, layout: Layout, config: TransformConfig) -> 
     return _turn(turned, across, vertical)
 
 
+def centre(pose: tf.Tensor, layout: Layout) -> tf.Tensor:
+    """Moves poses, float32 `[N, T, J, D]`, so that the mean of their root over the window is at 0."""
+    return pose - tf.reduce_mean(tf.gather(pose, layout.root, axis=2), axis=(1, 2), keepdims=True)
+
+
 def impute(keypoints: tf.Tensor, layout: Layout, confidence_threshold: float) -> tf.Tensor:
     """Puts joints that were not seen where the joints and frames around them say.
 

@@ -137,3 +137,9 @@ def test_the_centre_crop_shows_the_middle_as_a_whole_and_only_outside_training()
     np.testing.assert_allclose(shown[:, :, root].mean(axis=(1, 2)), 0, atol=1e-5)
     half_as_fast = np.diff(pose, axis=1)[:, :1] / 2
     np.testing.assert_allclose(np.diff(shown, axis=1)[:, 1:-1], np.repeat(half_as_fast, frames - 3, axis=1), atol=1e-5)
+
+
+def test_the_centre_crop_leaves_a_frame_of_the_shortest_window() -> None:
+    for frames in range(1, 6):
+        pose = poses(2)[:, :frames]
+        assert np.isfinite(CentreCrop(LAYOUT, 0.2)(pose)).all()
