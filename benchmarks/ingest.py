@@ -148,7 +148,7 @@ def examples(folder: Path, arguments: argparse.Namespace) -> None:
     from apache_beam.options.pipeline_options import PipelineOptions
 
     from components.keypoint_example_gen.beam import Plan, build
-    from components.keypoint_example_gen.runs import remove_runs
+    from components.keypoint_example_gen.sorted_runs import remove_runs
     from data.splits import SplitPolicy, assign_splits
     from data.store import read_index, row_groups
     from data.windows import WindowSpec

@@ -8,7 +8,7 @@ from typing import Any
 from airflow.sdk import DAG, Asset, AssetAlias, AssetWatcher, Param, TaskGroup
 
 from poseline_dags import callbacks, settings
-from poseline_dags.manifest import Manifest, Node, UnusableManifestError, read_manifest
+from poseline_dags.dag_manifest import Manifest, Node, UnusableManifestError, read_manifest
 from poseline_dags.operator import SPAN_ORIGIN, PrepareRun, RunNode
 from poseline_spans import NewSpan, SpanTimetable
 

@@ -318,7 +318,7 @@ def node(
     """
     import signal
 
-    from components.child_process import die_with_parent
+    from components.sandbox.child_process import die_with_parent
     from pipelines.light import make_light
 
     make_light()

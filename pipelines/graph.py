@@ -17,8 +17,6 @@ from tfx.types import Channel
 from tfx.types.standard_artifacts import ExampleStatistics, Model, ModelBlessing
 
 import schema as schemas
-from components.baseline.strategy import LastOtherBlessedModel, LastOtherBlessedStatistics
-from components.baseline.warm_start import LastBlessedBefore
 from components.data_gate.component import DataGate
 from components.edge_converter.component import EdgeConverter
 from components.evaluator.component import Evaluator
@@ -26,6 +24,8 @@ from components.example_validator.component import ExampleValidator
 from components.keypoint_example_gen.component import KeypointExampleGen
 from components.model_validator.component import ModelValidator
 from components.pusher.component import Pusher
+from components.resolvers.last_blessed_before import LastBlessedBefore
+from components.resolvers.last_other_blessed import LastOtherBlessedModel, LastOtherBlessedStatistics
 from components.serving_smoke.component import ServingSmoke
 from data.windows import WindowSpec
 from pipelines.config import PROJECT_ROOT, PipelineConfig

@@ -12,7 +12,7 @@ os.dup2(_nowhere, 2)
 import keras  # noqa: F401
 import tfx.components  # noqa: F401
 
-from components.child_process import die_with_parent
+from components.sandbox.child_process import die_with_parent
 
 # The server that imports this has to end with the driver, also when the driver is killed.
 die_with_parent()

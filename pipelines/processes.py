@@ -18,7 +18,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-from components.child_process import die_with_parent
+from components.sandbox.child_process import die_with_parent
 from pipelines.light import make_light
 
 _PRELOAD = ("pipelines.preload",)

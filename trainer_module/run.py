@@ -16,8 +16,8 @@ from data.layouts import Layout, load_layout
 from trainer_module.config import ModelConfig, TrainingConfig
 from trainer_module.dataset import read_windows
 from trainer_module.distillation import train_teachers
-from trainer_module.export import export
 from trainer_module.models import build_model
+from trainer_module.saved_model_export import export
 from trainer_module.training import fit
 from trainer_module.warm_start import warm_up
 

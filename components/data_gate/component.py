@@ -5,7 +5,7 @@ from tfx.dsl.components.base.executor_spec import ExecutorClassSpec
 from tfx.types import BaseChannel, Channel, standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
-from components.artifacts import DataBlessing
+from components.artifacts.types import DataBlessing
 from components.data_gate.executor import Executor
 
 

@@ -12,10 +12,10 @@ from tensorflow_metadata.proto.v0.statistics_pb2 import DatasetFeatureStatistics
 from tfx.dsl.components.base.base_executor import BaseExecutor
 from tfx.types import Artifact, artifact_utils
 
+from components.data_gate.findings_table import as_table
 from components.data_gate.judge import Evidence, Finding, judge
 from components.data_gate.policy import Policy
-from components.data_gate.table import as_table
-from components.data_gate.witnesses import Witnesses
+from components.data_gate.window_evidence import Witnesses
 from data.errors import GateError
 from data.files import write_atomically
 

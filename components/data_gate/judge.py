@@ -10,7 +10,7 @@ from tensorflow_metadata.proto.v0.statistics_pb2 import DatasetFeatureStatistics
 from tensorflow_metadata.proto.v0.statistics_pb2 import FeatureNameStatistics, Histogram
 
 from components.data_gate.policy import Bound, Policy, Verdict
-from components.data_gate.witnesses import NOBODY, Badness, Witness, Witnesses, none_of, one_of, outside
+from components.data_gate.window_evidence import NOBODY, Badness, Witness, Witnesses, none_of, one_of, outside
 
 # By the beginning of TFDV's reason type: the anomaly's name in policies and tables, and what a person can do about it.
 _KINDS = {

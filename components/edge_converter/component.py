@@ -8,7 +8,7 @@ from tfx.types import BaseChannel, Channel
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 from tfx.types.standard_artifacts import Examples, Model, Schema
 
-from components.artifacts import EdgeModel
+from components.artifacts.types import EdgeModel
 from components.edge_converter.executor import Executor
 
 

@@ -19,13 +19,13 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from components.child_process import die_with_parent
+from components.artifacts.edge_model import COMPARED, DYNAMIC_MODEL, FLOAT16_MODEL
 from components.edge_converter.job import FAILURE, STAGE, ConversionJob
 from components.edge_converter.metadata import embed
 from components.edge_converter.quantise import quantise, with_dynamic_range, with_float16_weights
-from components.edge_converter.selection import WindowKey, stratified, whole_sequences
-from components.edge_converter.windows import read_keys, read_windows
-from components.edge_model import COMPARED, DYNAMIC_MODEL, FLOAT16_MODEL
+from components.edge_converter.window_reader import read_keys, read_windows
+from components.edge_converter.window_selection import WindowKey, stratified, whole_sequences
+from components.sandbox.child_process import die_with_parent
 from data.digests import file_digest, list_folder
 from data.errors import NodeError, PoselineError
 from data.windows import WindowSpec

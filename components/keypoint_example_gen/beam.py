@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from components.keypoint_example_gen.examples import encode_windows
-from components.keypoint_example_gen.runs import merge_runs, write_run
+from components.keypoint_example_gen.sorted_runs import merge_runs, write_run
 from components.keypoint_example_gen.tfrecord import write_tfrecord
 from components.keypoint_example_gen.window_table import Row, RowWriter
 from data.layouts import load_layout

@@ -8,7 +8,7 @@ from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.types import Artifact, artifact_utils
 
 from components.keypoint_example_gen.beam import Plan, build
-from components.keypoint_example_gen.runs import remove_runs
+from components.keypoint_example_gen.sorted_runs import remove_runs
 from data.errors import InputError
 from data.splits import SplitPolicy, assign_splits
 from data.store import content_digest, read_index, row_groups, span_folder

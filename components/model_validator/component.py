@@ -7,7 +7,7 @@ from tfx.dsl.components.base.executor_spec import ExecutorClassSpec
 from tfx.types import BaseChannel, Channel
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
-from components.artifacts import EdgeBlessing, EdgeModel
+from components.artifacts.types import EdgeBlessing, EdgeModel
 from components.model_validator.executor import Executor
 
 

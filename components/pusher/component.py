@@ -8,7 +8,7 @@ from tfx.types import BaseChannel, Channel
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 from tfx.types.standard_artifacts import InfraBlessing, Model, ModelBlessing, PushedModel
 
-from components.artifacts import EdgeBlessing, EdgeModel
+from components.artifacts.types import EdgeBlessing, EdgeModel
 from components.pusher.executor import Executor
 
 

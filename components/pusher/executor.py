@@ -12,9 +12,9 @@ from tfx.dsl.components.base.base_executor import BaseExecutor
 from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
 
+from components.artifacts.verdicts import read_verdicts
 from components.pusher.publish import Publication, publish
 from components.pusher.release import Release
-from components.verdicts import read_verdicts
 from data.digests import list_folder
 from data.errors import InputError
 

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from components.edge_model import list_files
-from components.verdicts import read_verdicts
+from components.artifacts.edge_model import list_files
+from components.artifacts.verdicts import read_verdicts
 from data.digests import file_digest
 from data.errors import NodeError
 from data.layouts import load_layout

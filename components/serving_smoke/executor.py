@@ -9,8 +9,8 @@ from tfx.dsl.components.base.base_executor import BaseExecutor
 from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
 
+from components.artifacts.verdicts import parse_thresholds, write_blessing
 from components.serving_smoke.judge import Thresholds, judge
-from components.verdicts import parse_thresholds, write_blessing
 
 _MARKS = {True: "INFRA_BLESSED", False: "INFRA_NOT_BLESSED"}  # as TFX's InfraValidator names them
 

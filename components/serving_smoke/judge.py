@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 from pydantic import BaseModel, Field
 
-from components.edge_model import list_files
-from components.trial.trial import Trial, try_saved_model, try_tflite
-from components.verdicts import Judgement as _Judgement
-from components.verdicts import Thresholds as _Thresholds
-from components.verdicts import hold
+from components.artifacts.edge_model import list_files
+from components.artifacts.verdicts import Judgement as _Judgement
+from components.artifacts.verdicts import Thresholds as _Thresholds
+from components.artifacts.verdicts import hold
+from components.sandbox.sandbox import Trial, try_saved_model, try_tflite
 from serving_targets.manifest import FLOAT_MODEL, INT8_MODEL, SAVED_MODEL, Verdict
 
 TEST_WINDOWS = 64

@@ -12,7 +12,7 @@ from airflow.sdk import Asset, BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
 from poseline_dags import settings
-from poseline_dags.manifest import Manifest, UnusableManifestError, read_manifest
+from poseline_dags.dag_manifest import Manifest, UnusableManifestError, read_manifest
 from poseline_dags.process import PoselineProcess
 
 SPAN_ORIGIN = datetime.date(1970, 1, 1)

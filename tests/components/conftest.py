@@ -44,7 +44,7 @@ def converted(trained, tmp_path_factory):
     """What EdgeConverter's executor makes of `trained`."""
     from tfx.types.standard_artifacts import Examples, Model, Schema
 
-    from components.artifacts import EdgeModel
+    from components.artifacts.types import EdgeModel
     from components.edge_converter.executor import Executor
 
     output = tmp_path_factory.mktemp("converted")
@@ -84,7 +84,7 @@ def smoke(trained, files, blessing, thresholds, model="model"):
     """Runs ServingSmoke's executor."""
     from tfx.types.standard_artifacts import Examples, Model
 
-    from components.artifacts import EdgeModel
+    from components.artifacts.types import EdgeModel
     from components.serving_smoke.executor import Executor
 
     Executor().Do(
@@ -101,7 +101,7 @@ def smoke(trained, files, blessing, thresholds, model="model"):
 @pytest.fixture(scope="session")
 def blessed(converted, tmp_path_factory):
     """What ModelValidator's executor says of `converted` under thresholds that it keeps."""
-    from components.artifacts import EdgeBlessing, EdgeModel
+    from components.artifacts.types import EdgeBlessing, EdgeModel
     from components.model_validator.executor import Executor
 
     blessing = artifact(EdgeBlessing, tmp_path_factory.mktemp("blessed"))

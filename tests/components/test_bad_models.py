@@ -9,9 +9,9 @@ import pytest
 from ai_edge_litert.tools import flatbuffer_utils
 from tfx.types.standard_artifacts import InfraBlessing, Model, ModelBlessing, PushedModel
 
-from components.artifacts import EdgeBlessing, EdgeModel
+from components.artifacts.edge_model import list_files
+from components.artifacts.types import EdgeBlessing, EdgeModel
 from components.edge_converter.metadata import embed
-from components.edge_model import list_files
 from components.model_validator.executor import Executor as ModelValidator
 from components.pusher.executor import Executor as Pusher
 from serving_targets.bundle import load_bundle

@@ -67,7 +67,7 @@ def gate(tmp_path):
     def run(columns, policy="{}", baseline=None):
         from tfx.types import standard_artifacts
 
-        from components.artifacts import DataBlessing
+        from components.artifacts.types import DataBlessing
         from components.data_gate.executor import Executor
         from components.example_validator.executor import Executor as Validator
 
@@ -279,7 +279,7 @@ def test_a_feature_that_the_last_span_lacks_is_not_compared(gate):
 def test_unreadable_anomalies_stop(tmp_path):
     from tfx.types import standard_artifacts
 
-    from components.artifacts import DataBlessing
+    from components.artifacts.types import DataBlessing
     from components.data_gate.executor import Executor
 
     anomalies, statistics, blessing = (

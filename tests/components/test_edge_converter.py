@@ -14,15 +14,15 @@ from ai_edge_litert.tools import flatbuffer_utils
 from tfx.types import Channel
 from tfx.types.standard_artifacts import Examples, Model, Schema
 
-from components.artifacts import EdgeModel
+from components.artifacts.edge_model import COMPARED, EdgeFile, list_files
+from components.artifacts.types import EdgeModel
 from components.edge_converter import worker
 from components.edge_converter.compact import compact, pack
 from components.edge_converter.component import EdgeConverter
 from components.edge_converter.job import ConversionJob, run_job
 from components.edge_converter.metadata import embed
-from components.edge_converter.selection import WindowKey, stratified, whole_sequences
+from components.edge_converter.window_selection import WindowKey, stratified, whole_sequences
 from components.edge_converter.worker import convert
-from components.edge_model import COMPARED, EdgeFile, list_files
 from data.digests import file_digest, list_folder
 from data.errors import NodeError
 from data.windows import WindowSpec

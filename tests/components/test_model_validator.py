@@ -9,11 +9,11 @@ import pytest
 from ai_edge_litert.tools import flatbuffer_utils
 from tfx.types import Channel
 
-from components.artifacts import EdgeBlessing, EdgeModel
+from components.artifacts.types import EdgeBlessing, EdgeModel
+from components.artifacts.verdicts import parse_thresholds
 from components.model_validator.component import ModelValidator
 from components.model_validator.executor import Executor
 from components.model_validator.judge import Thresholds, judge
-from components.verdicts import parse_thresholds
 from data.errors import InputError
 from schema import read_gates
 

@@ -12,7 +12,7 @@ import pytest
 from tfx.types import Channel
 from tfx.types.standard_artifacts import InfraBlessing, Model, ModelBlessing, PushedModel
 
-from components.artifacts import EdgeBlessing, EdgeModel
+from components.artifacts.types import EdgeBlessing, EdgeModel
 from components.edge_converter.metadata import embed
 from components.pusher import publish as publishing
 from components.pusher.component import Pusher

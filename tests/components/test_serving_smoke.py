@@ -9,13 +9,13 @@ import pytest
 from tfx.types import Channel
 from tfx.types.standard_artifacts import Examples, InfraBlessing, Model
 
-from components.artifacts import EdgeModel
-from components.child_process import run_module
-from components.edge_model import COMPARED
+from components.artifacts.edge_model import COMPARED
+from components.artifacts.types import EdgeModel
+from components.artifacts.verdicts import hold, parse_thresholds
+from components.sandbox.child_process import run_module
+from components.sandbox.sandbox import try_saved_model, try_tflite
 from components.serving_smoke.component import ServingSmoke
 from components.serving_smoke.judge import FormatFigures, Thresholds, hold_all
-from components.trial.trial import try_saved_model, try_tflite
-from components.verdicts import hold, parse_thresholds
 from data.errors import InputError
 from schema import read_gates
 from tests.processes import ends

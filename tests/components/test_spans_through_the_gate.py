@@ -73,7 +73,7 @@ class Span:
 
     def pass_the_gate(self, baseline=None):
         """The verdict, or GateError."""
-        from components.artifacts import DataBlessing
+        from components.artifacts.types import DataBlessing
         from components.data_gate.executor import Executor
         from components.example_validator.executor import Executor as Validator
 

@@ -33,7 +33,7 @@ def root(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def facts(airflow_python, root, tmp_path_factory) -> dict:
-    """What tests/dags/look.py finds out in Airflow's interpreter, in one start of it."""
+    """What tests/dags/dag_probe.py finds out in Airflow's interpreter, in one start of it."""
     home = tmp_path_factory.mktemp("airflow")
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
     environment |= {

@@ -20,9 +20,9 @@ from tfx.types import Channel, artifact_utils
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 from tfx.types.standard_artifacts import Examples, InfraBlessing, Model, ModelBlessing, ModelEvaluation, Schema
 
-from components.artifacts import DataBlessing, EdgeBlessing, EdgeModel
-from components.baseline.strategy import LastOtherBlessedModel
+from components.artifacts.types import DataBlessing, EdgeBlessing, EdgeModel
 from components.pusher.component import Pusher
+from components.resolvers.last_other_blessed import LastOtherBlessedModel
 from data.errors import GateError
 from data.windows import WindowSpec
 from serving_targets.contract import make_contract, with_contract

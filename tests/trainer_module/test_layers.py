@@ -19,7 +19,6 @@ from serving_targets.tflite_file import custom_operators, operators
 from trainer_module.config import ModelConfig
 from trainer_module.models import FAMILIES, build_model
 from trainer_module.models.ddnet import Resample
-from trainer_module.models.graph import GraphMix
 from trainer_module.models.layers import (
     CORE,
     CentreCrop,
@@ -29,6 +28,7 @@ from trainer_module.models.layers import (
     same_scale,
     temporal_convolution,
 )
+from trainer_module.models.skeleton_graph import GraphMix
 
 LAYOUT, CLASSES = "coco17", 3
 SHAPE = (16, len(load_layout(LAYOUT).joints), 2)

@@ -8,7 +8,7 @@ import keras
 
 from trainer_module.config import ModelConfig
 from trainer_module.models.ddnet import build_ddnet
-from trainer_module.models.graph import build_graph
+from trainer_module.models.skeleton_graph import build_graph
 from trainer_module.models.tcn import build_tcn
 
 Builder = Callable[[ModelConfig, str, tuple[int, int, int], int], keras.Model]

@@ -1,4 +1,4 @@
-"""The process that runs a TFLite file: `python -m components.trial.tflite MODEL WINDOWS.npz [--timed] FOLDER`."""
+"""The process that runs a TFLite file: `python -m components.sandbox.run_tflite MODEL WINDOWS.npz [--timed] FOLDER`."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from components.child_process import die_with_parent
-from components.trial.report import write_answers, write_figures
+from components.sandbox.child_process import die_with_parent
+from components.sandbox.files import write_answers, write_figures
 from data.errors import InputError
 from serving_targets.classifier import Classifier
 from serving_targets.latency import measure

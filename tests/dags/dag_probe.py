@@ -36,7 +36,7 @@ facts["parse"] = {"wall": time.perf_counter() - begin, "cpu": time.process_time(
 facts["heavy modules"] = [name for name in sys.modules if name.partition(".")[0] in HEAVY]
 
 from poseline_dags import settings  # noqa: E402
-from poseline_dags.manifest import UnusableManifestError, read_manifest  # noqa: E402
+from poseline_dags.dag_manifest import UnusableManifestError, read_manifest  # noqa: E402
 from poseline_dags.operator import _overrides, metadata_run_id  # noqa: E402
 from poseline_dags.process import PoselineProcess  # noqa: E402
 from poseline_spans import SpanTimetable, latest_span  # noqa: E402

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from components.edge_converter.selection import WindowKey
+from components.edge_converter.window_selection import WindowKey
 from data.errors import NodeError
 
 BATCH = 256

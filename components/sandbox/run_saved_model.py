@@ -1,4 +1,4 @@
-"""The process that runs a SavedModel: `python -m components.trial.saved_model MODEL WINDOWS.npz RECORDS FOLDER`."""
+"""The process that runs a SavedModel: `python -m components.sandbox.run_saved_model MODEL WINDOWS.npz RECORDS FOLDER`."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from components.child_process import die_with_parent
-from components.trial.report import write_answers, write_figures
+from components.sandbox.child_process import die_with_parent
+from components.sandbox.files import write_answers, write_figures
 from serving_targets.latency import percentiles
 
 RAW, DEFAULT = "raw", "serving_default"

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from components.child_process import run_module
-from components.trial import report
+from components.sandbox import files
+from components.sandbox.child_process import run_module
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def try_tflite(model: Path, windows: Path, time_limit_seconds: float, *, timed: 
         timed: whether to measure what a window takes.
     """
     return _try(
-        "components.trial.tflite", [str(model), str(windows), *(["--timed"] if timed else [])], time_limit_seconds
+        "components.sandbox.run_tflite", [str(model), str(windows), *(["--timed"] if timed else [])], time_limit_seconds
     )
 
 
@@ -56,15 +56,15 @@ def try_saved_model(folder: Path, windows: Path, records: Path, time_limit_secon
         records: folder of gzipped TFRecords of tf.Examples.
         time_limit_seconds: its process is ended after this time.
     """
-    return _try("components.trial.saved_model", [str(folder), str(windows), str(records)], time_limit_seconds)
+    return _try("components.sandbox.run_saved_model", [str(folder), str(windows), str(records)], time_limit_seconds)
 
 
 def _try(module: str, arguments: list[str], time_limit_seconds: float) -> Trial:
     with tempfile.TemporaryDirectory(prefix="poseline-trial-") as scratch:
         folder = Path(scratch)
         ending = run_module(module, [*arguments, scratch], folder / "log.txt", time_limit_seconds)
-        figures = json.loads(report.figures_file(folder).read_text()) if report.figures_file(folder).exists() else {}
+        figures = json.loads(files.figures_file(folder).read_text()) if files.figures_file(folder).exists() else {}
         if ending.fault:
             last = ending.log.strip().splitlines()[-1:] if ending.code == 1 else []
             return Trial(": ".join([ending.fault, *last]), ending.seconds, figures=figures)
-        return Trial(None, ending.seconds, np.load(report.answers_file(folder)), figures)
+        return Trial(None, ending.seconds, np.load(files.answers_file(folder)), figures)

@@ -1,6 +1,6 @@
 from types import SimpleNamespace
 
-from components.baseline.warm_start import LastBlessedBefore
+from components.resolvers.last_blessed_before import LastBlessedBefore
 
 
 def artifact(id_, model=None, blessed=0):

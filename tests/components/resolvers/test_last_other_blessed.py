@@ -58,7 +58,7 @@ class World:
         return model
 
     def baseline_of(self, statistics):
-        from components.baseline.strategy import LastOtherBlessedStatistics
+        from components.resolvers.last_other_blessed import LastOtherBlessedStatistics
 
         found = LastOtherBlessedStatistics().resolve_artifacts(
             self.store,

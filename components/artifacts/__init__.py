@@ -1,0 +1,1 @@
+"""Artifact types that TFX does not have, and what lies in their folders."""

@@ -1,1 +1,0 @@
-"""The model that a candidate is compared with."""
