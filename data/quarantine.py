@@ -8,7 +8,7 @@ Two files:
   as poses at all, up to `SAMPLE_FRAMES` of its frames, evenly spaced: frames x joints of `layout` x
   (x, y[, z], confidence), in the unit that they were found in, null where a number is not finite.
 - `summary.json`: the counts of the whole import: `read`, `kept`, `repaired`, `quarantined` by reason and more; see
-  `data.importers.run.ImportSummary`.
+  `data.importers.span_import.ImportSummary`.
 
 Written whether the import was accepted or refused for the number of these records, so that nothing vanishes; there is
 no folder where nothing was left out. Digests of spans do not cover it.

@@ -117,8 +117,8 @@ def data_import(
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     from data.importers import ImportProgress, TooManyQuarantinedError, import_to_span
-    from data.importers.report import show
-    from data.importers.told import options_from
+    from data.importers.import_summary import show
+    from data.importers.option_parsing import options_from
 
     options = options_from(told)
     refused: TooManyQuarantinedError | None = None
@@ -176,7 +176,7 @@ def data_formats(as_json: bool) -> None:
 @click.option("--to", "target", required=True, type=_PATH, help="File or folder, as the format has it.")
 def data_export(folder: Path, span: int | None, format_: str, target: Path) -> None:
     """Write a span in another tool's format."""
-    from data.importers.export import export_span
+    from data.importers.span_export import export_span
     from data.store import span_folder
 
     export_span(span_folder(folder, span), format_, target)

@@ -1,4 +1,4 @@
-"""The process that runs a SavedModel: `python -m components.sandbox.run_saved_model MODEL WINDOWS.npz RECORDS FOLDER`."""
+"""Run a SavedModel: `python -m components.sandbox.run_saved_model MODEL WINDOWS.npz RECORDS FOLDER`."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """From what real tools write to canonical sequences."""
 
-from data.importers.base import ImageSize, ImportOptions
-from data.importers.formats import FORMATS
-from data.importers.npz import import_npz
-from data.importers.run import ImportProgress, ImportSummary, TooManyQuarantinedError, import_to_span
+from data.importers.clips.types import ImageSize, ImportOptions
+from data.importers.formats.npz import import_npz
+from data.importers.formats.registry import FORMATS
+from data.importers.span_import import ImportProgress, ImportSummary, TooManyQuarantinedError, import_to_span
 from data.quarantine import Quarantined
 
 __all__ = [

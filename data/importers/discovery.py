@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from data.errors import InputError
-from data.importers.base import Format, Head, Source
-from data.importers.formats import FORMATS
-from data.importers.text import HEAD_BYTES, encoding_of
+from data.importers.clips.types import Format, Head, Source
+from data.importers.formats.registry import FORMATS
+from data.importers.readers.json_stream import HEAD_BYTES, encoding_of
 
 PROBES = 200
 """Files of a folder whose beginnings are looked at to tell the format."""

@@ -20,8 +20,8 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from data.errors import InputError
-from data.importers.base import TimedSegment
-from data.importers.text import open_text
+from data.importers.clips.types import TimedSegment
+from data.importers.readers.json_stream import open_text
 
 MAX_SIDECAR_BYTES = 64 << 20
 

@@ -1,6 +1,6 @@
 """Skeleton layouts: one YAML table each, and mappings between them by joint name."""
 
+from data.layouts.layout import Layout, find_layout, layout_names, load_layout
 from data.layouts.mapping import JointMapping, joint_mapping
-from data.layouts.table import Layout, find_layout, layout_names, load_layout
 
 __all__ = ["JointMapping", "Layout", "find_layout", "joint_mapping", "layout_names", "load_layout"]

@@ -6,7 +6,7 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from data.layouts.table import TABLES, Layout, load_layout, read_yaml
+from data.layouts.layout import TABLES, Layout, load_layout, read_yaml
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from data.layouts import Layout
-from data.layouts.table import Side
+from data.layouts.layout import Side
 
 SIZE = 100.0
 """Width and height of a drawing."""

@@ -10,7 +10,7 @@ from data.layouts import joint_mapping, load_layout
 from data.records import SESSION_LABEL, KeypointSequence, Segment
 from data.synthetic.camera import place_camera
 from data.synthetic.estimator import draw_estimator, estimate
-from data.synthetic.faults import draw_faults, quality
+from data.synthetic.form_faults import draw_faults, quality
 from data.synthetic.kinematics import animate
 from data.synthetic.movements import MOVEMENTS, Movement
 from data.synthetic.performance import Performance

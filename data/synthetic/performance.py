@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from data.synthetic.curves import drift, monotone_curve
-from data.synthetic.faults import FAULTS
+from data.synthetic.form_faults import FAULTS
 from data.synthetic.movements import Key, Movement
 from data.synthetic.person import KEY_SPREAD, SINKING, STANCE, SUPPLE, Person
 from data.synthetic.poses import CHANNELS, Floats, Pose, columns

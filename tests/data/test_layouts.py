@@ -9,7 +9,7 @@ import pytest
 
 from data.errors import InputError
 from data.layouts import find_layout, joint_mapping, layout_names, load_layout
-from data.layouts.table import TABLES, parse_layout, read_yaml
+from data.layouts.layout import TABLES, parse_layout, read_yaml
 
 SIZES = {
     "blazepose33": 33,

@@ -12,7 +12,7 @@ from data.store import list_spans, read_sequences
 from data.synthetic import LABELS, SyntheticSpec, generate
 from data.synthetic.camera import Camera
 from data.synthetic.curves import drift, monotone_curve
-from data.synthetic.faults import FAULTS, quality
+from data.synthetic.form_faults import FAULTS, quality
 from data.synthetic.kinematics import animate, rotation, two_bones
 from data.synthetic.movements import MOVEMENTS, STAND, Movement
 from data.synthetic.person import AVERAGE_BODY, invent_person

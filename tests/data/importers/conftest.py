@@ -5,7 +5,7 @@ import pytest
 
 from data.importers import ImportOptions
 from data.importers.discovery import find_sources
-from data.importers.intake import Kept, take_in
+from data.importers.record_pipeline import Kept, take_in
 from data.quarantine import Quarantined
 
 

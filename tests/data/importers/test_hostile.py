@@ -242,7 +242,7 @@ def test_mixed_layouts_mixed_formats_and_repeated_ids(dump, tmp_path, poses):
 
 
 def test_workers_change_nothing(dump, tmp_path, monkeypatch):
-    monkeypatch.setattr("data.importers.run.BATCH_BYTES", 1)
+    monkeypatch.setattr("data.importers.span_import.BATCH_BYTES", 1)
     for n in range(7):
         dump(f"in/a{n}.json", frames(n + 3, **({"x": float("nan")} if n == 3 else {})))
     spans = []
@@ -306,7 +306,7 @@ def test_a_very_long_sequence_takes_bounded_memory(tmp_path):
 
 
 def test_a_sequence_beyond_the_limit_is_quarantined_by_its_name(take, dump, monkeypatch):
-    monkeypatch.setattr("data.importers.canonical.MAX_SEQUENCE_VALUES", 17 * 3 * 4)
+    monkeypatch.setattr("data.importers.clips.to_sequence.MAX_SEQUENCE_VALUES", 17 * 3 * 4)
     sequences, (refused,) = take(dump("a.json", frames()), image=ImageSize(480))
     assert (sequences, refused.reason) == ([], "there are # frames, more than a sequence may have")
     assert "the limit is 4" in refused.detail

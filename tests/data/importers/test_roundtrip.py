@@ -11,8 +11,8 @@ from hypothesis.extra import numpy as arrays
 
 from data.importers import FORMATS, ImageSize, ImportOptions
 from data.importers.discovery import detect, find_sources
-from data.importers.intake import Kept, take_in
-from data.importers.writing import PIXELS
+from data.importers.formats.writing import PIXELS
+from data.importers.record_pipeline import Kept, take_in
 from data.layouts import layout_names, load_layout
 from data.records import KeypointSequence
 

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from data.errors import InputError
-from data.importers.base import TimedSegment
+from data.importers.clips.types import TimedSegment
 from data.importers.sidecars import read_labels, read_segments
 from data.layouts import load_layout
 from data.records import Segment

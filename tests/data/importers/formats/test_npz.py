@@ -9,8 +9,8 @@ import pytest
 
 from data.errors import InputError
 from data.importers import FORMATS, ImageSize, ImportOptions, Quarantined, import_npz, import_to_span
-from data.importers.archive import NpzArchive
-from data.importers.base import Note
+from data.importers.clips.types import Note
+from data.importers.readers.npz_archive import NpzArchive
 from data.layouts import load_layout
 from data.quarantine import read_quarantine
 from data.records import KeypointSequence, Segment
@@ -278,7 +278,7 @@ def test_a_header_that_lies_about_its_size_is_refused(tmp_path):
 def test_too_large_arrays_are_refused(tmp_path, monkeypatch):
     path = tmp_path / "x.npz"
     np.savez_compressed(path, **arrays(subject=np.zeros(3, "U1000")))
-    monkeypatch.setattr("data.importers.archive.MAX_COLUMN_BYTES", 4096)
+    monkeypatch.setattr("data.importers.readers.npz_archive.MAX_COLUMN_BYTES", 4096)
     with pytest.raises(InputError, match="more than 0 MB"):
         list(import_npz(path, ImportOptions()))
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from data.errors import InputError
-from data.importers.base import TimeUnit
-from data.importers.collector import meta_field, plain, time_column
+from data.importers.clips.collector import meta_field, plain, time_column
+from data.importers.clips.types import TimeUnit
 
 MAX_COLUMNS = 4096
 

@@ -22,12 +22,12 @@ from typing import Any
 import numpy as np
 
 from data.errors import InputError
-from data.importers.base import Format, Head, ImportOptions, RawClip, Record, Source, Unit
-from data.importers.collector import SHARES_UP_TO, Collector
-from data.importers.faults import as_format_has_it, quarantined
-from data.importers.joints import order_by_count
-from data.importers.text import read_json
-from data.importers.writing import PIXELS, needs_image
+from data.importers.clips.collector import SHARES_UP_TO, Collector
+from data.importers.clips.faults import as_format_has_it, quarantined
+from data.importers.clips.joints import order_by_count
+from data.importers.clips.types import Format, Head, ImportOptions, RawClip, Record, Source, Unit
+from data.importers.formats.writing import PIXELS, needs_image
+from data.importers.readers.json_stream import read_json
 from data.records import KeypointSequence
 
 MAX_FRAME_CHARS = 16 << 20

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from data.errors import InputError
-from data.importers.base import ImageSize, ImportOptions
+from data.importers.clips.types import ImageSize, ImportOptions
+from data.importers.readers.json_stream import open_text
 from data.importers.sidecars import read_labels, read_segments
-from data.importers.text import open_text
 from data.layouts import load_layout
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)[x×](\d+(?:\.\d+)?)")

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from data.errors import InputError
-from data.importers.base import RawClip
+from data.importers.clips.types import RawClip
 from data.quarantine import Quarantined, reason_of, sample_poses
 from data.records import KeypointSequence
 

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from data.importers.run import ImportSummary
+from data.importers.span_import import ImportSummary
 
 if TYPE_CHECKING:
     from rich.console import Console

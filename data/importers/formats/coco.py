@@ -22,13 +22,21 @@ from typing import Any
 import numpy as np
 
 from data.errors import InputError
-from data.importers.base import Format, Head, ImageSize, ImportOptions, Record, Source
-from data.importers.collector import meta_field
-from data.importers.faults import as_format_has_it, quarantined
-from data.importers.images import Annotated, clip_and_frame, clips_of, frame_number, names_of, new_table, triples
-from data.importers.joints import JointOrder, order_by_name
-from data.importers.text import stream_json
-from data.importers.writing import PIXELS, needs_image
+from data.importers.clips.collector import meta_field
+from data.importers.clips.faults import as_format_has_it, quarantined
+from data.importers.clips.joints import JointOrder, order_by_name
+from data.importers.clips.types import Format, Head, ImageSize, ImportOptions, Record, Source
+from data.importers.formats.image_names import (
+    Annotated,
+    clip_and_frame,
+    clips_of,
+    frame_number,
+    names_of,
+    new_table,
+    triples,
+)
+from data.importers.formats.writing import PIXELS, needs_image
+from data.importers.readers.json_stream import stream_json
 from data.layouts import load_layout
 from data.records import KeypointSequence
 

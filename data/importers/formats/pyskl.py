@@ -20,12 +20,12 @@ from typing import Any
 import numpy as np
 
 from data.errors import InputError
-from data.importers.base import Format, Head, ImageSize, ImportOptions, RawClip, Record, Source
-from data.importers.canonical import MAX_SEQUENCE_VALUES
-from data.importers.faults import as_format_has_it, quarantined
-from data.importers.joints import order_by_count
-from data.importers.unpickle import PickledArray, open_pickle
-from data.importers.writing import PIXELS
+from data.importers.clips.faults import as_format_has_it, quarantined
+from data.importers.clips.joints import order_by_count
+from data.importers.clips.to_sequence import MAX_SEQUENCE_VALUES
+from data.importers.clips.types import Format, Head, ImageSize, ImportOptions, RawClip, Record, Source
+from data.importers.formats.writing import PIXELS
+from data.importers.readers.safe_pickle import PickledArray, open_pickle
 from data.layouts import load_layout
 from data.records import KeypointSequence
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data.errors import InputError
-from data.importers import text
+from data.importers.readers import json_stream
 
 SCALARS = (
     st.none()
@@ -26,8 +26,8 @@ ENTRIES = st.lists(VALUES, max_size=12) | st.builds(
 
 @pytest.fixture(params=[(0, 64), (0, 700), (1 << 20, 64)], ids=["narrow", "wide", "whole"])
 def windows(request, monkeypatch):
-    monkeypatch.setattr(text, "_WHOLE_CHARS", request.param[0] or 1)
-    monkeypatch.setattr(text, "_CHUNK", request.param[1])
+    monkeypatch.setattr(json_stream, "_WHOLE_CHARS", request.param[0] or 1)
+    monkeypatch.setattr(json_stream, "_CHUNK", request.param[1])
 
 
 @pytest.mark.usefixtures("windows")
@@ -44,11 +44,11 @@ def test_windows_change_nothing(tmp_path_factory, entries, indent, kind):
         case "lines":
             content, expected = "\n".join(map(json.dumps, entries)), [("", entry) for entry in entries]
     path.write_text(content)
-    assert list(text.stream_json(path)) == expected
+    assert list(json_stream.stream_json(path)) == expected
 
 
 def read_into(found, path):
-    for _, value in text.stream_json(path):
+    for _, value in json_stream.stream_json(path):
         found.append(value)
 
 

@@ -23,11 +23,11 @@ from pathlib import Path
 from typing import Any
 
 from data.errors import InputError
-from data.importers.base import Format, Head, ImportOptions, Record, Source, Unit
-from data.importers.collector import MISSING, Collector, flat, read_frames
-from data.importers.images import COUNTS as IMAGE_COUNTS
-from data.importers.joints import JointOrder, order_by_count, order_by_name
-from data.importers.writing import PIXELS, frame_times, needs_image
+from data.importers.clips.collector import MISSING, Collector, flat, read_frames
+from data.importers.clips.joints import JointOrder, order_by_count, order_by_name
+from data.importers.clips.types import Format, Head, ImportOptions, Record, Source, Unit
+from data.importers.formats.image_names import COUNTS as IMAGE_COUNTS
+from data.importers.formats.writing import PIXELS, frame_times, needs_image
 from data.records import KeypointSequence
 
 _USUAL = {2: itemgetter("x", "y", "score"), 3: itemgetter("x", "y", "z", "score")}

@@ -16,8 +16,8 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from data.errors import InputError
-from data.importers.columns import Columns
-from data.importers.faults import as_format_has_it
+from data.importers.clips.faults import as_format_has_it
+from data.importers.formats.csv_columns import Columns
 
 BLOCK_CHARS = 2 << 20
 """Rows that are read together."""

@@ -14,9 +14,19 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from data.errors import InputError
-from data.importers.base import CLIPPED, FILLED, PEOPLE, REPEATED, ImageSize, ImportOptions, RawClip, TimeUnit, Unit
-from data.importers.people import choose
-from data.importers.units import find_scaling
+from data.importers.clips.people import choose
+from data.importers.clips.types import (
+    CLIPPED,
+    FILLED,
+    PEOPLE,
+    REPEATED,
+    ImageSize,
+    ImportOptions,
+    RawClip,
+    TimeUnit,
+    Unit,
+)
+from data.importers.clips.units import find_scaling
 from data.records import SESSION_LABEL, KeypointSequence, Segment
 from data.windows import resample
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data.importers import rows
+from data.importers.readers import table_rows
 from data.layouts import load_layout
 
 COCO = load_layout("coco17").joints
@@ -26,7 +26,7 @@ def tables(draw):
         for frame in range(draw(st.integers(1, 8))):
             table.append([name, "walk, then sit", str(frame), *draw(st.lists(CELLS, min_size=3, max_size=3)) * 17])
     spoilt = draw(st.sampled_from(["nothing", "a short row", "no number", "an empty row", "a long row"]))
-    row = table[draw(st.integers(0, len(table) - 1))]
+    row = table[draw(st.integers(0, len(csv_table) - 1))]
     match spoilt:
         case "a short row":
             del row[9:]
@@ -48,27 +48,28 @@ def test_blocks_and_arrow_change_nothing(tmp_path_factory, take_raw, table, deli
         writer.writerow(["sequence", "label", "frame", *(f"{name}_{axis}" for name in COCO for axis in "xyc")])
         writer.writerows(table)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rows, "_by_arrow", refuse)
+        patch.setattr(table_rows, "_by_arrow", refuse)
         expected = take_raw(path)
     assert take_raw(path) == expected
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rows, "BLOCK_CHARS", 300)
+        patch.setattr(table_rows, "BLOCK_CHARS", 300)
         assert take_raw(path) == expected
     assert len(expected) >= len({row[0] for row in table} - {""})
 
 
 def refuse(*_):
-    raise rows.pa.ArrowInvalid("")
+    raise table_rows.pa.ArrowInvalid("")
 
 
 @pytest.fixture(scope="module")
 def take_raw():
     """Reads a table: what there is to know of each clip, as text, which has nan for nan."""
-    from data.importers import ImportOptions, table
-    from data.importers.base import RawClip, Source
+    from data.importers import ImportOptions
+    from data.importers.clips.types import RawClip, Source
+    from data.importers.formats.registry import csv_table
 
     def read(path):
-        found = table.read(Source((path,), "x"), ImportOptions())
+        found = csv_table.read(Source((path,), "x"), ImportOptions())
         return [
             f"{one.name} {one.fields} {one.times} {np.array2string(one.poses, threshold=99999)}"
             if isinstance(one, RawClip)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from data.importers.base import ImageSize, Person, RawClip, Unit
+from data.importers.clips.types import ImageSize, Person, RawClip, Unit
 
 NEAR = 1.0
 """A box moves less than this many of its own heights from one frame to the next."""

@@ -9,9 +9,9 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from data.errors import InputError
-from data.importers.base import SPLIT, Format, ImportOptions, Note, RawClip, Repaired, Source, TimedSegment
-from data.importers.canonical import number, split_gaps, to_sequence
-from data.importers.faults import quarantined
+from data.importers.clips.faults import quarantined
+from data.importers.clips.to_sequence import number, split_gaps, to_sequence
+from data.importers.clips.types import SPLIT, Format, ImportOptions, Note, RawClip, Repaired, Source, TimedSegment
 from data.layouts import joint_mapping, load_layout
 from data.quarantine import Quarantined
 from data.records import SESSION_LABEL, KeypointSequence, Segment

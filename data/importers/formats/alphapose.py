@@ -19,11 +19,11 @@ from typing import Any
 import numpy as np
 
 from data.errors import InputError
-from data.importers.base import Format, Head, ImportOptions, Record, Source
-from data.importers.faults import as_format_has_it, quarantined
-from data.importers.images import COUNTS, Annotated, clip_and_frame, clips_of, new_table, triples
-from data.importers.text import stream_json
-from data.importers.writing import PIXELS, needs_image
+from data.importers.clips.faults import as_format_has_it, quarantined
+from data.importers.clips.types import Format, Head, ImportOptions, Record, Source
+from data.importers.formats.image_names import COUNTS, Annotated, clip_and_frame, clips_of, new_table, triples
+from data.importers.formats.writing import PIXELS, needs_image
+from data.importers.readers.json_stream import stream_json
 from data.records import KeypointSequence
 
 _BY_IMAGE = re.compile(r'\s*\{\s*"[^"]+"\s*:\s*\{\s*"(version|bodies|people)"')

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import TextIO
 
 from data.errors import InputError
-from data.importers.base import Format, Head, ImportOptions, Record, Source
-from data.importers.collector import Collector
-from data.importers.faults import as_format_has_it
-from data.importers.joints import order_by_count
-from data.importers.text import open_text
+from data.importers.clips.collector import Collector
+from data.importers.clips.faults import as_format_has_it
+from data.importers.clips.joints import order_by_count
+from data.importers.clips.types import Format, Head, ImportOptions, Record, Source
+from data.importers.readers.json_stream import open_text
 from data.layouts import load_layout
 from data.records import KeypointSequence
 

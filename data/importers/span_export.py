@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 from data.errors import InputError
-from data.importers.formats import FORMATS
+from data.importers.formats.registry import FORMATS
 from data.store import read_sequences
 
 

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from data.errors import InputError
-from data.importers.base import Format, Head, ImportOptions, Record, Source
-from data.importers.faults import quarantined
+from data.importers.clips.faults import quarantined
+from data.importers.clips.types import Format, Head, ImportOptions, Record, Source
 from data.records import SCHEMA, KeypointSequence, from_batch
 from data.store import open_part, read_batches, write_span
 

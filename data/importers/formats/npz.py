@@ -29,9 +29,9 @@ from typing import Any
 import numpy as np
 
 from data.errors import InputError
-from data.importers.archive import NpzArchive
-from data.importers.base import CLIPPED, Format, Head, ImportOptions, Note, Record, Repaired, Source
-from data.importers.units import Scaling, find_scaling
+from data.importers.clips.types import CLIPPED, Format, Head, ImportOptions, Note, Record, Repaired, Source
+from data.importers.clips.units import Scaling, find_scaling
+from data.importers.readers.npz_archive import NpzArchive
 from data.layouts import Layout, find_layout, load_layout
 from data.quarantine import Quarantined, reason_of, sample_poses
 from data.records import SESSION_LABEL, KeypointSequence, Segment

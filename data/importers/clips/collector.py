@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from data.errors import InputError
-from data.importers.base import ImageSize, ImportOptions, RawClip, Record, Source, TimeUnit, Unit
-from data.importers.canonical import MAX_SEQUENCE_VALUES
-from data.importers.faults import as_format_has_it, quarantined
-from data.importers.joints import JointOrder
-from data.importers.text import stream_json
+from data.importers.clips.faults import as_format_has_it, quarantined
+from data.importers.clips.joints import JointOrder
+from data.importers.clips.to_sequence import MAX_SEQUENCE_VALUES
+from data.importers.clips.types import ImageSize, ImportOptions, RawClip, Record, Source, TimeUnit, Unit
+from data.importers.readers.json_stream import stream_json
 from data.layouts import Layout
 
 MISSING = (0.0, 0.0, 0.0, 0.0)

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from data.importers.base import ImageSize, RawClip
-from data.importers.people import choose
+from data.importers.clips.people import choose
+from data.importers.clips.types import ImageSize, RawClip
 from data.layouts import load_layout
 
 COCO = load_layout("coco17")

@@ -27,14 +27,14 @@ from pathlib import Path
 import numpy as np
 
 from data.errors import InputError
-from data.importers.base import Format, Head, ImageSize, ImportOptions, RawClip, Record, Source, Unit
-from data.importers.canonical import MAX_SEQUENCE_VALUES
-from data.importers.collector import SHARES_UP_TO, UNITS, plain
-from data.importers.columns import FIELDS, JOINTS, MAX_COLUMNS, Columns, joints_and_axes
-from data.importers.faults import as_format_has_it, quarantined
-from data.importers.joints import JointOrder, order_by_count, order_by_name
-from data.importers.rows import Cells, Rows, converted, delimiter_of, header_of, read_runs
-from data.importers.text import open_text
+from data.importers.clips.collector import SHARES_UP_TO, UNITS, plain
+from data.importers.clips.faults import as_format_has_it, quarantined
+from data.importers.clips.joints import JointOrder, order_by_count, order_by_name
+from data.importers.clips.to_sequence import MAX_SEQUENCE_VALUES
+from data.importers.clips.types import Format, Head, ImageSize, ImportOptions, RawClip, Record, Source, Unit
+from data.importers.formats.csv_columns import FIELDS, JOINTS, MAX_COLUMNS, Columns, joints_and_axes
+from data.importers.readers.json_stream import open_text
+from data.importers.readers.table_rows import Cells, Rows, converted, delimiter_of, header_of, read_runs
 from data.layouts import Layout, load_layout
 from data.records import KeypointSequence
 

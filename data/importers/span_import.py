@@ -17,12 +17,12 @@ import numpy as np
 
 from data.consistency import Consistency
 from data.errors import InputError
-from data.importers.base import PEOPLE, Format, ImageSize, ImportOptions, Note, RawClip, Source
+from data.importers.clips.faults import quarantined
+from data.importers.clips.types import PEOPLE, Format, ImageSize, ImportOptions, Note, RawClip, Source
+from data.importers.clips.units import likely_height
 from data.importers.discovery import find_sources
-from data.importers.faults import quarantined
-from data.importers.formats import FORMATS
-from data.importers.intake import Kept, Outcome, take_in
-from data.importers.units import likely_height
+from data.importers.formats.registry import FORMATS
+from data.importers.record_pipeline import Kept, Outcome, take_in
 from data.quarantine import QuarantineWriter, quarantine_folder
 from data.records import KeypointSequence
 from data.store import next_span, write_span

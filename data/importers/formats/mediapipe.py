@@ -22,11 +22,11 @@ from pathlib import Path
 from typing import Any
 
 from data.errors import InputError
-from data.importers import table
-from data.importers.base import Format, Head, ImportOptions, Record, Source, Unit
-from data.importers.collector import MISSING, Collector, flat, plain, read_frames
-from data.importers.joints import order_by_count, order_by_name
-from data.importers.writing import PIXELS, frame_times, needs_image
+from data.importers.clips.collector import MISSING, Collector, flat, plain, read_frames
+from data.importers.clips.joints import order_by_count, order_by_name
+from data.importers.clips.types import Format, Head, ImportOptions, Record, Source, Unit
+from data.importers.formats.registry import csv_table
+from data.importers.formats.writing import PIXELS, frame_times, needs_image
 from data.records import KeypointSequence
 
 _USUAL = itemgetter("x", "y", "z", "visibility")
@@ -38,8 +38,8 @@ _WORLD = ("worldlandmarks", "poseworldlandmarks")
 def read(source: Source, options: ImportOptions) -> Iterator[Record]:
     """Yield the clips of a file."""
     unit: Unit = "metres" if options.space == "world" else "shares"
-    if source.path.suffix.lower() in table.SUFFIXES:
-        yield from table.read_table(source, options, unit)
+    if source.path.suffix.lower() in csv_table.SUFFIXES:
+        yield from csv_table.read_table(source, options, unit)
     else:
         yield from read_frames(source, options, _parse, unit, _IMAGE if options.space == "world" else _WORLD)
 
@@ -75,8 +75,8 @@ def _joint(landmark: dict[str, Any]) -> tuple[float, ...]:
 
 
 def _detect(head: Head) -> bool:
-    if head.path.suffix.lower() in table.SUFFIXES:
-        return table.joints_in_header(head.text) in table.BLAZEPOSE_COUNTS
+    if head.path.suffix.lower() in csv_table.SUFFIXES:
+        return csv_table.joints_in_header(head.text) in csv_table.BLAZEPOSE_COUNTS
     named = re.search(r'"(?:pose_?)?(?:world_?|normalized_?)?landmarks?"', head.text, re.IGNORECASE)
     return bool(named) or bool(re.match(r'\s*\[\s*\[\s*(\[\s*)?\{\s*"x"[^}]*"visibility"', head.text))
 
@@ -100,7 +100,7 @@ def write(sequences: Iterable[KeypointSequence], path: Path) -> None:
 FORMAT = Format(
     name="mediapipe",
     about="MediaPipe Pose Landmarker results: JSON, or CSV with a row a frame",
-    suffixes=(".json", ".jsonl", ".ndjson", *table.SUFFIXES),
+    suffixes=(".json", ".jsonl", ".ndjson", *csv_table.SUFFIXES),
     detect=_detect,
     read=read,
     write=write,
