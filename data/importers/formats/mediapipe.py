@@ -25,7 +25,7 @@ from data.errors import InputError
 from data.importers.clips.collector import MISSING, Collector, flat, plain, read_frames
 from data.importers.clips.joints import order_by_count, order_by_name
 from data.importers.clips.types import Format, Head, ImportOptions, Record, Source, Unit
-from data.importers.formats.registry import csv_table
+from data.importers.formats import csv_table
 from data.importers.formats.writing import PIXELS, frame_times, needs_image
 from data.records import KeypointSequence
 

@@ -1,7 +1,7 @@
 """Every format that can be imported, by name, in the order in which a file is tried against them."""
 
 from data.importers.clips.types import Format
-from data.importers.formats.registry import (
+from data.importers.formats import (
     alphapose,
     coco,
     csv_table,

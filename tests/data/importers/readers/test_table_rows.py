@@ -26,7 +26,7 @@ def tables(draw):
         for frame in range(draw(st.integers(1, 8))):
             table.append([name, "walk, then sit", str(frame), *draw(st.lists(CELLS, min_size=3, max_size=3)) * 17])
     spoilt = draw(st.sampled_from(["nothing", "a short row", "no number", "an empty row", "a long row"]))
-    row = table[draw(st.integers(0, len(csv_table) - 1))]
+    row = table[draw(st.integers(0, len(table) - 1))]
     match spoilt:
         case "a short row":
             del row[9:]
@@ -66,7 +66,7 @@ def take_raw():
     """Reads a table: what there is to know of each clip, as text, which has nan for nan."""
     from data.importers import ImportOptions
     from data.importers.clips.types import RawClip, Source
-    from data.importers.formats.registry import csv_table
+    from data.importers.formats import csv_table
 
     def read(path):
         found = csv_table.read(Source((path,), "x"), ImportOptions())
