@@ -29,7 +29,8 @@ import pyarrow.parquet as pq  # noqa: E402
 from ml_metadata.metadata_store import MetadataStore  # noqa: E402
 from ml_metadata.proto import metadata_store_pb2 as pb  # noqa: E402
 
-from lineage import backend, marks  # noqa: E402
+from lineage.payloads import marks  # noqa: E402
+from lineage.store import backend  # noqa: E402
 
 PIPELINE = "baduanjin"
 SUBJECTS_A_RUN, RUNS_A_SUBJECT, RUNS_A_SPAN = 24, 20, 20

@@ -24,7 +24,7 @@ _PATH = click.Path(path_type=Path)
 
 
 # Groups of commands live with their subject and are imported when they are asked for.
-_GROUPS = {"data": "pipelines.data_commands", "lineage": "lineage.commands"}
+_GROUPS = {"data": "pipelines.data_commands", "lineage": "lineage.cli.commands"}
 # Commands of a group that are asked for so often that they stand at the top as well.
 _SHORT = {"runs": "lineage"}
 

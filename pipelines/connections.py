@@ -14,7 +14,7 @@ from ml_metadata.proto import metadata_store_pb2
 from tfx.orchestration import metadata
 
 from data.errors import InputError, PoselineError
-from lineage.backend import open_store
+from lineage.store.backend import open_store
 
 _IDLE_SECONDS = 30.0  # a training takes hours: no server is trusted to keep an idle connection that long
 _ATTEMPTS = 5

@@ -13,7 +13,7 @@ from tfx.orchestration import metadata
 from tfx.proto.orchestration import pipeline_pb2
 from tfx.types.artifact import Artifact
 
-from lineage import backend
+from lineage.store import backend
 from pipelines import bindings, cache
 from pipelines.bounded import resolve
 from pipelines.connections import SharedMetadata

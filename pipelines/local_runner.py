@@ -21,8 +21,8 @@ from tfx.orchestration.portable import partial_run_utils
 from tfx.orchestration.portable.mlmd import context_lib
 
 from data.errors import InputError, PoselineError
-from lineage import backend
-from lineage.store import LineageStore
+from lineage.store import backend
+from lineage.store.reader import LineageStore
 from pipelines import recording
 from pipelines.compiler import compile_to
 from pipelines.config import PROJECT_ROOT, PipelineConfig
@@ -82,7 +82,7 @@ class RunResult:
 
 
 def connection_of(workspace: Workspace) -> metadata_store_pb2.ConnectionConfig:
-    """Connection of the workspace's metadata store; the environment may name another, see `lineage.backend`."""
+    """Connection of the workspace's metadata store; the environment may name another, see `lineage.store.backend`."""
     return backend.connection(workspace.root)
 
 

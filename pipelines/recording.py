@@ -16,9 +16,9 @@ from tfx.proto.orchestration import execution_result_pb2
 from tfx.types.artifact import Artifact
 
 from data.digests import Listing, list_folder, save_listing
-from lineage import marks
-from lineage.place import SEQUENCES_FILE, listing_file
-from lineage.pushes import PushRecord
+from lineage.payloads import marks
+from lineage.payloads.places import SEQUENCES_FILE, listing_file
+from lineage.payloads.push import PushRecord
 from pipelines.run_context import RunContext
 
 _EXECUTION_FACTS = ("git_commit", "git_dirty", "lock_digest")

@@ -263,7 +263,7 @@ from pathlib import Path
 from pipelines.light import make_light
 make_light()
 from ml_metadata.proto import metadata_store_pb2 as pb
-from lineage.store import LineageStore
+from lineage.store.reader import LineageStore
 from pipelines.attempts import SUPERSEDED
 root = Path(sys.argv[1])
 store = LineageStore.of_root(root)

@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from lineage import backend
-from lineage.store import LineageStore
+from lineage.store import backend
+from lineage.store.reader import LineageStore
 from pipelines.cli import main
 from tests.lineage.browser import chromium  # noqa: F401
 
@@ -185,7 +185,7 @@ def record(root, url, length):
     """Records a history into a root, in a process of its own."""
     environment = os.environ | {"PYTHONPATH": str(PROJECT), backend.URL_VARIABLE: url or ""}
     done = subprocess.run(
-        [sys.executable, "-m", "tests.lineage.record", str(root), length],
+        [sys.executable, "-m", "tests.lineage.record_history", str(root), length],
         cwd=PROJECT,
         env=environment,
         capture_output=True,

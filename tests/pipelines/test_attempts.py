@@ -5,7 +5,7 @@ from ml_metadata.metadata_store import MetadataStore
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 from tfx.proto.orchestration import pipeline_pb2
 
-from lineage.backend import sqlite_connection
+from lineage.store.backend import sqlite_connection
 from pipelines import attempts
 from pipelines.config import load_config
 from pipelines.plan import Plan

@@ -355,7 +355,7 @@ def test_wrong_sources_are_explained(tmp_path):
         import_to_span("npz", tmp_path / "empty", tmp_path)
 
 
-SHARED = Path(__file__).parents[3].parent / "shared" / "data"
+SHARED = Path(__file__).parents[4].parent / "shared" / "data"
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the recorded data sets are not on this machine")

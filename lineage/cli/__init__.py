@@ -1,0 +1,1 @@
+"""The `poseline lineage` commands and how answers are shown."""

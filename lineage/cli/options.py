@@ -1,0 +1,20 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from lineage.payloads.places import DEFAULT_ROOT
+
+PATH = click.Path(path_type=Path)
+
+root_option = click.option(
+    "--root",
+    type=PATH,
+    default=DEFAULT_ROOT,
+    show_default=".poseline",
+    callback=lambda _context, _option, path: path.absolute(),
+    help="Root folder of the runs.",
+)

@@ -1,0 +1,1 @@
+"""Lineage drawn: graphs, pages, the audit report."""

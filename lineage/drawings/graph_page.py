@@ -1,0 +1,48 @@
+"""Drawings as one HTML page that needs nothing else: zoom, pan, search, and details on a click."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from typing import Any
+
+from markupsafe import Markup
+
+from lineage.drawings.drawing import SIGNS, Drawing
+from lineage.drawings.graph_svg import TEMPLATES, pages, picture
+from lineage.formatting import harmless
+
+_LEGEND = ("COMPLETE", "CACHED", "FAILED", "RUNNING", "DELETED")
+
+
+def as_page(drawing: Drawing) -> str:
+    """The drawing as an HTML page. Its policy admits its own script alone, and nothing from elsewhere."""
+    script = (TEMPLATES / "graph.js").read_text(encoding="utf-8")
+    return pages.get_template("graph.html").render(
+        title=harmless(drawing.title),
+        executions=sum(box.kind == "execution" for box in drawing.boxes.values()),
+        artifacts=sum(box.kind == "artifact" for box in drawing.boxes.values()),
+        picture=picture(drawing),
+        details=json_for_script(
+            {key: {"title": box.title, **_rows(box.details)} for key, box in drawing.boxes.items()}
+        ),
+        legend=[(state.lower(), *SIGNS[state]) for state in _LEGEND],
+        script=Markup(script),
+        script_hash=script_hash(script),
+    )
+
+
+def script_hash(script: str) -> str:
+    """What a content security policy names a script by."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+
+
+def json_for_script(value: Any) -> Markup:
+    """JSON that can stand in a script element: nothing in it ends the element or begins a comment."""
+    text = json.dumps(value, separators=(",", ":"))
+    return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
+
+
+def _rows(details: Any) -> dict[str, Any]:
+    return {"rows": list(details.items())}

@@ -1,0 +1,1 @@
+"""Lineage in forms that other programs read."""

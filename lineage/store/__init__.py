@@ -1,0 +1,1 @@
+"""The metadata store: opening, reading, upgrading."""

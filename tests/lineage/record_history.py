@@ -1,0 +1,163 @@
+"""Record a history of real runs of the toy graph into a root: `python -m tests.lineage.record_history ROOT MODE`.
+
+MODE is `long`, `short` or `again`.
+
+Its own process, because the driver must not have TensorFlow. Executors run in it instead of in children of it, except
+where one is to be killed. What it did, run by run, goes into `ROOT/history.json`.
+"""
+
+import io
+import json
+import logging
+import os
+import sys
+from pathlib import Path
+
+from pipelines.light import make_light
+
+make_light()
+
+from rich.console import Console  # noqa: E402
+from tfx.dsl.compiler.compiler import Compiler  # noqa: E402
+from tfx.orchestration.pipeline import Pipeline  # noqa: E402
+
+from pipelines.config import load_config  # noqa: E402
+from pipelines.local_runner import connection_of, register, run_facts, run_plan  # noqa: E402
+from pipelines.node import launch_node  # noqa: E402
+from pipelines.plan import Plan  # noqa: E402
+from pipelines.progress import LineProgress  # noqa: E402
+from pipelines.run_context import RunContext  # noqa: E402
+from pipelines.workspace import Workspace  # noqa: E402
+from tests.lineage import toy_graph  # noqa: E402
+
+NAME = "tiny"
+
+
+class InProcess:
+    """Runs executors in this process: they need nothing that it must not have."""
+
+    def run(self, target, args, log, *, heavy):
+        del log, heavy
+        target(*args)
+        logging.getLogger("absl").setLevel(logging.CRITICAL)  # what an executor turned on for itself
+        return 0
+
+    def terminate(self):
+        pass
+
+
+def people(count, first=0):
+    """Sequences of some people, two each, over the three splits."""
+    return [
+        (f"s{person}-{clip}", f"person {person}", ("train", "eval", "test")[person % 3])
+        for person in range(first, first + count)
+        for clip in range(2)
+    ]
+
+
+class History:
+    """Runs variants of the graph, one after the other, in one root."""
+
+    def __init__(self, root: Path) -> None:
+        self.workspace = Workspace(root)
+        self.workspace.prepare()
+        self.trouble = root / "trouble"
+        os.environ[toy_graph.TROUBLE] = str(self.trouble)
+        self.settings = {"span": 1, "rows": people(6), "seed": 0, "quality": 0.6}
+        self.log = []
+
+    def plan(self) -> Plan:
+        nodes = toy_graph.graph(**self.settings)
+        pipeline = Pipeline(NAME, str(self.workspace.artifacts(NAME)), components=nodes, enable_cache=True)
+        config = load_config("baduanjin", [f"name={NAME}"])
+        return Plan(config, Compiler().compile(pipeline))
+
+    def run(self, what, *, trouble=None, killed=False, **arguments):
+        """Runs the graph as it is set now; `trouble` is `NODE fail|refuse|kill`."""
+        if trouble:
+            self.trouble.write_text(trouble)
+        if killed:
+            return self._killed(what, arguments)
+        progress = LineProgress(Console(file=io.StringIO()))
+        result = run_plan(self.plan(), self.workspace, InProcess(), progress, **arguments)
+        return self._tell(what, result.run_id, {name: entry.state for name, entry in result.nodes.items()})
+
+    def _killed(self, what, arguments):
+        child = os.fork()
+        if not child:
+            run_plan(self.plan(), self.workspace, InProcess(), LineProgress(Console(file=io.StringIO())), **arguments)
+            os._exit(0)
+        _, status = os.waitpid(child, 0)
+        assert os.WIFSIGNALED(status), "the run was to be killed"
+        self._tell(what, None, {})
+
+    def retry(self, what, node):
+        """Launches a failed node again, in the same run, as an orchestrator does."""
+        run_id = self.log[-1]["run"]
+        run = RunContext(
+            self.plan(), self.workspace, run_id, InProcess(), connection_of(self.workspace), facts=run_facts()
+        )
+        register(run)
+        self._tell(what, run_id, {node: launch_node(run, node).state})
+
+    def _tell(self, what, run_id, states):
+        self.log.append({"what": what, "run": run_id, "states": states, "settings": dict(self.settings)})
+        return self.log[-1]
+
+
+def short(history: History) -> None:
+    """Ten runs with one of everything."""
+    history.run("first")
+    history.run("unchanged")
+    history.settings["seed"] = 1
+    history.run("another seed", trouble="Trainer fail")
+    history.retry("the same run again", "Trainer")
+    history.run("from the Trainer", from_node="Trainer")
+    history.settings |= {"span": 2, "rows": people(5, first=2)}
+    history.run("killed while it read", trouble="Reader kill", killed=True)
+    history.run("new data", trouble="DataGate refuse")
+    history.run("new data again")
+    history.settings["quality"] = 0.2
+    history.run("not blessed")
+    history.settings["seed"] = 7
+    history.run("another model, not blessed")
+    history.settings |= {"seed": 1, "quality": 0.6}
+    history.run("back to what was blessed")
+
+
+def again(history: History) -> None:
+    """The last of the short history's runs once more."""
+    history.settings = json.loads((history.workspace.root / "history.json").read_text())[-1]["settings"]
+    history.run("again")
+
+
+def long(history: History) -> None:
+    """Fifty runs."""
+    short(history)
+    history.settings["quality"] = 0.6
+    for number in range(10, 18):
+        history.settings["seed"] = number
+        history.run("another seed")
+        history.run("unchanged")
+        history.run("a part", until_node="Transform")
+        if number % 3 == 0:
+            history.settings |= {"span": number, "rows": people(4 + number % 4, first=number % 5)}
+            history.run("new data, gate says no", trouble="DataGate refuse")
+            history.run("new data")
+        elif number % 3 == 1:
+            history.run("no cache", use_cache=False, until_node="Trainer")
+            history.settings["quality"] = round(0.5 + number / 50, 3)
+            history.run("another quality", trouble="Evaluator fail")
+            history.run("from there", from_node="Evaluator")
+        else:
+            history.run("killed", trouble="Trainer kill", killed=True, use_cache=False)
+            history.run("after that")
+            history.run("from the start", from_node="Trainer")
+    while len({entry["run"] for entry in history.log}) < 51:
+        history.run("unchanged")
+
+
+if __name__ == "__main__":
+    made = History(Path(sys.argv[1]))
+    {"short": short, "long": long, "again": again}[sys.argv[2]](made)
+    (made.workspace.root / "history.json").write_text(json.dumps(made.log))

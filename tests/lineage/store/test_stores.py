@@ -1,0 +1,192 @@
+"""Stores that cannot be opened, are of another version, are written by several at once, or hold hostile names."""
+
+import multiprocessing
+import re
+import subprocess
+import sys
+
+import pytest
+from ml_metadata.metadata_store import MetadataStore, metadata_store
+from ml_metadata.proto import metadata_store_pb2 as pb
+
+from data.errors import InputError, PoselineError
+from lineage.formatting import harmless
+from lineage.store import backend
+from lineage.store.reader import LineageStore
+from tests.lineage.sql_oracle import Raw
+
+HOSTILE = [
+    "quote's",
+    'double"quote',
+    "new\nline\r\ttab",
+    "back\\slash\\",
+    "\\'; DROP TABLE Artifact; --",
+    "<script>alert(1)</script>",
+    "$(rm -rf ~) `id` && x | y",
+    "[bold]markup[/bold] [link=file:///etc/passwd]x[/link]",
+    "\x1b[31mred\x1b[0m\x07",
+    "left\u202etfel",
+    "漢字 é ’ %s $1 ?",
+]
+
+
+@pytest.fixture(scope="module")
+def hostile(database, tmp_path_factory):
+    """A store of each kind with names in it that try everything."""
+    root = tmp_path_factory.mktemp("hostile")
+    url = database()
+    config = backend.parse_url(url) if url else backend.sqlite_connection(root / "metadata.sqlite")
+    store = backend.open_store(config)
+    types = {name: store.put_context_type(pb.ContextType(name=name)) for name in ("pipeline", "pipeline_run", "node")}
+    model = store.put_artifact_type(pb.ArtifactType(name="Model"))
+    trainer = store.put_execution_type(pb.ExecutionType(name="Trainer"))
+    for name in HOSTILE:
+        contexts = [pb.Context(type_id=types[kind], name=name) for kind in types]
+        execution = pb.Execution(type_id=trainer, last_known_state=pb.Execution.COMPLETE)
+        execution.custom_properties["node_id"].string_value = name
+        execution.custom_properties["note"].string_value = name
+        artifact = pb.Artifact(type_id=model, uri=f"/nowhere/{name}", state=pb.Artifact.LIVE)
+        event = pb.Event(type=pb.Event.OUTPUT)
+        event.path.steps.add().key = name
+        store.put_execution(execution, [(artifact, event)], contexts)
+    return root, url, config
+
+
+def test_whatever_a_name_holds_is_stored_and_read_as_it_is(hostile):
+    store = LineageStore(hostile[2])
+    assert {run.name for run in store.runs(None)} == set(HOSTILE)
+    for name in HOSTILE:
+        run = store.run(name)
+        [execution] = store.executions_of(run)
+        assert execution.node == execution.properties["note"] == name
+        [artifact] = store.run_subgraph(run).artifacts.values()
+        assert artifact.uri == f"/nowhere/{name}"
+    assert len(Raw(hostile[0], hostile[1]).column("SELECT id FROM Artifact")) == len(HOSTILE), "no name was run as SQL"
+
+
+def test_tables_show_names_harmlessly(hostile, answers):
+    root, url, _ = hostile
+    for arguments in (["runs"], *(["run", name] for name in HOSTILE), *(["trace", str(i + 1)] for i in range(3))):
+        shown = answers(root, url, *arguments)
+        assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", shown), arguments
+    listed = answers(root, url, "runs")
+    for name in HOSTILE:
+        assert harmless(name) in listed
+    assert "[bold]markup[/bold]" in listed
+
+
+def test_a_long_name_is_cut():
+    assert len(harmless("x" * 10_000)) == 200
+
+
+@pytest.fixture(scope="module")
+def answers():
+    from click.testing import CliRunner
+
+    from pipelines.cli import main
+
+    def ask(root, url, *arguments):
+        result = CliRunner().invoke(
+            main, ["lineage", *arguments, "--root", str(root)], env={backend.URL_VARIABLE: url or ""}
+        )
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    return ask
+
+
+def _write(arguments):
+    url, path, number = arguments
+    config = backend.parse_url(url) if url else backend.sqlite_connection(path)
+    store = backend.open_store(config)
+    type_id = store.put_execution_type(pb.ExecutionType(name="Writer"))
+    return [store.put_executions([pb.Execution(type_id=type_id, name=f"{number}-{i}")])[0] for i in range(25)]
+
+
+def test_several_write_at_once(database, tmp_path):
+    url = database()
+    backend.open_store(backend.parse_url(url) if url else backend.sqlite_connection(tmp_path / "metadata.sqlite"))
+    with multiprocessing.get_context("spawn").Pool(4) as pool:
+        ids = pool.map(_write, [(url, tmp_path / "metadata.sqlite", number) for number in range(4)])
+    assert len({id_ for found in ids for id_ in found}) == 100
+    assert len(Raw(tmp_path, url).column("SELECT id FROM Execution")) == 100
+
+
+def test_a_store_of_an_older_version_says_so_and_is_upgraded_after_a_backup(tmp_path):
+    from click.testing import CliRunner
+
+    from pipelines.cli import main
+
+    config = backend.sqlite_connection(tmp_path / "metadata.sqlite")
+    MetadataStore(config).put_context_type(pb.ContextType(name="pipeline_run"))
+    metadata_store.downgrade_schema(config, 8)
+    with pytest.raises(InputError, match="older version") as raised:
+        LineageStore(config)
+    assert "poseline lineage upgrade" in str(raised.value)
+    asked = CliRunner().invoke(main, ["lineage", "upgrade", "--root", str(tmp_path)])
+    assert asked.exit_code == 0, asked.output
+    assert LineageStore(config).runs(None) == []
+    [copy] = (tmp_path / "backups").iterdir()
+    with pytest.raises(InputError, match="older version"):
+        LineageStore(backend.sqlite_connection(copy))
+
+
+@pytest.mark.parametrize("kind", ["postgresql", "mysql"])
+def test_what_is_wrong_with_a_server_is_said_without_the_password(kind, servers):
+    url = servers.database(kind)
+    place, _, name = url.rpartition("/")
+    wrong = {
+        f"{place}/nothing_{name}": "no such database|refused this user, password or database",
+        url.replace("s3cret", "0ther"): "refused this user, password or database",
+        re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:1", url): "nobody answers",
+    }
+    for address, expected in wrong.items():
+        with pytest.raises(PoselineError, match=expected) as raised:
+            backend.open_store(backend.parse_url(address))
+        assert "s3cret" not in str(raised.value)
+        assert "0ther" not in str(raised.value)
+
+
+@pytest.mark.parametrize("kind", ["postgresql", "mysql"])
+def test_a_server_is_backed_up_before_it_is_upgraded(kind, servers, tmp_path):
+    from lineage.store.upgrading import upgrade
+
+    config = backend.parse_url(servers.database(kind))
+    backend.open_store(config).put_context_type(pb.ContextType(name="a type of context"))
+    assert "a type of context" in upgrade(config, tmp_path / "backups").read_text()
+
+
+def test_urls():
+    config = backend.parse_url("postgresql://user:p%40ss@host/base")
+    assert (config.postgresql.password, config.postgresql.port, config.postgresql.dbname) == ("p@ss", "5432", "base")
+    assert backend.parse_url("mysql://u:p@localhost:1234/base").mysql.port == 1234
+    assert backend.describe(config) == "postgresql://host:5432/base"
+    for url in ("", "ftp://host/base", "postgresql://host", "sqlite://relative", "mysql://host:port/base"):
+        with pytest.raises(InputError, match="not understood"):
+            backend.parse_url(url)
+
+
+def test_the_url_may_stand_in_a_file(tmp_path, monkeypatch):
+    (tmp_path / "url").write_text(f"sqlite://{tmp_path}/other.sqlite\n")
+    monkeypatch.setenv(backend.FILE_VARIABLE, str(tmp_path / "url"))
+    assert backend.connection(tmp_path).sqlite.filename_uri == f"{tmp_path}/other.sqlite"
+    monkeypatch.setenv(backend.FILE_VARIABLE, str(tmp_path / "nothing"))
+    with pytest.raises(InputError, match="cannot be read"):
+        backend.connection(tmp_path)
+
+
+def test_questions_import_neither_tensorflow_nor_tfx_nor_beam(tmp_path):
+    script = (
+        "import sys\nfrom pipelines.cli import main\n"
+        "main(sys.argv[1:], standalone_mode=False)\n"
+        "print([name for name in ('tensorflow', 'tfx', 'apache_beam', 'pandas', 'pyarrow') if name in sys.modules])"
+    )
+    store = MetadataStore(backend.sqlite_connection(tmp_path / "metadata.sqlite"))
+    store.put_context_type(pb.ContextType(name="pipeline_run"))
+    done = subprocess.run(
+        [sys.executable, "-c", script, "runs", "--json", "--root", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
