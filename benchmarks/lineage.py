@@ -20,7 +20,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipelines.light import make_light
+from pipelines.processes.import_blocker import make_light
 
 make_light()
 
@@ -337,10 +337,10 @@ def launch_nodes(root: Path) -> dict[str, float]:
     """Seconds of a whole launch, in a real run, of nodes whose result is cached, and of a resolver."""
     from rich.console import Console
 
+    from pipelines.cli.progress import LineProgress
     from pipelines.config import load_config
-    from pipelines.local_runner import obtain_plan, run_plan
-    from pipelines.processes import ChildProcesses
-    from pipelines.progress import LineProgress
+    from pipelines.processes.children import ChildProcesses
+    from pipelines.running.local_runner import obtain_plan, run_plan
     from pipelines.workspace import Workspace
 
     config = load_config(PIPELINE, [])

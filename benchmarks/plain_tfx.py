@@ -14,8 +14,8 @@ from pathlib import Path
 import tfx.v1 as tfx
 
 import schema as schemas
+from pipelines.compilation.plan import Plan
 from pipelines.evaluation import eval_config
-from pipelines.plan import Plan
 
 MODULE = """from {module} import {name}
 """

@@ -16,12 +16,12 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from data.errors import InputError
+from data.project import PROJECT_ROOT
 from data.splits import SplitPolicy
 from trainer_module.config import ModelConfig, TrainingConfig
 from transform_module.config import TransformConfig
 
 CONFIG_FOLDER = Path(__file__).parent / "configs"
-PROJECT_ROOT = Path(__file__).parent.parent
 
 
 class _Section(BaseModel):

@@ -27,8 +27,9 @@ from components.pusher.component import Pusher
 from components.resolvers.last_blessed_before import LastBlessedBefore
 from components.resolvers.last_other_blessed import LastOtherBlessedModel, LastOtherBlessedStatistics
 from components.serving_smoke.component import ServingSmoke
+from data.project import PROJECT_ROOT
 from data.windows import WindowSpec
-from pipelines.config import PROJECT_ROOT, PipelineConfig
+from pipelines.config import PipelineConfig
 from pipelines.evaluation import eval_config
 
 PREPROCESSING_FN = "transform_module.preprocessing.preprocessing_fn"

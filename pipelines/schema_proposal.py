@@ -17,8 +17,8 @@ from data.store import find_span, read_sequences
 from data.text import printable
 from data.windows import WindowSpec, cut_windows
 from pipelines.config import PipelineConfig
-from pipelines.executor_process import read_error, write_error
-from pipelines.processes import ChildProcesses
+from pipelines.processes.children import ChildProcesses
+from pipelines.processes.executor_main import read_error, write_error
 from schema import KEYPOINTS, read_window_contract
 
 if TYPE_CHECKING:

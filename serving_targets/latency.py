@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from data.errors import NodeError
+from data.project import PROJECT_ROOT
 from serving_targets.classifier import Classifier
 
 WARM_UP = 50
@@ -75,7 +76,7 @@ def measure_in_fresh_process(model: Path, windows_file: Path) -> Latency:
     try:
         done = subprocess.run(
             command,
-            cwd=Path(__file__).parents[1],
+            cwd=PROJECT_ROOT,
             capture_output=True,
             text=True,
             timeout=TIME_LIMIT_SECONDS,

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+from data.project import PROJECT_ROOT
+
 _PR_SET_PDEATHSIG = 1
 
 
@@ -55,7 +56,7 @@ def run_module(module: str, arguments: Sequence[str], log: Path, time_limit_seco
     with log.open("wb") as output:
         child = subprocess.Popen(
             [sys.executable, "-m", module, *arguments],
-            cwd=ROOT,
+            cwd=PROJECT_ROOT,
             env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "2"},
             stdin=subprocess.DEVNULL,
             stdout=output,

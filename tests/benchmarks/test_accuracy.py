@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from benchmarks.accuracy import HALVINGS, SOURCES, macro_f1, selected
+from data.project import PROJECT_ROOT
 from data.splits import SplitPolicy
-from pipelines.config import PROJECT_ROOT, load_config
+from pipelines.config import load_config
 
 
 def test_the_marked_sequences_are_copied_whole(tmp_path: Path) -> None:

@@ -20,7 +20,9 @@ def test_a_task_is_a_node_and_an_edge_is_an_edge(facts, root):
         assert task["group"] == node["group"]
         assert (task["pool"] == "poseline_heavy") == node["heavy"]
         assert node["doc"] in task["doc"]
-    assert [node["id"] for node in nodes if node["group"] == "other"] == [], "describe it in pipelines/manifest.py"
+    assert [node["id"] for node in nodes if node["group"] == "other"] == [], (
+        "describe it in pipelines/compilation/dag_manifest.py"
+    )
     assert {node["id"] for node in nodes if node["heavy"]} >= {"Transform", "Trainer", "Evaluator", "EdgeConverter"}
 
 

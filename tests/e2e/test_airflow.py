@@ -190,7 +190,16 @@ def test_the_metadata_store_holds_one_run_and_no_debris(airflow, first):
 
 def test_the_same_run_on_this_machine_is_cached(airflow, first):
     epochs = f"training.epochs={PARAMETERS['epochs']}"
-    command = [sys.executable, "-m", "pipelines.cli", "run", "--json", "--root", str(airflow.root), *airflow.settings]
+    command = [
+        sys.executable,
+        "-m",
+        "pipelines.cli",
+        "run",
+        "--json",
+        "--root",
+        str(airflow.root),
+        *airflow.settings,
+    ]
     done = subprocess.run(
         [*command, "--set", epochs], cwd=PROJECT, env=airflow.environment, capture_output=True, text=True, check=False
     )
@@ -260,11 +269,11 @@ _AUDIT = """
 import json, sys
 from collections import Counter
 from pathlib import Path
-from pipelines.light import make_light
+from pipelines.processes.import_blocker import make_light
 make_light()
 from ml_metadata.proto import metadata_store_pb2 as pb
 from lineage.store.reader import LineageStore
-from pipelines.attempts import SUPERSEDED
+from pipelines.running.attempts import SUPERSEDED
 root = Path(sys.argv[1])
 store = LineageStore.of_root(root)
 mlmd = store.mlmd

@@ -19,7 +19,7 @@ from click.testing import CliRunner
 
 from lineage.store import backend
 from lineage.store.reader import LineageStore
-from pipelines.cli import main
+from pipelines.cli.main import main
 from tests.lineage.browser import chromium  # noqa: F401
 
 PROJECT = Path(__file__).parents[2]

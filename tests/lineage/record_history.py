@@ -13,7 +13,7 @@ import os
 import sys
 from pathlib import Path
 
-from pipelines.light import make_light
+from pipelines.processes.import_blocker import make_light
 
 make_light()
 
@@ -21,12 +21,12 @@ from rich.console import Console  # noqa: E402
 from tfx.dsl.compiler.compiler import Compiler  # noqa: E402
 from tfx.orchestration.pipeline import Pipeline  # noqa: E402
 
+from pipelines.cli.progress import LineProgress  # noqa: E402
+from pipelines.compilation.plan import Plan  # noqa: E402
 from pipelines.config import load_config  # noqa: E402
-from pipelines.local_runner import connection_of, register, run_facts, run_plan  # noqa: E402
-from pipelines.node import launch_node  # noqa: E402
-from pipelines.plan import Plan  # noqa: E402
-from pipelines.progress import LineProgress  # noqa: E402
-from pipelines.run_context import RunContext  # noqa: E402
+from pipelines.running.local_runner import connection_of, register, run_facts, run_plan  # noqa: E402
+from pipelines.running.node_launch import launch_node  # noqa: E402
+from pipelines.running.run_context import RunContext  # noqa: E402
 from pipelines.workspace import Workspace  # noqa: E402
 from tests.lineage import toy_graph  # noqa: E402
 

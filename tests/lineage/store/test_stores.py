@@ -83,7 +83,7 @@ def test_a_long_name_is_cut():
 def answers():
     from click.testing import CliRunner
 
-    from pipelines.cli import main
+    from pipelines.cli.main import main
 
     def ask(root, url, *arguments):
         result = CliRunner().invoke(
@@ -115,7 +115,7 @@ def test_several_write_at_once(database, tmp_path):
 def test_a_store_of_an_older_version_says_so_and_is_upgraded_after_a_backup(tmp_path):
     from click.testing import CliRunner
 
-    from pipelines.cli import main
+    from pipelines.cli.main import main
 
     config = backend.sqlite_connection(tmp_path / "metadata.sqlite")
     MetadataStore(config).put_context_type(pb.ContextType(name="pipeline_run"))
@@ -177,7 +177,7 @@ def test_the_url_may_stand_in_a_file(tmp_path, monkeypatch):
 
 def test_questions_import_neither_tensorflow_nor_tfx_nor_beam(tmp_path):
     script = (
-        "import sys\nfrom pipelines.cli import main\n"
+        "import sys\nfrom pipelines.cli.main import main\n"
         "main(sys.argv[1:], standalone_mode=False)\n"
         "print([name for name in ('tensorflow', 'tfx', 'apache_beam', 'pandas', 'pyarrow') if name in sys.modules])"
     )

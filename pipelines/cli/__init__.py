@@ -1,0 +1,1 @@
+"""The `poseline` command, a module a group of commands."""

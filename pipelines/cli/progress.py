@@ -1,0 +1,121 @@
+"""Shows a run while it runs: a live table in a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live
+from rich.markup import escape
+from rich.spinner import Spinner
+from rich.table import Table
+
+from pipelines.running.node_launch import NodeResult
+
+_MARKS = {
+    "done": "[green]✓ ran[/]",
+    "cached": "[cyan]= cached[/]",
+    "resolved": "[cyan]= resolved[/]",
+    "skipped": "[dim]- skipped[/]",
+    "failed": "[red]✗ failed[/]",
+}
+
+
+class LineProgress:
+    """A line an event; for logs and pipes."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def __enter__(self) -> LineProgress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def plan(self, nodes: Sequence[str]) -> None:
+        """See local_runner.Progress."""
+        self._console.print(f"{len(nodes)} nodes", highlight=False)
+
+    def running(self, node: str, reason: str) -> None:
+        """See local_runner.Progress."""
+        self._console.print(f"{node:<20} running   {reason}", highlight=False, markup=False)
+
+    def ended(self, result: NodeResult) -> None:
+        """See local_runner.Progress."""
+        self._console.print(
+            f"{result.node:<20} {result.state:<9} {result.seconds:6.1f} s", highlight=False, markup=False
+        )
+
+    def say(self, line: str) -> None:
+        """See local_runner.Progress."""
+        self._console.print(line, highlight=False, markup=False)
+
+
+class LiveProgress:
+    """A table that is redrawn as nodes start and end."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._nodes: list[str] = []
+        self._running: dict[str, tuple[float, str]] = {}
+        self._ended: dict[str, NodeResult] = {}
+        self._lock = threading.Lock()
+        self._spinner = Spinner("dots")
+        self._live = Live(console=console, refresh_per_second=8, get_renderable=self._render)
+
+    def __enter__(self) -> LiveProgress:
+        self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._live.stop()
+
+    def plan(self, nodes: Sequence[str]) -> None:
+        """See local_runner.Progress."""
+        with self._lock:
+            self._nodes = list(nodes)
+
+    def running(self, node: str, reason: str) -> None:
+        """See local_runner.Progress."""
+        with self._lock:
+            self._running[node] = (time.monotonic(), reason)
+
+    def ended(self, result: NodeResult) -> None:
+        """See local_runner.Progress."""
+        with self._lock:
+            self._ended[result.node] = result
+
+    def say(self, line: str) -> None:
+        """See local_runner.Progress."""
+        self._live.console.print(line, markup=False)
+
+    def _render(self) -> Table:
+        table = Table(box=None, pad_edge=False, show_header=False)
+        table.add_column(width=22)
+        table.add_column(width=11)
+        table.add_column(width=9, justify="right")
+        table.add_column(style="dim", overflow="ellipsis", no_wrap=True)
+        with self._lock:
+            for node in self._nodes:
+                table.add_row(*self._row(node))
+        return table
+
+    def _row(self, node: str) -> tuple[Any, ...]:
+        if node in self._ended:
+            result = self._ended[node]
+            reason = result.reason if result.state != "cached" else ""
+            return node, _MARKS[result.state], f"{result.seconds:.1f} s", escape(reason.partition("\n")[0])
+        if node in self._running:
+            begin, reason = self._running[node]
+            self._spinner.update(text="running")
+            return node, self._spinner, f"{time.monotonic() - begin:.0f} s", escape(reason)
+        return node, "[dim]waiting[/]", "", ""
+
+
+def make_progress(console: Console) -> LineProgress | LiveProgress:
+    """The display that suits where the output goes."""
+    return LiveProgress(console) if console.is_terminal else LineProgress(console)

@@ -1,0 +1,98 @@
+"""Child processes that run what needs TensorFlow or Beam.
+
+A *warm* child is forked from a server process that has imported the heavy libraries once, so that a node pays a
+second instead of ten. A *fresh* child is a new interpreter, for executors that need none of them.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from multiprocessing import forkserver
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+from components.sandbox.child_process import die_with_parent
+from pipelines.processes.import_blocker import make_light
+
+_PRELOAD = ("pipelines.processes.preload",)
+
+
+class ChildProcesses:
+    """Starts children and ends them with this process."""
+
+    def __init__(self) -> None:
+        self._warm = multiprocessing.get_context("forkserver")
+        self._warm.set_forkserver_preload(list(_PRELOAD))
+        self._fresh = multiprocessing.get_context("spawn")
+        self._alive: set[BaseProcess] = set()
+        self._lock = threading.Lock()
+        self._ended = False
+
+    def warm_up(self) -> None:
+        """Starts the imports now, in the background."""
+        forkserver.ensure_running()
+
+    def run(self, target: Callable[..., None], args: tuple[Any, ...], log: Path, *, heavy: bool) -> int:
+        """Runs `target(*args)` in a child and waits for it.
+
+        Args:
+            target: function at the top level of a module.
+            args: picklable arguments.
+            log: file that gets the child's output, appended.
+            heavy: whether the child needs TensorFlow or Beam.
+
+        Returns:
+            Exit code; negative: the signal that ended it, or would have, had it been started after `terminate`.
+        """
+        context = self._warm if heavy else self._fresh
+        log.parent.mkdir(parents=True, exist_ok=True)
+        process = context.Process(target=_child, args=(target, args, str(log), os.getpid(), heavy))
+        with self._lock:
+            if self._ended:
+                return -signal.SIGTERM
+            process.start()
+            self._alive.add(process)
+        try:
+            process.join()
+        finally:
+            with self._lock:
+                self._alive.discard(process)
+        assert process.exitcode is not None
+        return process.exitcode
+
+    def terminate(self) -> None:
+        """Ends all children that are running; no other is started."""
+        with self._lock:
+            self._ended = True
+            for process in self._alive:
+                process.kill()
+
+
+def _child(target: Callable[..., None], args: tuple[Any, ...], log: str, parent: int, heavy: bool) -> None:
+    die_with_parent()
+    try:
+        os.kill(parent, 0)
+    except ProcessLookupError:
+        os._exit(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver decides what an interrupt means
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    os.dup2(descriptor, 1)
+    os.dup2(descriptor, 2)
+    code = 0
+    if not heavy:
+        make_light()
+    try:
+        target(*args)
+    except BaseException:
+        traceback.print_exc()
+        code = 1
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)  # TensorFlow takes seconds to tear itself down, for nothing

@@ -1,0 +1,1 @@
+"""Run a plan: node by node, on this machine or under an orchestrator."""

@@ -1,0 +1,41 @@
+"""Attempts at a node within one run. Each is an execution of its own; the one that ended well and stands counts."""
+
+from __future__ import annotations
+
+from ml_metadata.proto import metadata_store_pb2
+from tfx.dsl.compiler import constants
+from tfx.orchestration.portable.mlmd import execution_lib
+from tfx.proto.orchestration import pipeline_pb2
+
+from pipelines.running.run_context import RunContext
+from pipelines.tfx_patches.bounded_queries import SUPERSEDED, executions_in_all
+from pipelines.tfx_patches.shared_store import shared_store
+
+CLEARED = "cleared"
+
+
+def ended_well(run: RunContext, node: pipeline_pb2.PipelineNode) -> metadata_store_pb2.Execution | None:
+    """The execution that ended this node of this run well, if there is one."""
+    store = shared_store(run.connection)
+    contexts = [
+        store.get_context_by_type_and_name(constants.PIPELINE_RUN_CONTEXT_TYPE_NAME, run.run_id),
+        store.get_context_by_type_and_name(
+            constants.NODE_CONTEXT_TYPE_NAME, f"{run.ir.pipeline_info.id}.{node.node_info.id}"
+        ),
+    ]
+    if None in contexts:
+        return None
+    executions = executions_in_all(store, contexts)
+    return next((found for found in executions if execution_lib.is_execution_successful(found)), None)
+
+
+def stands(run: RunContext, execution: metadata_store_pb2.Execution) -> bool:
+    """Whether an execution that ended well still counts, or the orchestrator's user has asked for another."""
+    properties = execution.custom_properties  # reading a key that is not there would put it there, without a value
+    return (int(properties[CLEARED].string_value) if CLEARED in properties else 0) >= run.cleared
+
+
+def supersede(run: RunContext, execution: metadata_store_pb2.Execution) -> None:
+    """Takes an execution back: its artifacts and events stay, but nothing resolves to them in this run any more."""
+    execution.custom_properties[SUPERSEDED].string_value = "run again on request"
+    shared_store(run.connection).put_executions([execution])

@@ -1,0 +1,118 @@
+"""Clears up after processes that were killed while they ran a node.
+
+A running node is announced by a locked file in the journal. A file whose lock can be had belongs to a process that is
+dead: its execution is marked failed and its half-written outputs are removed, before anything new is started.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from ml_metadata.proto import metadata_store_pb2
+
+from data.errors import NodeError
+from pipelines.tfx_patches.shared_store import shared_store
+from pipelines.workspace import Workspace
+
+_ACTIVE = (metadata_store_pb2.Execution.NEW, metadata_store_pb2.Execution.RUNNING)
+
+
+@contextlib.contextmanager
+def journal(
+    workspace: Workspace,
+    connection: metadata_store_pb2.ConnectionConfig,
+    pipeline: str,
+    run_id: str,
+    node_id: str,
+) -> Iterator[None]:
+    """Announces a node as running for as long as the block lasts.
+
+    Raises:
+        NodeError: another process runs this node of this run right now.
+    """
+    workspace.journal.mkdir(parents=True, exist_ok=True)
+    path = workspace.journal / f"{run_id}.{node_id}.json"
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        if not _lock(descriptor):
+            raise NodeError(
+                "another process is running this node of this run", str(path), "wait for it, or end it first"
+            )
+        if os.fstat(descriptor).st_size:  # a dead attempt at the very same node
+            clear_dead_attempt(workspace, connection, json.loads(path.read_text(encoding="utf-8")))
+        os.ftruncate(descriptor, 0)
+        entry = {"pipeline": pipeline, "run_id": run_id, "node_id": node_id, "pid": os.getpid()}
+        os.write(descriptor, json.dumps(entry).encode())
+        try:
+            yield
+        except Exception:
+            path.unlink(missing_ok=True)
+            raise
+        path.unlink(missing_ok=True)  # not after an interrupt: what it left is cleared up by whoever comes next
+    finally:
+        os.close(descriptor)
+
+
+def recover(workspace: Workspace, connection: metadata_store_pb2.ConnectionConfig) -> list[str]:
+    """Clears up after all dead processes.
+
+    Returns:
+        `run.node` of each node that had been killed.
+    """
+    recovered = []
+    for path in sorted(workspace.journal.glob("*.json")) if workspace.journal.is_dir() else []:
+        with contextlib.suppress(FileNotFoundError), path.open("r+b") as file:
+            if not _lock(file.fileno()):
+                continue
+            content = file.read()
+            if content:
+                with contextlib.suppress(json.JSONDecodeError):  # killed while it wrote: nothing was launched yet
+                    clear_dead_attempt(workspace, connection, json.loads(content))
+            path.unlink(missing_ok=True)
+            recovered.append(path.stem)
+    return recovered
+
+
+def clear_dead_attempt(
+    workspace: Workspace, connection: metadata_store_pb2.ConnectionConfig, entry: dict[str, str]
+) -> None:
+    """Marks the executions of a dead attempt failed and removes what they wrote."""
+    store = shared_store(connection)
+    context = store.get_context_by_type_and_name("pipeline_run", entry["run_id"])
+    if context is None:
+        return
+    node_context = store.get_context_by_type_and_name("node", f"{entry['pipeline']}.{entry['node_id']}")
+    node_folder = workspace.artifacts(entry["pipeline"]) / entry["node_id"]
+    for execution in store.get_executions_by_context(context.id):
+        if execution.last_known_state not in _ACTIVE:
+            continue
+        if node_context is None or node_context.id not in {c.id for c in store.get_contexts_by_execution(execution.id)}:
+            continue
+        for leftover in _outputs(node_folder, execution.id):
+            shutil.rmtree(leftover, ignore_errors=True)
+        execution.last_known_state = metadata_store_pb2.Execution.FAILED
+        execution.custom_properties["recovered"].string_value = "its process was killed"
+        store.put_executions([execution])
+
+
+def _outputs(node_folder: Path, execution_id: int) -> Iterator[Path]:
+    """`<output key>/<execution id>` and TFX's own folders of that execution."""
+    if node_folder.is_dir():
+        for parent in (*node_folder.iterdir(), node_folder / ".system" / "executor_execution"):
+            folder = parent / str(execution_id)
+            if folder.is_dir():
+                yield folder
+
+
+def _lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""Everything that changes TFX at run time."""

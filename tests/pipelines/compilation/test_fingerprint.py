@@ -1,0 +1,83 @@
+import pytest
+
+from pipelines.compilation import fingerprint
+from pipelines.compilation.fingerprint import closure
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    files = {
+        "uv.lock": "locked",
+        "low/__init__.py": "",
+        "low/table.yaml": "a: 1",
+        "low/base.py": "import numpy\n",
+        "high/__init__.py": "",
+        "high/entry.py": "from low import base\n",
+        "high/late.py": "def f():\n    from high.hidden import g\n",
+        "high/hidden.py": "from . import entry\nimport tensorflow as tf\n",
+        "high/other.py": "",
+        "high/starter.py": "def f(run):\n    run('high.apart')\n    run('no.such.module')\n",
+        "high/apart.py": "import tensorflow\nfrom low import base\n",
+    }
+    for name, text in files.items():
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+    monkeypatch.setattr(fingerprint, "PROJECT_ROOT", tmp_path)
+    return tmp_path
+
+
+def names(found, root):
+    return {str(path.relative_to(root)) for path in found.files}
+
+
+def test_follows_imports_between_packages_with_the_data_beside_them(project):
+    found = closure(["high.entry"])
+    assert names(found, project) == {
+        "high/__init__.py",
+        "high/entry.py",
+        "low/__init__.py",
+        "low/base.py",
+        "low/table.yaml",
+    }
+    assert "numpy" in found.foreign
+
+
+def test_follows_imports_inside_functions_and_relative_ones(project):
+    found = closure(["high.late"])
+    assert {"high/hidden.py", "high/entry.py", "low/base.py"} <= names(found, project)
+    assert "tensorflow" in found.foreign
+
+
+def test_a_module_that_is_started_by_name_counts_and_what_it_imports_from_elsewhere_does_not(project):
+    found = closure(["high.starter"])
+    assert {"high/apart.py", "low/base.py"} <= names(found, project)
+    assert "tensorflow" not in found.foreign
+
+
+@pytest.mark.parametrize("edited", ["low/base.py", "low/table.yaml", "high/__init__.py", "uv.lock"])
+def test_an_edit_within_the_closure_changes_the_digest(project, edited):
+    before = closure(["high.entry"]).digest()
+    (project / edited).write_text("# edited\n")
+    assert closure(["high.entry"]).digest() != before
+
+
+def test_an_edit_elsewhere_does_not(project):
+    before = closure(["high.entry"]).digest()
+    (project / "high/other.py").write_text("# edited\n")
+    assert closure(["high.entry"]).digest() == before
+
+
+def test_a_named_file_is_part_of_the_digest(project):
+    named = project / "curated.pbtxt"
+    named.write_text("one")
+    before = closure(["high.entry"]).digest([named])
+    named.write_text("two")
+    assert closure(["high.entry"]).digest([named]) != before
+
+
+def test_an_edit_is_seen_within_one_process(project):
+    path = project / "high/entry.py"
+    closure(["high.entry"])
+    path.write_text("from high import other\n")
+    assert project / "high/other.py" in closure(["high.entry"]).files

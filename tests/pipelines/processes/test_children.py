@@ -1,0 +1,60 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from pipelines.processes.children import ChildProcesses
+
+
+def shout(text: str) -> None:
+    print(text)
+
+
+def fail() -> None:
+    raise ValueError("too bad")
+
+
+def kill_itself() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def wait_long(started: str) -> None:
+    Path(started).write_text(str(os.getpid()))
+    time.sleep(60)
+
+
+def test_output_goes_to_the_log_and_the_exit_code_comes_back(tmp_path):
+    children = ChildProcesses()
+    log = tmp_path / "logs" / "node.log"
+    assert children.run(shout, ("hello",), log, heavy=False) == 0
+    assert children.run(fail, (), log, heavy=False) == 1
+    assert children.run(kill_itself, (), log, heavy=False) == -signal.SIGKILL
+    text = log.read_text()
+    assert "hello" in text
+    assert "ValueError: too bad" in text
+
+
+def test_a_child_ends_with_its_parent(tmp_path):
+    from tests.processes import ends  # the child imports this file, and knows no other of the tests'
+
+    started = tmp_path / "started"
+    script = (
+        "import sys; sys.path[:0] = sys.argv[2:]\n"
+        "from test_children import wait_long\n"
+        "from pipelines.processes.children import ChildProcesses\n"
+        "from pathlib import Path\n"
+        "if __name__ == '__main__':\n"
+        "    ChildProcesses().run(wait_long, (sys.argv[1],), Path(sys.argv[1] + '.log'), heavy=False)\n"
+    )
+    file = tmp_path / "parent.py"
+    file.write_text(script)
+    parent = subprocess.Popen([sys.executable, str(file), str(started), str(Path(__file__).parent)])
+    deadline = time.monotonic() + 30
+    while not started.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    child = int(started.read_text())
+    parent.kill()
+    parent.wait()
+    assert ends(child, 10), "the child outlived its parent"

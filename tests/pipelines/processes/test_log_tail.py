@@ -1,0 +1,26 @@
+import io
+import time
+
+from pipelines.processes.log_tail import following
+
+
+def test_what_is_appended_is_passed_on_while_it_is_written(tmp_path):
+    log, sink = tmp_path / "log", io.StringIO()
+    log.write_text("of an earlier attempt\n")
+    with following(log, sink):
+        with log.open("a") as file:
+            file.write("first\n")
+        deadline = time.monotonic() + 10
+        while not sink.getvalue() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert sink.getvalue() == "first\n"
+        with log.open("a") as file:
+            file.write("last, just before the end\n")
+    assert sink.getvalue() == "first\nlast, just before the end\n"
+
+
+def test_a_log_that_never_comes_to_be_is_no_error(tmp_path):
+    sink = io.StringIO()
+    with following(tmp_path / "log", sink):
+        pass
+    assert sink.getvalue() == ""

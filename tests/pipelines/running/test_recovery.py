@@ -1,0 +1,116 @@
+import fcntl
+import json
+import os
+
+import pytest
+from ml_metadata.metadata_store import MetadataStore
+from ml_metadata.proto import metadata_store_pb2 as mlmd
+
+from data.errors import NodeError
+from pipelines.running.recovery import journal, recover
+from pipelines.workspace import Workspace
+
+PIPELINE, RUN, NODE = "gymnastics", "gymnastics-1", "Trainer"
+
+
+@pytest.fixture
+def workspace(tmp_path):
+    return Workspace(tmp_path)
+
+
+@pytest.fixture
+def connection(workspace):
+    config = mlmd.ConnectionConfig()
+    config.sqlite.filename_uri = str(workspace.metadata_file)
+    config.sqlite.connection_mode = mlmd.SqliteMetadataSourceConfig.READWRITE_OPENCREATE
+    return config
+
+
+def put_execution(connection, state):
+    store = MetadataStore(connection)
+    contexts = []
+    for kind, name in (("pipeline_run", RUN), ("node", f"{PIPELINE}.{NODE}")):
+        type_id = store.put_context_type(mlmd.ContextType(name=kind))
+        existing = store.get_context_by_type_and_name(kind, name)
+        contexts.append(existing or mlmd.Context(type_id=type_id, name=name))
+    type_id = store.put_execution_type(mlmd.ExecutionType(name="trainer"))
+    execution_id, _, _ = store.put_execution(
+        mlmd.Execution(type_id=type_id, last_known_state=state), [], contexts, reuse_context_if_already_exist=True
+    )
+    return execution_id
+
+
+def leave_behind(workspace, execution_id):
+    half = workspace.artifacts(PIPELINE) / NODE / "model" / str(execution_id)
+    half.mkdir(parents=True)
+    (half / "part-0").write_text("half")
+    workspace.journal.mkdir(exist_ok=True)
+    entry = {"pipeline": PIPELINE, "run_id": RUN, "node_id": NODE, "pid": 1}
+    (workspace.journal / f"{RUN}.{NODE}.json").write_text(json.dumps(entry))
+    return half
+
+
+def test_a_dead_attempt_is_marked_failed_and_its_outputs_are_removed(workspace, connection):
+    dead = put_execution(connection, mlmd.Execution.RUNNING)
+    half = leave_behind(workspace, dead)
+    assert recover(workspace, connection) == [f"{RUN}.{NODE}"]
+    [execution] = MetadataStore(connection).get_executions_by_id([dead])
+    assert execution.last_known_state == mlmd.Execution.FAILED
+    assert not half.exists()
+    assert not list(workspace.journal.iterdir())
+
+
+def test_a_result_that_was_published_in_time_is_kept(workspace, connection):
+    complete = put_execution(connection, mlmd.Execution.COMPLETE)
+    whole = leave_behind(workspace, complete)
+    recover(workspace, connection)
+    [execution] = MetadataStore(connection).get_executions_by_id([complete])
+    assert execution.last_known_state == mlmd.Execution.COMPLETE
+    assert (whole / "part-0").read_text() == "half"
+
+
+def test_a_living_process_is_left_alone(workspace, connection):
+    alive = put_execution(connection, mlmd.Execution.RUNNING)
+    half = leave_behind(workspace, alive)
+    with (workspace.journal / f"{RUN}.{NODE}.json").open("r+b") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        assert recover(workspace, connection) == []
+    assert half.exists()
+
+
+def test_an_entry_cut_short_by_the_kill_is_dropped(workspace, connection):
+    put_execution(connection, mlmd.Execution.COMPLETE)
+    workspace.journal.mkdir()
+    (workspace.journal / f"{RUN}.{NODE}.json").write_text('{"pipel')
+    recover(workspace, connection)
+    assert not list(workspace.journal.iterdir())
+
+
+def test_the_journal_names_what_runs_and_is_cleared_also_on_failure(workspace, connection):
+    def fail_while_running():
+        with journal(workspace, connection, PIPELINE, RUN, NODE):
+            [path] = workspace.journal.iterdir()
+            assert json.loads(path.read_text())["pid"] == os.getpid()
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail_while_running()
+    assert not list(workspace.journal.iterdir())
+
+
+def test_one_node_of_one_run_cannot_be_launched_twice_at_once(workspace, connection):
+    with (
+        journal(workspace, connection, PIPELINE, RUN, NODE),
+        pytest.raises(NodeError, match="another process"),
+        journal(workspace, connection, PIPELINE, RUN, NODE),
+    ):
+        pass
+
+
+def test_an_interrupted_attempt_is_left_to_be_cleared_up(workspace, connection):
+    cut_off = put_execution(connection, mlmd.Execution.RUNNING)
+    with pytest.raises(KeyboardInterrupt), journal(workspace, connection, PIPELINE, RUN, NODE):
+        raise KeyboardInterrupt
+    assert recover(workspace, connection) == [f"{RUN}.{NODE}"]
+    [execution] = MetadataStore(connection).get_executions_by_id([cut_off])
+    assert execution.last_known_state == mlmd.Execution.FAILED
