@@ -14,7 +14,6 @@ from typing import Any
 
 from lineage.model import CACHED, Artifact, Execution, Run, Subgraph
 from lineage.payloads.measures import read_measures
-from lineage.questions.runs import failure_of, maker_of_cached
 from lineage.store.reader import LineageStore
 
 PRODUCER = "urn:poseline:lineage"
@@ -92,7 +91,7 @@ def _run_facets(run: Run) -> Event:
 
 
 def _execution_facets(graph: Subgraph, execution: Execution, run: Run) -> Event:
-    origin = maker_of_cached(execution, graph) if execution.state == CACHED else None
+    origin = graph.cache_origin(execution)
     known = {"execution": execution.id, "state": execution.state}
     if origin:
         known |= {"cached_from_run": origin.run, "cached_from_execution": origin.id}
@@ -104,8 +103,10 @@ def _execution_facets(graph: Subgraph, execution: Execution, run: Run) -> Event:
         ),
         "tags": _tags(known | dict(execution.properties)),
     }
-    if failure := failure_of(execution):
-        facets["errorMessage"] = _facet("1-0-0/ErrorMessageRunFacet", message=failure, programmingLanguage="PYTHON")
+    if execution.failure:
+        facets["errorMessage"] = _facet(
+            "1-0-0/ErrorMessageRunFacet", message=execution.failure, programmingLanguage="PYTHON"
+        )
     return facets
 
 

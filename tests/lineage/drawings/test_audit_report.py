@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from lineage.drawings import audit_report, history_plot
+from lineage.questions.blame import Blame, Point
 from tests.lineage.browser import DESKTOP, PHONE, opened
 from tests.lineage.drawings.test_graph import EVIL
 
@@ -68,7 +69,7 @@ def test_it_prints_on_a4(chromium, recorded, tmp_path):
 @pytest.mark.parametrize(
     ("what", "said"),
     [
-        ("not blessed", "Not shipped: Evaluator"),
+        ("not blessed", "Not shipped: rejected by Evaluator"),
         ("new data", "Failed at DataGate"),
         ("unchanged", "execution 1 of tiny-"),
     ],
@@ -136,19 +137,20 @@ def test_confusion_intervals_and_parameters(chromium, recorded, tmp_path):
 
 
 def history():
-    return [
-        {"run": EVIL, "started": 1e9, "value": 0.5, "change": None, "cause": None},
-        {"run": "b", "started": 1e9 + 60, "value": 0.75, "change": 0.25, "cause": EVIL},
-        {"run": "c", "started": 1e9 + 120, "value": 0.75, "change": 0.0, "cause": None},
+    points = [
+        Point(EVIL, 1e9, 0.5, None, None),
+        Point("b", 1e9 + 60, 0.75, 0.25, EVIL),
+        Point("c", 1e9 + 120, 0.75, 0.0, None),
     ]
+    return Blame(EVIL, points)
 
 
 def test_a_history_is_drawn(chromium, tmp_path):
-    tree = ET.fromstring(history_plot.draw_history(EVIL, history(), ".svg"))
+    tree = ET.fromstring(history_plot.draw_history(history(), ".svg"))
     points = [(float(c.get("cx")), float(c.get("cy"))) for c in tree.iter("{http://www.w3.org/2000/svg}circle")]
     assert [x for x, _ in points] == sorted({x for x, _ in points})
     assert points[0][1] > points[1][1] == points[2][1], "more is higher"
-    (tmp_path / "history.html").write_text(history_plot.draw_history(EVIL, history(), ".html"))
+    (tmp_path / "history.html").write_text(history_plot.draw_history(history(), ".html"))
     with opened(chromium, tmp_path / "history.html") as seen:
         assert seen.page.locator("tbody tr").count() == 3
         assert "<b>" in seen.page.locator("tbody").inner_text()
@@ -158,13 +160,13 @@ def test_a_history_is_drawn(chromium, tmp_path):
 
 @pytest.mark.parametrize("values", [[], [0.0], [3.0, 3.0]])
 def test_a_history_without_movement_is_drawn_too(values):
-    rows = [{"run": "r", "started": 0.0, "value": v, "change": None, "cause": None} for v in values]
-    tree = ET.fromstring(history_plot.draw_history("accuracy", rows, ".svg"))
+    answer = Blame("accuracy", [Point("r", 0.0, value, None, None) for value in values])
+    tree = ET.fromstring(history_plot.draw_history(answer, ".svg"))
     assert len(list(tree.iter("{http://www.w3.org/2000/svg}circle"))) == len(values)
 
 
 def test_lists_of_people_in_parameters_are_counted():
-    assert audit_report._counted({"split": {"subjects": {"test": ["Anna", "Berta"]}}}) == {
+    assert audit_report._without_names({"split": {"subjects": {"test": ["Anna", "Berta"]}}}) == {
         "split": {"subjects": {"test": 2}}
     }
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lineage.questions import retention
+from lineage.questions.removal import remove
 from lineage.store import backend
 from lineage.store.reader import LineageStore
 
@@ -98,7 +98,7 @@ def test_what_was_pruned_is_made_again_and_the_rest_is_still_cached(changeable, 
     newest = LineageStore(changeable.connection()).run_subgraph("latest")
     [target] = newest.of_type("PoselineEdgeModel")
     mlmd = backend.open_store(changeable.connection())
-    assert retention.remove(mlmd, changeable.root, [target.id]) == 1
+    assert remove(mlmd, changeable.root, [target.id]) == 1
     states = record_more(changeable)
     made_again = {node for node, state in states.items() if state == "done"}
     assert "EdgeConverter" in made_again
@@ -160,5 +160,5 @@ def test_a_payload_outside_of_the_root_is_never_removed(changeable, place):
     [artifact] = mlmd.get_artifacts_by_id([named(changeable, "Schema")[0].id])
     artifact.uri = "/" if place == "/" else str(outside)
     mlmd.put_artifacts([artifact])
-    assert retention.remove(mlmd, changeable.root, [artifact.id]) == 0
+    assert remove(mlmd, changeable.root, [artifact.id]) == 0
     assert outside.is_dir()
