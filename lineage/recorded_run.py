@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Self
 
+from lineage.artifact_types import EVALUATION, EXAMPLES
 from lineage.model import Artifact, Execution, Run, Subgraph
-from lineage.payloads import reading
+from lineage.payloads.measures import figures_of, read_slices, read_verdicts
+from lineage.payloads.sequences import SequenceRow, count_by_split, people_by_split, read_sequences
+from lineage.payloads.verdicts import Verdict
 from lineage.store.reader import LineageStore
-
-VERDICT_TYPES = (reading.EVALUATION, *reading.SHIPPED_VERDICTS, reading.DATA_VERDICT)
-"""Artifact types whose payload contains verdicts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class SourceData:
 
     examples: Artifact
     reader: Execution
-    sequences: list[reading.Sequence]
+    sequences: list[SequenceRow]
 
     @property
     def span(self) -> Any:
@@ -42,12 +43,15 @@ class SourceData:
     @property
     def splits(self) -> dict[str, dict[str, int]]:
         """The numbers of sequences, windows and subjects by split."""
-        return reading.count_people(self.sequences)
+        return {
+            split: {name: counts[name] for name in ("sequences", "windows", "subjects")}
+            for split, counts in count_by_split(self.sequences).items()
+        }
 
     @property
     def subjects(self) -> dict[str, list[str]]:
         """The names of the subjects by split."""
-        return reading.subjects_by_split(self.sequences)
+        return people_by_split(self.sequences)
 
 
 class RecordedRun:
@@ -94,26 +98,26 @@ class RecordedRun:
 
     def source_data(self) -> list[SourceData]:
         """Return the examples that the run read from a span of data, cached or not."""
-        return list(source_data(self.graph, self.of_type(reading.EXAMPLES)))
+        return list(source_data(self.graph, self.of_type(EXAMPLES)))
 
-    def verdicts(self) -> Iterator[tuple[str, dict[str, Any]]]:
+    def verdicts(self) -> Iterator[tuple[str, Verdict]]:
         """Yield the id of each gate with each of its verdicts, ordered by id.
 
         Gates that run at the same time end in any order; two runs can still be compared line by line.
         """
         for node in sorted(self.attempts):
             for artifact in self.outputs(node):
-                for verdict in reading.read_verdicts(artifact):
+                for verdict in read_verdicts(artifact):
                     yield node, verdict
 
     def figures(self) -> dict[str, float]:
         """Return every figure about the model by name: metrics, verdicts, accuracy, latency and size of the files."""
-        return reading.figures(self.graph, (execution.id for execution in self.attempts.values()))
+        return figures_of(self.graph, (execution.id for execution in self.attempts.values()))
 
     def slices(self) -> dict[str, dict[str, float]]:
         """Return the metrics of Evaluator by slice; empty without a readable evaluation."""
-        evaluation = self.last_of_type(reading.EVALUATION)
-        return reading.read_slices(evaluation) if evaluation else {}
+        evaluation = self.last_of_type(EVALUATION)
+        return read_slices(evaluation) if evaluation else {}
 
 
 def source_data(graph: Subgraph, examples: Iterable[Artifact]) -> Iterator[SourceData]:
@@ -121,4 +125,4 @@ def source_data(graph: Subgraph, examples: Iterable[Artifact]) -> Iterator[Sourc
     for artifact in examples:
         maker = graph.maker(artifact.id)
         if maker is not None and not graph.inputs(maker.id):
-            yield SourceData(artifact, maker, reading.read_sequences(artifact))
+            yield SourceData(artifact, maker, read_sequences(Path(artifact.uri)))

@@ -60,14 +60,14 @@ def trace(what: str, root: Path, as_json: bool) -> None:
 @question_options
 def impact(artifact: int | None, subject: str | None, span: int | None, root: Path, as_json: bool) -> None:
     """Show what was made of an artifact, a person's data or a span: models, pushes and all other artifacts."""
-    from lineage.payloads import reading
+    from lineage.payloads.measures import split_names
     from lineage.questions import impact
 
     if sum(given is not None for given in (artifact, subject, span)) != 1:
         raise InputError("one thing is asked for at a time", remedy="give an artifact id, --subject S or --span N")
     store = _store(root)
     if artifact is not None:
-        start = {artifact: set(reading.split_names(store.artifact(artifact)))}
+        start = {artifact: set(split_names(store.artifact(artifact)))}
     elif subject is not None:
         start = impact.of_subject(store, subject)
     else:

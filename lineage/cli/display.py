@@ -70,7 +70,7 @@ def _trace(answer: Trace, out: Console) -> None:
         ],
     )
     gates = (
-        (g["node"], g["gate"], _figure(g["figure"]), _figure(g["threshold"]), g["unit"], "yes" if g["passed"] else "NO")
+        (g.node, g.gate, _figure(g.figure), _figure(g.threshold), g.unit, "yes" if g.passed else "NO")
         for g in answer.gates
     )
     _rows(out, "gates", ("node", "gate", "figure", "threshold", "unit", "passed"), gates)

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from lineage.model import Artifact
-from lineage.payloads import reading
-from lineage.payloads.measures import PERSON, WHOLE, Measure
+from lineage.payloads.evaluation import WHOLE, Evaluation
+from lineage.payloads.measures import PERSON, Measure
 
 
 def slice_tables(measures: Iterable[Measure]) -> list[dict[str, Any]]:
@@ -72,9 +72,8 @@ def confusion_table(evaluation: Artifact, labels: list[str]) -> dict[str, Any] |
         evaluation: ModelEvaluation artifact.
         labels: names of the classes, in the order of their numbers.
     """
-    content = reading.read_json(Path(evaluation.uri) / "metrics.json") or {}
-    whole: dict[str, Any] = next((entry for entry in content.get("slices", []) if not entry.get("slice")), {})
-    counts = {(int(c["actual"]), int(c["predicted"])): int(c["count"]) for c in whole.get("confusion") or []}
+    found = Evaluation.read_if_sound(Path(evaluation.uri)) or Evaluation()
+    counts = {(cell.actual, cell.predicted): cell.count for cell in found.whole.confusion}
     if not counts:
         return None
     classes = range(max(len(labels), 1 + max(max(cell) for cell in counts)))

@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from data.digests import Listing, parse_listing
+from lineage.artifact_types import EDGE_MODEL, EVALUATION, MODEL, PUSHED_MODEL
 from lineage.drawings import drawing
 from lineage.drawings.audit_metrics import confusion_table, figure, slice_tables
 from lineage.drawings.graph_svg import pages, picture
 from lineage.formatting import duration, harmless, moment, size
 from lineage.model import LIVE, Artifact, Run
-from lineage.payloads import reading
 from lineage.payloads.marks import SPLITS
-from lineage.payloads.measures import PERSON, number, read_measures
+from lineage.payloads.measures import FILE_JUDGEMENTS, JUDGEMENTS, PERSON, read_measures
 from lineage.payloads.places import listing_file
 from lineage.payloads.push import PushRecord
+from lineage.payloads.verdicts import Verdict
 from lineage.questions.trace import is_to_be_retrained
 from lineage.questions.verify import Fault, verify
-from lineage.recorded_run import VERDICT_TYPES, RecordedRun, SourceData
+from lineage.recorded_run import RecordedRun, SourceData
 from lineage.store.reader import LineageStore
 
-_SHIPPED = (reading.PUSHED, reading.EDGE_MODEL, reading.MODEL)
+_SHIPPED = (PUSHED_MODEL, EDGE_MODEL, MODEL)
 _RUN_FACTS = ("git_commit", "git_dirty", "lock_digest", "python")
 
 
@@ -35,7 +36,7 @@ def as_page(store: LineageStore, root: Path, run: Run) -> str:
 def _content(store: LineageStore, root: Path, run: Run) -> dict[str, Any]:
     """Return the values of the template `report.html`. People are counted, never named."""
     recorded = RecordedRun.read(store, run)
-    model, evaluation = recorded.last_of_type(reading.MODEL), recorded.last_of_type(reading.EVALUATION)
+    model, evaluation = recorded.last_of_type(MODEL), recorded.last_of_type(EVALUATION)
     ended = max((execution.ended for execution in recorded.attempts.values()), default=run.created)
     verification = verify(root, recorded.artifacts.values())
     return {
@@ -48,10 +49,10 @@ def _content(store: LineageStore, root: Path, run: Run) -> dict[str, Any]:
         "nodes": [_node(recorded, node) for node in recorded.attempts],
         "data": [_data(data) for data in recorded.source_data()],
         "gates": [_gate(node, verdict) for node, verdict in recorded.verdicts()],
-        "unread": [artifact for artifact in recorded.of_type(*VERDICT_TYPES) if not any(read_measures(artifact))],
+        "unread": [artifact for artifact in recorded.of_type(*JUDGEMENTS) if not any(read_measures(artifact))],
         "accuracy": [
             measure
-            for type_ in reading.SHIPPED_VERDICTS
+            for type_ in FILE_JUDGEMENTS
             for artifact in recorded.of_type(type_)
             for measure in read_measures(artifact)
             if measure.threshold is None
@@ -71,12 +72,12 @@ def _outcome(recorded: RecordedRun) -> dict[str, Any]:
     failed = [node for node, execution in recorded.attempts.items() if execution.failed]
     if failed:
         return {"good": False, "text": f"Failed at {', '.join(failed)}: nothing was shipped by this run"}
-    pushed = recorded.last_of_type(reading.PUSHED)
+    pushed = recorded.last_of_type(PUSHED_MODEL)
     if pushed is None:
         return {"good": False, "text": "The run did not get as far as a push"}
     if not pushed.properties.get("pushed"):
-        record = reading.read_json(Path(pushed.uri) / "push.json") or {}
-        gates = ", ".join(str(gate) for gate in record.get("refused_by", [])) or "a gate"
+        record = PushRecord.read_if_sound(Path(pushed.uri))
+        gates = ", ".join(record.refused_by if record else ()) or "a gate"
         return {"good": False, "text": f"Not shipped: rejected by {gates}"}
     targets = json.loads(pushed.properties.get("targets") or "{}")
     return {"good": True, "text": f"Shipped as version {pushed.properties.get('version')} to {', '.join(targets)}"}
@@ -113,14 +114,13 @@ def _data(data: SourceData) -> dict[str, Any]:
     }
 
 
-def _gate(node: str, verdict: Mapping[str, Any]) -> dict[str, Any]:
+def _gate(node: str, verdict: Verdict) -> dict[str, Any]:
     return {
         "node": node,
-        "name": str(verdict.get("gate", "")).removeprefix("evaluator ").replace("_", " "),
-        "figure": figure(number(verdict.get("figure"))),
-        "threshold": figure(number(verdict.get("threshold"))),
-        "unit": str(verdict.get("unit", "")),
-        "passed": bool(verdict.get("passed")),
+        "name": verdict.gate.removeprefix("evaluator ").replace("_", " "),
+        "figure": figure(verdict.figure),
+        "threshold": verdict.limit,
+        "passed": verdict.passed,
     }
 
 
@@ -193,8 +193,8 @@ def _payload(artifact: Artifact, faults: set[str]) -> dict[str, Any]:
 
 def _files(artifact: Artifact, root: Path) -> list[dict[str, Any]]:
     """Return the recorded files of an artifact with their digests, a group for each folder that they are in."""
-    if artifact.type == reading.PUSHED:
-        record = PushRecord.read(Path(artifact.uri))
+    if artifact.type == PUSHED_MODEL:
+        record = PushRecord.read_if_sound(Path(artifact.uri))
         return [{"title": str(folder), "files": files} for folder, files in (record.versions if record else {}).items()]
     listing = _listing(root, str(artifact.properties.get("content_digest") or ""))
     return [{"title": f"{artifact.type} {artifact.id}", "files": listing.files}] if listing else []

@@ -9,8 +9,7 @@ from typing import Any
 
 from data.project import PROJECT_ROOT
 from lineage.model import Execution, Run, Subgraph
-from lineage.payloads import reading
-from lineage.payloads.places import run_folder
+from lineage.payloads.node_record import NodeRecord
 from lineage.questions.answer import Answer
 from lineage.recorded_run import RecordedRun
 from lineage.store.reader import LineageStore
@@ -177,8 +176,7 @@ def changed_parameters(first: Execution, second: Execution) -> dict[str, list[An
 
 def changed_files(root: Path, node: str, before: str, after: str) -> list[str]:
     """Return the files of a node's code that differ between two runs; empty if a record of a run is gone."""
-    old, new = (reading.read_json(run_folder(root, run) / f"{node}.json") or {} for run in (before, after))
-    code, edited = old.get("code") or {}, new.get("code") or {}
+    code, edited = (NodeRecord.read(root, run, node).code for run in (before, after))
     if not code or not edited:
         return []
     return sorted(file for file in code.keys() | edited.keys() if code.get(file) != edited.get(file))
@@ -218,7 +216,7 @@ def _data(old: RecordedRun, new: RecordedRun) -> DataChange | None:
     before, after = next(iter(old.source_data()), None), next(iter(new.source_data()), None)
     if before is None or after is None or before.examples.id == after.examples.id:
         return None
-    ids = [{(s.id, s.subject, s.label, s.split) for s in found.sequences} for found in (before, after)]
+    ids = [{(s.sequence_id, s.subject, s.label, s.split) for s in found.sequences} for found in (before, after)]
     people = [{s.subject for s in found.sequences} for found in (before, after)]
     digests = [found.examples.properties.get("content_digest") for found in (before, after)]
     added, gone = sorted(ids[1] - ids[0]), sorted(ids[0] - ids[1])

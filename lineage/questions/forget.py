@@ -9,15 +9,16 @@ from pathlib import Path
 from ml_metadata.metadata_store import MetadataStore
 from ml_metadata.proto import metadata_store_pb2
 
+from lineage.artifact_types import EDGE_MODEL, EXAMPLES
 from lineage.model import LIVE
-from lineage.payloads import marks, reading
+from lineage.payloads import marks
 from lineage.questions import impact
 from lineage.questions.answer import Answer
 from lineage.questions.removal import RemovablePayload
 from lineage.store.reader import LineageStore
 
 # An edge model contains golden windows, which were cut from people's sequences.
-_TYPES_WITH_PEOPLE = (reading.EXAMPLES, reading.EDGE_MODEL)
+_TYPES_WITH_PEOPLE = (EXAMPLES, EDGE_MODEL)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,10 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from lineage.artifact_types import EXAMPLES, MODEL, PUSHED_MODEL
 from lineage.model import LIVE, Artifact, Subgraph
-from lineage.payloads import marks, reading
+from lineage.payloads import marks
+from lineage.payloads.measures import split_names
 from lineage.questions.answer import Answer, ArtifactSummary, LineageIds
 from lineage.store.reader import COMPARED_WITH, LineageStore
 
@@ -87,7 +89,7 @@ def of_subject(store: LineageStore, subject: str) -> dict[int, set[str]]:
 
 def of_span(store: LineageStore, span: int) -> dict[int, set[str]]:
     """Return the Examples artifacts that were read from a span, each with all its splits."""
-    return {a.id: set(reading.split_names(a)) for a in store.artifacts_in(marks.SPAN, str(span))}
+    return {a.id: set(split_names(a)) for a in store.artifacts_in(marks.SPAN, str(span))}
 
 
 def impact(store: LineageStore, start: dict[int, set[str]]) -> Impact:
@@ -98,7 +100,7 @@ def impact(store: LineageStore, start: dict[int, set[str]]) -> Impact:
         start: ids of the artifacts, each with the splits of interest if it is an Examples artifact.
     """
     graph = store.downstream(start)
-    pushes = [_push(found) for found in graph.of_type(reading.PUSHED) if found.properties.get("pushed")]
+    pushes = [_push(found) for found in graph.of_type(PUSHED_MODEL) if found.properties.get("pushed")]
     by_type: dict[str, list[int]] = {}
     for artifact in graph.artifacts.values():
         by_type.setdefault(artifact.type, []).append(artifact.id)
@@ -119,7 +121,7 @@ def _models(
     model_of = _model_of_pushes(graph)
     retrain = {artifact.id for artifact in store.artifacts_in(marks.FORGOTTEN, marks.RETRAIN)}
     models = []
-    for model in graph.of_type(reading.MODEL):
+    for model in graph.of_type(MODEL):
         saw = reached.get(model.id, set()) & {TRAIN, EVAL}
         if model.id in tested:
             saw |= {TEST}
@@ -163,8 +165,8 @@ def _splits_that_reach(graph: Subgraph, start: dict[int, set[str]]) -> dict[int,
         for target in made_of.get(source, ()):
             artifact = graph.artifacts[target]
             passed = reached[source]
-            if artifact.type == reading.EXAMPLES:
-                passed = passed & set(reading.split_names(artifact))
+            if artifact.type == EXAMPLES:
+                passed = passed & set(split_names(artifact))
             if not passed <= reached.setdefault(target, set()):
                 reached[target] |= passed
                 waiting.append(target)
@@ -190,7 +192,7 @@ def _model_of_pushes(graph: Subgraph) -> dict[int, int]:
     pushed = {
         edge.execution_id: edge.artifact_id
         for edge in graph.edges
-        if edge.kind == "output" and graph.artifacts[edge.artifact_id].type == reading.PUSHED
+        if edge.kind == "output" and graph.artifacts[edge.artifact_id].type == PUSHED_MODEL
     }
     return {
         pushed[edge.execution_id]: edge.artifact_id

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data.errors import InputError
+from lineage.artifact_types import MODEL_BLESSING, PUSHED_MODEL
 from lineage.model import DELETED, LIVE, Artifact
-from lineage.payloads import reading
 from lineage.payloads.push import PushRecord
 from lineage.questions.answer import Answer
 from lineage.questions.removal import RemovablePayload
@@ -82,17 +82,17 @@ def _used_by(store: LineageStore, runs: Iterable[str]) -> set[int]:
 def _needed_by_models_in_use(store: LineageStore, artifacts: Iterable[Artifact]) -> set[int]:
     """Return what published versions and blessed models were made of, and everything of the runs that made it."""
     live = [artifact for artifact in artifacts if artifact.state == LIVE]
-    in_use = [a.id for a in live if _is_blessing(a) or (a.type == reading.PUSHED and _is_published(a))]
+    in_use = [a.id for a in live if _is_blessing(a) or (a.type == PUSHED_MODEL and _is_published(a))]
     graph = store.upstream(in_use)
     return set(graph.artifacts) | _used_by(store, graph.runs)
 
 
 def _is_blessing(artifact: Artifact) -> bool:
-    return artifact.type == "ModelBlessing" and artifact.properties.get("blessed") == 1
+    return artifact.type == MODEL_BLESSING and artifact.properties.get("blessed") == 1
 
 
 def _is_published(pushed: Artifact) -> bool:
-    record = PushRecord.read(Path(pushed.uri))
+    record = PushRecord.read_if_sound(Path(pushed.uri))
     return record is not None and any(folder.is_dir() for folder in record.versions)
 
 

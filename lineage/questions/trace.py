@@ -10,14 +10,18 @@ from typing import Any, Self
 
 from data.digests import file_digest, list_folder
 from data.errors import InputError
+from lineage.artifact_types import EDGE_MODEL, EXAMPLES, MODEL, MODEL_BLESSING, PUSHED_MODEL, TRACED
 from lineage.model import CODE_PROPERTIES, COMPLETE, Artifact, Execution, Subgraph, parse_json_text
-from lineage.payloads import marks, reading
+from lineage.nodes import MODEL_GATES, NodeId
+from lineage.payloads import marks
+from lineage.payloads.measures import FILE_JUDGEMENTS, JUDGEMENTS, read_verdicts
+from lineage.payloads.verdicts import Direction
 from lineage.questions.answer import Answer, ArtifactSummary, LineageIds
-from lineage.recorded_run import VERDICT_TYPES, SourceData, source_data
+from lineage.recorded_run import SourceData, source_data
 from lineage.store.reader import LineageStore
+from serving_targets.manifest import has_manifest, read_manifest
 
-_MODEL_GATES = ("Evaluator", "ModelValidator", "ServingSmoke")
-_BLESSINGS = ("ModelBlessing", *reading.SHIPPED_VERDICTS)
+_BLESSINGS = (MODEL_BLESSING, *FILE_JUDGEMENTS)
 _MOST_FILES = 10_000
 
 
@@ -85,6 +89,35 @@ class TrainingSummary(ExecutionSummary):
     """
 
     parameters: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class GateVerdict:
+    """A verdict of a gate, with its origin.
+
+    Attributes:
+        gate: name of the check, for example `max_bytes`.
+        figure: measured value; None if it could not be measured.
+        threshold: limit that the figure was compared with; None without one.
+        direction: `min` if the threshold is the smallest value that passes, `max` if it is the largest.
+        unit: unit of figure and threshold.
+        passed: whether the figure keeps the limit.
+        detail: further explanation, for example which file the figure is from.
+        node: id of the gate's node.
+        run: name of the run in which the gate ran.
+        artifact: id of the artifact that contains the verdict.
+    """
+
+    gate: str
+    figure: float | None
+    threshold: float | None
+    direction: Direction
+    unit: str
+    passed: bool
+    detail: str
+    node: str
+    run: str
+    artifact: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +210,7 @@ class Trace(Answer):
     trained_by: TrainingSummary | None
     code: dict[str, Any]
     schema: list[ArtifactSummary]
-    gates: list[dict[str, Any]]
+    gates: list[GateVerdict]
     data: list[DataSummary]
     push: PushSummary | None
     retrain: bool
@@ -208,7 +241,7 @@ def _find_content(store: LineageStore, path: Path) -> Found | Unknown:
     unknown = []
     for name, digest in digests.items():
         recorded = store.artifacts_in(marks.FILE, digest)
-        found = {artifact.id: artifact for artifact in recorded if artifact.type in marks.TRACED_TYPES}
+        found = {artifact.id: artifact for artifact in recorded if artifact.type in TRACED}
         if not found:
             unknown.append(name)
         elif holders is None:
@@ -216,16 +249,23 @@ def _find_content(store: LineageStore, path: Path) -> Found | Unknown:
         else:
             holders = {id_: artifact for id_, artifact in holders.items() if id_ in found}
     if unknown or not holders:
-        manifest = reading.read_json((path if path.is_dir() else path.parent) / "manifest.json") or {}
-        return Unknown(unknown or sorted(digests), manifest.get("provenance", {}))
-    order = {reading.PUSHED: 0, reading.EDGE_MODEL: 1, reading.MODEL: 2}
+        return Unknown(unknown or sorted(digests), _claimed_provenance(path if path.is_dir() else path.parent))
+    order = {PUSHED_MODEL: 0, EDGE_MODEL: 1, MODEL: 2}
     return Found(sorted(holders.values(), key=lambda a: (order.get(a.type, 3), a.id)), sorted(digests))
+
+
+def _claimed_provenance(bundle: Path) -> dict[str, Any]:
+    """Return the provenance that the manifest of a bundle states; empty without a readable manifest."""
+    try:
+        return read_manifest(bundle).provenance.model_dump(exclude_unset=True)
+    except InputError:
+        return {}
 
 
 def _digests(path: Path) -> dict[str, str]:
     if path.is_file():
         return {path.name: file_digest(path)}
-    if (path / "latest").is_dir() and not (path / "manifest.json").exists():
+    if (path / "latest").is_dir() and not has_manifest(path):
         path = path / "latest"
     if sum(1 for _ in itertools.islice(path.rglob("*"), _MOST_FILES + 1)) > _MOST_FILES:
         raise InputError(f"the folder holds more than {_MOST_FILES} files", str(path), "give the bundle or the model")
@@ -239,7 +279,7 @@ def trace(store: LineageStore, found: Found) -> Trace:
     """Trace the first of the found artifacts back to everything that it was made of."""
     artifact = found.artifacts[0]
     graph = store.upstream(artifact.id)
-    model = artifact if artifact.type == reading.MODEL else _last(graph.of_type(reading.MODEL))
+    model = artifact if artifact.type == MODEL else _last(graph.of_type(MODEL))
     maker = graph.maker(artifact.id)
     trainer = graph.maker(model.id) if model else None
     return Trace(
@@ -252,8 +292,8 @@ def trace(store: LineageStore, found: Found) -> Trace:
         code={name: trainer.properties.get(name) for name in CODE_PROPERTIES} if trainer else {},
         schema=[ArtifactSummary.of(schema) for schema in graph.of_type("Schema")],
         gates=_verdicts(store, _gate_executions(store, graph, trainer, artifact, model)),
-        data=[DataSummary.of(data) for data in source_data(graph, graph.of_type(reading.EXAMPLES))],
-        push=PushSummary.of(artifact) if artifact.type == reading.PUSHED else None,
+        data=[DataSummary.of(data) for data in source_data(graph, graph.of_type(EXAMPLES))],
+        push=PushSummary.of(artifact) if artifact.type == PUSHED_MODEL else None,
         retrain=bool(model and is_to_be_retrained(store, model)),
         lineage=TracedIds.of(graph, runs=sorted(graph.runs)),
     )
@@ -273,11 +313,11 @@ def _gate_executions(
         for edge in graph.edges
         if edge.kind == "output" and graph.artifacts[edge.artifact_id].type in _BLESSINGS
     }
-    if start.type != reading.PUSHED and model:
-        gates |= _newest_gate_executions(store, (start, model, *graph.of_type(reading.EDGE_MODEL)))
+    if start.type != PUSHED_MODEL and model:
+        gates |= _newest_gate_executions(store, (start, model, *graph.of_type(EDGE_MODEL)))
     if trainer:
         run = store.run(trainer.run)
-        gates |= {e.id for e in store.executions_of(run) if e.node == "DataGate" and e.succeeded}
+        gates |= {e.id for e in store.executions_of(run) if e.node == NodeId.DATA_GATE and e.succeeded}
     return gates
 
 
@@ -289,12 +329,12 @@ def _newest_gate_executions(store: LineageStore, judged: Iterable[Artifact]) -> 
     ]
     newest: dict[str, int] = {}
     for execution in store.executions({edge.execution_id for edge in used}).values():
-        if execution.node in _MODEL_GATES and execution.state == COMPLETE:
+        if execution.node in MODEL_GATES and execution.state == COMPLETE:
             newest[execution.node] = max(newest.get(execution.node, 0), execution.id)
     return set(newest.values())
 
 
-def _verdicts(store: LineageStore, gates: set[int]) -> list[dict[str, Any]]:
+def _verdicts(store: LineageStore, gates: set[int]) -> list[GateVerdict]:
     """Return all verdicts of some executions, ordered by node: gates that run at the same time end in any order."""
     executions = store.executions(gates)
     made = [edge for edge in store.edges_of_executions(gates) if edge.kind == "output"]
@@ -302,12 +342,12 @@ def _verdicts(store: LineageStore, gates: set[int]) -> list[dict[str, Any]]:
     verdicts = []
     for edge in made:
         artifact, execution = artifacts[edge.artifact_id], executions[edge.execution_id]
-        if artifact.type in VERDICT_TYPES:
+        if artifact.type in JUDGEMENTS:
             verdicts += [
-                {**verdict, "node": execution.node, "run": execution.run, "artifact": artifact.id}
-                for verdict in reading.read_verdicts(artifact)
+                GateVerdict(**verdict.model_dump(), node=execution.node, run=execution.run, artifact=artifact.id)
+                for verdict in read_verdicts(artifact)
             ]
-    return sorted(verdicts, key=lambda verdict: verdict["node"])
+    return sorted(verdicts, key=lambda verdict: verdict.node)
 
 
 def _last(artifacts: list[Artifact]) -> Artifact | None:

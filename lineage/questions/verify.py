@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from data.digests import Listing, list_folder, parse_listing
+from lineage.artifact_types import PUSHED_MODEL
 from lineage.model import LIVE, Artifact
 from lineage.payloads.places import listing_file
 from lineage.payloads.push import PushRecord
@@ -113,7 +114,7 @@ def _recorded(root: Path, digest: str) -> Listing | None:
 
 
 def _pushed(artifact: Artifact) -> Iterator[tuple[Path, Listing]]:
-    record = PushRecord.read(Path(artifact.uri)) if artifact.type == "PushedModel" else None
+    record = PushRecord.read_if_sound(Path(artifact.uri)) if artifact.type == PUSHED_MODEL else None
     for folder, files in record.versions.items() if record else ():
         if files:
             yield folder, Listing(files)

@@ -8,8 +8,7 @@ from typing import Any
 
 from data.errors import InputError
 from lineage.model import CACHED, Execution, Run, Subgraph
-from lineage.payloads import reading
-from lineage.payloads.places import run_folder
+from lineage.payloads.node_record import NodeRecord
 from lineage.questions.answer import Answer
 from lineage.questions.diff import changed_files, changed_inputs, changed_parameters
 from lineage.store.reader import LineageStore
@@ -86,8 +85,8 @@ def _compare(root: Path, earlier: Execution, earlier_graph: Subgraph, after: Exe
     reasons += [f"parameter {name} changed" for name in parameters]
     reasons += [f"input {key} is another artifact ({old} -> {new})" for key, (old, new) in inputs.items()]
     if not reasons:
-        outcome = reading.read_json(run_folder(root, after.run) / f"{after.node}.json") or {}
-        reasons.append(outcome.get("reason") or "the cache was off, or the earlier payload was gone")
+        recorded = NodeRecord.read(root, after.run, after.node).reason
+        reasons.append(recorded or "the cache was off, or the earlier payload was gone")
     if after.failure:
         reasons.append(f"it failed: {after.failure}")
     return Why(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from lineage.payloads import reading
+from lineage.artifact_types import PUSHED_MODEL
 from lineage.questions import impact, trace
 from lineage.questions.diff import compare
 from lineage.questions.run import describe_run
@@ -128,11 +128,11 @@ def test_diff_of_every_run_with_the_one_before(store, raw, fifty):
 def test_every_verdict_that_led_to_a_push_is_told(store, raw):
     for artifact in raw.of_type("PushedModel"):
         answer = trace.trace(store, trace.Found([store.artifact(artifact)], []))
-        gates = {(gate["node"], gate["gate"]) for gate in answer.gates}
+        gates = {(gate.node, gate.gate) for gate in answer.gates}
         assert {
             ("Evaluator", "evaluator accuracy"),
             ("ModelValidator", "max_bytes"),
             ("ServingSmoke", "max_latency_p95_ms"),
         } <= gates
-        assert all(gate["passed"] for gate in answer.gates) == answer.push.pushed
-        assert answer.artifact.type == reading.PUSHED
+        assert all(gate.passed for gate in answer.gates) == answer.push.pushed
+        assert answer.artifact.type == PUSHED_MODEL
