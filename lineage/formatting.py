@@ -25,6 +25,11 @@ def moment(seconds: float) -> str:
     return datetime.datetime.fromtimestamp(seconds, datetime.UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
+def iso_time(seconds: float) -> str:
+    """Return seconds since the epoch in ISO 8601, in UTC and to the millisecond."""
+    return datetime.datetime.fromtimestamp(seconds, datetime.UTC).isoformat(timespec="milliseconds")
+
+
 def duration(seconds: float) -> str:
     """Return a number of seconds as text, in minutes from two minutes on."""
     return f"{seconds:.1f} s" if seconds < 120 else f"{seconds / 60:.1f} min"

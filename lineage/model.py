@@ -166,6 +166,15 @@ class Subgraph:
                 found.setdefault(edge.key, []).append(self.artifacts[edge.artifact_id])
         return found
 
+    def merged_with(self, other: Subgraph) -> Subgraph:
+        """Return the union of two parts of the lineage graph."""
+        return Subgraph(
+            self.artifacts | other.artifacts,
+            self.executions | other.executions,
+            self.runs | other.runs,
+            list(dict.fromkeys([*self.edges, *other.edges])),
+        )
+
     def maker(self, artifact_id: int) -> Execution | None:
         """Return the execution that made an artifact: the first that has it as an output; later ones are cached."""
         makers = (edge.execution_id for edge in self.edges if edge.kind == "output" and edge.artifact_id == artifact_id)

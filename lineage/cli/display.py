@@ -26,7 +26,7 @@ from lineage.questions.prune import PrunePlan
 from lineage.questions.removal import RemovablePayload
 from lineage.questions.run import RunDescription
 from lineage.questions.runs import RunSummary
-from lineage.questions.trace import Trace
+from lineage.questions.trace import GateVerdict, Trace
 from lineage.questions.verify import Verification
 from lineage.questions.why import Why
 
@@ -70,8 +70,7 @@ def _trace(answer: Trace, out: Console) -> None:
         ],
     )
     gates = (
-        (g.node, g.gate, _figure(g.figure), _figure(g.threshold), g.unit, "yes" if g.passed else "NO")
-        for g in answer.gates
+        (g.node, g.gate, _figure(g.figure), _threshold(g), g.unit, "yes" if g.passed else "NO") for g in answer.gates
     )
     _rows(out, "gates", ("node", "gate", "figure", "threshold", "unit", "passed"), gates)
     splits = (
@@ -271,6 +270,12 @@ def _pairs(out: Console, values: Iterable[tuple[str, Any]]) -> None:
 
 def _figure(value: Any) -> str:
     return f"{value:.6g}" if isinstance(value, float) else "-" if value is None else str(value)
+
+
+def _threshold(verdict: GateVerdict) -> str:
+    if verdict.threshold is None:
+        return "-"
+    return f"{'at least' if verdict.direction == 'min' else 'at most'} {_figure(verdict.threshold)}"
 
 
 def _figure_pairs(changed: Mapping[str, Sequence[Any]]) -> Iterable[tuple[str, str, str]]:

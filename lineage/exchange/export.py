@@ -1,4 +1,4 @@
-"""Writes lineage to files in forms that other programs read; whole, or not at all."""
+"""Export of a store or a run to files in formats for other programs; an export that fails leaves nothing."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ FOLDERS = ("csv", "parquet")
 
 
 def export(store: LineageStore, form: str, target: Path, run: str | None = None) -> None:
-    """Writes a store, or one run of it.
+    """Export a store, or one run of it.
 
     Args:
-        store: to read, in parts of bounded size.
-        form: one of `DOCUMENTS`, which become one file, or of `FOLDERS`, which become a folder with a file a table.
-        target: the file, which is replaced, or the folder, which must not be there yet.
-        run: only this run.
+        store: store to read.
+        form: one of `DOCUMENTS`, which are written to a file, or of `FOLDERS`, which have a file per table.
+        target: the file, which is replaced if it exists, or the folder, which must not exist.
+        run: name of the only run to export; None for the whole store.
 
     Raises:
-        InputError: there is no such run, or the folder is there.
+        InputError: there is no such run, or the folder exists.
     """
     if form in FOLDERS:
         _write_tables(store, form, target, run)
@@ -45,7 +45,7 @@ def export(store: LineageStore, form: str, target: Path, run: str | None = None)
 
 def _write_tables(store: LineageStore, form: str, target: Path, run: str | None) -> None:
     if target.exists():
-        raise InputError("the folder is there already", str(target), "name one that is not there yet")
+        raise InputError("the folder exists already", str(target), "name one that does not exist")
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.{os.getpid()}")
     temporary.mkdir()

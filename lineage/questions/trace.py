@@ -301,7 +301,7 @@ def trace(store: LineageStore, found: Found) -> Trace:
 
 def is_to_be_retrained(store: LineageStore, model: Artifact) -> bool:
     """Return whether a person in a model's data has asked to be forgotten since the training."""
-    return store.stands_in(model.id, marks.FORGOTTEN)
+    return store.is_in_context(model.id, marks.FORGOTTEN)
 
 
 def _gate_executions(

@@ -125,9 +125,9 @@ def test_confusion_intervals_and_parameters(chromium, recorded, tmp_path):
             body = seen.page.locator("body").inner_text()
             assert "0.500–1.010" in body
             assert "person 1" in body
-            assert "✗ refused" in body
+            assert "✗ rejected" in body
             matrix = rows_of(seen.page, "Confusion")
-            assert matrix[0] == ["", "1", "2", "found"]
+            assert matrix[0] == ["", "1", "2", "recall"]
             assert matrix[1:] == [["1 class 0", "6", "", "1.00"], ["2 class 1", "2", "", "0.00"]]
             assert seen.page.evaluate("window.owned") is None
             assert seen.page.locator("img").count() == 0

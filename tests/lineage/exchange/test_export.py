@@ -155,7 +155,7 @@ def test_tables_hold_what_the_store_holds(recorded, tmp_path, form):
         events_ = raw.rows(f"SELECT execution_id, artifact_id FROM Event WHERE type IN {types}")
         assert sorted(found) == sorted(tuple(row) for row in events_)
     assert rows(f"SELECT count(*) > 0, count(subject) FROM '{there}/subjects.{form}'") == [(True, 0)]
-    with pytest.raises(AssertionError, match="there already"):
+    with pytest.raises(AssertionError, match="the folder exists already"):
         recorded.ask("export", "--format", form, "--to", str(there))
 
 
