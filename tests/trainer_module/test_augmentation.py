@@ -7,8 +7,8 @@ import tensorflow as tf
 from data.errors import InputError
 from data.layouts import load_layout
 from trainer_module.augmentation import augment
-from trainer_module.config import AugmentationConfig
 from trainer_module.labels import mirrored_labels
+from trainer_module.training_config import AugmentationConfig
 
 LABELS = ("a", "b")
 NOTHING = AugmentationConfig(
@@ -130,7 +130,7 @@ def test_one_seed_one_result() -> None:
 def test_a_label_that_tells_a_side_is_swapped_in_the_mirror() -> None:
     labels = ("wave_left_hand", "bow", "wave_right_hand", "turn_left_right")
     assert mirrored_labels((*labels, "turn_right_left")) == [2, 1, 0, 4, 3]
-    with pytest.raises(InputError, match="turn_right_left, which is no label"):
+    with pytest.raises(InputError, match="would need the label turn_right_left, which does not exist"):
         mirrored_labels(labels)
 
     pose, target = np.zeros((3, 20, 17, 2), np.float32), tf.one_hot([0, 1, 2], 3)

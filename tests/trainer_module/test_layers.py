@@ -16,8 +16,8 @@ from components.edge_converter.worker import _to_tflite
 from data.layouts import load_layout
 from serving_targets.classifier import Classifier
 from serving_targets.tflite_file import custom_operators, operators
-from trainer_module.config import ModelConfig
-from trainer_module.models import FAMILIES, build_model
+from trainer_module.model_config import FAMILIES, FamilyConfig
+from trainer_module.models import build_model
 from trainer_module.models.ddnet import Resample
 from trainer_module.models.layers import (
     CORE,
@@ -32,7 +32,7 @@ from trainer_module.models.skeleton_graph import GraphMix
 
 LAYOUT, CLASSES = "coco17", 3
 SHAPE = (16, len(load_layout(LAYOUT).joints), 2)
-SMALL = ModelConfig(stem=8, widths=(16, 24), strides=(1, 2), dropout=0, block_dropout=0)
+SMALL = {"stem": 8, "widths": (16, 24), "strides": (1, 2), "dropout": 0, "block_dropout": 0}
 STREAMS = ("joints", "bones", "slow", "fast", "distances", "angles")
 
 
@@ -120,9 +120,14 @@ def test_a_layer_in_the_core_holds(name: str, tmp_path: Path) -> None:
     check(keras.Model(pose, keras.Model(inside, _classified(IN_THE_CORE[name](inside)), name=CORE)(pose)), tmp_path)
 
 
+def small(family: type[FamilyConfig]) -> FamilyConfig:
+    """Return settings of a small network: those of SMALL that the family has."""
+    return family(**{key: value for key, value in SMALL.items() if key in family.model_fields})
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_family_holds(family: str, tmp_path: Path) -> None:
-    check(build_model(SMALL.model_copy(update={"family": family}), LAYOUT, SHAPE, CLASSES), tmp_path)
+    check(build_model(small(FAMILIES[family]), LAYOUT, SHAPE, CLASSES), tmp_path)
 
 
 def test_the_centre_crop_shows_the_middle_as_a_whole_and_only_outside_training() -> None:

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from data.layouts import layout_names, load_layout
-from trainer_module.config import ModelConfig
+from trainer_module.model_config import TcnConfig
 from trainer_module.models.layers import CORE
 from trainer_module.models.tcn import build_tcn
 
-SMALL = ModelConfig(stem=8, widths=(16, 24), strides=(1, 2))
+SMALL = TcnConfig(stem=8, widths=(16, 24), strides=(1, 2))
 
 
 @pytest.mark.parametrize("layout", layout_names())
@@ -29,7 +29,7 @@ def test_the_converter_finds_a_core_with_all_learned_weights() -> None:
 
 
 def test_the_default_network_fits_a_phone() -> None:
-    model = build_tcn(ModelConfig(), "kinect20", (48, 20, 3), 20)
+    model = build_tcn(TcnConfig(), "kinect20", (48, 20, 3), 20)
     assert model.count_params() < 220_000
 
 

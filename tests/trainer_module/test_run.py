@@ -16,15 +16,16 @@ import tensorflow_transform as tft
 import tensorflow_transform.beam as tft_beam
 from tensorflow_transform.tf_metadata import dataset_metadata, schema_utils
 
-from trainer_module.config import AugmentationConfig, ModelConfig, TrainingConfig
 from trainer_module.dataset import read_windows
+from trainer_module.model_config import TcnConfig
 from trainer_module.run import run_fn
+from trainer_module.training_config import AugmentationConfig, TrainingConfig
 from transform_module.config import TransformConfig
 from transform_module.preprocessing import preprocessing_fn
 
 FRAMES, JOINTS, CHANNELS, CLASSES = 16, 17, 3, 2
 LAYOUT = "coco17"
-MODEL = ModelConfig(stem=8, widths=(16,), strides=(2,), kernel=3, dropout=0)
+MODEL = TcnConfig(stem=8, widths=(16,), strides=(2,), kernel=3, dropout=0)
 TRAINING = TrainingConfig(
     epochs=6,
     warmup_epochs=1,

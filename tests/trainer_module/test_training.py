@@ -11,9 +11,10 @@ import tensorflow as tf
 from data.layouts import load_layout
 from trainer_module import training
 from trainer_module.callbacks import Progress
-from trainer_module.config import ModelConfig, TrainingConfig
 from trainer_module.dataset import Windows, class_weights
+from trainer_module.model_config import TcnConfig
 from trainer_module.models.tcn import build_tcn
+from trainer_module.training_config import TrainingConfig
 
 LAYOUT, SHAPE, LABELS = "coco17", (12, 17, 2), ("a", "b", "c")
 CLASSES = len(LABELS)
@@ -32,18 +33,17 @@ def fit(
     folder: Path, config: TrainingConfig = CONFIG, evaluate: bool = False, checkpoint_dir: Path | None = None
 ) -> tuple[keras.Model, dict[str, list[float]]]:
     keras.utils.set_random_seed(config.seed)
-    model = build_tcn(ModelConfig(members=(("joints",),), stem=4, widths=(8,), strides=(1,)), LAYOUT, SHAPE, CLASSES)
-    history = training.fit(
-        model,
-        windows(),
-        windows() if evaluate else None,
-        LABELS,
-        load_layout(LAYOUT),
-        config,
-        folder,
-        checkpoint_dir,
+    model = build_tcn(TcnConfig(members=(("joints",),), stem=4, widths=(8,), strides=(1,)), LAYOUT, SHAPE, CLASSES)
+    job = training.TrainingJob(
+        train=windows(),
+        evaluation=windows() if evaluate else None,
+        labels=LABELS,
+        layout=load_layout(LAYOUT),
+        config=config,
+        log_dir=folder,
+        checkpoint_dir=checkpoint_dir,
     )
-    return model, history
+    return model, training.fit(model, job)
 
 
 def test_one_seed_one_model_whose_curves_tensorboard_can_read(tmp_path: Path) -> None:
