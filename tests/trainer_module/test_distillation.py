@@ -32,10 +32,10 @@ def test_teachers_differ_and_are_not_trained_again_after_a_kill(tmp_path: Path) 
     assert len(answers) == TEACHERS
     assert np.abs(answers[0] - answers[1]).max() > 1e-3
     crops = [layer.share for teacher in teachers for layer in teacher.layers if isinstance(layer, CentreCrop)]
-    assert crops == [1] * TEACHERS, "windows that are cut in training would be cut twice"
+    assert crops == [1] * TEACHERS, "teachers would crop windows that augmentation has already cropped"
     logs = sorted((tmp_path / "logs").rglob("*"))
 
-    # Killed when the last one had not been saved: that one alone is trained again, and becomes what it was.
+    # As if killed before the last teacher was saved: only that one is trained again, with the same result.
     (tmp_path / "checkpoints" / f"teacher-{TEACHERS}.npz").unlink()
     again = teach(tmp_path)
     new = set((tmp_path / "logs").rglob("*")) - set(logs)

@@ -1,4 +1,4 @@
-"""One check that every layer and every family passes: shapes, dtypes, saving, a training step, int8 TFLite and back."""
+"""One check of every layer and every family: shapes, dtypes, saving, training steps, float and int8 TFLite files."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ STREAMS = ("joints", "bones", "slow", "fast", "distances", "angles")
 
 
 def poses(count: int) -> np.ndarray:
-    """Poses that move differently in each class, `[count, *SHAPE]`."""
+    """Return poses `[count, *SHAPE]` that move differently in each class."""
     random = np.random.default_rng(4)
     body = np.random.default_rng(0).normal(size=(1, 1, *SHAPE[1:]))
     swing = np.random.default_rng(1).normal(0, 0.5, (CLASSES, 1, *SHAPE[1:]))[np.arange(count) % CLASSES]
@@ -46,7 +46,7 @@ def poses(count: int) -> np.ndarray:
 
 
 def check(model: keras.Model, folder: Path) -> None:
-    """Fails unless `model`, from poses to probabilities with a part named CORE, holds what each layer must hold."""
+    """Check a model from poses to probabilities that has a submodel named CORE."""
     pose, target = poses(24), np.eye(CLASSES, dtype=np.float32)[np.arange(24) % CLASSES]
     before = model(pose, training=False)
     assert before.shape == (24, CLASSES)
@@ -75,7 +75,7 @@ def check(model: keras.Model, folder: Path) -> None:
     float_file.write_bytes(_to_tflite(saved, saved.signatures["raw"], SHAPE, "the test"))
     quantise(float_file, int8_file, CORE, pose)
     assert custom_operators(float_file) == custom_operators(int8_file) == []
-    assert operators(int8_file)["DEQUANTIZE"] == 1, "the core fell into islands"
+    assert operators(int8_file)["DEQUANTIZE"] == 1, "the core was quantised in several parts"
     np.testing.assert_allclose(Classifier(float_file).predict_all(pose), after, atol=1e-4)
     assert np.abs(Classifier(int8_file).predict_all(pose) - after).max(axis=1).mean() < 0.05
     for make, tolerance in ((with_float16_weights, 0.01), (with_dynamic_range, 0.05)):
@@ -106,7 +106,7 @@ def _classified(x: keras.KerasTensor) -> keras.KerasTensor:
 
 
 @pytest.mark.parametrize("name", BEFORE_THE_CORE)
-def test_a_layer_before_the_core_holds(name: str, tmp_path: Path) -> None:
+def test_a_layer_before_the_core_passes_the_check(name: str, tmp_path: Path) -> None:
     pose = keras.Input(SHAPE)
     views = BEFORE_THE_CORE[name](pose)
     views = same_scale(keras.layers.Reshape((views.shape[1], 1, math.prod(views.shape[2:])))(views))
@@ -115,7 +115,7 @@ def test_a_layer_before_the_core_holds(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", IN_THE_CORE)
-def test_a_layer_in_the_core_holds(name: str, tmp_path: Path) -> None:
+def test_a_layer_in_the_core_passes_the_check(name: str, tmp_path: Path) -> None:
     pose, inside = keras.Input(SHAPE), keras.Input(SHAPE)
     check(keras.Model(pose, keras.Model(inside, _classified(IN_THE_CORE[name](inside)), name=CORE)(pose)), tmp_path)
 
@@ -126,11 +126,11 @@ def small(family: type[FamilyConfig]) -> FamilyConfig:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_a_family_holds(family: str, tmp_path: Path) -> None:
+def test_a_family_passes_the_check(family: str, tmp_path: Path) -> None:
     check(build_model(small(FAMILIES[family]), LAYOUT, SHAPE, CLASSES), tmp_path)
 
 
-def test_the_centre_crop_shows_the_middle_as_a_whole_and_only_outside_training() -> None:
+def test_the_centre_crop_stretches_the_middle_to_full_length_except_in_training() -> None:
     frames, root = SHAPE[0], list(load_layout(LAYOUT).root)
     pose = poses(2)[:, :1] * np.linspace(0, 1, frames, dtype=np.float32)[:, np.newaxis, np.newaxis]
     crop = CentreCrop(LAYOUT, 0.5)

@@ -14,7 +14,7 @@ SMALL = TcnConfig(stem=4, widths=(8,), strides=(1,))
 SHAPE = (8, 17, 2)
 
 
-def test_a_warm_model_answers_as_the_one_it_starts_from(tmp_path: Path) -> None:
+def test_a_warm_started_model_answers_as_the_earlier_model(tmp_path: Path) -> None:
     pose = np.random.default_rng(0).normal(size=(2, *SHAPE))
     earlier, model = (build_model(SMALL, "coco17", SHAPE, 3) for _ in range(2))
     earlier.save(tmp_path / "model.keras")
@@ -31,7 +31,7 @@ def test_a_warm_model_answers_as_the_one_it_starts_from(tmp_path: Path) -> None:
         (SMALL.model_copy(update={"widths": (8, 8), "strides": (1, 1)}), 3, "do not fit"),
     ],
 )
-def test_weights_that_do_not_fit_are_an_error_that_says_so(
+def test_weights_that_do_not_fit_are_an_error_that_names_them(
     tmp_path: Path, config: TcnConfig, classes: int, expected: str
 ) -> None:
     build_model(SMALL, "coco17", SHAPE, 3).save(tmp_path / "model.keras")
