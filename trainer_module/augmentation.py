@@ -86,7 +86,7 @@ def augment(
 def _exchange_resting_limbs(
     pose: tf.Tensor, random: RandomSource, layout: Layout, config: AugmentationConfig
 ) -> tf.Tensor:
-    """Replace resting limbs by those of another window in which they rest too: they are not part of the action."""
+    """Replace resting limbs, which are not part of the action, by those of another window where they rest too."""
     if not config.exchange:
         return pose
     limbs = _limbs(layout)

@@ -99,7 +99,10 @@ class TrainerSettings:
 
     @classmethod
     def from_custom_config(cls, values: dict[str, Any]) -> TrainerSettings:
-        """Read and check `custom_config`; its keys are the attributes of this class, `layout` being a name."""
+        """Read and check `custom_config`.
+
+        Its keys are the attributes of this class; `layout` is the name of the layout.
+        """
         checkpoint_dir = values.get("checkpoint_dir")
         return cls(
             layout=load_layout(values["layout"]),
