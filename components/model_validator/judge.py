@@ -11,7 +11,7 @@ from components.artifacts.edge_model import EdgeFile, list_files
 from components.artifacts.verdicts import Judgement as _Judgement
 from components.artifacts.verdicts import Thresholds as _Thresholds
 from components.artifacts.verdicts import hold
-from components.sandbox.sandbox import Trial, try_tflite
+from components.sandbox.sandbox import SandboxRun, sandbox_tflite
 from serving_targets.manifest import FLOAT_MODEL, INT8_MODEL
 from serving_targets.tflite_file import custom
 
@@ -82,7 +82,7 @@ def judge(edge_model: Path, thresholds: Thresholds) -> Judgement:
     truth, sequences = evaluation["labels"][evaluation["label_ids"]], evaluation["sequences"]
     files = {file.path.name: file for file in list_files(edge_model)}
     trials = {
-        name: try_tflite(file.path, windows, thresholds.max_judging_seconds, timed=False)
+        name: sandbox_tflite(file.path, windows, thresholds.max_judging_seconds, timed=False)
         for name, file in files.items()
     }
     figures = {
@@ -119,7 +119,9 @@ def judge(edge_model: Path, thresholds: Thresholds) -> Judgement:
     )
 
 
-def _figures(file: EdgeFile, trial: Trial, labels: np.ndarray, truth: np.ndarray, sequences: np.ndarray) -> FileFigures:
+def _figures(
+    file: EdgeFile, trial: SandboxRun, labels: np.ndarray, truth: np.ndarray, sequences: np.ndarray
+) -> FileFigures:
     """Figures of one file; what it calls a window is the label that it says has the greatest probability.
 
     Args:

@@ -15,7 +15,7 @@ from components.artifacts.edge_model import list_files
 from components.artifacts.verdicts import Judgement as _Judgement
 from components.artifacts.verdicts import Thresholds as _Thresholds
 from components.artifacts.verdicts import hold
-from components.sandbox.sandbox import Trial, try_saved_model, try_tflite
+from components.sandbox.sandbox import SandboxRun, sandbox_saved_model, sandbox_tflite
 from serving_targets.manifest import FLOAT_MODEL, INT8_MODEL, SAVED_MODEL, Verdict
 
 TEST_WINDOWS = 64
@@ -129,17 +129,19 @@ def _spread(windows: np.ndarray) -> np.ndarray:
     return windows[:: max(1, len(windows) // TEST_WINDOWS)][:TEST_WINDOWS]
 
 
-def _try_all(saved_model: Path, edge_model: Path, records: Path, windows: np.ndarray, limit: float) -> dict[str, Trial]:
+def _try_all(
+    saved_model: Path, edge_model: Path, records: Path, windows: np.ndarray, limit: float
+) -> dict[str, SandboxRun]:
     """The SavedModel in one thread; the files in another, one after the other: they are timed."""
     with tempfile.TemporaryDirectory(prefix="poseline-smoke-") as scratch, ThreadPoolExecutor(2) as pool:
         shown = Path(scratch) / "windows.npz"
         np.savez(shown, windows=windows)
-        served = pool.submit(try_saved_model, saved_model, shown, records, limit)
-        files = {file.path.name: try_tflite(file.path, shown, limit, timed=True) for file in list_files(edge_model)}
+        served = pool.submit(sandbox_saved_model, saved_model, shown, records, limit)
+        files = {file.path.name: sandbox_tflite(file.path, shown, limit, timed=True) for file in list_files(edge_model)}
         return {SAVED_MODEL: served.result(), **files}
 
 
-def _figures(trial: Trial, truth: np.ndarray | None, *, shipped: bool) -> FormatFigures:
+def _figures(trial: SandboxRun, truth: np.ndarray | None, *, shipped: bool) -> FormatFigures:
     times = {name: trial.figures[name] for name in ("load_ms", "first_ms", "p50_ms", "p95_ms") if name in trial.figures}
     found = FormatFigures(shipped=shipped, fault=trial.fault, seconds=trial.seconds, **times)
     if truth is None or trial.probabilities is None:
@@ -157,7 +159,7 @@ def _figures(trial: Trial, truth: np.ndarray | None, *, shipped: bool) -> Format
     )
 
 
-def _saved_model_difference(trial: Trial, golden: Mapping[str, np.ndarray]) -> float | None:
+def _saved_model_difference(trial: SandboxRun, golden: Mapping[str, np.ndarray]) -> float | None:
     expected = golden["probabilities"]
     if trial.probabilities is None or trial.probabilities.shape[1:] != expected.shape[1:]:
         return None
