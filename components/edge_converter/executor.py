@@ -1,4 +1,4 @@
-"""TFX's side of EdgeConverter."""
+"""Executor of EdgeConverter."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from components.edge_converter.job import ConversionJob, run_job
 
 
 class Executor(BaseExecutor):
-    """Fills in the conversion job from artifacts and runs it."""
+    """TFX executor that creates a conversion job from artifacts and runs it."""
 
     def Do(  # noqa: N802
         self,
