@@ -2,20 +2,22 @@
 
 from tfx.types.artifact import Artifact
 
+from lineage.artifact_types import DATA_BLESSING, EDGE_BLESSING, EDGE_MODEL
+
 
 class DataBlessing(Artifact):
-    """DataGate's verdict on a set of anomalies: `verdict.json` and the custom property `blessed`, 1 or 0."""
+    """DataGate's judgement of a span (`DataJudgement`); its custom property `blessed` is 1."""
 
-    TYPE_NAME = "PoselineDataBlessing"
+    TYPE_NAME = DATA_BLESSING
 
 
 class EdgeModel(Artifact):
     """TFLite files with golden windows, test windows and a record of the conversion; see EdgeConverter."""
 
-    TYPE_NAME = "PoselineEdgeModel"
+    TYPE_NAME = EDGE_MODEL
 
 
 class EdgeBlessing(Artifact):
-    """ModelValidator's verdict on an EdgeModel: `verdict.json` and the custom property `blessed`, 1 or 0."""
+    """ModelValidator's judgement of an EdgeModel (`EdgeJudgement`); its custom property `blessed` is 1 or 0."""
 
-    TYPE_NAME = "PoselineEdgeBlessing"
+    TYPE_NAME = EDGE_BLESSING

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+from typing import Any
+
 from tfx.dsl.components.base.base_component import BaseComponent
 from tfx.dsl.components.base.executor_spec import ExecutorClassSpec
 from tfx.types import BaseChannel, Channel
@@ -52,8 +56,8 @@ class EdgeConverter(BaseComponent):
     contract: labels, layout, joints, window, normalisation and digests (`serving_targets.contract`).
 
     The artifact also contains `golden.npz` (`windows` of the test split and the `probabilities` that the SavedModel
-    gives for them), `evaluation.npz` (`windows`, `label_ids`, `labels` and `sequences` for ModelValidator) and
-    `conversion.json` (sizes, operators, recipe, representative dataset).
+    gives for them), `evaluation.npz` (`windows`, `label_ids`, `labels` and `sequences` for ModelValidator) and a
+    `ConversionRecord` (sizes, operators, recipe, representative dataset).
 
     The conversion runs in a process of its own with a time limit, because TensorFlow's converter can crash its process.
     A file that needs operators which are not built in, or that outputs NaN, is an error.
@@ -67,7 +71,7 @@ class EdgeConverter(BaseComponent):
         model: BaseChannel,
         examples: BaseChannel,
         schema: BaseChannel,
-        facts: str,
+        facts: Mapping[str, Any],
         representative_windows: int = 256,
         golden_windows: int = 64,
         evaluation_windows: int = 20_000,
@@ -83,8 +87,8 @@ class EdgeConverter(BaseComponent):
             model: SavedModel with the endpoint `raw`.
             examples: raw windows with the splits `train` and `test`.
             schema: schema of the examples, whose digest goes into the files.
-            facts: JSON object with the content of the contract: `name`, `labels`, `layout`, `channels` (number of
-                channels), `window`, `transform` (settings of the preprocessing).
+            facts: content of the contract, ready for JSON: `name`, `labels`, `layout`, `channels` (number of channels),
+                `window`, `transform` (settings of the preprocessing).
             representative_windows: number of training windows that calibrate the int8 quantisation.
             golden_windows: number of test windows on which every format must give the same answer.
             evaluation_windows: maximum number of test windows for ModelValidator, whole sequences only.
@@ -107,7 +111,7 @@ class EdgeConverter(BaseComponent):
                 core_scope=core_scope,
                 float16=float16,
                 dynamic_range=dynamic_range,
-                facts=facts,
+                facts=json.dumps(facts),
                 edge_model=Channel(type=EdgeModel),
             )
         )

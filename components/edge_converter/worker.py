@@ -30,6 +30,7 @@ from components.sandbox.child_process import die_with_parent
 from data.digests import file_digest, list_folder
 from data.errors import NodeError, PoselineError
 from data.windows import WindowSpec
+from lineage.payloads.conversion_record import ConversionRecord
 from serving_targets.classifier import Classifier
 from serving_targets.contract import Contract, make_contract
 from serving_targets.manifest import FLOAT_MODEL, INT8_MODEL
@@ -109,9 +110,10 @@ def convert(job: ConversionJob, stage: Stage) -> None:
     stage("writing the windows")
     np.savez(output / "golden.npz", windows=windows.golden_windows, probabilities=probabilities)
     _write_evaluation_windows(job, windows, contract.labels)
-    record = _describe_conversion(job, windows, recipe, classes, differences)
-    record["seconds"] = round(time.monotonic() - start, 2)
-    (output / "conversion.json").write_text(json.dumps(record, indent=2) + "\n")
+    ConversionRecord(
+        **_describe_conversion(job, windows, recipe, classes, differences),
+        seconds=round(time.monotonic() - start, 2),
+    ).write(output)
 
 
 def _select_windows(job: ConversionJob, shape: tuple[int, int, int]) -> _Windows:
