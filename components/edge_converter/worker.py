@@ -21,6 +21,7 @@ import numpy as np
 import tensorflow as tf
 
 from components.artifacts.edge_model import COMPARED, DYNAMIC_MODEL, FLOAT16_MODEL
+from components.artifacts.folders import split_folder
 from components.edge_converter.job import FAILURE, STAGE, ConversionJob
 from components.edge_converter.metadata import embed_contract
 from components.edge_converter.quantise import Int8Recipe, quantise, with_dynamic_range, with_float16_weights
@@ -134,7 +135,7 @@ def _select_windows(job: ConversionJob, shape: tuple[int, int, int]) -> _Windows
 
 
 def _split(job: ConversionJob, name: str) -> Path:
-    return Path(job.examples) / f"Split-{name}"
+    return split_folder(Path(job.examples), name)
 
 
 def _write_evaluation_windows(job: ConversionJob, windows: _Windows, labels: Sequence[str]) -> None:
