@@ -24,13 +24,13 @@ import numpy as np
 
 from benchmarks.output import machine
 from benchmarks.table import PROJECT, RESULTS, table
+from components.sandbox.sandbox import sandbox_latency
 from data.files import write_atomically
 from data.layouts import load_layout
 from data.store import read_index, span_folder
 from lineage.payloads.training_record import TrainingRecord
 from pipelines.config import load_config
 from serving_targets.classifier import Classifier
-from serving_targets.latency import measure_in_fresh_process
 from serving_targets.manifest import FLOAT_MODEL, INT8_MODEL
 from serving_targets.robustness import disturbed
 from serving_targets.tflite_file import custom_operators
@@ -136,7 +136,7 @@ def judge(edge_model: Path, layout: str, clean: np.ndarray | None) -> dict[str, 
 
     int8 = called(INT8_MODEL, windows)
     accuracy = float((int8 == truth).mean())
-    latency = measure_in_fresh_process(edge_model / INT8_MODEL, edge_model / "golden.npz")
+    latency = sandbox_latency(edge_model / INT8_MODEL, edge_model / "golden.npz")
     return {
         "int8_accuracy": accuracy,
         "float_accuracy": float((called(FLOAT_MODEL, windows) == truth).mean()),
