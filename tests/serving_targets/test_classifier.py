@@ -1,4 +1,3 @@
-
 import numpy as np
 import pytest
 from ai_edge_litert.tools import flatbuffer_utils
