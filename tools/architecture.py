@@ -190,8 +190,8 @@ def _without_implied(arrows: set[tuple[str, str]]) -> set[tuple[str, str]]:
 def _find_bands(packages: dict[str, Package], layout: Layout) -> dict[float, tuple[float, float]]:
     """Return the top and bottom of each layer by the height of its centre."""
     bands: dict[float, tuple[float, float]] = {}
-    for name, (_, y) in layout.centres.items():
-        half = packages[name].size[1] / 2
+    for name, package in packages.items():
+        y, half = layout.centres[name][1], package.size[1] / 2
         top, bottom = bands.get(y, (y, y))
         bands[y] = (min(top, y - half), max(bottom, y + half))
     return bands
