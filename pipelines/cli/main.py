@@ -131,6 +131,7 @@ def run(
     from pipelines.running import late_binding
     from pipelines.running.forecast import forecast
     from pipelines.running.local_runner import connection_of, obtain_plan, run_plan, warm_up_if_needed
+    from pipelines.running.outcome import collect
 
     config = _load(config_name, data, overrides)
     console = _console(stderr=as_json)
@@ -157,7 +158,7 @@ def run(
             until_node=until_node,
             use_cache=use_cache,
         )
-    report = summary.collect(result, workspace)
+    report = collect(result, workspace)
     if as_json:
         click.echo(json.dumps(report.to_dict(), indent=1))
     else:

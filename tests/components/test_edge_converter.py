@@ -266,7 +266,7 @@ def test_sequences_are_taken_whole():
 
 def test_the_component_has_defaults_for_all_but_its_inputs():
     node = EdgeConverter(
-        model=Channel(type=Model), examples=Channel(type=Examples), schema=Channel(type=Schema), facts="{}"
+        model=Channel(type=Model), examples=Channel(type=Examples), schema=Channel(type=Schema), facts={}
     )
     assert node.outputs["edge_model"].type is EdgeModel
     assert node.exec_properties["core_scope"] == "core"
