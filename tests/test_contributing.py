@@ -19,7 +19,10 @@ def walks() -> dict[str, str]:
     """Return the text of each walk by its heading."""
     text = (PROJECT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     parts = re.split(r"^### (Add .+)$", text, flags=re.MULTILINE)[1:]
-    return {heading: re.split(r"^## ", body, flags=re.MULTILINE)[0] for heading, body in zip(*[iter(parts)] * 2)}
+    return {
+        heading: re.split(r"^## ", body, flags=re.MULTILINE)[0]
+        for heading, body in zip(parts[::2], parts[1::2], strict=True)
+    }
 
 
 @pytest.mark.parametrize("heading", walks())

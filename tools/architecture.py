@@ -46,6 +46,8 @@ STARTS = ("poseline_dags", "pipelines")
 _ROW, _PAD, _GAP, _MARGIN, _LINE = 26.0, 12.0, 8.0, 24.0, 15.0
 _LETTER, _ABOUT_LETTER, _TIP = 6.7, 6.1, 9.0
 _WIDEST_ROW, _ABOUT_LETTERS = 370, 62
+_FEW = 3
+"""Modules and folders of an imported package up to which they are named one by one."""
 
 _STYLE = """
 text { font-family: ui-monospace, "DejaVu Sans Mono", Menlo, monospace; font-size: 11px; fill: #1d2733 }
@@ -110,7 +112,7 @@ def draw(graph: grimp.ImportGraph) -> str:
     """Return the picture as SVG.
 
     Raises:
-        graphlib.CycleError: if modules or folders of a package import each other; the error names them.
+        graphlib.CycleError: if packages, or modules or folders of one, import each other; the error names them.
     """
     arrows = find_arrows(graph)
     packages = {name: _describe(graph, name, arrows) for name in FOLDERS}
@@ -133,14 +135,24 @@ def draw(graph: grimp.ImportGraph) -> str:
 
 
 def _describe(graph: grimp.ImportGraph, name: str, arrows: set[tuple[str, str]]) -> Package:
-    about = (inspect.getdoc(importlib.import_module(name)) or "").partition("\n")[0]
-    imported = [FOLDERS[other] for other in FOLDERS if (name, other) in arrows]
+    about = (inspect.getdoc(importlib.import_module(name)) or "").partition("\n")[0].replace("`", "")
+    imported = [_name_imported(graph, name, other) for other in FOLDERS if (name, other) in arrows]
     return Package(
         FOLDERS[name],
         tuple(textwrap.wrap(about, _ABOUT_LETTERS)),
         tuple(_find_rows(graph, name)),
         tuple(textwrap.wrap(f"imports {', '.join(imported) or 'none of these'}", _ABOUT_LETTERS)),
     )
+
+
+def _name_imported(graph: grimp.ImportGraph, package: str, other: str) -> str:
+    """Return the folder of an imported package; its modules and folders that are imported, where they are few."""
+    rooms = sorted(graph.find_children(other))
+    used = [room for room in rooms if graph.direct_import_exists(importer=package, imported=room, as_packages=True)]
+    if not 0 < len(used) <= _FEW or len(used) == len(rooms):
+        return FOLDERS[other]
+    names = [room.rpartition(".")[2] for room in used]
+    return FOLDERS[other] + (names[0] if len(names) == 1 else f"{{{','.join(names)}}}")
 
 
 def _find_rows(graph: grimp.ImportGraph, package: str) -> Iterator[tuple[str, ...]]:
@@ -179,6 +191,7 @@ def _without_implied(arrows: set[tuple[str, str]]) -> set[tuple[str, str]]:
     below: dict[str, set[str]] = {}
     for importer, imported in arrows:
         below.setdefault(importer, set()).add(imported)
+    graphlib.TopologicalSorter(below).prepare()  # a circle has no reduction
 
     def reach(start: str) -> set[str]:
         found = below.get(start, set())
