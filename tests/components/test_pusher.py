@@ -344,14 +344,6 @@ def test_pushes_at_once_do_not_meet(release, other_release, tmp_path):
     }
 
 
-def test_the_executor_does_not_load_tensorflow():
-    code = (
-        "import sys; sys.modules['tensorflow'] = sys.modules['ai_edge_litert'] = None\n"
-        "import components.pusher.component, components.pusher.executor"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)
-
-
 def test_the_component_learns_its_targets_at_launch():
     node = Pusher(
         model=Channel(type=Model),
