@@ -24,18 +24,20 @@ import numpy as np
 
 from benchmarks.output import machine
 from benchmarks.table import PROJECT, RESULTS, table
+from components.sandbox.sandbox import sandbox_latency
 from data.files import write_atomically
 from data.layouts import load_layout
 from data.store import read_index, span_folder
+from lineage.payloads.training_record import TrainingRecord
 from pipelines.config import load_config
 from serving_targets.classifier import Classifier
-from serving_targets.latency import measure_in_fresh_process
 from serving_targets.manifest import FLOAT_MODEL, INT8_MODEL
 from serving_targets.robustness import disturbed
 from serving_targets.tflite_file import custom_operators
 from trainer_module.model_config import FAMILIES
 
-SHARED = PROJECT.parent / "shared" / "data"
+DATASETS = Path(os.environ.get("POSELINE_DATASETS") or PROJECT.parent / "shared" / "data")
+"""Folder of the .npz files of docs/datasets.md, unless `--data-root` names another."""
 
 SOURCES: dict[str, str | None] = {
     "baduanjin": None,  # the bundled sample needs no import
@@ -135,7 +137,7 @@ def judge(edge_model: Path, layout: str, clean: np.ndarray | None) -> dict[str, 
 
     int8 = called(INT8_MODEL, windows)
     accuracy = float((int8 == truth).mean())
-    latency = measure_in_fresh_process(edge_model / INT8_MODEL, edge_model / "golden.npz")
+    latency = sandbox_latency(edge_model / INT8_MODEL, edge_model / "golden.npz")
     return {
         "int8_accuracy": accuracy,
         "float_accuracy": float((called(FLOAT_MODEL, windows) == truth).mean()),
@@ -160,11 +162,11 @@ def macro_f1(truth: np.ndarray, called: np.ndarray) -> float:
     return float((hits / [(truth == c).sum() + (called == c).sum() for c in classes]).mean())
 
 
-def clean_sequences(name: str, data: Path) -> np.ndarray | None:
+def clean_sequences(name: str, data: Path, data_root: Path) -> np.ndarray | None:
     """Return which test clips of NW-UCLA are not copies of training clips, by their ids' order; None for other data."""
     if name != "nw_ucla":
         return None
-    with np.load(SHARED / str(SOURCES[name])) as source:
+    with np.load(data_root / str(SOURCES[name])) as source:
         copies = dict(zip(source["sequence_id"].tolist(), source["test_copy_of_train"].tolist(), strict=True))
     test = sorted(key.sequence_id for key in read_index(span_folder(data, None)) if key.split == "test")
     return np.array([not copies[sequence_id] for sequence_id in test])
@@ -185,11 +187,13 @@ def tested_on(people: Sequence[str]) -> dict[str, Any]:
     return {"split": {"method": "subjects", "subjects": {"train": ["*"], "test": list(people)}, "eval_share": 0}}
 
 
-def imported(name: str, folder: Path) -> Path:
+def imported(name: str, folder: Path, data_root: Path) -> Path:
     """Return the folder of the data set in canonical form; import it from its .npz first, if necessary."""
     if SOURCES[name] is None:
         return PROJECT / "data" / "sample"
-    source = SHARED / str(SOURCES[name])
+    source = data_root / str(SOURCES[name])
+    if not source.is_file():
+        sys.exit(f"{source} does not exist: docs/datasets.md says how to obtain it; name its folder with --data-root")
     if name in PROTOCOL:
         source = selected(source, PROTOCOL[name], folder.with_suffix(".npz"))
     command = [sys.executable, "-m", "pipelines.cli", "data", "import", "--from", "npz", str(source)]
@@ -232,7 +236,8 @@ def main() -> None:
         help="train on half of the people and test on the rest, for several halves other than the official one",
     )
     parser.add_argument("--epochs", type=int, help="number of epochs; default: as configured")
-    parser.add_argument("--data", type=Path, help="folder of canonical data; default: import it from ../shared/data")
+    parser.add_argument("--data", type=Path, help="folder of canonical data; default: import it from the .npz file")
+    parser.add_argument("--data-root", type=Path, default=DATASETS, help="folder of the .npz files (docs/datasets.md)")
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=JSON", help="another setting; may be repeated"
     )
@@ -251,16 +256,15 @@ def main() -> None:
     results = []
     with tempfile.TemporaryDirectory(prefix="poseline-accuracy-") as scratch:
         folder = Path(scratch)
-        data = arguments.data or imported(name, folder / "data")
-        layout, clean = load_config(name).layout, clean_sequences(name, data)
+        data = arguments.data or imported(name, folder / "data", arguments.data_root)
+        layout, clean = load_config(name).layout, clean_sequences(name, data, arguments.data_root)
         splits = folds(name, data, arguments.halvings)
         for seed in range(1, arguments.seeds + 1):
             for fold, split in enumerate(splits):
                 seconds = run(name, data, folder / "root", {"training.seed": seed, **split, **settings})
-                training = newest(folder / "root", name, "Trainer", "model_run") / "training.json"
-                record = json.loads(training.read_text(encoding="utf-8"))
-                result = {"seed": seed, "fold": fold, "seconds": seconds, "training_seconds": record["seconds"]}
-                result |= {"parameters": record["parameters"], "epochs": record["epochs"]}
+                record = TrainingRecord.read(newest(folder / "root", name, "Trainer", "model_run"))
+                result = {"seed": seed, "fold": fold, "seconds": seconds, "training_seconds": record.seconds}
+                result |= {"parameters": record.parameters, "epochs": record.epochs}
                 result |= judge(newest(folder / "root", name, "EdgeConverter", "edge_model"), layout, clean)
                 results.append(result)
                 print(json.dumps(result), flush=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ import tensorflow_transform as tft
 from tfx.components.trainer.fn_args_utils import FnArgs
 
 from data.layouts import Layout, load_layout
+from lineage.payloads.training_record import TrainingRecord
 from trainer_module.dataset import Windows, read_windows
 from trainer_module.distillation import train_teachers
 from trainer_module.model_config import ModelConfig, read_model_config
@@ -23,14 +23,13 @@ from trainer_module.training_config import TrainingConfig
 from trainer_module.warm_start import warm_up
 
 KERAS_MODEL = "model.keras"
-RECORD = "training.json"
 
 
 def run_fn(fn_args: FnArgs) -> None:
     """Train on transformed examples and export the model.
 
     Writes the SavedModel to `serving_model_dir`, `model.keras` for later warm starts next to it, and TensorBoard logs
-    and `training.json` to `model_run_dir`. With `training.warm_start` the training starts from the weights of
+    and a `TrainingRecord` to `model_run_dir`. With `training.warm_start` the training starts from the weights of
     `fn_args.base_model`, if there is one.
 
     Args:
@@ -60,17 +59,17 @@ def run_fn(fn_args: FnArgs) -> None:
     folder = Path(fn_args.serving_model_dir)
     export(model, transform, folder)
     model.save(folder.parent / KERAS_MODEL)
-    record = {
-        "seconds": round(time.monotonic() - start, 2),
-        "epochs": len(history["loss"]),
-        "warm_start": base_model,
-        "windows": {"train": _count(job.train), "eval": _count(job.evaluation)},
-        "parameters": model.count_params(),
-        "teachers": len(teachers),
-        "best_eval_accuracy": max(history["val_accuracy"]) if job.evaluation else None,
-        "history": history,
-    }
-    (job.log_dir / RECORD).write_text(json.dumps(record, indent=1) + "\n")
+    record = TrainingRecord(
+        seconds=round(time.monotonic() - start, 2),
+        epochs=len(history["loss"]),
+        warm_start=base_model,
+        windows={"train": _count(job.train), "eval": _count(job.evaluation)},
+        parameters=model.count_params(),
+        teachers=len(teachers),
+        best_eval_accuracy=max(history["val_accuracy"]) if job.evaluation else None,
+        history=history,
+    )
+    record.write(job.log_dir)
 
 
 def _count(windows: Windows | None) -> int:
