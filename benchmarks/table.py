@@ -49,7 +49,7 @@ def table(folder: Path, name: str | None = None) -> str:
         name: data set to which the table is limited; None for all.
     """
     reports = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob(f"{name or '*'}-*.json"))]
-    rows = []
+    rows: list[str] = []
     for data, group in itertools.groupby(reports, key=lambda report: report["data"]):
         ranked = sorted(group, key=lambda report: -report["mean"]["int8_accuracy"])
         rows += map(row, ranked)
