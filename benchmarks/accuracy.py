@@ -28,7 +28,7 @@ from components.sandbox.sandbox import sandbox_latency
 from data.files import write_atomically
 from data.layouts import load_layout
 from data.store import read_index, span_folder
-from lineage.payloads.training_record import TrainingRecord
+from payloads.training_record import TrainingRecord
 from pipelines.config import load_config
 from serving_targets.classifier import Classifier
 from serving_targets.manifest import FLOAT_MODEL, INT8_MODEL

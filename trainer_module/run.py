@@ -12,7 +12,7 @@ import tensorflow_transform as tft
 from tfx.components.trainer.fn_args_utils import FnArgs
 
 from data.layouts import Layout, load_layout
-from lineage.payloads.training_record import TrainingRecord
+from payloads.training_record import TrainingRecord
 from trainer_module.dataset import Windows, read_windows
 from trainer_module.distillation import train_teachers
 from trainer_module.model_config import ModelConfig, read_model_config

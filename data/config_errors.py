@@ -21,25 +21,26 @@ class Explanation(NamedTuple):
     remedy: str | None
 
 
-def explain(error: ValidationError, root: type[BaseModel]) -> Explanation:
+def explain(error: ValidationError, root: type[BaseModel], prefix: str = "") -> Explanation:
     """Explain the errors of validating a configuration.
 
     Args:
         error: result of the validation.
-        root: type of the whole configuration.
+        root: type that was validated.
+        prefix: dotted key at which it is in the whole configuration.
     """
     problems, remedies = [], []
     for details in error.errors():
         location = [str(part) for part in details["loc"]]
         if details["type"] == "extra_forbidden":
-            place, name = _locate(location[:-1], root), location[-1]
+            place, name = _locate(location[:-1], root, prefix), location[-1]
             problems.append(_explain_unknown_key(place, name))
             if place.owners(name):
                 remedies.append(
                     f"replace the whole section: --set '{place.key}={{{place.discriminator}: {place.tag}}}'"
                 )
         else:
-            problems.append(_explain_value(_locate(location, root), details))
+            problems.append(_explain_value(_locate(location, root, prefix), details))
     return Explanation("; ".join(problems), remedies[0] if remedies else None)
 
 
@@ -75,12 +76,12 @@ class _Place(NamedTuple):
         return [_tag_of(member, self.discriminator) for member in self.members if name in member.model_fields]
 
 
-def _locate(location: Sequence[str], root: type[BaseModel]) -> _Place:
+def _locate(location: Sequence[str], root: type[BaseModel], prefix: str) -> _Place:
     """Find the place that the location of an error means.
 
     Pydantic adds the tag of a union to the location (`model.tcn.widths`), which is not part of the user's key.
     """
-    place = _Place("", root)
+    place = _Place(prefix, root)
     for part in location:
         if place.members and not _is_section(place.section):
             place = place._replace(section=place.member(part))
