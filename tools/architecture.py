@@ -35,6 +35,7 @@ FOLDERS = {
     "transform_module": "transform_module/",
     "lineage": "lineage/",
     "serving_targets": "serving_targets/",
+    "payloads": "payloads/",
     "schema": "schema/",
     "data": "data/",
 }

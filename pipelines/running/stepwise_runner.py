@@ -10,9 +10,9 @@ from typing import Any
 
 from ml_metadata.metadata_store import MetadataStore
 
-from data.errors import GateError, InputError, PoselineError
+from data.errors import ExitCode, GateError, InputError, PoselineError
 from lineage.nodes import NodeId
-from lineage.payloads.push import PushRecord
+from payloads.push import PushRecord
 from pipelines.compilation.dag_manifest import check_drawn
 from pipelines.compilation.plan import Plan, read_plan_file
 from pipelines.config import load_config
@@ -27,7 +27,6 @@ from pipelines.running.run_context import RunContext
 from pipelines.tfx_patches.shared_store import shared_store
 from pipelines.workspace import Workspace
 
-SKIPPED_EXIT_CODE = 99
 _FIGURES = ("data", "accuracy", "verdicts", "files", "latency_ms", "pushed")
 
 
@@ -54,7 +53,7 @@ class Step:
         """Of the command: 0 done, 1 a gate said no, 2 wrong input, 3 failed, 99 skipped."""
         if self.error:
             return self.error.exit_code
-        return SKIPPED_EXIT_CODE if self.result.state == SKIPPED else 0
+        return ExitCode.SKIPPED if self.result.state == SKIPPED else ExitCode.DONE
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""

@@ -5,8 +5,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from components.keypoint_example_gen.window_table import RowWriter
 from data.errors import GateError
+from payloads.window_table import RowWriter
 
 SCHEMAS = Path(__file__).parents[2] / "schema"
 LABELS = ("lift_the_sky", "bounce_on_the_toes")

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from lineage.payloads.json_payload import JsonPayload
+from payloads.json_payload import JsonPayload
 from schema.verdict import Direction, Figure, Verdict, check_threshold, finite, shown
 
 __all__ = [
