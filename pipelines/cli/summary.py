@@ -19,7 +19,8 @@ from rich.table import Column, Table
 from data.errors import PoselineError
 from data.text import printable
 from pipelines.running.forecast import Forecast
-from pipelines.running.local_runner import RunResult, connection_of
+from pipelines.running.local_runner import RunResult
+from pipelines.running.registration import connection_of
 from pipelines.tfx_patches.shared_store import shared_store
 from pipelines.workspace import Workspace
 
