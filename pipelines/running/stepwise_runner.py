@@ -17,12 +17,15 @@ from pipelines.compilation.dag_manifest import check_drawn
 from pipelines.compilation.plan import Plan, read_plan_file
 from pipelines.config import load_config
 from pipelines.processes.children import ChildProcesses
+from pipelines.processes.interruption import ending_children
 from pipelines.processes.log_tail import following
 from pipelines.running import late_binding
 from pipelines.running.attempts import CLEARED
-from pipelines.running.local_runner import RunResult, connection_of, interruptible, obtain_plan, register, run_facts
+from pipelines.running.local_runner import RunResult
 from pipelines.running.node_launch import SKIPPED, NodeResult, launch_node
+from pipelines.running.plan_cache import obtain_plan
 from pipelines.running.recovery import recover
+from pipelines.running.registration import connection_of, register, run_facts
 from pipelines.running.run_context import RunContext
 from pipelines.tfx_patches.shared_store import shared_store
 from pipelines.workspace import Workspace
@@ -117,7 +120,7 @@ def prepare_run(
         "facts": facts,
         "drawn": [node["id"] for node in content["nodes"]],
     }
-    path = workspace.run_plan(run_id)
+    path = workspace.plan_file_of_run(run_id)
     plan.save(path, run=pinned)
     register(RunContext(plan, workspace, run_id, ChildProcesses(), connection, facts=facts))
     say(f"run {run_id}: data {folder}")
@@ -177,7 +180,7 @@ def step(
     if not pinned:
         register(run)
     # In a thread: an interrupt then ends the executor, and the launch records the failure and clears up.
-    with ThreadPoolExecutor(1) as pool, following(run.log_file(node), log_to), interruptible(children):
+    with ThreadPoolExecutor(1) as pool, following(run.log_file(node), log_to), ending_children(children):
         result = pool.submit(launch_node, run, node).result()
     return _described(run, result)
 

@@ -269,8 +269,8 @@ _AUDIT = """
 import json, sys
 from collections import Counter
 from pathlib import Path
-from pipelines.processes.import_blocker import make_light
-make_light()
+from pipelines.processes.import_blocker import block_heavy_imports
+block_heavy_imports()
 from ml_metadata.proto import metadata_store_pb2 as pb
 from lineage.store.reader import LineageStore
 from pipelines.running.attempts import SUPERSEDED

@@ -108,11 +108,11 @@ def test_killed_at_every_node_the_next_run_is_right(bench, first_run, tmp_path):
 _AUDIT = """
 import json, sys
 from pathlib import Path
-from pipelines.processes.import_blocker import make_light
-make_light()
+from pipelines.processes.import_blocker import block_heavy_imports
+block_heavy_imports()
 from ml_metadata.metadata_store import MetadataStore
 from ml_metadata.proto import metadata_store_pb2 as pb
-from pipelines.running.local_runner import connection_of
+from pipelines.running.registration import connection_of
 from pipelines.workspace import Workspace
 root = Path(sys.argv[1])
 store = MetadataStore(connection_of(Workspace(root)))

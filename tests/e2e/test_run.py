@@ -168,11 +168,11 @@ def test_tfx_registered_the_keys_that_were_foretold(bench, first_run):
     """The names of TFX's cache contexts are the digests that pipelines.running.cache_key computes."""
     script = """
 import json, sys
-from pipelines.processes.import_blocker import make_light
-make_light()
+from pipelines.processes.import_blocker import block_heavy_imports
+block_heavy_imports()
 from pathlib import Path
 from ml_metadata.metadata_store import MetadataStore
-from pipelines.running.local_runner import connection_of
+from pipelines.running.registration import connection_of
 from pipelines.workspace import Workspace
 store = MetadataStore(connection_of(Workspace(Path(sys.argv[1]))))
 registered = {c.name for c in store.get_contexts_by_type("execution_cache")}
