@@ -24,12 +24,14 @@ from pipelines.processes.driver import prepare_driver
 
 prepare_driver()
 
-import pyarrow as pa  # noqa: E402
-import pyarrow.parquet as pq  # noqa: E402
 from ml_metadata.metadata_store import MetadataStore  # noqa: E402
 from ml_metadata.proto import metadata_store_pb2 as pb  # noqa: E402
 
 from lineage.payloads import marks  # noqa: E402
+from lineage.payloads.data_judgement import DataJudgement  # noqa: E402
+from lineage.payloads.evaluation import Evaluation, Slice  # noqa: E402
+from lineage.payloads.sequences import SequenceRow, write_sequences  # noqa: E402
+from lineage.payloads.verdicts import EdgeJudgement, ServingJudgement, check_threshold  # noqa: E402
 from lineage.store import backend  # noqa: E402
 
 PIPELINE = "baduanjin"
@@ -291,24 +293,22 @@ def write_payloads(root: Path, number: int) -> None:
     for folder in folders.values():
         folder.mkdir(parents=True)
     rows = [
-        {"sequence_id": f"{subject}-{i}", "subject": subject, "label": "a", "split": split, "windows": 4}
+        SequenceRow(f"{subject}-{i}", subject, "a", split, windows=4)
         for subject, split in people_of(number)
         for i in range(20)
     ]
-    pq.write_table(pa.Table.from_pylist(rows), folders["KeypointExampleGen.examples"] / "sequences.parquet")
-    verdict = {"gate": "accuracy", "figure": 0.9 + number / 1e6, "threshold": 0.8, "unit": "share", "passed": True}
-    slices = [
-        {"slice": {"subject": subject} if subject else {}, "metrics": {"accuracy": 0.9 + number / 1e6}}
+    write_sequences(folders["KeypointExampleGen.examples"], rows)
+    verdict = check_threshold("accuracy", 0.9 + number / 1e6, 0.8, "min", "share")
+    slices = tuple(
+        Slice(slice={"subject": subject} if subject else {}, metrics={"accuracy": 0.9 + number / 1e6})
         for subject in ("", *(subject for subject, _ in people_of(number)))
-    ]
-    (folders["Evaluator.evaluation"] / "metrics.json").write_text(json.dumps({"slices": slices, "verdicts": [verdict]}))
-    (folders["ModelValidator.blessing"] / "verdict.json").write_text(
-        json.dumps({"verdicts": [verdict], "accuracy": {"int8_sequence": 0.9}})
     )
-    (folders["ServingSmoke.blessing"] / "verdict.json").write_text(
-        json.dumps({"verdicts": [verdict], "latency_ms": {"p95": 0.1}})
-    )
-    (folders["DataGate.blessing"] / "verdict.json").write_text(json.dumps({"blessed": 1, "findings": []}))
+    Evaluation(slices=slices, verdicts=(verdict,), blessed=True).write(folders["Evaluator.evaluation"])
+    edge = EdgeJudgement(verdicts=(verdict,), accuracy={"int8_sequence": 0.9})
+    edge.write(folders["ModelValidator.blessing"])
+    serving = ServingJudgement(verdicts=(verdict,), latency_ms={"p95": 0.1})
+    serving.write(folders["ServingSmoke.blessing"])
+    DataJudgement().write(folders["DataGate.blessing"])
     bundle = root / "pushed" / PIPELINE / str(number + 1)
     bundle.mkdir(parents=True)
     for index, content in enumerate(bundle_files(number)):

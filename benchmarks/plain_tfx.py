@@ -13,7 +13,6 @@ from pathlib import Path
 
 import tfx.v1 as tfx
 
-import schema as schemas
 from pipelines.compilation.plan import Plan
 from pipelines.evaluation import eval_config
 
@@ -24,7 +23,7 @@ MODULE = """from {module} import {name}
 def build(plan: Plan, examples: Path, module_folder: Path, root: Path) -> tfx.dsl.Pipeline:
     """The plain pipeline with the settings of a Poseline plan."""
     config = plan.config
-    gates = schemas.read_gates(config.gates_file, config.gates)
+    gates = config.read_gates()
     has_eval = "eval" in config.split.split_names()
     splits = [tfx.proto.Input.Split(name=name, pattern=f"Split-{name}/*") for name in config.split.split_names()]
     example_gen = tfx.components.ImportExampleGen(input_base=str(examples), input_config=tfx.proto.Input(splits=splits))
@@ -59,7 +58,7 @@ def build(plan: Plan, examples: Path, module_folder: Path, root: Path) -> tfx.ds
         model=trainer.outputs["model"],
         baseline_model=resolver.outputs["model"],
         example_splits=["test"],
-        eval_config=eval_config(config.evaluation, gates["evaluator"]),
+        eval_config=eval_config(config.evaluation, gates.evaluator),
         schema=schema.outputs["schema"],
     )
     pusher = tfx.components.Pusher(

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from data.errors import InputError
 from data.project import PROJECT_ROOT
 from data.splits import SplitPolicy
+from schema.gates import GatesConfig, read_gates
 from trainer_module.config import ModelConfig, TrainingConfig
 from transform_module.config import TransformConfig
 
@@ -83,9 +84,12 @@ class PipelineConfig(_Section):
     training: TrainingConfig = TrainingConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
     edge: EdgeConfig = EdgeConfig()
-    gates: dict[str, Any] = Field(default_factory=dict, description="overrides of the gates file, same structure")
+    gates: dict[str, dict[str, Any]] = Field(
+        default_factory=dict,
+        description="thresholds in place of the gates file's: section to threshold to value",
+    )
     only_warn: tuple[typing.Literal["data_gate", "evaluator", "model_validator", "serving_smoke"], ...] = Field(
-        (), description="gates whose no is told and recorded, but stops nothing"
+        (), description="gates that only warn: a rejection is reported and recorded, but the run goes on"
     )
     targets: dict[str, Path] = Field(default_factory=dict, description="push targets; empty: <root>/pushed/<name>")
     runner: RunnerConfig = RunnerConfig()
@@ -94,6 +98,14 @@ class PipelineConfig(_Section):
     @classmethod
     def _from_project_root(cls, path: Path | None) -> Path | None:
         return path if path is None or path.is_absolute() else PROJECT_ROOT / path
+
+    def read_gates(self) -> GatesConfig:
+        """Read the thresholds of all gates, with those of this configuration in place of the file's.
+
+        Raises:
+            InputError: if the gates file or one of the thresholds is not valid.
+        """
+        return read_gates(self.gates_file, self.gates)
 
 
 def config_names() -> list[str]:
@@ -117,9 +129,11 @@ def load_config(name_or_file: str, overrides: typing.Sequence[str] = ()) -> Pipe
     for override in overrides:
         _apply(values, override)
     try:
-        return PipelineConfig.model_validate(values)
+        config = PipelineConfig.model_validate(values)
     except ValidationError as error:
         raise _explained(error, path) from error
+    config.read_gates()  # a wrong threshold is reported now, not after the training
+    return config
 
 
 def _find(name_or_file: str) -> Path:

@@ -19,7 +19,7 @@ from data.windows import WindowSpec, cut_windows
 from pipelines.config import PipelineConfig
 from pipelines.processes.children import ChildProcesses
 from pipelines.processes.executor_main import read_error, write_error
-from schema import KEYPOINTS, read_window_contract
+from schema.window_contract import KEYPOINTS, read_window_contract
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from data.errors import InputError
 from data.windows import WindowSpec
+from lineage.payloads.verdicts import Verdict
 from serving_targets.contract import Contract, WindowShape
 
 MANIFEST = "manifest.json"
@@ -56,36 +57,6 @@ class LayoutTable(_Part):
 
     name: str
     joints: tuple[str, ...]
-
-
-class Verdict(_Part):
-    """What one gate said.
-
-    Attributes:
-        gate: name of what was measured.
-        figure: the measured value, None if it could not be had.
-        threshold: its limit.
-        unit: of both.
-        passed: whether the figure keeps to the limit.
-        detail: what else is to be known of it, for people.
-    """
-
-    gate: str
-    figure: float | None
-    threshold: float
-    unit: str
-    passed: bool
-    detail: str = ""
-
-    def __str__(self) -> str:
-        """Figure and threshold, for people."""
-        figure = "not measured" if self.figure is None else _shown(self.figure)
-        detail = f" ({self.detail})" if self.detail else ""
-        return f"{self.gate}: {figure}, threshold {_shown(self.threshold)} {self.unit}{detail}"
-
-
-def _shown(value: float) -> str:
-    return f"{value:,.0f}" if value == int(value) else f"{value:.4g}"
 
 
 class Provenance(_Part):
@@ -175,6 +146,11 @@ def behaviour_digest(
         "window": window.model_dump(),
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def has_manifest(folder: Path) -> bool:
+    """Return whether a folder is a bundle."""
+    return (folder / MANIFEST).exists()
 
 
 def read_manifest(folder: Path) -> Manifest:

@@ -7,6 +7,7 @@ from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionP
 
 from components.artifacts.types import DataBlessing
 from components.data_gate.executor import Executor
+from schema.gates import DataPolicy
 
 
 class DataGateSpec(ComponentSpec):
@@ -27,15 +28,15 @@ class DataGate(BaseComponent):
 
     TFX has no such component: ExampleValidator and DistributionValidator write down what they find and succeed, so
     that a model is trained on data with known faults. Put DataGate upstream of Transform (`add_upstream_node`); only a
-    pass is ever recorded and cached. The DataBlessing then holds `verdict.json`: what was found and let through, and
-    every distance that was measured.
+    pass is ever recorded and cached. The payload of the DataBlessing is a `DataJudgement`: what was found and let
+    through, and every distance that was measured.
 
     Args:
         anomalies: of ExampleValidator.
         statistics: that the anomalies were found in.
         baseline: statistics that the span was compared with, to say what they were; none before the first blessing.
         examples: of KeypointExampleGen, whose table of windows says which sequences show a fault.
-        policy: JSON of a `components.data_gate.policy.Policy`: what passes, warns and stops.
+        policy: what passes, warns and stops.
     """
 
     SPEC_CLASS = DataGateSpec
@@ -47,7 +48,7 @@ class DataGate(BaseComponent):
         statistics: BaseChannel,
         baseline: BaseChannel | None = None,
         examples: BaseChannel | None = None,
-        policy: str = "{}",
+        policy: DataPolicy = DataPolicy(),
     ) -> None:
         super().__init__(
             DataGateSpec(
@@ -55,7 +56,7 @@ class DataGate(BaseComponent):
                 statistics=statistics,
                 baseline=baseline,
                 examples=examples,
-                policy=policy,
+                policy=policy.model_dump_json(),
                 blessing=Channel(type=DataBlessing),
             )
         )

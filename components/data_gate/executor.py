@@ -1,8 +1,6 @@
 """Adapter between TFX and the judgement of DataGate."""
 
-import json
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +11,11 @@ from tfx.dsl.components.base.base_executor import BaseExecutor
 from tfx.types import Artifact, artifact_utils
 
 from components.data_gate.findings_table import as_table
-from components.data_gate.judge import Evidence, Finding, judge
-from components.data_gate.policy import Policy
+from components.data_gate.judge import Evidence, judge
 from components.data_gate.window_evidence import Witnesses
 from data.errors import GateError
-from data.files import write_atomically
-
-VERDICT_FILE = "verdict.json"
+from lineage.payloads.data_judgement import Baseline, Comparison, DataJudgement, Finding
+from schema.gates import DataPolicy
 
 _ANOMALIES_FILE = "SchemaDiff.pb"
 _STATISTICS_FILE = "FeatureStats.pb"
@@ -45,7 +41,7 @@ class Executor(BaseExecutor):
         blessing = artifact_utils.get_single_instance(output_dict["blessing"])
         baseline = next(iter(input_dict.get("baseline", ())), None)
         examples = next(iter(input_dict.get("examples", ())), None)
-        policy = Policy.model_validate_json(exec_properties["policy"])
+        policy = DataPolicy.model_validate_json(exec_properties["policy"])
         evidence = Evidence(
             anomalies=_read_splits(anomalies, _ANOMALIES_FILE, Anomalies),
             statistics=_read_splits(statistics, _STATISTICS_FILE, Statistics),
@@ -60,14 +56,13 @@ class Executor(BaseExecutor):
                 f"anomalies {anomalies.uri}, statistics {statistics.uri}",
                 "mend the data and run again; what may pass goes into the gate's policy (data_gate.anomalies)",
             )
-        verdict = {
-            "blessed": 1,
-            "policy": policy.model_dump(),
-            "baseline": {"statistics": baseline.id, "span": baseline.span} if baseline else None,
-            "findings": [asdict(finding) for finding in findings],
-            "compared": list(_compared(evidence)),
-        }
-        write_atomically(Path(blessing.uri) / VERDICT_FILE, json.dumps(verdict, indent=1) + "\n")
+        judgement = DataJudgement(
+            policy=policy.model_dump(),
+            baseline=Baseline(statistics=baseline.id, span=baseline.span) if baseline else None,
+            findings=tuple(findings),
+            compared=tuple(_compared(evidence)),
+        )
+        judgement.write(Path(blessing.uri))
         blessing.set_int_custom_property("blessed", 1)
         _tell(findings, evidence)
 
@@ -79,20 +74,20 @@ def _tell(findings: list[Finding], evidence: Evidence) -> None:
     print(as_table(findings))
 
 
-def _compared(evidence: Evidence) -> Iterator[dict[str, Any]]:
+def _compared(evidence: Evidence) -> Iterator[Comparison]:
     """Every distance that was measured, within bounds or not."""
     for split, anomalies in evidence.anomalies.items():
         for info in anomalies.drift_skew_info:
             for kind, measured in (("drift", info.drift_measurements), ("skew", info.skew_measurements)):
                 for measurement in measured:
-                    yield {
-                        "split": split,
-                        "feature": ".".join(info.path.step),
-                        "comparison": kind,
-                        "measure": type(measurement).Type.Name(measurement.type).lower(),
-                        "figure": measurement.value,
-                        "threshold": measurement.threshold,
-                    }
+                    yield Comparison(
+                        split=split,
+                        feature=".".join(info.path.step),
+                        comparison=kind,
+                        measure=type(measurement).Type.Name(measurement.type).lower(),
+                        figure=measurement.value,
+                        threshold=measurement.threshold,
+                    )
 
 
 def _read_splits[MessageT: Message](artifact: Artifact, name: str, kind: type[MessageT]) -> dict[str, MessageT]:

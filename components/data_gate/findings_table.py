@@ -4,8 +4,8 @@ import json
 import textwrap
 from collections.abc import Iterator
 
-from components.data_gate.judge import Finding
 from data.text import printable
+from lineage.payloads.data_judgement import Finding
 
 _WIDTH = 110
 _ID_LENGTH = 60

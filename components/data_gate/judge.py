@@ -2,15 +2,16 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from tensorflow_metadata.proto.v0.anomalies_pb2 import Anomalies, AnomalyInfo, DriftSkewInfo
 from tensorflow_metadata.proto.v0.schema_pb2 import Feature, Schema
 from tensorflow_metadata.proto.v0.statistics_pb2 import DatasetFeatureStatisticsList as Statistics
 from tensorflow_metadata.proto.v0.statistics_pb2 import FeatureNameStatistics, Histogram
 
-from components.data_gate.policy import Bound, Policy, Verdict
-from components.data_gate.window_evidence import NOBODY, Badness, Witness, Witnesses, none_of, one_of, outside
+from components.data_gate.window_evidence import NOBODY, Badness, Witnesses, none_of, one_of, outside
+from lineage.payloads.data_judgement import Finding
+from schema.gates import Bound, DataPolicy
 
 # By the beginning of TFDV's reason type: the anomaly's name in policies and tables, and what a person can do about it.
 _KINDS = {
@@ -47,37 +48,6 @@ _REMEDIES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that is not as it should be.
-
-    Attributes:
-        split: it was found in.
-        feature: it was found in.
-        anomaly: `value`, `range`, `not finite`, `shape`, `presence`, `type`, `new feature`, `no data`, `mean`, `drift`
-            (from the last blessed span), `skew` (of the split from the training split), `not compared` or `other`.
-        figure: what was found.
-        bound: what was expected.
-        remedy: what to do.
-        verdict: what it leads to.
-        witness: the windows that show it.
-    """
-
-    split: str
-    feature: str
-    anomaly: str
-    figure: str
-    bound: str
-    remedy: str
-    verdict: Verdict
-    witness: Witness = NOBODY
-
-    @property
-    def stops(self) -> bool:
-        """Whether it stops the run."""
-        return self.verdict == "stop"
-
-
-@dataclass(frozen=True, slots=True)
 class Evidence:
     """What is judged.
 
@@ -96,7 +66,7 @@ class Evidence:
     witnesses: Witnesses
 
 
-def judge(evidence: Evidence, policy: Policy) -> list[Finding]:
+def judge(evidence: Evidence, policy: DataPolicy) -> list[Finding]:
     """Return all findings, those that stop the run first."""
     findings: list[Finding] = []
     for split in evidence.anomalies:
@@ -105,10 +75,18 @@ def judge(evidence: Evidence, policy: Policy) -> list[Finding]:
     return sorted(findings, key=lambda finding: ("stop", "warn", "pass").index(finding.verdict))
 
 
-def _anomalies(split: str, evidence: Evidence, policy: Policy) -> Iterator[Finding]:
+def _anomalies(split: str, evidence: Evidence, policy: DataPolicy) -> Iterator[Finding]:
     found = evidence.anomalies[split]
     if found.data_missing:
-        yield Finding(split, "(data set)", "no data", "0 windows", "some", "check the split policy", "stop")
+        yield Finding(
+            split=split,
+            feature="(data set)",
+            anomaly="no data",
+            figure="0 windows",
+            bound="some",
+            remedy="check the split policy",
+            verdict="stop",
+        )
     infos = sorted(found.anomaly_info.items())
     if found.HasField("dataset_anomaly_info"):
         infos.append(("(data set)", found.dataset_anomaly_info))
@@ -128,12 +106,12 @@ def _anomalies(split: str, evidence: Evidence, policy: Policy) -> Iterator[Findi
                 figure=reason.description.replace("(upto six significant digits)", "").strip(),
                 bound=bound,
                 remedy=_remedy(feature, remedy),
-                verdict=policy.verdict(feature, kind) if info.severity == AnomalyInfo.ERROR else "warn",
+                verdict=policy.reaction(feature, kind) if info.severity == AnomalyInfo.ERROR else "warn",
                 witness=evidence.witnesses.of(split, feature, badness) if badness else NOBODY,
             )
 
 
-def _comparisons(split: str, evidence: Evidence, policy: Policy) -> Iterator[Finding]:
+def _comparisons(split: str, evidence: Evidence, policy: DataPolicy) -> Iterator[Finding]:
     """What the comparators measured beyond their thresholds."""
     here = evidence.statistics[split]
     for info in evidence.anomalies[split].drift_skew_info:
@@ -153,20 +131,20 @@ def _comparisons(split: str, evidence: Evidence, policy: Policy) -> Iterator[Fin
                     figure=f"{_MEASURES[measurement.type]} {measurement.value:.2f}; {change}",
                     bound=f"at most {measurement.threshold:g} from {name}",
                     remedy=_remedy(feature, "look at both with `poseline data report DIR --against OTHER`"),
-                    verdict=policy.verdict(feature, kind),
+                    verdict=policy.reaction(feature, kind),
                     witness=evidence.witnesses.of(split, feature, badness),
                 )
                 yield _doubted(finding, here, there, policy)
 
 
-def _doubted(finding: Finding, here: Statistics, there: Statistics, policy: Policy) -> Finding:
+def _doubted(finding: Finding, here: Statistics, there: Statistics, policy: DataPolicy) -> Finding:
     """A comparison of too few windows or people proves nothing: it is recorded and passed."""
     windows = min(side.datasets[0].num_examples for side in (here, there))
     people = min(_feature(side, "subject").string_stats.unique for side in (here, there))
     if windows >= policy.min_windows and people >= policy.min_people:
         return finding
     doubt = f" (one side has no more than {windows} windows or {people} people)"
-    return replace(finding, verdict="pass", figure=finding.figure + doubt)
+    return finding.model_copy(update={"verdict": "pass", "figure": finding.figure + doubt})
 
 
 def _change(here: FeatureNameStatistics, there: FeatureNameStatistics, name: str) -> tuple[str, Badness]:
@@ -196,13 +174,20 @@ def _middle(statistics: FeatureNameStatistics) -> tuple[float, float]:
     return deciles[0].high_value, deciles[-1].low_value
 
 
-def _means(split: str, evidence: Evidence, policy: Policy) -> Iterator[Finding]:
+def _means(split: str, evidence: Evidence, policy: DataPolicy) -> Iterator[Finding]:
     for name, bound in policy.means.items():
         statistics = _feature(evidence.statistics[split], name)
         if not statistics.HasField("num_stats"):
-            remedy = "name features of the windows in the policy"
-            yield Finding(split, name, "mean", "no statistics", f"mean {bound}", remedy, "stop")
-        elif not bound.holds(statistics.num_stats.mean):
+            yield Finding(
+                split=split,
+                feature=name,
+                anomaly="mean",
+                figure="no statistics",
+                bound=f"mean {bound}",
+                remedy="name features of the windows in the policy",
+                verdict="stop",
+            )
+        elif not bound.allows(statistics.num_stats.mean):
             yield Finding(
                 split=split,
                 feature=name,
@@ -210,7 +195,7 @@ def _means(split: str, evidence: Evidence, policy: Policy) -> Iterator[Finding]:
                 figure=f"mean {statistics.num_stats.mean:.4g}",
                 bound=f"mean {bound}",
                 remedy=_remedy(name, "look at the recordings with `poseline data report`, or change the bound"),
-                verdict=policy.verdict(name, "mean"),
+                verdict=policy.reaction(name, "mean"),
                 witness=evidence.witnesses.of(split, name, outside(bound.min, bound.max)),
             )
 

@@ -1,34 +1,19 @@
 """The windows behind a finding: how many they are, and the sequences that show it best."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 
 from components.keypoint_example_gen.window_table import read_windows
+from lineage.payloads.data_judgement import Witness
 
 EXAMPLES = 3
 """Sequences that are named."""
 
 Badness = Callable[[np.ndarray], np.ndarray]
 """From a feature's values to how bad each is: above 0 is bad, and more is worse."""
-
-
-@dataclass(frozen=True, slots=True)
-class Witness:
-    """Who shows a fault.
-
-    Attributes:
-        windows: that show it; None if that cannot be told.
-        of: windows of the split.
-        sequences: ids of those that show it most.
-    """
-
-    windows: int | None = None
-    of: int | None = None
-    sequences: tuple[str, ...] = ()
 
 
 NOBODY = Witness()
@@ -57,7 +42,7 @@ class Witnesses:
             if bad[index] <= 0 or len(worst) == EXAMPLES:
                 break
             worst[ids[index]] = None
-        return Witness(int((bad > 0).sum()), len(ids), tuple(worst))
+        return Witness(windows=int((bad > 0).sum()), of=len(ids), sequences=tuple(worst))
 
 
 def outside(low: float | None, high: float | None) -> Badness:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+from typing import Any
+
 from tfx.dsl.components.base.base_component import BaseComponent
 from tfx.dsl.components.base.executor_spec import ExecutorClassSpec
 from tfx.types import BaseChannel, Channel
@@ -50,9 +54,9 @@ class EdgeConverter(BaseComponent):
     The last two lie in `compared/` unless they are shipped. Every file says of itself what it is, as TFLite Metadata:
     labels, layout, joints, window, normalisation, digests (`serving_targets.contract`).
 
-    Beside them lie `golden.npz` (`windows` of the test split and the SavedModel's `probabilities` for them),
-    `evaluation.npz` (`windows`, `label_ids`, `labels`, `sequences`: what ModelValidator judges the files on)
-    and `conversion.json` (sizes, operators, recipe, representative set).
+    Next to them are `golden.npz` (`windows` of the test split and the SavedModel's `probabilities` for them),
+    `evaluation.npz` (`windows`, `label_ids`, `labels`, `sequences`: what ModelValidator judges the files on) and a
+    `ConversionRecord` (sizes, operators, recipe, representative dataset).
 
     All of it is made in a process of its own with a time limit: TensorFlow's converter can crash the process it runs
     in. A file with operators that are not built in, or that gives NaN, is an error.
@@ -66,7 +70,7 @@ class EdgeConverter(BaseComponent):
         model: BaseChannel,
         examples: BaseChannel,
         schema: BaseChannel,
-        facts: str,
+        facts: Mapping[str, Any],
         representative_windows: int = 256,
         golden_windows: int = 64,
         evaluation_windows: int = 20_000,
@@ -82,8 +86,8 @@ class EdgeConverter(BaseComponent):
             model: SavedModel with the endpoint `raw`.
             examples: raw windows with the splits `train` and `test`.
             schema: the files carry its digest.
-            facts: JSON object, what the files say of themselves: `name`, `labels`, `layout`, `channels` (their number),
-                `window`, `transform` (its settings).
+            facts: what the files say of themselves, ready for JSON: `name`, `labels`, `layout`, `channels` (their
+                number), `window`, `transform` (its settings).
             representative_windows: training windows that fix the int8 ranges.
             golden_windows: test windows that every format must agree on.
             evaluation_windows: at most so many test windows are kept for judging, whole sequences only.
@@ -106,7 +110,7 @@ class EdgeConverter(BaseComponent):
                 core_scope=core_scope,
                 float16=float16,
                 dynamic_range=dynamic_range,
-                facts=facts,
+                facts=json.dumps(facts),
                 edge_model=Channel(type=EdgeModel),
             )
         )

@@ -29,6 +29,7 @@ from components.sandbox.child_process import die_with_parent
 from data.digests import file_digest, list_folder
 from data.errors import NodeError, PoselineError
 from data.windows import WindowSpec
+from lineage.payloads.conversion_record import ConversionRecord
 from serving_targets.classifier import Classifier
 from serving_targets.contract import Contract, make_contract
 from serving_targets.manifest import FLOAT_MODEL, INT8_MODEL
@@ -90,18 +91,18 @@ def convert(job: ConversionJob, stage: Stage) -> None:
         labels=np.array(contract.labels),
         sequences=np.unique([key.sequence_id for key in judged], return_inverse=True)[1],
     )
-    record = {
-        "input": {"name": INPUT, "shape": [1, *shape], "dtype": "float32"},
-        "output": {"name": OUTPUT, "shape": [1, classes], "dtype": "float32"},
-        "files": {path.name: _describe(path, difference) for path, difference in differences.items()},
-        "recipe": asdict(recipe),
-        "representative": _describe_windows(representative, calibration) | {"split": "train", "seed": job.seed},
-        "golden": _describe_windows(golden, golden_windows) | {"split": "test", "seed": job.seed},
-        "evaluation": {"windows": len(judged), "of": len(test_keys), "split": "test"},
-        "versions": {name: version(name) for name in ("tensorflow", "ai-edge-litert", "ai-edge-quantizer")},
-        "seconds": round(time.monotonic() - start, 2),
-    }
-    (output / "conversion.json").write_text(json.dumps(record, indent=2) + "\n")
+    record = ConversionRecord(
+        input={"name": INPUT, "shape": [1, *shape], "dtype": "float32"},
+        output={"name": OUTPUT, "shape": [1, classes], "dtype": "float32"},
+        files={path.name: _describe(path, difference) for path, difference in differences.items()},
+        recipe=asdict(recipe),
+        representative=_describe_windows(representative, calibration) | {"split": "train", "seed": job.seed},
+        golden=_describe_windows(golden, golden_windows) | {"split": "test", "seed": job.seed},
+        evaluation={"windows": len(judged), "of": len(test_keys), "split": "test"},
+        versions={name: version(name) for name in ("tensorflow", "ai-edge-litert", "ai-edge-quantizer")},
+        seconds=round(time.monotonic() - start, 2),
+    )
+    record.write(output)
 
 
 def _contract(job: ConversionJob) -> Contract:

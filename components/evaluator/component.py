@@ -9,7 +9,7 @@ from components.evaluator.executor import Executor
 
 
 class Evaluator(TfxEvaluator):
-    """TFX's Evaluator; its `evaluation` artifact also holds `metrics.json`.
+    """TFX's Evaluator; its `evaluation` artifact also holds an `Evaluation` (`lineage.payloads.evaluation`).
 
     TFMA keeps metrics in TFRecords of its own protos, which take TensorFlow and ten seconds to read. What people and
     the lineage queries ask for (metrics and confusion matrix, overall and by slice) is therefore written once more,

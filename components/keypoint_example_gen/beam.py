@@ -6,11 +6,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import apache_beam as beam
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from components.keypoint_example_gen.examples import encode_windows
 from components.keypoint_example_gen.sorted_runs import merge_runs, write_run
@@ -21,8 +19,7 @@ from data.records import KeypointSequence
 from data.splits import check_subjects
 from data.store import RowGroup, read_row_group
 from data.windows import Window, WindowSpec, cut_windows
-
-SEQUENCES_FILE = "sequences.parquet"
+from lineage.payloads.sequences import SequenceRow, write_sequences
 
 Record = tuple[bytes, bytes, Row]
 """Where a window stands in its shard, the example, and its row in the table of windows."""
@@ -30,18 +27,6 @@ Record = tuple[bytes, bytes, Row]
 _CLIPS = "clips"
 _BATCH = 256
 """Windows that are encoded together: few calls into NumPy, little memory."""
-
-
-class ClipRow(NamedTuple):
-    """What became of one clip; a row of `SEQUENCES_FILE`."""
-
-    sequence_id: str
-    subject: str
-    label: str
-    split: str
-    view: str
-    frames: int
-    windows: int
 
 
 @dataclass(frozen=True)
@@ -85,7 +70,7 @@ def build(pipeline: beam.Pipeline, groups: list[RowGroup], plan: Plan) -> None:
 
 
 class _CutWindows(beam.DoFn):
-    """RowGroup -> ((split, shard), path of a sorted run of (order, example, row)), and a ClipRow a clip."""
+    """RowGroup -> ((split, shard), path of a sorted run of (order, example, row)), and a SequenceRow a clip."""
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
@@ -95,7 +80,7 @@ class _CutWindows(beam.DoFn):
         self._label_ids = {label: number for number, label in enumerate(self._plan.labels)}
 
     def process(self, group: RowGroup) -> Iterator[Any]:
-        clips: dict[str, ClipRow] = {}
+        clips: dict[str, SequenceRow] = {}
         counts: Counter[str] = Counter()
         shards: dict[tuple[str, int], list[Record]] = defaultdict(list)
         for batch in itertools.batched(self._windows(group, clips), _BATCH):
@@ -113,12 +98,12 @@ class _CutWindows(beam.DoFn):
         for clip_id, clip_row in clips.items():
             yield beam.pvalue.TaggedOutput(_CLIPS, clip_row._replace(windows=counts[clip_id]))
 
-    def _windows(self, group: RowGroup, clips: dict[str, ClipRow]) -> Iterator[tuple[KeypointSequence, Window]]:
+    def _windows(self, group: RowGroup, clips: dict[str, SequenceRow]) -> Iterator[tuple[KeypointSequence, Window]]:
         """All windows of the group; notes in `clips` what they were cut from."""
         for sequence in read_row_group(group):
             split = self._plan.splits[sequence.sequence_id]
             for clip in sequence.clips():
-                clips[clip.sequence_id] = ClipRow(
+                clips[clip.sequence_id] = SequenceRow(
                     clip.sequence_id, clip.subject, clip.label, split, clip.view or "", len(clip.keypoints), 0
                 )
                 for window in cut_windows(clip, self._plan.windows):
@@ -152,14 +137,12 @@ def _order(record: Record) -> tuple[bytes, bytes]:
 
 
 class _WriteClips(beam.DoFn):
-    """All ClipRows -> the table of clips, after a last look at who is on which side."""
+    """All SequenceRows -> the table of clips, after a last look at who is on which side."""
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
 
-    def process(self, rows: list[ClipRow]) -> None:
+    def process(self, rows: list[SequenceRow]) -> None:
         if not self._plan.allow_subject_overlap:
             check_subjects((row.subject, row.split) for row in rows)
-        columns = zip(*sorted(rows), strict=True)
-        table = pa.table(dict(zip(ClipRow._fields, map(list, columns), strict=True)))
-        pq.write_table(table, self._plan.folder / SEQUENCES_FILE, compression="zstd")
+        write_sequences(self._plan.folder, sorted(rows))

@@ -1,5 +1,7 @@
 """KeypointExampleGen: canonical sequences in, windows as tf.Examples out."""
 
+import json
+from collections.abc import Sequence
 from typing import Any
 
 from tfx.dsl.components.base.base_beam_component import BaseBeamComponent
@@ -8,6 +10,8 @@ from tfx.types import Channel, standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
 from components.keypoint_example_gen.executor import Executor
+from data.splits import SplitPolicy
+from data.windows import WindowSpec
 
 
 class KeypointExampleGenSpec(ComponentSpec):
@@ -33,9 +37,9 @@ class KeypointExampleGen(BaseBeamComponent):
     Replaces TFX's FileBasedExampleGen, whose Parquet executor makes exactly one example of a row (a sequence is many
     windows), whose splits hash records one by one (a person must not be on two sides), which writes one shard a split,
     and whose driver loads TensorFlow and takes files' times for their content. Output is what TFX's consumers expect:
-    a standard `Examples` artifact of gzipped TFRecords with `span`, `split_names` and payload format set, and beside
-    the splits `sequences.parquet`, a row a clip: sequence_id, subject, label, split, view, frames, windows. The folder
-    `windows` has a row a window: every feature but the keypoints, of which it has the range.
+    a standard `Examples` artifact of gzipped TFRecords with `span`, `split_names` and payload format set, and next to
+    the splits a table of the sequences (`lineage.payloads.sequences`). The folder `windows` has a row for each window:
+    every feature except the keypoints, of which it has the range.
 
     Each example has `keypoints` (floats, `[T, J, C]` flattened), `label`, `label_id` (-1 if the schema lacks the
     label), `subject`, `sequence_id`, `view`, `start_frame`, and the health features of `data.health`.
@@ -45,9 +49,9 @@ class KeypointExampleGen(BaseBeamComponent):
 
     Args:
         layout: joint layout that the sequences must have.
-        labels: JSON list; the position of a label is its `label_id`.
-        windows: JSON of a `data.windows.WindowSpec`.
-        split: JSON of a `data.splits.SplitPolicy`.
+        labels: all labels; the position of a label is its `label_id`.
+        windows: how sequences are cut into windows.
+        split: how people are divided into splits.
         num_shards: files of each split.
         span: number of the span.
         span_digest: `data.store.content_digest` of the span; not checked if empty.
@@ -60,9 +64,9 @@ class KeypointExampleGen(BaseBeamComponent):
     def __init__(
         self,
         layout: str,
-        labels: str,
-        windows: str,
-        split: str,
+        labels: Sequence[str],
+        windows: WindowSpec,
+        split: SplitPolicy,
         num_shards: int = 2,
         span: int = 0,
         span_digest: str = "",
@@ -74,9 +78,9 @@ class KeypointExampleGen(BaseBeamComponent):
                 span_digest=span_digest,
                 data_folder=data_folder,
                 layout=layout,
-                labels=labels,
-                windows=windows,
-                split=split,
+                labels=json.dumps(list(labels)),
+                windows=windows.model_dump_json(),
+                split=split.model_dump_json(),
                 num_shards=num_shards,
                 examples=Channel(type=standard_artifacts.Examples),
             )

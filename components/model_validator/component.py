@@ -9,6 +9,7 @@ from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionP
 
 from components.artifacts.types import EdgeBlessing, EdgeModel
 from components.model_validator.executor import Executor
+from schema.gates import ModelValidatorThresholds
 
 
 class ModelValidatorSpec(ComponentSpec):
@@ -27,22 +28,24 @@ class ModelValidator(BaseComponent):
     Whether it serves, and serves the same as the SavedModel, ServingSmoke asks. Thresholds are section
     `model_validator` of `schema/gates.yaml`.
 
-    A no is an outcome, not an error: `blessing` has the custom property `blessed` 0 and Pusher pushes nothing. Each
-    file is run in a process of its own, so a file that crashes it is a no, too. `verdict.json` has `verdicts` [{gate,
-    figure, threshold, unit, passed, detail}], `accuracy`, and `files`: figures of every file, also of those that are
-    only made to be compared. The executor loads NumPy and LiteRT, no TensorFlow.
+    A rejection is an outcome, not an error: `blessing` has the custom property `blessed` 0 and Pusher pushes nothing.
+    Each file is run in a process of its own, so a file that crashes it is rejected, too. The payload of the blessing is
+    an `EdgeJudgement`: verdicts, accuracy, and figures of every file, including those made only for comparison. The
+    executor loads NumPy and LiteRT, no TensorFlow.
     """
 
     SPEC_CLASS = ModelValidatorSpec
     EXECUTOR_SPEC = ExecutorClassSpec(Executor)
 
-    def __init__(self, edge_model: BaseChannel, thresholds: str) -> None:
+    def __init__(self, edge_model: BaseChannel, thresholds: ModelValidatorThresholds) -> None:
         """Wires the component.
 
         Args:
             edge_model: EdgeConverter's files.
-            thresholds: JSON object, see `components.model_validator.judge.Thresholds`.
+            thresholds: section `model_validator` of the gates file.
         """
         super().__init__(
-            ModelValidatorSpec(edge_model=edge_model, thresholds=thresholds, blessing=Channel(type=EdgeBlessing))
+            ModelValidatorSpec(
+                edge_model=edge_model, thresholds=thresholds.model_dump_json(), blessing=Channel(type=EdgeBlessing)
+            )
         )

@@ -9,8 +9,9 @@ from tfx.dsl.components.base.base_executor import BaseExecutor
 from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
 
-from components.artifacts.verdicts import parse_thresholds, write_blessing
-from components.model_validator.judge import Thresholds, judge
+from components.artifacts.blessings import parse_thresholds, write_blessing
+from components.model_validator.judge import judge
+from schema.gates import ModelValidatorThresholds
 
 
 class Executor(BaseExecutor):
@@ -26,6 +27,6 @@ class Executor(BaseExecutor):
         blessing = artifact_utils.get_single_instance(output_dict["blessing"])
         judgement = judge(
             Path(artifact_utils.get_single_uri(input_dict["edge_model"])),
-            parse_thresholds(Thresholds, exec_properties["thresholds"], "model_validator"),
+            parse_thresholds(ModelValidatorThresholds, exec_properties["thresholds"], "model_validator"),
         )
         write_blessing(blessing, judgement)

@@ -5,72 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from pydantic import BaseModel, Field
 
+from components.artifacts.blessings import check
 from components.artifacts.edge_model import EdgeFile, list_files
-from components.artifacts.verdicts import Judgement as _Judgement
-from components.artifacts.verdicts import Thresholds as _Thresholds
-from components.artifacts.verdicts import hold
 from components.sandbox.sandbox import Trial, try_tflite
+from lineage.payloads.verdicts import EdgeJudgement, FileFigures
+from schema.gates import ModelValidatorThresholds
 from serving_targets.manifest import FLOAT_MODEL, INT8_MODEL
 from serving_targets.tflite_file import custom
 
 
-class Thresholds(_Thresholds):
-    """Section `model_validator` of the gates file.
-
-    Attributes:
-        min_sequence_accuracy: least share of test sequences that the int8 file calls right.
-        max_accuracy_lost: greatest share of test sequences that int8 may call right less than float; one sequence is
-            always allowed, so that few sequences do not turn 1 % into none.
-        max_bytes: greatest size of the int8 file.
-        max_custom_operators: operators in the shipped files that an interpreter without extensions lacks.
-        max_judging_seconds: for all test windows, any file; its process is ended after this time.
-    """
-
-    min_sequence_accuracy: float = Field(ge=0, le=1)
-    max_accuracy_lost: float = Field(ge=0, le=1)
-    max_bytes: int = Field(gt=0)
-    max_custom_operators: int = Field(ge=0)
-    max_judging_seconds: float = Field(gt=0)
-
-
-class FileFigures(BaseModel):
-    """What was found of one file.
-
-    Attributes:
-        shipped: whether it is shipped, or only made to be compared.
-        bytes: its size.
-        sequence_accuracy: share of test sequences called right, None if it could not be run.
-        window_accuracy: share of test windows called right.
-        fault: why it could not be run.
-    """
-
-    shipped: bool
-    bytes: int
-    sequence_accuracy: float | None = None
-    window_accuracy: float | None = None
-    fault: str | None = None
-
-
-class Judgement(_Judgement):
-    """What was measured and what follows from it.
-
-    Attributes:
-        verdicts: one a gate.
-        accuracy: share of right calls by name: `int8_sequence`, `float_sequence`, `int8_window`, `float_window`.
-        files: name to what was found of it.
-        sequences: test sequences judged.
-        windows: test windows judged.
-    """
-
-    accuracy: dict[str, float]
-    files: dict[str, FileFigures]
-    sequences: int
-    windows: int
-
-
-def judge(edge_model: Path, thresholds: Thresholds) -> Judgement:
+def judge(edge_model: Path, thresholds: ModelValidatorThresholds) -> EdgeJudgement:
     """Judges the files of an EdgeModel, each in a process of its own.
 
     Args:
@@ -99,13 +44,13 @@ def judge(edge_model: Path, thresholds: Thresholds) -> Judgement:
     lost = None if right is None or right_in_float is None else right_in_float - right
     seconds = max(trials[name].seconds for name in shipped)
     number = len(np.unique(sequences))
-    return Judgement(
+    return EdgeJudgement(
         verdicts=(
-            hold("min_sequence_accuracy", right, thresholds.min_sequence_accuracy, "share", faults),
-            hold("max_accuracy_lost", lost, max(thresholds.max_accuracy_lost, 1 / number), "share"),
-            hold("max_bytes", int8.bytes, thresholds.max_bytes, "bytes"),
-            hold("max_custom_operators", count, thresholds.max_custom_operators, "operators", strange),
-            hold("max_judging_seconds", seconds, thresholds.max_judging_seconds, "s"),
+            check(thresholds, "min_sequence_accuracy", right, faults),
+            check(thresholds, "max_accuracy_lost", lost, limit=max(thresholds.max_accuracy_lost, 1 / number)),
+            check(thresholds, "max_bytes", int8.bytes),
+            check(thresholds, "max_custom_operators", count, strange),
+            check(thresholds, "max_judging_seconds", seconds),
         ),
         accuracy={
             f"{name}_{unit}": share

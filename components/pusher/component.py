@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
 from tfx.dsl.components.base.base_component import BaseComponent
 from tfx.dsl.components.base.executor_spec import ExecutorClassSpec
 from tfx.types import BaseChannel, Channel
@@ -41,10 +46,10 @@ class Pusher(BaseComponent):
     made complete beside its place, then renamed into it; `<target>/latest` is moved last, in one step. A model that a
     target already holds is not published twice: `latest` is pointed to it.
 
-    Pushes only if Evaluator, ModelValidator and ServingSmoke all blessed; the no of a gate that `only_warn` names is
-    recorded in `push.json` and in the manifest's provenance instead. `pushed_model` is a record, `push.json`, with the
-    digest of every file at every target, not another copy; its custom properties are `pushed` (1 or 0), and if so
-    `version`, `digest` and `targets` (JSON, name to folder).
+    Pushes only if Evaluator, ModelValidator and ServingSmoke all accepted the model; the rejection by a gate that
+    `only_warn` names is recorded in the `PushRecord` and in the manifest's provenance instead. The payload of
+    `pushed_model` is a `PushRecord` with the digest of every file at every target, not another copy; its custom
+    properties are `pushed` (1 or 0), and if so `version`, `digest` and `targets` (JSON, name to folder).
     The executor needs no TensorFlow.
     """
 
@@ -58,9 +63,9 @@ class Pusher(BaseComponent):
         model_blessing: BaseChannel,
         edge_blessing: BaseChannel,
         infra_blessing: BaseChannel,
-        manifest_facts: str,
-        targets: str = "{}",
-        only_warn: str = "[]",
+        manifest_facts: Mapping[str, Any],
+        targets: Mapping[str, Path] | None = None,
+        only_warn: Sequence[str] = (),
     ) -> None:
         """Wires the component.
 
@@ -70,10 +75,10 @@ class Pusher(BaseComponent):
             model_blessing: Evaluator's verdict.
             edge_blessing: ModelValidator's verdict.
             infra_blessing: ServingSmoke's verdict.
-            manifest_facts: JSON object with `gates`; what else is in it goes into the manifest's `provenance`. What
-                the model is (labels, layout, window), its TFLite files say.
-            targets: JSON object, name to folder; may be filled in at launch.
-            only_warn: JSON list of gates, `Evaluator`, `ModelValidator` or `ServingSmoke`, that don't stop a push.
+            manifest_facts: `gates`, the thresholds, and anything else that goes into the manifest's `provenance`,
+                ready for JSON. Labels, layout and window come from the TFLite files themselves.
+            targets: name of each target to its folder; may be filled in at launch.
+            only_warn: ids of the gates (`Evaluator`, `ModelValidator`, `ServingSmoke`) that do not stop a push.
         """
         super().__init__(
             PusherSpec(
@@ -82,9 +87,9 @@ class Pusher(BaseComponent):
                 model_blessing=model_blessing,
                 edge_blessing=edge_blessing,
                 infra_blessing=infra_blessing,
-                manifest_facts=manifest_facts,
-                targets=targets,
-                only_warn=only_warn,
+                manifest_facts=json.dumps(manifest_facts),
+                targets=json.dumps({name: str(folder) for name, folder in (targets or {}).items()}),
+                only_warn=json.dumps(list(only_warn)),
                 pushed_model=Channel(type=PushedModel),
             )
         )

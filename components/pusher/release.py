@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from components.artifacts.edge_model import list_files
-from components.artifacts.verdicts import read_verdicts
 from data.digests import file_digest
 from data.errors import NodeError
 from data.layouts import load_layout
+from lineage.payloads.verdicts import Judgement, Verdict
 from serving_targets.contract import Contract, read_contract
 from serving_targets.manifest import (
     FLOAT_MODEL,
@@ -22,7 +22,6 @@ from serving_targets.manifest import (
     LayoutTable,
     Manifest,
     Provenance,
-    Verdict,
     behaviour_digest,
 )
 
@@ -78,7 +77,7 @@ class Release:
             files=files,
             contract=contract,
             facts=facts,
-            verdicts=tuple(verdict for folder in judged for verdict in read_verdicts(folder)),
+            verdicts=tuple(verdict for folder in judged for verdict in Judgement.read(folder).verdicts),
             digest=behaviour_digest(files, contract.labels, contract.layout, contract.channels, contract.window_spec),
         )
 

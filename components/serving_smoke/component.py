@@ -10,6 +10,7 @@ from tfx.types.standard_artifacts import Examples, InfraBlessing, Model
 
 from components.artifacts.types import EdgeModel
 from components.serving_smoke.executor import Executor
+from schema.gates import ServingSmokeThresholds
 
 
 class ServingSmokeSpec(ComponentSpec):
@@ -33,31 +34,33 @@ class ServingSmoke(BaseComponent):
     get the same raw windows of the test split. Asked is: does each start and answer, in time; do they answer the same;
     how long does a window take. How right the answers are, Evaluator and ModelValidator ask.
 
-    A no is an outcome, not an error, and so is a crash, a hang or a damaged file: `blessing` (TFX's own type) then has
-    the custom property `blessed` 0, and Pusher pushes nothing. `verdict.json` beside TFX's marker file has `verdicts`
-    [{gate, figure, threshold, unit, passed, detail}], `latency_ms` of the int8 file, and `formats`: figures of every
-    format, also of files that are only made to be compared. Thresholds are section `serving_smoke` of
-    `schema/gates.yaml`. The executor itself loads NumPy alone.
+    A rejection is an outcome, not an error, and so is a crash, a hang or a damaged file: `blessing` (TFX's own type)
+    then has the custom property `blessed` 0, and Pusher pushes nothing. The payload of the blessing, next to TFX's
+    marker file, is a `ServingJudgement`: verdicts, latency of the int8 file, and figures of every format, including
+    files made only for comparison. Thresholds are section `serving_smoke` of `schema/gates.yaml`. The executor
+    itself loads NumPy only.
     """
 
     SPEC_CLASS = ServingSmokeSpec
     EXECUTOR_SPEC = ExecutorClassSpec(Executor)
 
-    def __init__(self, model: BaseChannel, edge_model: BaseChannel, examples: BaseChannel, thresholds: str) -> None:
+    def __init__(
+        self, model: BaseChannel, edge_model: BaseChannel, examples: BaseChannel, thresholds: ServingSmokeThresholds
+    ) -> None:
         """Wires the component.
 
         Args:
             model: the SavedModel.
             edge_model: its TFLite files, with golden and test windows.
             examples: raw windows with the split `test`.
-            thresholds: JSON object, see `components.serving_smoke.judge.Thresholds`.
+            thresholds: section `serving_smoke` of the gates file.
         """
         super().__init__(
             ServingSmokeSpec(
                 model=model,
                 edge_model=edge_model,
                 examples=examples,
-                thresholds=thresholds,
+                thresholds=thresholds.model_dump_json(),
                 blessing=Channel(type=InfraBlessing),
             )
         )

@@ -9,8 +9,9 @@ from tfx.dsl.components.base.base_executor import BaseExecutor
 from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
 
-from components.artifacts.verdicts import parse_thresholds, write_blessing
-from components.serving_smoke.judge import Thresholds, judge
+from components.artifacts.blessings import parse_thresholds, write_blessing
+from components.serving_smoke.judge import judge
+from schema.gates import ServingSmokeThresholds
 
 _MARKS = {True: "INFRA_BLESSED", False: "INFRA_NOT_BLESSED"}  # as TFX's InfraValidator names them
 
@@ -30,7 +31,7 @@ class Executor(BaseExecutor):
             Path(artifact_utils.get_single_uri(input_dict["model"])) / "Format-Serving",
             Path(artifact_utils.get_single_uri(input_dict["edge_model"])),
             Path(artifact_utils.get_single_uri(input_dict["examples"])) / "Split-test",
-            parse_thresholds(Thresholds, exec_properties["thresholds"], "serving_smoke"),
+            parse_thresholds(ServingSmokeThresholds, exec_properties["thresholds"], "serving_smoke"),
         )
         write_blessing(blessing, judgement)
         (Path(blessing.uri) / _MARKS[judgement.passed]).touch()

@@ -9,96 +9,19 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-from pydantic import BaseModel, Field
 
+from components.artifacts.blessings import check
 from components.artifacts.edge_model import list_files
-from components.artifacts.verdicts import Judgement as _Judgement
-from components.artifacts.verdicts import Thresholds as _Thresholds
-from components.artifacts.verdicts import hold
 from components.sandbox.sandbox import Trial, try_saved_model, try_tflite
-from serving_targets.manifest import FLOAT_MODEL, INT8_MODEL, SAVED_MODEL, Verdict
+from lineage.payloads.verdicts import FormatFigures, ServingJudgement, Verdict
+from schema.gates import ServingSmokeThresholds
+from serving_targets.manifest import FLOAT_MODEL, INT8_MODEL, SAVED_MODEL
 
 TEST_WINDOWS = 64
 """Windows of the test split that are run besides the golden ones."""
 
 
-class Thresholds(_Thresholds):
-    """Section `serving_smoke` of the gates file.
-
-    Attributes:
-        max_failed_formats: shipped formats that crash, hang, or do not give one finite probability a class.
-        max_serving_seconds: for the whole trial of any shipped format; its process is ended after this time.
-        max_saved_model_start_ms: from the load of the SavedModel to its first answer.
-        max_tflite_start_ms: from the load of a shipped file to its first answer.
-        max_latency_p95_ms: of the int8 file, for one window on one thread, preprocessing included.
-        max_saved_model_difference: greatest difference of a probability between the SavedModel's two endpoints, and
-            between its answers now and at conversion.
-        max_float_difference: greatest difference of a probability between float TFLite and SavedModel.
-        min_agreement: least share of windows that a shipped file and the SavedModel call the same.
-        max_difference: mean over windows of the greatest difference of a probability between a shipped file and the
-            SavedModel.
-    """
-
-    max_failed_formats: int = Field(ge=0)
-    max_serving_seconds: float = Field(gt=0)
-    max_saved_model_start_ms: float = Field(gt=0)
-    max_tflite_start_ms: float = Field(gt=0)
-    max_latency_p95_ms: float = Field(gt=0)
-    max_saved_model_difference: float = Field(ge=0, le=1)
-    max_float_difference: float = Field(ge=0, le=1)
-    min_agreement: float = Field(ge=0, le=1)
-    max_difference: float = Field(ge=0, le=1)
-
-
-class FormatFigures(BaseModel):
-    """What was found of one format; None for what could not be measured.
-
-    Attributes:
-        shipped: whether it is shipped, or only made to be compared.
-        fault: why it did not serve, None if it did.
-        seconds: of its whole trial.
-        load_ms: to be loaded.
-        first_ms: for the first window.
-        p50_ms: for a window, in the median.
-        p95_ms: 95 of 100 windows took no longer.
-        agreement: share of windows called as the SavedModel calls them.
-        mean_difference: mean over windows of the greatest difference of a probability from the SavedModel's.
-        max_difference: greatest such difference.
-    """
-
-    shipped: bool
-    fault: str | None
-    seconds: float
-    load_ms: float | None = None
-    first_ms: float | None = None
-    p50_ms: float | None = None
-    p95_ms: float | None = None
-    agreement: float | None = None
-    mean_difference: float | None = None
-    max_difference: float | None = None
-
-    @property
-    def start_ms(self) -> float | None:
-        """Load and first window; None if it did not come so far."""
-        return None if self.load_ms is None or self.first_ms is None else self.load_ms + self.first_ms
-
-
-class Judgement(_Judgement):
-    """What was measured and what follows from it.
-
-    Attributes:
-        verdicts: one a gate.
-        latency_ms: `p50` and `p95` of the int8 file, if it served.
-        formats: `saved_model` and names of files to what was found of them.
-        windows: that every format was run on.
-    """
-
-    latency_ms: dict[str, float]
-    formats: dict[str, FormatFigures]
-    windows: int
-
-
-def judge(saved_model: Path, edge_model: Path, records: Path, thresholds: Thresholds) -> Judgement:
+def judge(saved_model: Path, edge_model: Path, records: Path, thresholds: ServingSmokeThresholds) -> ServingJudgement:
     """Serves all formats.
 
     Args:
@@ -113,8 +36,8 @@ def judge(saved_model: Path, edge_model: Path, records: Path, thresholds: Thresh
     trials = _try_all(saved_model, edge_model, records, windows, thresholds.max_serving_seconds)
     truth = trials[SAVED_MODEL].probabilities
     formats = {name: _figures(trial, truth, shipped=shipped[name]) for name, trial in trials.items()}
-    return Judgement(
-        verdicts=tuple(hold_all(formats, _saved_model_difference(trials[SAVED_MODEL], golden), thresholds)),
+    return ServingJudgement(
+        verdicts=tuple(check_all(formats, _saved_model_difference(trials[SAVED_MODEL], golden), thresholds)),
         latency_ms={
             name: figure
             for name in ("p50", "p95")
@@ -165,31 +88,31 @@ def _saved_model_difference(trial: Trial, golden: Mapping[str, np.ndarray]) -> f
     return float(np.maximum(since, trial.figures["endpoint_difference"]))  # NaN stays NaN
 
 
-def hold_all(
-    formats: dict[str, FormatFigures], saved_model_difference: float | None, limits: Thresholds
+def check_all(
+    formats: dict[str, FormatFigures], saved_model_difference: float | None, thresholds: ServingSmokeThresholds
 ) -> list[Verdict]:
     """Holds the figures of all formats against the thresholds.
 
     Args:
         formats: `saved_model` and names of files to what was found of them.
-        saved_model_difference: see `Thresholds.max_saved_model_difference`.
-        limits: of every gate.
+        saved_model_difference: see `ServingSmokeThresholds.max_saved_model_difference`.
+        thresholds: limits of every check.
     """
     shipped = {name: found for name, found in formats.items() if found.shipped}
     files = {name: found for name, found in shipped.items() if name != SAVED_MODEL}
     faults = [f"{name} {found.fault}" for name, found in shipped.items() if found.fault]
-    figures = {
-        "max_failed_formats": (len(faults), "; ".join(faults), "formats"),
-        "max_serving_seconds": (*_worst({name: found.seconds for name, found in shipped.items()}), "s"),
-        "max_saved_model_start_ms": (shipped[SAVED_MODEL].start_ms, "", "ms"),
-        "max_tflite_start_ms": (*_worst({name: found.start_ms for name, found in files.items()}), "ms"),
-        "max_latency_p95_ms": (files[INT8_MODEL].p95_ms, "", "ms"),
-        "max_saved_model_difference": (saved_model_difference, "", "probability"),
-        "max_float_difference": (files[FLOAT_MODEL].max_difference, "", "probability"),
-        "min_agreement": (*_worst({name: found.agreement for name, found in files.items()}, sign=-1), "share"),
-        "max_difference": (*_worst({name: found.mean_difference for name, found in files.items()}), "probability"),
+    figures: dict[str, tuple[float | None, str]] = {
+        "max_failed_formats": (len(faults), "; ".join(faults)),
+        "max_serving_seconds": _worst({name: found.seconds for name, found in shipped.items()}),
+        "max_saved_model_start_ms": (shipped[SAVED_MODEL].start_ms, ""),
+        "max_tflite_start_ms": _worst({name: found.start_ms for name, found in files.items()}),
+        "max_latency_p95_ms": (files[INT8_MODEL].p95_ms, ""),
+        "max_saved_model_difference": (saved_model_difference, ""),
+        "max_float_difference": (files[FLOAT_MODEL].max_difference, ""),
+        "min_agreement": _worst({name: found.agreement for name, found in files.items()}, sign=-1),
+        "max_difference": _worst({name: found.mean_difference for name, found in files.items()}),
     }
-    return [hold(gate, figure, getattr(limits, gate), unit, detail) for gate, (figure, detail, unit) in figures.items()]
+    return [check(thresholds, name, figure, detail) for name, (figure, detail) in figures.items()]
 
 
 def _worst(figures: Mapping[str, float | None], sign: int = 1) -> tuple[float | None, str]:

@@ -58,7 +58,7 @@ def trace(what: str, root: Path, as_json: bool) -> None:
 @store_options
 def impact(artifact: int | None, subject: str | None, span: int | None, root: Path, as_json: bool) -> None:
     """What came from an artifact, a person or a span: models, pushes, everything."""
-    from lineage.payloads import reading
+    from lineage.payloads.measures import split_names
     from lineage.questions import impact
 
     if sum(given is not None for given in (artifact, subject, span)) != 1:
@@ -66,7 +66,7 @@ def impact(artifact: int | None, subject: str | None, span: int | None, root: Pa
     store = _store(root)
     if artifact is not None:
         found = store.artifact(artifact)
-        start = {artifact: set(reading.split_names(found))}
+        start = {artifact: set(split_names(found))}
     else:
         start = impact.of_subject(store, subject) if subject is not None else impact.of_span(store, span or 0)
     if not start:

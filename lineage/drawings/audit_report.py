@@ -8,21 +8,24 @@ from pathlib import Path
 from typing import Any
 
 from data.digests import Listing, parse_listing
+from lineage.artifact_types import EDGE_MODEL, EVALUATION, EXAMPLES, MODEL, PUSHED_MODEL
 from lineage.drawings import drawing
 from lineage.drawings.graph_svg import pages, picture
 from lineage.formatting import duration, harmless, moment, size
 from lineage.model import Artifact, Execution, Run, Subgraph
-from lineage.payloads import reading
+from lineage.payloads.evaluation import WHOLE, Evaluation
 from lineage.payloads.marks import SPLITS
-from lineage.payloads.measures import PERSON, WHOLE, Measure, number, read_measures
+from lineage.payloads.measures import FILE_JUDGEMENTS, JUDGEMENTS, PERSON, Measure, read_measures, read_verdicts
 from lineage.payloads.places import listing_file
 from lineage.payloads.push import PushRecord
+from lineage.payloads.sequences import read_sequences
+from lineage.payloads.verdicts import Verdict
 from lineage.questions.runs import failure_of, last_attempts, maker_of_cached
-from lineage.questions.trace import is_marked, parameters
+from lineage.questions.trace import count_people, is_marked, parameters
 from lineage.questions.verify import Fault, verify
 from lineage.store.reader import LineageStore
 
-_SHIPPED = (reading.PUSHED, reading.EDGE_MODEL, reading.MODEL)
+_SHIPPED = (PUSHED_MODEL, EDGE_MODEL, MODEL)
 
 
 def as_page(store: LineageStore, root: Path, run: Run) -> str:
@@ -40,8 +43,8 @@ def collect(store: LineageStore, root: Path, run: Run) -> dict[str, Any]:
     for fault in verification.faults:
         faults.setdefault(fault.artifact or 0, []).append(fault)
     of_type = {type_: [a for a in made.values() if a.type == type_] for type_ in {a.type for a in made.values()}}
-    model = _only(of_type, reading.MODEL)
-    evaluation = _only(of_type, reading.EVALUATION)
+    model = _only(of_type, MODEL)
+    evaluation = _only(of_type, EVALUATION)
     return {
         "run": run,
         "started": moment(run.created),
@@ -54,23 +57,18 @@ def collect(store: LineageStore, root: Path, run: Run) -> dict[str, Any]:
             if name in run.properties
         },
         "nodes": [_node(execution, graph) for execution in attempts.values()],
-        "data": [_data(graph, a) for a in of_type.get(reading.EXAMPLES, []) if _is_read(graph, a)],
+        "data": [_data(graph, a) for a in of_type.get(EXAMPLES, []) if _is_read(graph, a)],
         # By name: gates that run side by side end in any order, and two reports should be comparable line by line.
         "gates": [
             _gate(v, name)
             for name, execution in sorted(attempts.items())
             for a in _outputs(graph, execution)
-            for v in reading.read_verdicts(a)
+            for v in read_verdicts(a)
         ],
-        "unread": [
-            a
-            for a in made.values()
-            if a.type in (reading.EVALUATION, *reading.SHIPPED_VERDICTS, reading.DATA_VERDICT)
-            and not any(read_measures(a))
-        ],
+        "unread": [a for a in made.values() if a.type in JUDGEMENTS and not any(read_measures(a))],
         "accuracy": [
             measure
-            for type_ in reading.SHIPPED_VERDICTS
+            for type_ in FILE_JUDGEMENTS
             for artifact in of_type.get(type_, [])
             for measure in read_measures(artifact)
             if measure.threshold is None
@@ -99,13 +97,13 @@ def _outcome(attempts: Mapping[str, Execution], of_type: Mapping[str, list[Artif
     failed = [node for node, execution in attempts.items() if execution.state in ("FAILED", "CANCELED")]
     if failed:
         return {"good": False, "text": f"Failed at {', '.join(failed)}: nothing was shipped by this run"}
-    pushed = _only(of_type, reading.PUSHED)
+    pushed = _only(of_type, PUSHED_MODEL)
     if pushed is None:
         return {"good": False, "text": "The run did not get as far as a push"}
     if not pushed.properties.get("pushed"):
-        record = reading.read_json(Path(pushed.uri) / "push.json") or {}
-        who = ", ".join(str(gate) for gate in record.get("refused_by", [])) or "a gate"
-        return {"good": False, "text": f"Not shipped: {who} said no"}
+        record = PushRecord.read_if_sound(Path(pushed.uri))
+        gates = ", ".join(record.refused_by if record else ()) or "a gate"
+        return {"good": False, "text": f"Not shipped: rejected by {gates}"}
     targets = json.loads(pushed.properties.get("targets") or "{}")
     return {"good": True, "text": f"Shipped as version {pushed.properties.get('version')} to {', '.join(targets)}"}
 
@@ -131,12 +129,12 @@ def _is_read(graph: Subgraph, examples: Artifact) -> bool:
 
 
 def _data(graph: Subgraph, examples: Artifact) -> dict[str, Any]:
-    sequences = reading.read_sequences(examples)
+    sequences = read_sequences(Path(examples.uri))
     makers = (
         graph.executions[e.execution_id] for e in graph.edges if e.artifact_id == examples.id and e.kind == "output"
     )
     labels: dict[str, dict[str, int]] = {}
-    counted = reading.count_people(sequences)
+    counted = count_people(sequences)
     splits = {split: counted[split] for split in (*SPLITS, *counted) if split in counted}
     for sequence in sequences:
         counts = labels.setdefault(sequence.label, dict.fromkeys(splits, 0))
@@ -151,14 +149,13 @@ def _data(graph: Subgraph, examples: Artifact) -> dict[str, Any]:
     }
 
 
-def _gate(verdict: Mapping[str, Any], node: str) -> dict[str, Any]:
+def _gate(verdict: Verdict, node: str) -> dict[str, Any]:
     return {
         "node": node,
-        "name": str(verdict.get("gate", "")).removeprefix("evaluator ").replace("_", " "),
-        "figure": _figure(number(verdict.get("figure"))),
-        "threshold": _figure(number(verdict.get("threshold"))),
-        "unit": str(verdict.get("unit", "")),
-        "passed": bool(verdict.get("passed")),
+        "name": verdict.gate.removeprefix("evaluator ").replace("_", " "),
+        "figure": _figure(verdict.figure),
+        "threshold": verdict.limit,
+        "passed": verdict.passed,
     }
 
 
@@ -221,9 +218,8 @@ def _labels(attempts: Mapping[str, Execution]) -> list[str]:
 
 def _confusion(evaluation: Artifact, labels: list[str]) -> dict[str, Any] | None:
     """Rows of counts and shares, actual by called; None if it was not written down."""
-    content = reading.read_json(Path(evaluation.uri) / "metrics.json") or {}
-    whole: dict[str, Any] = next((entry for entry in content.get("slices", []) if not entry.get("slice")), {})
-    counts = {(int(c["actual"]), int(c["predicted"])): int(c["count"]) for c in whole.get("confusion") or []}
+    found = Evaluation.read_if_sound(Path(evaluation.uri)) or Evaluation()
+    counts = {(cell.actual, cell.predicted): cell.count for cell in found.whole.confusion}
     if not counts:
         return None
     classes = range(max(len(labels), 1 + max(max(cell) for cell in counts)))
@@ -302,8 +298,8 @@ def _payload(artifact: Artifact, root: Path, faults: Iterable[Fault]) -> dict[st
 
 def _files(artifact: Artifact, root: Path) -> list[dict[str, Any]]:
     """What was shipped or would have been: each file with its digest, as it was recorded."""
-    if artifact.type == reading.PUSHED:
-        record = PushRecord.read(Path(artifact.uri))
+    if artifact.type == PUSHED_MODEL:
+        record = PushRecord.read_if_sound(Path(artifact.uri))
         return [{"title": str(folder), "files": files} for folder, files in (record.versions if record else {}).items()]
     listing = _listing(root, str(artifact.properties.get("content_digest") or ""))
     return [{"title": f"{artifact.type} {artifact.id}", "files": listing.files}] if listing else []

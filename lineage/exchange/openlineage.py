@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from lineage.model import CACHED, Artifact, Execution, Run, Subgraph
+from lineage.nodes import NODES
 from lineage.payloads.measures import read_measures
 from lineage.questions.runs import failure_of, maker_of_cached
 from lineage.store.reader import LineageStore
@@ -21,12 +22,7 @@ PRODUCER = "urn:poseline:lineage"
 _CORE = "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent"
 _FACETS = "https://openlineage.io/spec/facets"
 _ENDS = {"COMPLETE": "COMPLETE", "CACHED": "COMPLETE", "FAILED": "FAIL", "CANCELED": "ABORT"}
-_JUDGED = {
-    "Evaluator": "model",
-    "ModelValidator": "edge_model",
-    "ServingSmoke": "edge_model",
-    "DataGate": "statistics",
-}
+_JUDGED: dict[str, str | None] = {node: description.judges for node, description in NODES.items()}
 
 Event = dict[str, Any]
 

@@ -7,12 +7,14 @@ import itertools
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lineage.artifact_types import EXAMPLES
 from lineage.model import Artifact, Execution, Run, Subgraph
-from lineage.payloads import reading
 from lineage.payloads.marks import subject_digest
-from lineage.payloads.measures import PERSON, read_measures
+from lineage.payloads.measures import JUDGEMENTS, PERSON, read_measures
+from lineage.payloads.sequences import read_sequences
 from lineage.store.reader import LineageStore
 
 if TYPE_CHECKING:
@@ -134,16 +136,16 @@ def _edges(store: LineageStore, run: str | None) -> Iterator[Row]:
 
 
 def _metrics(store: LineageStore, run: str | None) -> Iterator[Row]:
-    for artifact, maker in _made(store, run, (reading.EVALUATION, *reading.SHIPPED_VERDICTS, reading.DATA_VERDICT)):
+    for artifact, maker in _made(store, run, JUDGEMENTS):
         row = {"artifact_id": artifact.id, "node_id": maker.id, "run": maker.run, "node": maker.node}
         for found in read_measures(artifact):
             yield row | asdict(found)
 
 
 def _subjects(store: LineageStore, run: str | None) -> Iterator[Row]:
-    for artifact, maker in _made(store, run, (reading.EXAMPLES,)):
+    for artifact, maker in _made(store, run, (EXAMPLES,)):
         people: dict[tuple[str, str], list[int]] = {}
-        for sequence in reading.read_sequences(artifact):
+        for sequence in read_sequences(Path(artifact.uri)):
             counts = people.setdefault((sequence.split, sequence.subject), [0, 0])
             counts[0] += 1
             counts[1] += sequence.windows

@@ -14,9 +14,6 @@ SPAN = "poseline_span"
 FORGOTTEN = "poseline_forgotten"
 RETRAIN = "retrain"
 
-# Artifacts whose files leave the store and may have to be traced back from anywhere.
-TRACED_TYPES = frozenset({"Model", "PoselineEdgeModel", "PushedModel"})
-
 SPLITS = ("train", "eval", "test")
 
 

@@ -6,7 +6,6 @@ from data.project import PROJECT_ROOT
 
 DEFAULT_ROOT = PROJECT_ROOT / ".poseline"
 SQLITE_NAME = "metadata.sqlite"
-SEQUENCES_FILE = "sequences.parquet"
 
 
 def listing_file(root: Path, digest: str) -> Path:

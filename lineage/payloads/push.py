@@ -1,42 +1,46 @@
-"""What Pusher wrote down of a push: `push.json` in the PushedModel artifact."""
+"""Pusher's record of a push: what was published where, or which gates rejected the model and why."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
+
+from pydantic import Field
 
 from data.digests import ListedFile
+from lineage.payloads.json_payload import JsonPayload
 
-_FILE = "push.json"
 
-
-@dataclass(frozen=True, slots=True)
-class PushRecord:
-    """One push that took place.
+class PushRecord(JsonPayload):
+    """One attempt to push, published or not.
 
     Attributes:
-        version: number of the release.
-        versions: folder of the published version, one a target, to the files that were put there.
+        pushed: whether it was published.
+        refused_by: gates that rejected the model and stopped the push.
+        warned_by: gates that rejected the model but only warn.
+        reasons: verdicts that did not pass, for people.
+        version: number of the release; None if nothing was published.
+        digest: digest of the release's behaviour, see `serving_targets.manifest`; None if nothing was published.
+        targets: name of the target to its folder.
+        files: name of the target to the files of the published version.
+        already_there: targets that held this release before.
     """
 
-    version: int
-    versions: dict[Path, tuple[ListedFile, ...]]
+    FILE: ClassVar[str] = "push.json"
 
-    @classmethod
-    def read(cls, artifact_folder: Path) -> PushRecord | None:
-        """Reads the record of a PushedModel; None if nothing was pushed or the record is gone."""
-        try:
-            record = json.loads((artifact_folder / _FILE).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return None
-        if not record.get("pushed"):
-            return None
-        listed = record.get("files", {})
-        return cls(
-            record["version"],
-            {
-                Path(target) / str(record["version"]): tuple(ListedFile(**file) for file in listed.get(name, ()))
-                for name, target in record["targets"].items()
-            },
-        )
+    pushed: bool
+    refused_by: tuple[str, ...] = ()
+    warned_by: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
+    version: int | None = None
+    digest: str | None = None
+    targets: dict[str, str] = Field(default_factory=dict)
+    files: dict[str, tuple[ListedFile, ...]] = Field(default_factory=dict)
+    already_there: tuple[str, ...] = ()
+
+    @property
+    def versions(self) -> dict[Path, tuple[ListedFile, ...]]:
+        """Folder of the published version at each target to its files; empty if nothing was published."""
+        if not self.pushed:
+            return {}
+        return {Path(target) / str(self.version): self.files.get(name, ()) for name, target in self.targets.items()}

@@ -8,7 +8,7 @@ from typing import Any
 
 from data.errors import InputError
 from lineage.model import Run
-from lineage.payloads import reading
+from lineage.payloads.measures import figures_of
 from lineage.questions.diff import compare
 from lineage.questions.runs import last_attempts
 from lineage.store.reader import LineageStore
@@ -22,7 +22,7 @@ def history(
     Args:
         store: to read.
         root: of the runs.
-        metric: name of a metric, a gate or a figure of the files; see `facts.figures`.
+        metric: name of a metric, a gate or a figure of the files; see `lineage.payloads.measures.figures_of`.
         limit: of the newest runs to look at.
         pipeline: whose runs; None for the newest run's.
 
@@ -41,7 +41,7 @@ def history(
     known: set[str] = set()
     for run in reversed(runs):
         graph = store.run_subgraph(run)
-        figures = reading.figures(graph, (e.id for e in last_attempts(graph, run).values()))
+        figures = figures_of(graph, (e.id for e in last_attempts(graph, run).values()))
         known |= figures.keys()
         if metric in figures:
             found.append((run, figures[metric]))

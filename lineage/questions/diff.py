@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from data.project import PROJECT_ROOT
+from lineage.artifact_types import EVALUATION, EXAMPLES
 from lineage.model import Execution, Run, Subgraph
-from lineage.payloads import reading
-from lineage.payloads.places import run_folder
+from lineage.payloads.measures import figures_of, read_slices
+from lineage.payloads.node_record import NodeRecord
+from lineage.payloads.sequences import read_sequences
 from lineage.questions.runs import last_attempts, standing
 from lineage.questions.trace import parameters
 from lineage.store.reader import LineageStore
@@ -70,8 +72,7 @@ def changed_parameters(first: Execution, second: Execution) -> dict[str, list[An
 
 def changed_files(root: Path, node: str, before: str, after: str) -> list[str]:
     """Files of a node's code that differ between two runs, as far as the runs' records are still there."""
-    old, new = (reading.read_json(run_folder(root, run) / f"{node}.json") or {} for run in (before, after))
-    code, edited = old.get("code") or {}, new.get("code") or {}
+    code, edited = (NodeRecord.read(root, run, node).code for run in (before, after))
     if not code or not edited:
         return []
     return sorted(file for file in code.keys() | edited.keys() if code.get(file) != edited.get(file))
@@ -99,8 +100,8 @@ def _data(old: Subgraph, new: Subgraph, first: dict[str, Execution], second: dic
     before, after = (_source(graph, attempts) for graph, attempts in ((old, first), (new, second)))
     if before is None or after is None or before.id == after.id:
         return {}
-    sequences = [reading.read_sequences(examples) for examples in (before, after)]
-    ids = [{(s.id, s.subject, s.label, s.split) for s in found} for found in sequences]
+    sequences = [read_sequences(Path(examples.uri)) for examples in (before, after)]
+    ids = [{(s.sequence_id, s.subject, s.label, s.split) for s in found} for found in sequences]
     added, gone = sorted(ids[1] - ids[0]), sorted(ids[0] - ids[1])
     people = [{s.subject for s in found} for found in sequences]
     return {
@@ -120,7 +121,7 @@ def _data(old: Subgraph, new: Subgraph, first: dict[str, Execution], second: dic
 def _source(graph: Subgraph, attempts: dict[str, Execution]) -> Any:
     for execution in attempts.values():
         for artifact in (a for found in graph.outputs(execution.id).values() for a in found):
-            if artifact.type == reading.EXAMPLES and not graph.inputs(execution.id):
+            if artifact.type == EXAMPLES and not graph.inputs(execution.id):
                 return artifact
     return None
 
@@ -141,8 +142,8 @@ def _environment(before: Run, after: Run) -> dict[str, list[Any]]:
 def _figures(
     old: Subgraph, new: Subgraph, first: dict[str, Execution], second: dict[str, Execution]
 ) -> dict[str, list[float | None]]:
-    before = reading.figures(old, (e.id for e in first.values()))
-    after = reading.figures(new, (e.id for e in second.values()))
+    before = figures_of(old, (e.id for e in first.values()))
+    after = figures_of(new, (e.id for e in second.values()))
     return {
         name: [before.get(name), after.get(name)]
         for name in sorted(before.keys() | after.keys())
@@ -168,8 +169,8 @@ def _slices(
 def _evaluated(graph: Subgraph, attempts: dict[str, Execution]) -> dict[str, dict[str, float]]:
     for execution in attempts.values():
         for artifact in (a for found in graph.outputs(execution.id).values() for a in found):
-            if artifact.type == reading.EVALUATION:
-                return reading.read_slices(artifact)
+            if artifact.type == EVALUATION:
+                return read_slices(artifact)
     return {}
 
 

@@ -7,8 +7,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from lineage.artifact_types import EXAMPLES, MODEL, PUSHED_MODEL
 from lineage.model import LIVE, Artifact, Subgraph
-from lineage.payloads import marks, reading
+from lineage.payloads import marks
+from lineage.payloads.measures import split_names
 from lineage.questions.trace import describe
 from lineage.store.reader import COMPARED_WITH, LineageStore
 
@@ -27,7 +29,7 @@ def of_subject(store: LineageStore, subject: str) -> dict[int, set[str]]:
 
 def of_span(store: LineageStore, span: int) -> dict[int, set[str]]:
     """Examples that were read from a span, with their splits."""
-    return {a.id: set(reading.split_names(a)) for a in store.artifacts_in(marks.SPAN, str(span))}
+    return {a.id: set(split_names(a)) for a in store.artifacts_in(marks.SPAN, str(span))}
 
 
 def impact(store: LineageStore, start: dict[int, set[str]]) -> dict[str, Any]:
@@ -45,10 +47,10 @@ def impact(store: LineageStore, start: dict[int, set[str]]) -> dict[str, Any]:
     seen = _splits_that_reach(graph, start)
     tested = _tested(graph, start)
     models = []
-    pushes = [_push(found) for found in graph.of_type(reading.PUSHED) if found.properties.get("pushed")]
+    pushes = [_push(found) for found in graph.of_type(PUSHED_MODEL) if found.properties.get("pushed")]
     origin = _model_of_pushes(graph)
     retrain = {artifact.id for artifact in store.artifacts_in(marks.FORGOTTEN, marks.RETRAIN)}
-    for model in graph.of_type(reading.MODEL):
+    for model in graph.of_type(MODEL):
         how = seen.get(model.id, set()) & {TRAIN, EVAL} | tested.get(model.id, set())
         models.append(
             {
@@ -96,8 +98,8 @@ def _splits_that_reach(graph: Subgraph, start: dict[int, set[str]]) -> dict[int,
         for target in flows.get(source, ()):
             artifact = graph.artifacts[target]
             passed = reached[source]
-            if artifact.type == reading.EXAMPLES:
-                passed = passed & set(reading.split_names(artifact))
+            if artifact.type == EXAMPLES:
+                passed = passed & set(split_names(artifact))
             if not passed <= reached.setdefault(target, set()):
                 reached[target] |= passed
                 waiting.append(target)
@@ -127,7 +129,7 @@ def _model_of_pushes(graph: Subgraph) -> dict[int, int]:
     pushed = {
         e.execution_id: e.artifact_id
         for e in graph.edges
-        if e.kind == "output" and graph.artifacts[e.artifact_id].type == reading.PUSHED
+        if e.kind == "output" and graph.artifacts[e.artifact_id].type == PUSHED_MODEL
     }
     return {
         pushed[e.execution_id]: e.artifact_id

@@ -16,13 +16,14 @@ from ml_metadata.metadata_store import MetadataStore
 from ml_metadata.proto import metadata_store_pb2
 
 from data.errors import InputError
+from lineage.artifact_types import EDGE_MODEL, EXAMPLES, MODEL_BLESSING, PUSHED_MODEL
 from lineage.model import DELETED, LIVE, Artifact
-from lineage.payloads import marks, reading
+from lineage.payloads import marks
 from lineage.payloads.push import PushRecord
 from lineage.questions import impact
 from lineage.store.reader import LineageStore
 
-_HOLDS_PEOPLE = frozenset({reading.EXAMPLES, reading.EDGE_MODEL})
+_HOLDS_PEOPLE = frozenset({EXAMPLES, EDGE_MODEL})
 
 
 def plan_prune(store: LineageStore, keep: int, pipeline: str | None = None) -> dict[str, Any]:
@@ -75,17 +76,17 @@ def _used_by(store: LineageStore, runs: Iterable[str]) -> set[int]:
 def _stood_on(store: LineageStore, artifacts: Iterable[Artifact]) -> set[int]:
     """What published versions and blessed models were made of, with everything of the runs that made it."""
     live = [artifact for artifact in artifacts if artifact.state == LIVE]
-    standing = [a.id for a in live if _is_blessing(a) or (a.type == reading.PUSHED and _is_published(a))]
+    standing = [a.id for a in live if _is_blessing(a) or (a.type == PUSHED_MODEL and _is_published(a))]
     graph = store.upstream(standing)
     return set(graph.artifacts) | _used_by(store, graph.runs)
 
 
 def _is_blessing(artifact: Artifact) -> bool:
-    return artifact.type == "ModelBlessing" and artifact.properties.get("blessed") == 1
+    return artifact.type == MODEL_BLESSING and artifact.properties.get("blessed") == 1
 
 
 def _is_published(pushed: Artifact) -> bool:
-    record = PushRecord.read(Path(pushed.uri))
+    record = PushRecord.read_if_sound(Path(pushed.uri))
     return record is not None and any(folder.is_dir() for folder in record.versions)
 
 

@@ -11,13 +11,17 @@ from typing import Any
 
 from data.digests import file_digest, list_folder
 from data.errors import InputError
+from lineage.artifact_types import EDGE_MODEL, EXAMPLES, MODEL, MODEL_BLESSING, PUSHED_MODEL, TRACED
 from lineage.model import Artifact, Execution, Subgraph
-from lineage.payloads import marks, reading
+from lineage.nodes import MODEL_GATES, NodeId
+from lineage.payloads import marks
+from lineage.payloads.measures import FILE_JUDGEMENTS, JUDGEMENTS, read_verdicts
+from lineage.payloads.sequences import SequenceRow, count_by_split, people_by_split, read_sequences
 from lineage.store.reader import LineageStore
+from serving_targets.manifest import has_manifest, read_manifest
 
 _CODE = ("git_commit", "git_dirty", "code_digest", "lock_digest")
-_JUDGES = ("Evaluator", "ModelValidator", "ServingSmoke")
-_BLESSINGS = ("ModelBlessing", *reading.SHIPPED_VERDICTS)
+_BLESSINGS = (MODEL_BLESSING, *FILE_JUDGEMENTS)
 _MOST_FILES = 10_000
 
 
@@ -57,7 +61,7 @@ def _find_content(store: LineageStore, path: Path) -> tuple[list[Artifact], list
     unknown = []
     for name, digest in digests.items():
         recorded = store.artifacts_in(marks.FILE, digest)
-        found = {artifact.id: artifact for artifact in recorded if artifact.type in marks.TRACED_TYPES}
+        found = {artifact.id: artifact for artifact in recorded if artifact.type in TRACED}
         if not found:
             unknown.append(name)
         elif holders is None:
@@ -65,16 +69,23 @@ def _find_content(store: LineageStore, path: Path) -> tuple[list[Artifact], list
         else:
             holders = {id_: artifact for id_, artifact in holders.items() if id_ in found}
     if unknown or not holders:
-        manifest = reading.read_json((path if path.is_dir() else path.parent) / "manifest.json") or {}
-        return Unknown(unknown or sorted(digests), manifest.get("provenance", {}))
-    order = {reading.PUSHED: 0, reading.EDGE_MODEL: 1, reading.MODEL: 2}
+        return Unknown(unknown or sorted(digests), _provenance(path if path.is_dir() else path.parent))
+    order = {PUSHED_MODEL: 0, EDGE_MODEL: 1, MODEL: 2}
     return sorted(holders.values(), key=lambda a: (order.get(a.type, 3), a.id)), sorted(digests)
+
+
+def _provenance(bundle: Path) -> dict[str, Any]:
+    """Return what the bundle's manifest says of its origin; empty if there is no manifest that can be read."""
+    try:
+        return read_manifest(bundle).provenance.model_dump(exclude_unset=True)
+    except InputError:
+        return {}
 
 
 def _digests(path: Path) -> dict[str, str]:
     if path.is_file():
         return {path.name: file_digest(path)}
-    if (path / "latest").is_dir() and not (path / "manifest.json").exists():
+    if (path / "latest").is_dir() and not has_manifest(path):
         path = path / "latest"
     if sum(1 for _ in itertools.islice(path.rglob("*"), _MOST_FILES + 1)) > _MOST_FILES:
         raise InputError(f"the folder holds more than {_MOST_FILES} files", str(path), "give the bundle or the model")
@@ -93,7 +104,7 @@ def trace(store: LineageStore, artifact: Artifact) -> dict[str, Any]:
         behind it.
     """
     graph = store.upstream(artifact.id)
-    model = _last(graph.of_type(reading.MODEL)) if artifact.type != reading.MODEL else artifact
+    model = _last(graph.of_type(MODEL)) if artifact.type != MODEL else artifact
     maker = _maker(graph, artifact)
     trainer = _maker(graph, model) if model else None
     return {
@@ -104,8 +115,8 @@ def trace(store: LineageStore, artifact: Artifact) -> dict[str, Any]:
         "code": {name: trainer.properties.get(name) for name in _CODE} if trainer else {},
         "schema": [describe(found) for found in graph.of_type("Schema")],
         "gates": _gates(store, graph, trainer, artifact, model),
-        "data": [_describe_data(found, graph) for found in graph.of_type(reading.EXAMPLES) if _is_source(found, graph)],
-        "push": _describe_push(artifact) if artifact.type == reading.PUSHED else None,
+        "data": [_describe_data(found, graph) for found in graph.of_type(EXAMPLES) if _is_source(found, graph)],
+        "push": _describe_push(artifact) if artifact.type == PUSHED_MODEL else None,
         "retrain": bool(model and is_marked(store, model)),
         "lineage": {
             "artifacts": sorted(graph.artifacts),
@@ -180,7 +191,7 @@ def _is_source(examples: Artifact, graph: Subgraph) -> bool:
 
 
 def _describe_data(examples: Artifact, graph: Subgraph) -> dict[str, Any]:
-    sequences = reading.read_sequences(examples)
+    sequences = read_sequences(Path(examples.uri))
     maker = _maker(graph, examples)
     assert maker is not None
     return {
@@ -188,9 +199,17 @@ def _describe_data(examples: Artifact, graph: Subgraph) -> dict[str, Any]:
         "run": maker.run,
         "span": examples.properties.get("span"),
         "span_digest": maker.properties.get("span_digest"),
-        "splits": reading.count_people(sequences),
-        "subjects": reading.subjects_by_split(sequences),
+        "splits": count_people(sequences),
+        "subjects": people_by_split(sequences),
         "payload": "there" if sequences else "gone",
+    }
+
+
+def count_people(sequences: Iterable[SequenceRow]) -> dict[str, dict[str, int]]:
+    """Return the number of sequences, windows and subjects in each split."""
+    return {
+        split: {name: counts[name] for name in ("sequences", "windows", "subjects")}
+        for split, counts in count_by_split(sequences).items()
     }
 
 
@@ -206,28 +225,28 @@ def _gates(
     store: LineageStore, graph: Subgraph, trainer: Execution | None, start: Artifact, model: Artifact | None
 ) -> list[dict[str, Any]]:
     """Verdicts that led to a push; of anything else, the newest verdicts on its model and on its data."""
-    judged = [found for found in (start, model, *graph.of_type(reading.EDGE_MODEL)) if found]
+    judged = [found for found in (start, model, *graph.of_type(EDGE_MODEL)) if found]
     judges = {
         edge.execution_id
         for edge in graph.edges
         if edge.kind == "output" and graph.artifacts[edge.artifact_id].type in _BLESSINGS
     }
-    if start.type != reading.PUSHED and model:
+    if start.type != PUSHED_MODEL and model:
         judges |= _newest_judges(store, judged)
     if trainer:
         run = store.run(trainer.run)
-        judges |= {e.id for e in store.executions_of(run) if e.node == "DataGate" and e.succeeded}
+        judges |= {e.id for e in store.executions_of(run) if e.node == NodeId.DATA_GATE and e.succeeded}
     verdicts = []
     executions = store.executions(judges)
     made = [edge for edge in store.edges_of_executions(judges) if edge.kind == "output"]
     artifacts = store.artifacts({edge.artifact_id for edge in made})
     for edge in made:
         artifact = artifacts[edge.artifact_id]
-        if artifact.type in (reading.EVALUATION, *reading.SHIPPED_VERDICTS, reading.DATA_VERDICT):
+        if artifact.type in JUDGEMENTS:
             node, run_name = executions[edge.execution_id].node, executions[edge.execution_id].run
             verdicts += [
-                {**verdict, "node": node, "run": run_name, "artifact": artifact.id}
-                for verdict in reading.read_verdicts(artifact)
+                {**verdict.model_dump(), "node": node, "run": run_name, "artifact": artifact.id}
+                for verdict in read_verdicts(artifact)
             ]
     # Gates that run side by side end in any order; the answer does not depend on it.
     return sorted(verdicts, key=lambda verdict: verdict["node"])
@@ -241,7 +260,7 @@ def _newest_judges(store: LineageStore, judged: Iterable[Artifact]) -> set[int]:
     ]
     newest: dict[str, int] = {}
     for execution in store.executions({edge.execution_id for edge in used}).values():
-        if execution.node in _JUDGES and execution.state == "COMPLETE":
+        if execution.node in MODEL_GATES and execution.state == "COMPLETE":
             newest[execution.node] = max(newest.get(execution.node, 0), execution.id)
     return set(newest.values())
 

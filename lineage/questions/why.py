@@ -7,8 +7,7 @@ from typing import Any
 
 from data.errors import InputError
 from lineage.model import CACHED, Execution, Run
-from lineage.payloads import reading
-from lineage.payloads.places import run_folder
+from lineage.payloads.node_record import NodeRecord
 from lineage.questions.diff import changed_files, changed_inputs, changed_parameters
 from lineage.questions.runs import failure_of, last_attempts, maker_of_cached, standing
 from lineage.store.reader import LineageStore
@@ -37,7 +36,7 @@ def why(store: LineageStore, root: Path, node: str, run: Run) -> dict[str, Any]:
         origin = maker_of_cached(execution, graph)
         reason = "the same code, parameters and inputs had a result already"
         return answer | nothing | {"compared_with": origin.run if origin else None, "reasons": [reason]}
-    recorded = reading.read_json(run_folder(root, run.name) / f"{node}.json") or {}
+    recorded = NodeRecord.read(root, run.name, node)
     earlier = _earlier(store, run, node)
     if earlier is None:
         return answer | nothing | {"reasons": ["no earlier run has a result of this node"]}
@@ -58,7 +57,7 @@ def why(store: LineageStore, root: Path, node: str, run: Run) -> dict[str, Any]:
     reasons += [f"parameter {name} changed" for name in changed]
     reasons += [f"input {key} is another artifact ({before_} -> {after})" for key, (before_, after) in inputs.items()]
     if not reasons:
-        reasons.append(recorded.get("reason") or "the cache was off, or the earlier payload was gone")
+        reasons.append(recorded.reason or "the cache was off, or the earlier payload was gone")
     if failure := failure_of(execution):
         reasons.append(f"it failed: {failure}")
     return answer | {

@@ -53,6 +53,7 @@ def run(
     from pipelines.running import late_binding
     from pipelines.running.forecast import forecast
     from pipelines.running.local_runner import run_plan, warm_up_if_needed
+    from pipelines.running.outcome import collect
     from pipelines.running.plan_cache import obtain_plan
     from pipelines.running.registration import connection_of
 
@@ -72,7 +73,7 @@ def run(
     nodes = {"from_node": from_node, "until_node": until_node}
     with make_progress(console) as progress:
         result = run_plan(plan, workspace, children, progress, span=span, use_cache=not no_cache, **nodes)
-    report = summary.collect(result, workspace)
+    report = collect(result, workspace)
     if as_json:
         click.echo(json.dumps(report.to_dict(), indent=1))
     else:

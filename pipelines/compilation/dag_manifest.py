@@ -10,6 +10,7 @@ from typing import Any
 
 from data.errors import InputError
 from data.project import PROJECT_ROOT
+from lineage.nodes import NODES, NodeId
 from pipelines.compilation.plan import Plan
 from pipelines.config import PipelineConfig, load_config
 from pipelines.workspace import Workspace
@@ -27,49 +28,6 @@ class Source:
     config: str
     overrides: tuple[str, ...] = ()
 
-
-@dataclass(frozen=True)
-class _Described:
-    group: str
-    doc: str
-    heavy: bool = False
-
-
-_NODES = {
-    "KeypointExampleGen": _Described(
-        "ingest_and_guard", "Reads one span of canonical Parquet and writes its windows, split by subject."
-    ),
-    "StatisticsGen": _Described("ingest_and_guard", "Statistics of every feature of every split (TFDV)."),
-    "ImportSchemaGen": _Described("ingest_and_guard", "The curated schema: shapes, labels, domains."),
-    "LastBlessedStatistics": _Described(
-        "ingest_and_guard", "Resolves the statistics behind the last blessed model, which drift is measured from."
-    ),
-    "ExampleValidator": _Described("ingest_and_guard", "Holds the statistics against the schema."),
-    "DataGate": _Described(
-        "ingest_and_guard", "Stops the run on anomalies. A no is final: the task fails and is not retried."
-    ),
-    "Transform": _Described("features", "All preprocessing as graph operators, with constants of a full pass."),
-    "Tuner": _Described("train", "Searches hyperparameters; resumes where it was stopped."),
-    "WarmStartModel": _Described(
-        "train", "Resolves the model that a warm start goes on from; skipped unless the run asks for one."
-    ),
-    "Trainer": _Described("train", "Trains the network; a killed training goes on at its last checkpoint."),
-    "LatestBlessedModel": _Described("gates", "Resolves the last blessed model other than the candidate."),
-    "Evaluator": _Described(
-        "gates", "Measures the SavedModel by slices, against thresholds and the last blessed model (TFMA)."
-    ),
-    "EdgeConverter": _Described("gates", "Converts to float and int8 TFLite, in a process of its own.", heavy=True),
-    "ModelValidator": _Described("gates", "Judges the shipped files: accuracy, what int8 lost of it, size, operators."),
-    "ServingSmoke": _Described(
-        "gates",
-        "Serves every format in a process of its own: starts, agreement with the SavedModel, latency.",
-        heavy=True,
-    ),
-    "Pusher": _Described(
-        "ship", "Publishes what all gates blessed, atomically. If one refused, the task fails and is not retried."
-    ),
-}
-_OTHER = _Described("other", "")
 
 # Settings that add nodes to the graph. It is drawn with all of them; what a run does not have is skipped in it.
 _ADDING_NODES = ("training.warm_start=true",)
@@ -114,10 +72,10 @@ def check_drawn(plan: Plan, drawn: Sequence[Mapping[str, Any]], manifest: Path) 
         InputError: it was drawn from other code.
     """
     upstream = {node["id"]: set(node["upstream"]) for node in drawn}
-    for node in nodes_of(plan):
-        if not set(node["upstream"]) <= upstream.get(node["id"], {None}):
+    for node_id, node in plan.nodes.items():
+        if not set(node.upstream_nodes) <= upstream.get(node_id, {None}):
             raise InputError(
-                f"the manifest is stale: node {node['id']} stands elsewhere in the graph, or is new",
+                f"the manifest is stale: node {node_id} is new, or has other upstream nodes",
                 str(manifest),
                 f"run `poseline compile --config {plan.config.name}`, let the graph be drawn anew, trigger again",
             )
@@ -127,10 +85,16 @@ def nodes_of(plan: Plan) -> list[dict[str, Any]]:
     """The nodes in topological order: `id`, `upstream`, `group`, `heavy` (loads TensorFlow or Beam), `doc`."""
     nodes = []
     for node_id, node in plan.nodes.items():
-        described = _NODES.get(node_id, _OTHER)
+        described = NODES[NodeId(node_id)]
         heavy = described.heavy or (plan.executor_spec(node_id) is not None and plan.is_heavy(node_id))
         nodes.append(
-            {"id": node_id, "upstream": list(node.upstream_nodes), **asdict(described), "heavy": heavy},
+            {
+                "id": node_id,
+                "upstream": list(node.upstream_nodes),
+                "group": described.group,
+                "doc": described.doc,
+                "heavy": heavy,
+            }
         )
     return nodes
 

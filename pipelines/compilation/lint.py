@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 
-import schema
 from data.errors import InputError
 from data.layouts import load_layout
+from lineage.nodes import NODES, NodeId
 from pipelines.compilation.plan import Plan, ancestors
+from schema.window_contract import read_window_contract
 from trainer_module.labels import mirror_images, mirrored_labels
 
-_GUARDED = {"Transform": ("DataGate",), "Pusher": ("Evaluator", "ModelValidator", "ServingSmoke")}
 _FORBIDDEN_RUNNERS = ("DirectRunner", "SwitchingDirectRunner", "PrismRunner")
 
 
@@ -20,21 +20,32 @@ def lint(plan: Plan) -> None:
     Raises:
         InputError: lists everything that is wrong.
     """
-    problems = [*_gates(plan), *_runner(plan), *_shapes(plan), *_labels(plan), *_splits(plan), *_functions(plan)]
+    problems = [
+        *_undescribed(plan),
+        *_gates(plan),
+        *_runner(plan),
+        *_shapes(plan),
+        *_labels(plan),
+        *_splits(plan),
+        *_functions(plan),
+    ]
     if problems:
         raise InputError(
             "the graph is not sound: " + "; ".join(problems),
             f"configuration {plan.config.name!r}",
-            "mend the configuration, the schema or pipelines/graph.py",
+            "correct the configuration, the schema or pipelines/graph.py",
         )
+
+
+def _undescribed(plan: Plan) -> list[str]:
+    return [f"node {node} is not in lineage/nodes.py" for node in plan.nodes if node not in NODES]
 
 
 def _gates(plan: Plan) -> list[str]:
     return [
-        f"{node} does not come after {gate}"
-        for node, gates in _GUARDED.items()
-        for gate in gates
-        if node in plan.nodes and gate not in ancestors(plan.nodes, node)
+        f"{description.before} does not come after {gate}"
+        for gate, description in NODES.items()
+        if description.before in plan.nodes and gate not in ancestors(plan.nodes, description.before)
     ]
 
 
@@ -49,7 +60,7 @@ def _runner(plan: Plan) -> list[str]:
 
 def _shapes(plan: Plan) -> list[str]:
     config = plan.config
-    contract = schema.read_window_contract(config.schema_file)
+    contract = read_window_contract(config.schema_file)
     layout = load_layout(config.layout)
     if len(layout.joints) != contract.joints:
         return [
@@ -63,7 +74,7 @@ def _shapes(plan: Plan) -> list[str]:
 
 def _labels(plan: Plan) -> list[str]:
     """A label that tells a side needs one for the other side, and a model that can see sides."""
-    labels = schema.read_window_contract(plan.config.schema_file).labels
+    labels = read_window_contract(plan.config.schema_file).labels
     problems = []
     if plan.config.training.augmentation.mirror:
         try:
@@ -78,7 +89,7 @@ def _labels(plan: Plan) -> list[str]:
 
 def _splits(plan: Plan) -> list[str]:
     made = set(plan.config.split.split_names())
-    evaluated = plan.nodes["Evaluator"].parameters.parameters["example_splits"].field_value.string_value
+    evaluated = plan.nodes[NodeId.EVALUATOR].parameters.parameters["example_splits"].field_value.string_value
     used = {"train", *(json.loads(evaluated) or ())}
     return [f"split {split!r} is used but the split policy makes {sorted(made)}" for split in sorted(used - made)]
 

@@ -13,6 +13,7 @@ from tfx.orchestration import metadata
 from tfx.proto.orchestration import pipeline_pb2
 from tfx.types.artifact import Artifact
 
+from lineage.nodes import NodeId
 from lineage.store import backend
 from pipelines.compilation.plan import Plan
 from pipelines.running import cache_key, late_binding
@@ -62,7 +63,7 @@ def forecast(
         InputError: the data cannot be trained on.
     """
     if not backend.exists(connection):
-        first = plan.nodes[late_binding.EXAMPLE_GEN]
+        first = plan.nodes[NodeId.KEYPOINT_EXAMPLE_GEN]
         late_binding.bind_before_cache(
             plan.config, span, pipeline_pb2.PipelineNode.FromString(first.SerializeToString())
         )

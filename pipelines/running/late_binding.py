@@ -15,17 +15,16 @@ from typing import Any
 from tfx.proto.orchestration import pipeline_pb2
 from tfx.types.artifact import Artifact
 
-import schema
 from data.errors import InputError
 from data.splits import SplitPolicy
 from data.store import content_digest, span_folder
 from data.validation import validate_span
+from lineage.nodes import NodeId
 from pipelines.config import PipelineConfig
 from pipelines.running.cache_key import CacheKey
 from pipelines.running.run_context import RunContext
+from schema.window_contract import read_window_contract
 from serving_targets.releases import destination_holds
-
-EXAMPLE_GEN, TRAINER, PUSHER = "KeypointExampleGen", "Trainer", "Pusher"
 
 
 def chosen_span(config: PipelineConfig, span: int | None) -> Path:
@@ -47,10 +46,10 @@ def bind_before_cache(config: PipelineConfig, span: int | None, node: pipeline_p
     Raises:
         InputError: the data cannot be trained on; names file, row, reason and remedy.
     """
-    if node.node_info.id != EXAMPLE_GEN:
+    if node.node_info.id != NodeId.KEYPOINT_EXAMPLE_GEN:
         return
     folder = chosen_span(config, span)
-    contract = schema.read_window_contract(config.schema_file)
+    contract = read_window_contract(config.schema_file)
     state = tuple((part.name, part.stat().st_size, part.stat().st_mtime_ns) for part in sorted(folder.iterdir()))
     parameters = node.parameters.parameters
     parameters["span"].field_value.int_value = int(folder.name.rpartition("-")[2])
@@ -73,13 +72,13 @@ def _checked_digest(folder: Path, state: object, layout: str, channels: int, pol
 def late_properties(run: RunContext, node_id: str, key: CacheKey) -> dict[str, Any]:
     """Execution properties that the executor gets but the cache key does not hold."""
     config = run.plan.config
-    if node_id == EXAMPLE_GEN:
+    if node_id == NodeId.KEYPOINT_EXAMPLE_GEN:
         return {"data_folder": str(chosen_span(config, run.span).parent)}
-    if node_id == TRAINER:
+    if node_id == NodeId.TRAINER:
         custom = json.loads(_parameter(run.node(node_id), "custom_config"))
         custom["checkpoint_dir"] = str(run.workspace.checkpoints(config.name) / key.digest[:16])
         return {"custom_config": json.dumps(custom)}
-    if node_id == PUSHER:
+    if node_id == NodeId.PUSHER:
         targets = config.targets or {config.name: run.workspace.pushed / config.name}
         facts = json.loads(_parameter(run.node(node_id), "manifest_facts"))
         return {

@@ -9,16 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-import pyarrow.parquet as pq
 from ml_metadata.metadata_store import MetadataStore
 from ml_metadata.proto import metadata_store_pb2
 from tfx.proto.orchestration import execution_result_pb2
 from tfx.types.artifact import Artifact
 
 from data.digests import Listing, list_folder, save_listing
+from lineage.artifact_types import PUSHED_MODEL, TRACED
 from lineage.payloads import marks
-from lineage.payloads.places import SEQUENCES_FILE, listing_file
+from lineage.payloads.places import listing_file
 from lineage.payloads.push import PushRecord
+from lineage.payloads.sequences import has_sequences, read_sequences
 from pipelines.running.run_context import RunContext
 
 _EXECUTION_FACTS = ("git_commit", "git_dirty", "lock_digest")
@@ -143,17 +144,16 @@ def mark_contexts(store: MetadataStore, wanted: Iterable[tuple[str, str]]) -> li
 def _marks(
     artifact: metadata_store_pb2.Artifact, type_name: str, folder: Path, listing: Listing
 ) -> Iterator[tuple[str, str]]:
-    if type_name == "PushedModel":
+    if type_name == PUSHED_MODEL:
         yield from ((marks.FILE, digest) for digest in _pushed_digests(folder))
-    elif type_name in marks.TRACED_TYPES:
+    elif type_name in TRACED:
         yield from ((marks.FILE, file.sha256) for file in listing.files)
-    if any(file.path == SEQUENCES_FILE for file in listing.files):
+    if has_sequences(folder):
         yield marks.SPAN, str(artifact.properties["span"].int_value)
-        table = pq.ParquetFile(folder / SEQUENCES_FILE).read(columns=["subject", "split"])
-        people = set(zip(table["subject"].to_pylist(), table["split"].to_pylist(), strict=True))
+        people = {(row.subject, row.split) for row in read_sequences(folder)}
         yield from ((marks.SUBJECT, marks.subject_mark(subject, split)) for subject, split in people)
 
 
 def _pushed_digests(folder: Path) -> Sequence[str]:
-    record = PushRecord.read(folder)
+    record = PushRecord.read_if_sound(folder)
     return [file.sha256 for version in record.versions.values() for file in version] if record else []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -12,14 +11,15 @@ from typing import Any
 from ml_metadata.metadata_store import MetadataStore
 
 from data.errors import GateError, InputError, PoselineError
-from pipelines.cli import summary
+from lineage.nodes import NodeId
+from lineage.payloads.push import PushRecord
 from pipelines.compilation.dag_manifest import check_drawn
 from pipelines.compilation.plan import Plan, read_plan_file
 from pipelines.config import load_config
 from pipelines.processes.children import ChildProcesses
 from pipelines.processes.interruption import ending_children
 from pipelines.processes.log_tail import following
-from pipelines.running import late_binding
+from pipelines.running import late_binding, outcome
 from pipelines.running.attempts import CLEARED
 from pipelines.running.local_runner import RunResult
 from pipelines.running.node_launch import SKIPPED, NodeResult, launch_node
@@ -31,6 +31,7 @@ from pipelines.tfx_patches.shared_store import shared_store
 from pipelines.workspace import Workspace
 
 SKIPPED_EXIT_CODE = 99
+_FIGURES = ("data", "accuracy", "verdicts", "files", "latency_ms", "pushed")
 
 
 @dataclass(frozen=True)
@@ -188,17 +189,11 @@ def step(
 def _described(run: RunContext, result: NodeResult) -> Step:
     if result.error or result.execution_id is None:
         return Step(result, run.run_id, error=result.error)
-    report = summary.collect(RunResult(run.run_id, run.plan, {result.node: result}), run.workspace)
-    figures = {
-        "data": report.data,
-        "accuracy": report.accuracy,
-        "verdicts": report.verdicts,
-        "files": report.files,
-        "latency_ms": report.latency_ms,
-        "pushed": report.pushed,
-    }
+    report = outcome.collect(RunResult(run.run_id, run.plan, {result.node: result}), run.workspace)
+    values = report.to_dict()
+    figures = {name: values[name] for name in _FIGURES if values[name]}
     outputs = _outputs(shared_store(run.connection), result.execution_id)
-    return Step(result, run.run_id, outputs, {k: v for k, v in figures.items() if v}, _refusal(result.node, outputs))
+    return Step(result, run.run_id, outputs, figures, _rejection(result.node, outputs))
 
 
 def _outputs(store: MetadataStore, execution_id: int) -> list[dict[str, Any]]:
@@ -215,18 +210,18 @@ def _outputs(store: MetadataStore, execution_id: int) -> list[dict[str, Any]]:
                 if name in ("blessed", "pushed", "version", "digest")
             },
         }
-        for key, artifact in summary.outputs_of(store, execution_id).items()
+        for key, artifact in outcome.outputs_of(store, execution_id).items()
     ]
 
 
-def _refusal(node: str, outputs: Sequence[Mapping[str, Any]]) -> GateError | None:
-    """A push that did not take place is a gate's no."""
+def _rejection(node: str, outputs: Sequence[Mapping[str, Any]]) -> GateError | None:
+    """Return the error of a Pusher that did not push, because a gate rejected the model."""
     for output in outputs:
-        if node == late_binding.PUSHER and not output["properties"].get("pushed"):
-            record = json.loads((Path(output["uri"]) / "push.json").read_text(encoding="utf-8"))
-            reasons = "".join(f"; {reason}" for reason in record["reasons"])
+        if node == NodeId.PUSHER and not output["properties"].get("pushed"):
+            record = PushRecord.read(Path(output["uri"]))
+            reasons = "".join(f"; {reason}" for reason in record.reasons)
             return GateError(
-                f"not pushed: {' and '.join(record['refused_by'])} did not bless the model{reasons};"
+                f"not pushed: {' and '.join(record.refused_by)} rejected the model{reasons};"
                 " the version that is served stays",
                 output["uri"],
                 "see the verdicts of that gate; train longer or on more data, or change its threshold in schema/",

@@ -19,7 +19,8 @@ from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
 from tfx.utils import import_utils
 
-EVALUATOR = "Evaluator"
+from lineage.nodes import NodeId
+
 _PAGE_SIZES = (100, 1000, None)
 """Numbers of artifacts that are loaded, one after the other, until the strategy finds something; None is all."""
 
@@ -47,7 +48,7 @@ def resolve(
     given = {key: produced(spec) for key, spec in made.items()}
     kinds = {kind.name: kind for kind in store.get_artifact_types()}
     sought = {key: kinds.get(specs[key].channels[0].artifact_query.type.name) for key in specs.keys() - made.keys()}
-    context = store.get_context_by_type_and_name(constants.NODE_CONTEXT_TYPE_NAME, f"{pipeline}.{EVALUATOR}")
+    context = store.get_context_by_type_and_name(constants.NODE_CONTEXT_TYPE_NAME, f"{pipeline}.{NodeId.EVALUATOR}")
     for limit in _PAGE_SIZES:
         options = ListOptions(limit=limit, order_by=OrderByField.ID, is_asc=False)
         judged = store.get_artifacts_by_context(context.id, options) if context else []

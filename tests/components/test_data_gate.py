@@ -22,7 +22,7 @@ WORDS = {"broken_joint": b"none", "sides": b"as_named"}
 
 def windows():
     """Columns of twenty sound windows for schema/baduanjin.pbtxt."""
-    from schema import read_window_contract
+    from schema.window_contract import read_window_contract
 
     values = int(np.prod(read_window_contract(SCHEMAS / "baduanjin.pbtxt").shape))
     keypoints = np.random.default_rng(0).random((20, values), dtype=np.float32).tolist()
@@ -295,11 +295,12 @@ def test_component_compiles_with_its_channels():
     from tfx.types import Channel, standard_artifacts
 
     from components.data_gate.component import DataGate
+    from schema.gates import DataPolicy
 
     gate = DataGate(
         Channel(type=standard_artifacts.ExampleAnomalies), Channel(type=standard_artifacts.ExampleStatistics)
     )
-    assert gate.exec_properties == {"policy": "{}"}
+    assert DataPolicy.model_validate_json(gate.exec_properties["policy"]) == DataPolicy()
     assert gate.outputs["blessing"].type_name == "PoselineDataBlessing"
 
 

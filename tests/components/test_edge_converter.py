@@ -276,7 +276,7 @@ def test_the_executor_does_not_load_tensorflow():
 
 def test_the_component_has_defaults_for_all_but_its_inputs():
     node = EdgeConverter(
-        model=Channel(type=Model), examples=Channel(type=Examples), schema=Channel(type=Schema), facts="{}"
+        model=Channel(type=Model), examples=Channel(type=Examples), schema=Channel(type=Schema), facts={}
     )
     assert node.outputs["edge_model"].type is EdgeModel
     assert node.exec_properties["core_scope"] == "core"

@@ -225,7 +225,11 @@ def test_statistics_gen_reads_the_examples(made, tmp_path):
 def test_component_compiles_with_its_properties():
     from components.keypoint_example_gen.component import KeypointExampleGen
 
-    component = KeypointExampleGen(layout="coco17", labels="[]", windows="{}", split="{}")
+    component = KeypointExampleGen(
+        layout="coco17", labels=["a", "b"], windows=WindowSpec(length=24, stride=8, fps=30), split=SplitPolicy()
+    )
     assert component.exec_properties["num_shards"] == 2
     assert component.exec_properties["data_folder"] == ""
+    assert json.loads(component.exec_properties["labels"]) == ["a", "b"]
+    assert SplitPolicy.model_validate_json(component.exec_properties["split"]) == SplitPolicy()
     assert component.outputs["examples"].type_name == "Examples"

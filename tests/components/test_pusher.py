@@ -359,7 +359,7 @@ def test_the_component_learns_its_targets_at_launch():
         model_blessing=Channel(type=ModelBlessing),
         edge_blessing=Channel(type=EdgeBlessing),
         infra_blessing=Channel(type=InfraBlessing),
-        manifest_facts="{}",
+        manifest_facts={},
     )
     assert node.outputs["pushed_model"].type is PushedModel
     assert node.exec_properties["targets"] == "{}"

@@ -9,15 +9,16 @@ import pytest
 from tfx.types import Channel
 from tfx.types.standard_artifacts import Examples, InfraBlessing, Model
 
+from components.artifacts.blessings import parse_thresholds
 from components.artifacts.edge_model import COMPARED
 from components.artifacts.types import EdgeModel
-from components.artifacts.verdicts import hold, parse_thresholds
 from components.sandbox.child_process import run_module
 from components.sandbox.sandbox import try_saved_model, try_tflite
 from components.serving_smoke.component import ServingSmoke
-from components.serving_smoke.judge import FormatFigures, Thresholds, hold_all
+from components.serving_smoke.judge import check_all
 from data.errors import InputError
-from schema import read_gates
+from lineage.payloads.verdicts import FormatFigures, check_threshold
+from schema.gates import ServingSmokeThresholds, read_gates
 from tests.processes import ends
 
 FORMATS = {"saved_model", "model_float.tflite", "model_int8.tflite"}
@@ -136,7 +137,9 @@ def test_one_figure_beyond_its_threshold_is_refused_by_its_gate(smoked, edge, ga
     record = json.loads((Path(smoked.uri) / "verdict.json").read_text())
     record["formats"][name] |= change
     formats = {key: FormatFigures.model_validate(found) for key, found in record["formats"].items()}
-    [refused] = [verdict for verdict in hold_all(formats, 0.0, Thresholds(**edge.serving)) if not verdict.passed]
+    [refused] = [
+        verdict for verdict in check_all(formats, 0.0, ServingSmokeThresholds(**edge.serving)) if not verdict.passed
+    ]
     assert refused.gate == gate
     assert refused.threshold == edge.serving[gate]
     assert name in refused.detail or gate in ("max_saved_model_start_ms", "max_latency_p95_ms", "max_float_difference")
@@ -181,19 +184,21 @@ def test_a_saved_model_without_an_endpoint_says_which(trained, converted, tmp_pa
 
 
 def test_what_is_not_measured_does_not_pass():
-    assert not hold("max_latency_p95_ms", float("nan"), 1.0, "ms").passed
-    assert not hold("min_agreement", float("nan"), 0.0, "share").passed
-    assert str(hold("max_bytes", 5_241_088, 300_000, "bytes")) == "max_bytes: 5,241,088, threshold 300,000 bytes"
+    assert not check_threshold("max_latency_p95_ms", float("nan"), 1.0, "max", "ms").passed
+    assert not check_threshold("min_agreement", float("nan"), 0.0, "min", "share").passed
+    too_large = check_threshold("max_bytes", 5_241_088, 300_000, "max", "bytes")
+    assert str(too_large) == "max_bytes: 5,241,088, at most 300,000 bytes passes"
 
 
 def test_the_gates_file_has_every_threshold(request):
     gates = read_gates(request.config.rootpath / "schema" / "gates.yaml")
-    parse_thresholds(Thresholds, json.dumps(gates["serving_smoke"]), "serving_smoke")
+    text = gates.serving_smoke.model_dump_json()
+    assert parse_thresholds(ServingSmokeThresholds, text, "serving_smoke") == gates.serving_smoke
 
 
 def test_thresholds_that_make_no_sense_are_an_error(edge):
     with pytest.raises(InputError, match="min_agreement"):
-        parse_thresholds(Thresholds, json.dumps(edge.serving | {"min_agreement": 2}), "serving_smoke")
+        parse_thresholds(ServingSmokeThresholds, json.dumps(edge.serving | {"min_agreement": 2}), "serving_smoke")
 
 
 def test_the_executor_does_not_load_tensorflow():
@@ -209,6 +214,6 @@ def test_the_component_takes_what_will_be_shipped(edge):
         model=Channel(type=Model),
         edge_model=Channel(type=EdgeModel),
         examples=Channel(type=Examples),
-        thresholds=json.dumps(edge.serving),
+        thresholds=ServingSmokeThresholds(**edge.serving),
     )
     assert node.outputs["blessing"].type is InfraBlessing

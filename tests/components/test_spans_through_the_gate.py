@@ -14,7 +14,8 @@ from data.layouts import load_layout
 from data.store import content_digest, write_span
 from data.synthetic import SyntheticSpec, generate
 from data.windows import WindowSpec
-from schema import read_gates, read_window_contract
+from schema.gates import read_gates
+from schema.window_contract import read_window_contract
 
 SCHEMAS = Path(__file__).parents[2] / "schema"
 CONTRACT = read_window_contract(SCHEMAS / "baduanjin.pbtxt")
@@ -85,11 +86,11 @@ class Span:
         blessing.uri = str(self.folder / "blessing")
         given = {"statistics": [self.statistics], "baseline": [baseline.statistics] if baseline else []}
         Validator().Do(given | {"schema": [schema]}, {"anomalies": [anomalies]}, {})
-        policy = read_gates(SCHEMAS / "gates.yaml")["data_gate"]
+        policy = read_gates(SCHEMAS / "gates.yaml").data_gate
         Executor().Do(
             given | {"anomalies": [anomalies], "examples": [self.examples]},
             {"blessing": [blessing]},
-            {"policy": json.dumps(policy)},
+            {"policy": policy.model_dump_json()},
         )
         return json.loads((self.folder / "blessing" / "verdict.json").read_text())
 

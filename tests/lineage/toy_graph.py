@@ -10,8 +10,6 @@ import os
 import signal
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 from tfx.dsl.components.base.base_component import BaseComponent
 from tfx.dsl.components.base.base_executor import BaseExecutor
 from tfx.dsl.components.base.executor_spec import ExecutorClassSpec
@@ -25,6 +23,10 @@ from components.pusher.component import Pusher
 from components.resolvers.last_other_blessed import LastOtherBlessedModel
 from data.errors import GateError
 from data.windows import WindowSpec
+from lineage.payloads.data_judgement import DataJudgement
+from lineage.payloads.evaluation import Evaluation, Slice
+from lineage.payloads.sequences import SequenceRow, write_sequences
+from lineage.payloads.verdicts import EdgeJudgement, ServingJudgement, check_threshold
 from serving_targets.contract import make_contract, with_contract
 
 TROUBLE = "TINY_TROUBLE"
@@ -85,7 +87,7 @@ def graph(*, span, rows, seed, quality):
         model_blessing=evaluator.outputs["blessing"],
         edge_blessing=validator.outputs["blessing"],
         infra_blessing=smoke.outputs["blessing"],
-        manifest_facts=json.dumps({"gates": {}}),
+        manifest_facts={"gates": {}},
     )
     return [schema, reader, gate, transform, trainer, baseline, evaluator, converter, validator, smoke, pusher]
 
@@ -142,11 +144,8 @@ class Reading(BaseExecutor):
     def Do(self, input_dict, output_dict, exec_properties):
         _trouble("Reader")
         folder = _folder(output_dict, "examples")
-        rows = [
-            {"sequence_id": name, "subject": subject, "label": "bow", "split": split, "windows": 3}
-            for name, subject, split in json.loads(exec_properties["rows"])
-        ]
-        pq.write_table(pa.Table.from_pylist(rows), folder / "sequences.parquet")
+        rows = json.loads(exec_properties["rows"])
+        write_sequences(folder, [SequenceRow(name, subject, "bow", split, windows=3) for name, subject, split in rows])
         [examples] = output_dict["examples"]
         examples.split_names = artifact_utils.encode_split_names(["train", "eval", "test"])
         examples.span = int(exec_properties["span"])
@@ -155,8 +154,7 @@ class Reading(BaseExecutor):
 class Judging(BaseExecutor):
     def Do(self, input_dict, output_dict, exec_properties):
         _trouble("DataGate")
-        verdict = {"blessed": 1, "findings": []}
-        (_folder(output_dict, "blessing") / "verdict.json").write_text(json.dumps(verdict))
+        DataJudgement().write(_folder(output_dict, "blessing"))
         output_dict["blessing"][0].set_int_custom_property("blessed", 1)
 
 
@@ -183,12 +181,11 @@ class Evaluating(BaseExecutor):
         _trouble("Evaluator")
         accuracy = float(exec_properties["quality"])
         passed = accuracy >= 0.5
-        verdict = {"gate": "evaluator accuracy", "figure": accuracy, "threshold": 0.5, "unit": "at least"}
-        slices = [{"slice": {}, "metrics": {"accuracy": accuracy}}]
-        slices += [{"slice": {"label": label}, "metrics": {"accuracy": accuracy}} for label in LABELS]
-        (_folder(output_dict, "evaluation") / "metrics.json").write_text(
-            json.dumps({"slices": slices, "verdicts": [verdict | {"passed": passed}], "blessed": passed})
-        )
+        verdict = check_threshold("evaluator accuracy", accuracy, 0.5, "min", "share")
+        slices = [Slice(metrics={"accuracy": accuracy})]
+        slices += [Slice(slice={"label": label}, metrics={"accuracy": accuracy}) for label in LABELS]
+        evaluation = Evaluation(slices=tuple(slices), verdicts=(verdict,), blessed=passed)
+        evaluation.write(_folder(output_dict, "evaluation"))
         [blessing] = output_dict["blessing"]
         (_folder(output_dict, "blessing") / ("BLESSED" if passed else "NOT_BLESSED")).write_text("")
         blessing.set_int_custom_property("blessed", int(passed))
@@ -207,15 +204,13 @@ class Converting(BaseExecutor):
 class Validating(BaseExecutor):
     def Do(self, input_dict, output_dict, exec_properties):
         size = len(_content(input_dict, "edge_model"))
-        verdict = {"gate": "max_bytes", "figure": float(size), "threshold": 1e6, "unit": "bytes", "passed": True}
-        found = {"verdicts": [verdict], "accuracy": {"int8_sequence": 0.75}}
-        (_folder(output_dict, "blessing") / "verdict.json").write_text(json.dumps(found))
+        verdict = check_threshold("max_bytes", size, 1e6, "max", "bytes")
+        EdgeJudgement(verdicts=(verdict,), accuracy={"int8_sequence": 0.75}).write(_folder(output_dict, "blessing"))
         output_dict["blessing"][0].set_int_custom_property("blessed", 1)
 
 
 class Serving(BaseExecutor):
     def Do(self, input_dict, output_dict, exec_properties):
-        verdict = {"gate": "max_latency_p95_ms", "figure": 0.1, "threshold": 0.3, "unit": "ms", "passed": True}
-        found = {"verdicts": [verdict], "latency_ms": {"p95": 0.1}}
-        (_folder(output_dict, "blessing") / "verdict.json").write_text(json.dumps(found))
+        verdict = check_threshold("max_latency_p95_ms", 0.1, 0.3, "max", "ms")
+        ServingJudgement(verdicts=(verdict,), latency_ms={"p95": 0.1}).write(_folder(output_dict, "blessing"))
         output_dict["blessing"][0].set_int_custom_property("blessed", 1)

@@ -1,3 +1,4 @@
+import typing
 from pathlib import Path
 
 import pytest
@@ -5,8 +6,10 @@ import yaml
 
 from data.errors import InputError
 from data.layouts import load_layout
-from pipelines.config import config_names, load_config
-from schema import read_gates, read_window_contract
+from lineage.nodes import GATES
+from pipelines.config import PipelineConfig, config_names, load_config
+from schema.gates import read_gates
+from schema.window_contract import read_window_contract
 
 
 @pytest.mark.parametrize("name", config_names())
@@ -15,7 +18,7 @@ def test_every_configuration_fits_its_schema_and_gates(name):
     assert config.name == name
     contract = read_window_contract(config.schema_file)
     assert len(load_layout(config.layout).joints) == contract.joints
-    assert {"evaluator", "model_validator", "data_gate"} <= read_gates(config.gates_file, config.gates).keys()
+    assert config.read_gates() == read_gates(config.gates_file, config.gates)
 
 
 def test_overrides_reach_nested_keys():
@@ -69,5 +72,34 @@ def test_a_file_that_is_no_configuration_is_refused(tmp_path, text):
 
 def test_a_threshold_that_no_gate_has_is_refused():
     config = load_config("baduanjin")
-    with pytest.raises(ValueError, match="no threshold"):
+    with pytest.raises(InputError, match=r"unknown key gates\.evaluator\.minimal_accuracy; did you mean gates\."):
         read_gates(config.gates_file, {"evaluator": {"minimal_accuracy": 0.5}})
+
+
+@pytest.mark.parametrize(
+    ("override", "fault"),
+    [
+        ("gates.serving_smoke.min_agreement=2", r"gates\.serving_smoke\.min_agreement: .* less than or equal to 1"),
+        ("gates.evaluator.min_acuracy=0.8", r"did you mean gates\.evaluator\.min_accuracy\?"),
+        ("gates.evaluatr.min_accuracy=0.8", r"did you mean gates\.evaluator\?"),
+        ("gates.data_gate.anomalies={'*': ignore}", r"gates\.data_gate\.anomalies\.\*: .* 'pass', 'warn' or 'stop'"),
+        ("gates.data_gate.means={fps: 3}", r"gates\.data_gate\.means\.fps"),
+        ("gates.evaluator=3", r"gates\.evaluator"),
+        ("gates.model_validator.max_bytes=.nan", r"gates\.model_validator\.max_bytes"),
+    ],
+)
+def test_a_wrong_threshold_is_refused_when_the_configuration_is_read(override, fault):
+    with pytest.raises(InputError, match=fault):
+        load_config("baduanjin", [override])
+
+
+@pytest.mark.parametrize("text", ["[1, 2", "- a list", "", "evaluator: {min_accuracy: 0.5}", "\x00"])
+def test_a_gates_file_that_is_none_is_refused(tmp_path, text):
+    (tmp_path / "gates.yaml").write_text(text)
+    with pytest.raises(InputError, match="gates"):
+        load_config("baduanjin", [f"gates_file={tmp_path / 'gates.yaml'}"])
+
+
+def test_every_gate_that_may_only_warn_is_a_node():
+    annotation = PipelineConfig.model_fields["only_warn"].annotation
+    assert set(typing.get_args(typing.get_args(annotation)[0])) == GATES.keys()

@@ -36,7 +36,7 @@ def test_differences_are_named(proposal):
 
 
 def test_the_proposal_is_a_schema_of_the_same_windows(proposal, tmp_path):
-    from schema import read_window_contract
+    from schema.window_contract import read_window_contract
 
     (tmp_path / "proposed.pbtxt").write_text(proposal.text)
     contract = read_window_contract(tmp_path / "proposed.pbtxt")

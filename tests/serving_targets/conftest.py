@@ -7,6 +7,7 @@ from data.digests import file_digest
 from data.layouts import load_layout
 from data.records import KeypointSequence
 from data.windows import WindowSpec
+from lineage.payloads.verdicts import Verdict
 from serving_targets.contract import WindowShape, channel_names
 from serving_targets.manifest import (
     FLOAT_MODEL,
@@ -15,7 +16,6 @@ from serving_targets.manifest import (
     LayoutTable,
     Manifest,
     Provenance,
-    Verdict,
     behaviour_digest,
 )
 
@@ -69,7 +69,7 @@ def write_version(folder, version, model, **changes):
         "fps": SPEC.fps,
         "window": WindowShape(length=SPEC.length, stride=SPEC.stride, fit=SPEC.fit),
         "thresholds": {"model_validator": {"max_bytes": 1}},
-        "verdicts": (Verdict(gate="max_bytes", figure=0.5, threshold=1, unit="bytes", passed=True),),
+        "verdicts": (Verdict(gate="max_bytes", figure=0.5, threshold=1, direction="max", unit="bytes", passed=True),),
         "files": files,
         "provenance": Provenance(run_id=f"run-{version}"),
     }

@@ -6,7 +6,7 @@ from rich.console import Console
 
 from data.layouts import load_layout
 from data.store import write_span
-from schema import read_gates
+from schema.gates import read_gates
 from serving_targets.evaluate import evaluate, show
 from serving_targets.robustness import DISTURBANCES, disturbed
 
@@ -77,4 +77,4 @@ def test_a_model_that_reads_places_fails_where_places_change(target, tmp_path, s
 
 def test_the_gates_file_has_a_threshold_for_each(request):
     gates = read_gates(request.config.rootpath / "schema" / "gates.yaml")
-    assert gates["robustness"].keys() == DISTURBANCES.keys()
+    assert gates.robustness.model_dump().keys() == DISTURBANCES.keys()
