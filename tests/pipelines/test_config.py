@@ -38,6 +38,11 @@ def test_overrides_reach_nested_keys():
         ("training", "not of the form key=value"),
         ("training.epochs.deep=1", "epochs"),
         ("shards=[1", "not YAML"),
+        ("name=2020-13-45", "not YAML"),
+        ("name=" + "[" * 3000, "not YAML"),
+        ('data="a\\0b"', "data: "),
+        ('targets={a: "\\0"}', "null character"),
+        ("edge.seed=9223372036854775808", "edge.seed"),
     ],
 )
 def test_a_wrong_override_names_the_key(override, expected):
@@ -66,7 +71,7 @@ def test_a_file_is_read_and_its_unknown_keys_are_named(tmp_path):
 def test_a_file_that_is_no_configuration_is_refused(tmp_path, text):
     path = tmp_path / "bad.yaml"
     path.write_text(text)
-    with pytest.raises(InputError):
+    with pytest.raises(InputError, match=r"the configuration (cannot be read|is not a mapping of keys to values)"):
         load_config(str(path))
 
 

@@ -50,6 +50,6 @@ def test_tensorboard_shows_the_trainings_side_by_side(root):
 def test_without_curves_it_says_so(tmp_path, root):
     with pytest.raises(InputError, match="no training curves yet"):
         serve(tmp_path / "nowhere", None, "localhost", 0)
-    with pytest.raises(InputError, match="nothing of configuration 'other'") as caught:
+    with pytest.raises(InputError, match="configuration 'other' has not been run") as caught:
         serve(root / "artifacts", "other", "localhost", 0)
-    assert caught.value.remedy == "there is demo"
+    assert caught.value.remedy == "these have been run: demo"
