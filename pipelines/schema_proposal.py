@@ -122,7 +122,7 @@ def _infer(config: PipelineConfig, span_dir: Path) -> Proposal:
     joints = len(load_layout(config.layout).joints)
     for size in (contract.length, joints, contract.channels):
         keypoints.shape.dim.add(size=size)
-    text = f"# Inferred from {table.num_rows} windows of {span_dir}: what the data contain, not what they should contain.\n"
+    text = f"# Inferred from {table.num_rows} windows of {span_dir}. It describes the data; it is not a requirement.\n"
     return Proposal(table.num_rows, text + text_format.MessageToString(schema), _changes(schema, curated))
 
 

@@ -36,7 +36,7 @@ def names(found, root):
     return {str(path.relative_to(root)) for path in found.files}
 
 
-def test_follows_imports_between_packages_with_the_data_beside_them(project):
+def test_follows_imports_between_packages_with_the_data_files_there(project):
     found = closure(["high.entry"])
     assert names(found, project) == {
         "high/__init__.py",
@@ -85,7 +85,7 @@ def test_an_edit_within_the_closure_changes_the_digest(project, edited):
     assert closure(["high.entry"]).digest() != before
 
 
-def test_an_edit_elsewhere_does_not(project):
+def test_an_edit_elsewhere_does_not_change_the_digest(project):
     before = closure(["high.entry"]).digest()
     (project / "high/other.py").write_text("# edited\n")
     assert closure(["high.entry"]).digest() == before
@@ -99,7 +99,7 @@ def test_a_named_file_is_part_of_the_digest(project):
     assert closure(["high.entry"]).digest([named]) != before
 
 
-def test_an_edit_is_seen_within_one_process(project):
+def test_an_edit_is_noticed_by_a_running_process(project):
     path = project / "high/entry.py"
     closure(["high.entry"])
     path.write_text("from high import other\n")
