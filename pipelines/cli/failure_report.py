@@ -13,13 +13,9 @@
 from __future__ import annotations
 
 import contextlib
-import datetime
 import errno
 import os
-import shlex
 import sys
-import tempfile
-import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
@@ -27,7 +23,6 @@ from typing import TextIO
 import click
 
 from data.errors import InputError, PoselineError
-from lineage.payloads.places import DEFAULT_ROOT
 
 INTERRUPTED, NO_READER = 130, 141
 _MESSAGE_LENGTH = 300
@@ -114,12 +109,19 @@ def _file_of(error: BaseException) -> str | None:
 
 
 def _last_frame(error: BaseException) -> str | None:
+    import traceback
+
     frames = traceback.extract_tb(error.__traceback__)
     return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else None
 
 
 def _write_log(error: BaseException, arguments: Sequence[str]) -> Path | None:
     """Write the traceback below the root if there is one, else below the folder for temporary files."""
+    import datetime
+    import shlex
+    import tempfile
+    import traceback
+
     name = f"{datetime.datetime.now(datetime.UTC):%Y%m%dT%H%M%S}-{os.getpid()}.log"
     command = shlex.join(["poseline", *arguments])
     text = f"{command}\nPython {sys.version}\n\n{''.join(traceback.format_exception(error))}"
@@ -140,4 +142,6 @@ def _root(arguments: Sequence[str]) -> Path:
             return Path(argument.partition("=")[2]).absolute()
         if argument == "--root" and position + 1 < len(arguments):
             return Path(arguments[position + 1]).absolute()
+    from lineage.payloads.places import DEFAULT_ROOT
+
     return DEFAULT_ROOT

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -94,6 +93,8 @@ def _command_line(
 
 def _explain_failures(result: RunResult, workspace: Workspace, command: list[str]) -> None:
     """Print for each failed node its error, its log and the command that resumes the run."""
+    import shlex
+
     for failed in (node for node in result.nodes.values() if node.state == "failed"):
         log = workspace.run_folder(result.run_id) / f"{failed.node}.log"
         click.echo(f"\n{failed.node} failed: {failed.error}", err=True)
