@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any, Self
 
 from lineage.artifact_types import EVALUATION, EXAMPLES
+from lineage.measures import figures_of, read_slices, read_verdicts
 from lineage.model import Artifact, Execution, Run, Subgraph
-from lineage.payloads.measures import figures_of, read_slices, read_verdicts
-from lineage.payloads.sequences import SequenceRow, count_by_split, people_by_split, read_sequences
-from lineage.payloads.verdicts import Verdict
 from lineage.store.reader import LineageStore
+from payloads.sequences import SequenceRow, count_by_split, people_by_split, read_sequences
+from payloads.verdicts import Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ class RecordedRun:
 
     def figures(self) -> dict[str, float]:
         """Return every figure about the model by name: metrics, verdicts, accuracy, latency and size of the files."""
-        return figures_of(self.graph, (execution.id for execution in self.attempts.values()))
+        return figures_of(self.artifacts.values())
 
     def slices(self) -> dict[str, dict[str, float]]:
         """Return the metrics of Evaluator by slice; empty without a readable evaluation."""

@@ -60,7 +60,7 @@ def trace(what: str, root: Path, as_json: bool) -> None:
 @question_options
 def impact(artifact: int | None, subject: str | None, span: int | None, root: Path, as_json: bool) -> None:
     """Show what was made of an artifact, a person's data or a span: models, pushes and all other artifacts."""
-    from lineage.payloads.measures import split_names
+    from lineage.measures import split_names
     from lineage.questions import impact
 
     if sum(given is not None for given in (artifact, subject, span)) != 1:

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from lineage.measures import PERSON, Measure
 from lineage.model import Artifact
-from lineage.payloads.evaluation import WHOLE, Evaluation
-from lineage.payloads.measures import PERSON, Measure
+from payloads.evaluation import WHOLE, Evaluation
 
 
 def slice_tables(measures: Iterable[Measure]) -> list[dict[str, Any]]:

@@ -13,16 +13,16 @@ from lineage.drawings import drawing
 from lineage.drawings.audit_metrics import confusion_table, figure, slice_tables
 from lineage.drawings.graph_svg import pages, picture
 from lineage.formatting import duration, harmless, moment, size
+from lineage.marks import SPLITS
+from lineage.measures import FILE_JUDGEMENTS, JUDGEMENTS, PERSON, read_measures
 from lineage.model import LIVE, Artifact, Run
-from lineage.payloads.marks import SPLITS
-from lineage.payloads.measures import FILE_JUDGEMENTS, JUDGEMENTS, PERSON, read_measures
-from lineage.payloads.places import listing_file
-from lineage.payloads.push import PushRecord
-from lineage.payloads.verdicts import Verdict
+from lineage.places import listing_file
 from lineage.questions.trace import is_to_be_retrained
 from lineage.questions.verify import Fault, verify
 from lineage.recorded_run import RecordedRun, SourceData
 from lineage.store.reader import LineageStore
+from payloads.push import PushRecord
+from payloads.verdicts import Verdict
 
 _SHIPPED = (PUSHED_MODEL, EDGE_MODEL, MODEL)
 _RUN_FACTS = ("git_commit", "git_dirty", "lock_digest", "python")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -12,7 +10,7 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from data.errors import InputError
-from data.files import replacing
+from data.files import replacing, replacing_folder
 from lineage.exchange import openlineage, prov
 from lineage.exchange.tables import TABLES, Table
 from lineage.model import Subgraph
@@ -46,16 +44,10 @@ def export(store: LineageStore, form: str, target: Path, run: str | None = None)
 def _write_tables(store: LineageStore, form: str, target: Path, run: str | None) -> None:
     if target.exists():
         raise InputError("the folder exists already", str(target), "name one that does not exist")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}")
-    temporary.mkdir()
-    try:
+    write = _write_csv if form == "csv" else _write_parquet
+    with replacing_folder(target) as folder:
         for table in TABLES.values():
-            batches = table.batches(store, run, names=False)
-            (_write_csv if form == "csv" else _write_parquet)(table, batches, temporary / f"{table.name}.{form}")
-        temporary.rename(target)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+            write(table, table.batches(store, run, names=False), folder / f"{table.name}.{form}")
 
 
 def _write_csv(table: Table, batches: Iterator[pa.RecordBatch], file: Path) -> None:

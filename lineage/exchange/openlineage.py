@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from lineage.formatting import iso_time
+from lineage.measures import read_measures
 from lineage.model import CACHED, Artifact, Execution, Run, Subgraph
 from lineage.nodes import NODES
-from lineage.payloads.measures import read_measures
 from lineage.store.reader import LineageStore
 
 PRODUCER = "urn:poseline:lineage"

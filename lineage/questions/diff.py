@@ -9,10 +9,11 @@ from typing import Any
 
 from data.project import PROJECT_ROOT
 from lineage.model import Execution, Run, Subgraph
-from lineage.payloads.node_record import NodeRecord
+from lineage.places import run_folder
 from lineage.questions.answer import Answer
 from lineage.recorded_run import RecordedRun
 from lineage.store.reader import LineageStore
+from payloads.node_record import NodeRecord
 
 _PATH_PARAMETERS = frozenset({"data_folder", "schema_file"})
 _DATA_PARAMETERS = frozenset({"span", "span_digest"})
@@ -176,7 +177,7 @@ def changed_parameters(first: Execution, second: Execution) -> dict[str, list[An
 
 def changed_files(root: Path, node: str, before: str, after: str) -> list[str]:
     """Return the files of a node's code that differ between two runs; empty if a record of a run is gone."""
-    code, edited = (NodeRecord.read(root, run, node).code for run in (before, after))
+    code, edited = (NodeRecord.read(run_folder(root, run), node).code for run in (before, after))
     if not code or not edited:
         return []
     return sorted(file for file in code.keys() | edited.keys() if code.get(file) != edited.get(file))

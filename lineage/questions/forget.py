@@ -9,9 +9,9 @@ from pathlib import Path
 from ml_metadata.metadata_store import MetadataStore
 from ml_metadata.proto import metadata_store_pb2
 
+from lineage import marks
 from lineage.artifact_types import EDGE_MODEL, EXAMPLES
 from lineage.model import LIVE
-from lineage.payloads import marks
 from lineage.questions import impact
 from lineage.questions.answer import Answer
 from lineage.questions.removal import RemovablePayload

@@ -6,10 +6,10 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from lineage import marks
 from lineage.artifact_types import EXAMPLES, MODEL, PUSHED_MODEL
+from lineage.measures import split_names
 from lineage.model import LIVE, Artifact, Subgraph
-from lineage.payloads import marks
-from lineage.payloads.measures import split_names
 from lineage.questions.answer import Answer, ArtifactSummary, LineageIds
 from lineage.store.reader import COMPARED_WITH, LineageStore
 

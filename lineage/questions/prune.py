@@ -9,10 +9,10 @@ from pathlib import Path
 from data.errors import InputError
 from lineage.artifact_types import MODEL_BLESSING, PUSHED_MODEL
 from lineage.model import DELETED, LIVE, Artifact
-from lineage.payloads.push import PushRecord
 from lineage.questions.answer import Answer
 from lineage.questions.removal import RemovablePayload
 from lineage.store.reader import LineageStore
+from payloads.push import PushRecord
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,15 +10,15 @@ from typing import Any, Self
 
 from data.digests import file_digest, list_folder
 from data.errors import InputError
+from lineage import marks
 from lineage.artifact_types import EDGE_MODEL, EXAMPLES, MODEL, MODEL_BLESSING, PUSHED_MODEL, TRACED
+from lineage.measures import FILE_JUDGEMENTS, JUDGEMENTS, read_verdicts
 from lineage.model import CODE_PROPERTIES, COMPLETE, Artifact, Execution, Subgraph, parse_json_text
 from lineage.nodes import MODEL_GATES, NodeId
-from lineage.payloads import marks
-from lineage.payloads.measures import FILE_JUDGEMENTS, JUDGEMENTS, read_verdicts
-from lineage.payloads.verdicts import Direction
 from lineage.questions.answer import Answer, ArtifactSummary, LineageIds
 from lineage.recorded_run import SourceData, source_data
 from lineage.store.reader import LineageStore
+from payloads.verdicts import Direction
 from serving_targets.manifest import has_manifest, read_manifest
 
 _BLESSINGS = (MODEL_BLESSING, *FILE_JUDGEMENTS)

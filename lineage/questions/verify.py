@@ -10,9 +10,9 @@ from typing import Literal
 from data.digests import Listing, list_folder, parse_listing
 from lineage.artifact_types import PUSHED_MODEL
 from lineage.model import LIVE, Artifact
-from lineage.payloads.places import listing_file
-from lineage.payloads.push import PushRecord
+from lineage.places import listing_file
 from lineage.questions.answer import Answer
+from payloads.push import PushRecord
 
 
 @dataclass(frozen=True, slots=True)

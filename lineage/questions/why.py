@@ -8,10 +8,11 @@ from typing import Any
 
 from data.errors import InputError
 from lineage.model import CACHED, Execution, Run, Subgraph
-from lineage.payloads.node_record import NodeRecord
+from lineage.places import run_folder
 from lineage.questions.answer import Answer
 from lineage.questions.diff import changed_files, changed_inputs, changed_parameters
 from lineage.store.reader import LineageStore
+from payloads.node_record import NodeRecord
 
 _MOST_RUNS_SEARCHED = 200
 
@@ -85,7 +86,7 @@ def _compare(root: Path, earlier: Execution, earlier_graph: Subgraph, after: Exe
     reasons += [f"parameter {name} changed" for name in parameters]
     reasons += [f"input {key} is another artifact ({old} -> {new})" for key, (old, new) in inputs.items()]
     if not reasons:
-        recorded = NodeRecord.read(root, after.run, after.node).reason
+        recorded = NodeRecord.read(run_folder(root, after.run), after.node).reason
         reasons.append(recorded or "the cache was off, or the earlier payload was gone")
     if after.failure:
         reasons.append(f"it failed: {after.failure}")

@@ -13,7 +13,7 @@ from tfx.types import Channel
 from tfx.types.standard_artifacts import InfraBlessing, Model, ModelBlessing, PushedModel
 
 from components.artifacts.types import EdgeBlessing, EdgeModel
-from components.edge_converter.metadata import embed
+from components.edge_converter.metadata import embed_contract
 from components.pusher import publish as publishing
 from components.pusher.component import Pusher
 from components.pusher.executor import Executor
@@ -75,7 +75,7 @@ def _with_labels(files, copy, labels, names=("model_int8.tflite", "model_float.t
     for name in names:
         content = (copy / name).read_bytes()
         contract = read_contract(copy / name).model_copy(update={"labels": labels})
-        (copy / name).write_bytes(embed(content, contract))
+        (copy / name).write_bytes(embed_contract(content, contract))
     return copy
 
 
@@ -144,9 +144,9 @@ def test_the_other_gate_still_stops_a_push(push, tmp_path):
 
 
 def test_targets_must_be_given_and_differ(push, tmp_path):
-    with pytest.raises(InputError, match="folder of its own"):
+    with pytest.raises(InputError, match="share a folder"):
         push({})
-    with pytest.raises(InputError, match="folder of its own"):
+    with pytest.raises(InputError, match="share a folder"):
         push({"a": tmp_path / "x", "b": tmp_path / "y" / ".." / "x"})
 
 
@@ -255,7 +255,7 @@ def test_a_file_that_is_missing_is_an_error(trained, converted, blessed, smoked,
 
 def test_files_that_contradict_each_other_are_an_error(trained, converted, blessed, smoked, edge, tmp_path):
     files = _with_labels(converted, tmp_path / "edge", ("a", "b", "c"), names=["model_float.tflite"])
-    with pytest.raises(NodeError, match="do not say the same of themselves"):
+    with pytest.raises(NodeError, match=r"the contracts in model_int8.tflite, model_float.tflite differ"):
         _release(trained, files, (blessed, smoked), edge.facts)
 
 
@@ -273,7 +273,7 @@ def test_another_format_is_shipped_if_it_lies_with_the_others(
 KILLED_PUSH = """
 import os, pickle, signal, sys
 from pathlib import Path
-from components.edge_converter.metadata import embed
+from components.edge_converter.metadata import embed_contract
 from components.pusher import publish as publishing
 moment, release, targets = pickle.loads(Path(sys.argv[1]).read_bytes())
 owner, name, number = moment
@@ -342,14 +342,6 @@ def test_pushes_at_once_do_not_meet(release, other_release, tmp_path):
         tuple(release.contract.labels),
         tuple(other_release.contract.labels),
     }
-
-
-def test_the_executor_does_not_load_tensorflow():
-    code = (
-        "import sys; sys.modules['tensorflow'] = sys.modules['ai_edge_litert'] = None\n"
-        "import components.pusher.component, components.pusher.executor"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_the_component_learns_its_targets_at_launch():
