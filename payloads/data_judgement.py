@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, ConfigDict
 
 from payloads.json_payload import JsonPayload
-from payloads.verdicts import Figure, Judgement, Verdict
+from payloads.judgements import Figure, Judgement, Verdict
 from schema.gates import Reaction
 
 
