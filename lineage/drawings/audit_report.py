@@ -21,9 +21,9 @@ from lineage.questions.trace import count_people, is_marked, parameters
 from lineage.questions.verify import Fault, verify
 from lineage.store.reader import LineageStore
 from payloads.evaluation import WHOLE, Evaluation
-from payloads.judgements import Verdict
 from payloads.push import PushRecord
 from payloads.sequences import read_sequences
+from payloads.verdict import Verdict
 
 _SHIPPED = (PUSHED_MODEL, EDGE_MODEL, MODEL)
 
