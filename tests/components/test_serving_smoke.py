@@ -154,7 +154,7 @@ def test_what_is_not_measured_does_not_pass():
     assert not check_threshold("max_latency_p95_ms", float("nan"), 1.0, "max", "ms").passed
     assert not check_threshold("min_agreement", float("nan"), 0.0, "min", "share").passed
     too_large = check_threshold("max_bytes", 5_241_088, 300_000, "max", "bytes")
-    assert str(too_large) == "max_bytes: 5,241,088, at most 300,000 bytes passes"
+    assert str(too_large) == "max_bytes: 5,241,088 (at most 300,000 bytes)"
 
 
 def test_the_gates_file_has_every_threshold(request):
