@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from tfx.types.artifact import Artifact
 
 from data.errors import InputError
-from lineage.payloads.verdicts import Direction, Judgement, Verdict, check_threshold
+from payloads.verdicts import Direction, Judgement, Verdict, check_threshold
 from schema.gates import Thresholds
 
 

@@ -21,7 +21,7 @@ from components.data_gate.findings_table import format_findings
 from components.data_gate.judge import Evidence, judge
 from components.data_gate.window_evidence import WindowEvidence
 from data.errors import GateError
-from lineage.payloads.data_judgement import Baseline, Comparison, DataJudgement, Finding
+from payloads.data_judgement import Baseline, Comparison, DataJudgement, Finding
 from schema.gates import DataPolicy
 
 

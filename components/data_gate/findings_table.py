@@ -5,7 +5,7 @@ import textwrap
 from collections.abc import Iterator
 
 from data.text import printable
-from lineage.payloads.data_judgement import Finding
+from payloads.data_judgement import Finding
 
 _WIDTH = 110
 _ID_LENGTH = 60

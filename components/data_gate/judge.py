@@ -10,7 +10,7 @@ from tensorflow_metadata.proto.v0.statistics_pb2 import DatasetFeatureStatistics
 from tensorflow_metadata.proto.v0.statistics_pb2 import FeatureNameStatistics, Histogram
 
 from components.data_gate.window_evidence import UNKNOWN, Deviation, WindowEvidence, among, not_among, outside
-from lineage.payloads.data_judgement import Finding
+from payloads.data_judgement import Finding
 from schema.gates import Bound, DataPolicy
 
 # Prefix of TFDV's reason type to the name of the anomaly in policies and tables, and what a person can do about it.

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from components.keypoint_example_gen.window_table import read_windows
-from lineage.payloads.data_judgement import AffectedWindows
+from payloads.data_judgement import AffectedWindows
+from payloads.window_table import read_windows
 
 MAX_SEQUENCES = 3
 """Maximum number of sequences that a finding names."""

@@ -31,7 +31,7 @@ from components.sandbox.child_process import die_with_parent
 from data.digests import file_digest, list_folder
 from data.errors import NodeError, PoselineError
 from data.windows import WindowSpec
-from lineage.payloads.conversion_record import ConversionRecord
+from payloads.conversion_record import ConversionRecord
 from serving_targets.classifier import Classifier
 from serving_targets.contract import Contract, make_contract
 from serving_targets.manifest import FLOAT_MODEL, INT8_MODEL

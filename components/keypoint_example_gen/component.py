@@ -40,7 +40,7 @@ class KeypointExampleGen(BaseBeamComponent):
     the time stamps of files.
 
     The output is an `Examples` artifact as TFX's components expect it: gzipped TFRecord files, with `span`,
-    `split_names` and the payload format set. It also contains a table of the sequences (`lineage.payloads.sequences`)
+    `split_names` and the payload format set. It also contains a table of the sequences (`payloads.sequences`)
     and in the folder `windows` a table of the windows with all features except the keypoints.
 
     Each example has `keypoints` (floats, `[T, J, C]` flattened), `label`, `label_id` (-1 if the label is not in the

@@ -12,7 +12,7 @@ import numpy as np
 from components.artifacts.blessings import check
 from components.artifacts.edge_model import EdgeFile, list_files
 from components.sandbox.sandbox import SandboxRun, sandbox_tflite
-from lineage.payloads.verdicts import EdgeJudgement, FileFigures, Verdict
+from payloads.verdicts import EdgeJudgement, FileFigures, Verdict
 from schema.gates import ModelValidatorThresholds
 from serving_targets.manifest import FLOAT_MODEL, INT8_MODEL
 from serving_targets.tflite_file import custom

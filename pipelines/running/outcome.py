@@ -13,12 +13,12 @@ from ml_metadata.proto import metadata_store_pb2
 from pydantic import BaseModel
 
 from data.errors import PoselineError
+from lineage.marks import SPLITS
 from lineage.nodes import NodeId
-from lineage.payloads.data_judgement import DataJudgement
-from lineage.payloads.evaluation import Evaluation
-from lineage.payloads.marks import SPLITS
-from lineage.payloads.sequences import count_by_split, read_sequences
-from lineage.payloads.verdicts import EdgeJudgement, ServingJudgement, Verdict
+from payloads.data_judgement import DataJudgement
+from payloads.evaluation import Evaluation
+from payloads.sequences import count_by_split, read_sequences
+from payloads.verdicts import EdgeJudgement, ServingJudgement, Verdict
 from pipelines.running.local_runner import RunResult, connection_of
 from pipelines.tfx_patches.shared_store import shared_store
 from pipelines.workspace import Workspace

@@ -12,7 +12,7 @@ from ml_metadata.metadata_store import MetadataStore
 
 from data.errors import ExitCode, GateError, InputError, PoselineError
 from lineage.nodes import NodeId
-from lineage.payloads.push import PushRecord
+from payloads.push import PushRecord
 from pipelines.compilation.dag_manifest import check_drawn
 from pipelines.compilation.plan import Plan, read_plan_file
 from pipelines.config import load_config

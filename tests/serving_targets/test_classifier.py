@@ -1,7 +1,3 @@
-import json
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 from ai_edge_litert.tools import flatbuffer_utils
@@ -47,17 +43,3 @@ def test_operators_are_read_from_the_file(tflite_model, tmp_path):
 
 def test_durations_become_milliseconds():
     assert percentiles([0.001, 0.002, 0.003]).p50 == pytest.approx(2)
-
-
-def test_nothing_here_loads_tensorflow_or_tfx(request):
-    modules = [
-        path.stem for path in (request.config.rootpath / "serving_targets").glob("*.py") if path.stem != "__init__"
-    ]
-    code = (
-        "import importlib, json, sys\n"
-        f"for name in {modules}: importlib.import_module('serving_targets.' + name)\n"
-        "print(json.dumps([name for name in sys.modules if name.partition('.')[0] in"
-        " ('tensorflow', 'tfx', 'keras', 'apache_beam', 'rich')]))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    assert json.loads(done.stdout) == []

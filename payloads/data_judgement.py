@@ -6,8 +6,8 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
-from lineage.payloads.json_payload import JsonPayload
-from lineage.payloads.verdicts import Figure, Judgement, Verdict
+from payloads.json_payload import JsonPayload
+from payloads.verdicts import Figure, Judgement, Verdict
 from schema.gates import Reaction
 
 
