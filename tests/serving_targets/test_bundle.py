@@ -42,12 +42,12 @@ def _edit(**changes):
 @pytest.mark.parametrize(
     ("spoil", "expected"),
     [
-        (_alter, "model_int8.tflite is not what was published"),
+        (_alter, "model_int8.tflite has changed since it was published"),
         (lambda folder: (folder / "model_float.tflite").unlink(), "model_float.tflite is missing"),
         (lambda folder: (folder / "manifest.json").unlink(), "no manifest.json"),
-        (lambda folder: (folder / "manifest.json").write_text('{"schema'), "can't be read"),
+        (lambda folder: (folder / "manifest.json").write_text('{"schema'), "cannot be read"),
         (lambda folder: (folder / "manifest.json").write_text("[]"), "version None"),
-        (_edit(schema_version=2), "version 2, this reader knows 1"),
+        (_edit(schema_version=2), "version 2, but only version 1 can be read"),
         (_edit(labels=["only"]), "labels: "),
         (_edit(files=[{"path": "../../etc/passwd", "sha256": "0" * 64, "bytes": 1}]), "path inside the bundle"),
         (shutil.rmtree, "`latest` points to 2, which does not exist"),

@@ -75,8 +75,8 @@ def _archive(path, name, text):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("{", "can't be read"),
-        ('{"labels": ["one"]}', "can't be read"),
+        ("{", "cannot be read"),
+        ('{"labels": ["one"]}', "cannot be read"),
         (" " * 70_000, "more than 65536 bytes"),
     ],
 )
@@ -98,7 +98,7 @@ def test_an_archive_of_something_else_says_nothing(tflite_model, tmp_path):
 def test_a_damaged_archive_is_an_error(described):
     content = described.read_bytes()
     described.write_bytes(content.replace(b'"name":"standin"', b'"name":"stalion"', 1))
-    with pytest.raises(InputError, match="can't be read"):
+    with pytest.raises(InputError, match="cannot be read"):
         read_contract(described)
 
 
@@ -143,5 +143,5 @@ def test_a_manifest_that_was_changed_contradicts_the_files(bundle, change, names
 def test_a_file_that_lost_its_metadata_is_an_error(bundle, tflite_model):
     shutil.copyfile(tflite_model, bundle / "2" / "model_float.tflite")
     _edit(bundle / "2")
-    with pytest.raises(InputError, match=r"model_float.tflite does not say what it is"):
+    with pytest.raises(InputError, match=r"model_float.tflite has no contract"):
         load_bundle(bundle)

@@ -107,7 +107,7 @@ def _three_dimensional(name, label):
     ("make", "expected"),
     [
         (lambda make: make("a", "jump", ["left"]), "1 labels are unknown to the model: jump"),
-        (lambda make: make("a", "left", ["left"], layout="openpose15"), "can't be turned into the model's coco17"),
+        (lambda make: make("a", "left", ["left"], layout="openpose15"), "cannot be converted to the model's coco17"),
         (lambda _: _three_dimensional("a", "left"), "joints have 4 channels"),
     ],
 )

@@ -33,8 +33,8 @@ def test_rollback_can_go_forward_again(target):
     ("prepare", "to", "expected"),
     [
         (rollback, None, "no version before 1"),
-        (lambda _: None, 7, "version 7 is not here"),
-        (lambda _: None, "latest", "version latest is not here"),
+        (lambda _: None, 7, "version 7 does not exist"),
+        (lambda _: None, "latest", "version latest does not exist"),
         (lambda target: (target / "1" / "model_int8.tflite").unlink(), None, "model_int8.tflite is missing"),
     ],
 )
