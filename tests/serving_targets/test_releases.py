@@ -62,7 +62,7 @@ def test_a_target_that_another_process_holds_is_not_touched(target, monkeypatch)
     assert rollback(target) == (2, 1)
 
 
-def test_a_destination_holds_what_is_whole(target):
+def test_only_undamaged_versions_count_as_published(target):
     digest = read_manifest(target / "2").digest
     assert destination_holds(target, 2)
     assert destination_holds(target, digest)
