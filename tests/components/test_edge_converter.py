@@ -104,7 +104,7 @@ def test_another_format_is_shipped_or_not_made_on_request(job):
     assert names == [(f"model_{name}.tflite", True) for name in ("float", "float16", "int8")]
 
 
-def test_every_file_says_what_it_is(converted, trained, edge):
+def test_every_file_contains_its_contract(converted, trained, edge):
     expected = make_contract(
         **{name: fact for name, fact in edge.model_facts.items() if name not in ("window", "transform")},
         window=WindowSpec.model_validate(edge.model_facts["window"]),
@@ -173,14 +173,14 @@ def test_the_same_job_makes_the_same_files(job, trained, tmp_path):
         assert (tmp_path / "again" / name).read_bytes() == (tmp_path / "output" / name).read_bytes()
 
 
-def test_what_the_converting_process_knows_to_be_wrong_is_handed_on(job, scratch):
+def test_an_error_in_the_converting_process_reaches_the_caller(job, scratch):
     with pytest.raises(NodeError, match="no records in this split") as caught:
         run_job(replace(job, examples="/nowhere"), 120, scratch)
     assert caught.value.where == "/nowhere/Split-train"
     assert caught.value.remedy
 
 
-def test_a_folder_that_can_not_be_written_is_told(job, scratch, tmp_path):
+def test_a_folder_that_can_not_be_written_is_reported(job, scratch, tmp_path):
     description = scratch / "job.json"
     description.write_text(json.dumps(asdict(replace(job, output=str(tmp_path / "nothing")))))
     assert worker.main(description) == 1
@@ -247,7 +247,7 @@ def test_the_end_of_the_converting_process_is_understood(job, scratch, tmp_path,
     assert "RuntimeError" not in source or "broken pipe dream" in caught.value.where
 
 
-def test_stratified_takes_evenly_and_does_not_mind_the_order_of_records():
+def test_windows_are_selected_evenly_and_independently_of_the_order_of_records():
     keys = [WindowKey(f"s{i}", 0, label, i) for i, label in enumerate([0] * 50 + [1] * 3 + [2] * 20)]
     taken = select_stratified(keys, 15, seed=1)
     assert Counter(key.label_id for key in taken) == {0: 6, 1: 3, 2: 6}
