@@ -78,7 +78,12 @@ NOT_SERVED = {"max_failed_formats", "max_tflite_start_ms", "max_latency_p95_ms",
             "ModelValidator max_custom_operators: 1 (at most 0 operators): FlexMatrixDeterminant",
         ),
         (_five_megabytes, {"max_bytes"}, set(), "(at most 300,000 bytes)"),
-        (_cut_off, {*ACCURACY, "max_custom_operators"}, NOT_SERVED, "ServingSmoke max_failed_formats: 1 (at most 0 formats)"),
+        (
+            _cut_off,
+            {*ACCURACY, "max_custom_operators"},
+            NOT_SERVED,
+            "ServingSmoke max_failed_formats: 1 (at most 0 formats)",
+        ),
     ],
 )
 def test_a_bad_model_is_refused_by_the_right_gate_and_the_served_one_stays(
