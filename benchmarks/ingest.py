@@ -199,8 +199,8 @@ def _sequences(count: int) -> Iterator[Any]:
     for number in range(count):
         moved = base.keypoints + np.float32(number % 997) * np.float32(1e-5)
         moved[..., 2] = base.keypoints[..., 2]
-        told = {"sequence_id": f"s{number:06d}", "subject": f"p{number % 40}", "label": "ab"[number % 2]}
-        yield replace(base, keypoints=moved, **told)
+        label = "ab"[number % 2]
+        yield replace(base, keypoints=moved, sequence_id=f"s{number:06d}", subject=f"p{number % 40}", label=label)
 
 
 def _write_npz(path: Path, count: int) -> None:

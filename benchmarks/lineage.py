@@ -20,19 +20,19 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipelines.processes.driver import prepare_driver
+from pipelines.running.driver import prepare_driver
 
 prepare_driver()
 
 from ml_metadata.metadata_store import MetadataStore  # noqa: E402
 from ml_metadata.proto import metadata_store_pb2 as pb  # noqa: E402
 
-from lineage.payloads import marks  # noqa: E402
-from lineage.payloads.data_judgement import DataJudgement  # noqa: E402
-from lineage.payloads.evaluation import Evaluation, Slice  # noqa: E402
-from lineage.payloads.sequences import SequenceRow, write_sequences  # noqa: E402
-from lineage.payloads.verdicts import EdgeJudgement, ServingJudgement, check_threshold  # noqa: E402
+from lineage import marks  # noqa: E402
 from lineage.store import backend  # noqa: E402
+from payloads.data_judgement import DataJudgement  # noqa: E402
+from payloads.evaluation import Evaluation, Slice  # noqa: E402
+from payloads.sequences import SequenceRow, write_sequences  # noqa: E402
+from payloads.verdicts import EdgeJudgement, ServingJudgement, check_threshold  # noqa: E402
 
 PIPELINE = "baduanjin"
 SUBJECTS_A_RUN, RUNS_A_SUBJECT, RUNS_A_SPAN = 24, 20, 20
@@ -146,6 +146,7 @@ class Filler:
         self._link(batch, artifact_ids, execution_ids)
         if execution_ids[-1] != self._next_execution - 1:
             raise RuntimeError("the store was not empty")
+        assert batch.last_model is not None
         self._model_before = batch.artifacts[batch.last_model]
         self._model_before.id = artifact_ids[batch.last_model]
 

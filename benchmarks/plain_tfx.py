@@ -1,8 +1,8 @@
-"""The same work as Poseline's graph, as a plain TFX user writes it: `tfx.v1`, LocalDagRunner, default settings.
+"""Plain TFX pipeline that does the work of Poseline's graph with `tfx.v1`, LocalDagRunner and default settings.
 
-Run by benchmarks/pipeline.py, a process a run. Windows are read with ImportExampleGen from the TFRecords that
-Poseline's KeypointExampleGen made, since TFX has no component that reads keypoint sequences; TFX has no DataGate,
-EdgeConverter or ModelValidator either, so plain TFX is spared their work. Its own TFLite rewriter is not used.
+benchmarks/pipeline.py starts it as a process of its own for each run. ImportExampleGen reads the TFRecords that
+Poseline's KeypointExampleGen made, because TFX has no component that reads keypoint sequences. TFX has no DataGate,
+EdgeConverter or ModelValidator either, so plain TFX does less work. Its TFLite rewriter is not used.
 """
 
 from __future__ import annotations
@@ -21,7 +21,14 @@ MODULE = """from {module} import {name}
 
 
 def build(plan: Plan, examples: Path, module_folder: Path, root: Path) -> tfx.dsl.Pipeline:
-    """The plain pipeline with the settings of a Poseline plan."""
+    """Build the plain pipeline with the settings of a Poseline plan.
+
+    Args:
+        plan: compiled graph of Poseline, whose configuration is taken over.
+        examples: folder of the examples that KeypointExampleGen made.
+        module_folder: folder of the module files that `write_modules` wrote.
+        root: folder for everything that the pipeline writes.
+    """
     config = plan.config
     gates = config.read_gates()
     has_eval = "eval" in config.split.split_names()
@@ -87,7 +94,7 @@ def _custom_config(plan: Plan, node: str) -> dict[str, object]:
 
 
 def write_modules(folder: Path) -> None:
-    """Module files of the kind that TFX's templates have; editing one is what invalidates plain TFX's cache."""
+    """Write the module files that plain TFX takes; an edit to one of them invalidates the cache of its node."""
     folder.mkdir(parents=True, exist_ok=True)
     for file, module, name in (
         ("preprocessing_module.py", "transform_module.preprocessing", "preprocessing_fn"),
@@ -99,7 +106,7 @@ def write_modules(folder: Path) -> None:
 
 
 def main() -> None:
-    """One run."""
+    """Run the pipeline once."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--plan", type=Path, required=True)
     parser.add_argument("--examples", type=Path, required=True)

@@ -1,5 +1,19 @@
 """Errors that a person is meant to read: what was wrong, where, and what to do about it."""
 
+import enum
+
+
+class ExitCode(enum.IntEnum):
+    """Exit codes of every `poseline` command."""
+
+    DONE = 0
+    REJECTED = 1
+    WRONG_INPUT = 2
+    FAILED = 3
+    SKIPPED = 99
+    INTERRUPTED = 130
+    NO_READER = 141
+
 
 class PoselineError(Exception):
     """Base of every error that Poseline explains instead of tracing.
@@ -11,7 +25,7 @@ class PoselineError(Exception):
         exit_code: what a command ends with when this error reaches its top.
     """
 
-    exit_code = 3
+    exit_code: int = ExitCode.FAILED
 
     def __init__(self, what: str, where: str | None = None, remedy: str | None = None) -> None:
         # All three are arguments of Exception, so that pickling between processes keeps them.
@@ -32,16 +46,16 @@ class PoselineError(Exception):
 class InputError(PoselineError):
     """Wrong use or wrong input."""
 
-    exit_code = 2
+    exit_code = ExitCode.WRONG_INPUT
 
 
 class GateError(PoselineError):
     """A gate looked at data or a model and said no."""
 
-    exit_code = 1
+    exit_code = ExitCode.REJECTED
 
 
 class NodeError(PoselineError):
     """A node of the pipeline failed."""
 
-    exit_code = 3
+    exit_code = ExitCode.FAILED

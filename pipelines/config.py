@@ -15,11 +15,13 @@ from typing import Any
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from data.config_errors import explain
 from data.errors import InputError
 from data.project import PROJECT_ROOT
 from data.splits import SplitPolicy
 from schema.gates import GatesConfig, read_gates
-from trainer_module.config import ModelConfig, TrainingConfig
+from trainer_module.model_config import ModelConfig, TcnConfig
+from trainer_module.training_config import TrainingConfig
 from transform_module.config import TransformConfig
 
 CONFIG_FOLDER = Path(__file__).parent / "configs"
@@ -101,7 +103,7 @@ class PipelineConfig(_Section):
     windows: WindowConfig = WindowConfig()
     split: SplitPolicy = SplitPolicy()
     transform: TransformConfig = TransformConfig()
-    model: ModelConfig = ModelConfig()
+    model: ModelConfig = TcnConfig()
     training: TrainingConfig = TrainingConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
     edge: EdgeConfig = EdgeConfig()
@@ -159,7 +161,12 @@ def load_config(name_or_file: str, overrides: typing.Sequence[str] = ()) -> Pipe
     try:
         config = PipelineConfig.model_validate(values)
     except ValidationError as error:
-        raise _explained(error, path) from error
+        problems, remedy = explain(error, PipelineConfig)
+        raise InputError(
+            f"the configuration is not valid: {problems}",
+            str(path),
+            "; ".join(filter(None, [remedy, "`poseline config` prints every key"])),
+        ) from error
     config.read_gates()  # a wrong threshold is reported now, not after the training
     return config
 
@@ -195,28 +202,3 @@ def _apply(values: dict[str, Any], override: str) -> None:
         values[parts[-1]] = yaml.safe_load(text)
     except _YAML_ERRORS as error:
         raise InputError(f"--set {override!r}: the value is not YAML: {error}", remedy="quote the value") from error
-
-
-def _explained(error: ValidationError, path: Path) -> InputError:
-    lines = []
-    for problem in error.errors():
-        location = [str(part) for part in problem["loc"]]
-        key = ".".join(location)
-        if problem["type"] == "extra_forbidden":
-            valid = _keys_at(location[:-1])
-            near = difflib.get_close_matches(location[-1], valid, 1, 0)
-            hint = f"; did you mean {'.'.join([*location[:-1], near[0]])}?" if near else ""
-            lines.append(f"unknown key {key}{hint}")
-        else:
-            lines.append(f"{key}: {problem['msg']} (got {problem['input']!r:.80})")
-    return InputError(
-        "the configuration is not valid: " + "; ".join(lines), str(path), "`poseline config` prints every key"
-    )
-
-
-def _keys_at(location: list[str]) -> list[str]:
-    model: Any = PipelineConfig
-    for part in location:
-        field = model.model_fields.get(part) if isinstance(model, type) and issubclass(model, BaseModel) else None
-        model = field.annotation if field else None
-    return list(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else []

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data.errors import InputError
-from lineage.payloads.places import DEFAULT_ROOT, SQLITE_NAME
+from lineage.places import DEFAULT_ROOT, SQLITE_NAME
 
 __all__ = ["DEFAULT_ROOT", "Workspace"]
 _NEEDED_BYTES = 300 * 2**20

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic.fields import FieldInfo
 
+from data.config_errors import explain
 from data.errors import InputError
 
 Reaction = Literal["pass", "warn", "stop"]
@@ -220,31 +219,6 @@ def read_gates(gates_file: Path, overrides: dict[str, Any] | None = None) -> Gat
     try:
         return GatesConfig.model_validate(content)
     except ValidationError as error:
-        faults = "; ".join(_explain(fault) for fault in error.errors())
         where = f"{gates_file}, or key `gates` of the configuration" if overrides else str(gates_file)
-        raise InputError(f"the gates are not valid: {faults}", where, "schema/gates.yaml shows every key") from error
-
-
-def _explain(fault: Any) -> str:
-    location = [str(part) for part in fault["loc"]]
-    key = ".".join(["gates", *location])
-    if fault["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(location[-1], _keys_at(location[:-1]), 1, 0)
-        return f"unknown key {key}" + (
-            f"; did you mean {'.'.join(['gates', *location[:-1], near[0]])}?" if near else ""
-        )
-    if fault["type"] == "missing":
-        return f"{key} is missing"
-    return f"{key}: {fault['msg']} (got {fault['input']!r:.80})"
-
-
-def _keys_at(location: list[str]) -> list[str]:
-    """Return the valid keys below a location, none where any key is valid."""
-    model: Any = GatesConfig
-    for part in location:
-        field: FieldInfo | None = model.model_fields.get(part) if hasattr(model, "model_fields") else None
-        model = None
-        if field is not None:
-            kinds = (field.annotation, *get_args(field.annotation))
-            model = next((kind for kind in kinds if hasattr(kind, "model_fields")), None)
-    return list(model.model_fields) if model is not None else []
+        problems = explain(error, GatesConfig, "gates").problems
+        raise InputError(f"the gates are not valid: {problems}", where, "schema/gates.yaml shows every key") from error

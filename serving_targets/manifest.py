@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from data.errors import InputError
 from data.windows import WindowSpec
-from lineage.payloads.verdicts import Verdict
+from schema.verdict import Verdict
 from serving_targets.contract import Contract, WindowShape
 
 MANIFEST = "manifest.json"

@@ -1,4 +1,4 @@
-"""What the gates on models share: thresholds from execution properties, verdicts on them, and the blessing."""
+"""Functions that the gates on models share: read thresholds, check figures against them, write the blessing."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from tfx.types.artifact import Artifact
 
 from data.errors import InputError
-from lineage.payloads.verdicts import Direction, Judgement, Verdict, check_threshold
+from payloads.verdicts import Direction, Judgement, Verdict, check_threshold
 from schema.gates import Thresholds
 
 
@@ -17,7 +17,7 @@ def parse_thresholds[T: Thresholds](kind: type[T], text: str, section: str) -> T
     """Read a gate's thresholds from JSON.
 
     Raises:
-        InputError: if one is missing, unknown or out of range; names it.
+        InputError: a threshold is missing, unknown or out of range; the message names it.
     """
     try:
         return kind.model_validate_json(text)
@@ -26,29 +26,29 @@ def parse_thresholds[T: Thresholds](kind: type[T], text: str, section: str) -> T
         raise InputError(
             f"the thresholds are not valid: {faults}",
             f"section {section} of the gates file",
-            f"give {', '.join(kind.model_fields)}",
+            f"set {', '.join(kind.model_fields)}",
         ) from error
 
 
 def check(
     thresholds: Thresholds, name: str, figure: float | None, detail: str = "", limit: float | None = None
 ) -> Verdict:
-    """Hold a figure against the threshold of a name; its direction is in the name, its unit in the section.
+    """Compare a figure with a threshold of a gate.
 
     Args:
-        thresholds: section of the gate.
-        name: threshold, for example `max_bytes`.
+        thresholds: thresholds of the gate.
+        name: name of the threshold, for example `max_bytes`; its prefix is the direction.
         figure: measured value; None if it could not be measured.
-        detail: anything else a person should know.
-        limit: value to use in place of the threshold's own.
+        detail: additional information for people.
+        limit: value to use instead of the configured threshold.
     """
-    own = getattr(thresholds, name) if limit is None else limit
+    configured = getattr(thresholds, name) if limit is None else limit
     direction: Direction = "min" if name.startswith("min_") else "max"
-    return check_threshold(name, figure, own, direction, thresholds.unit(name), detail)
+    return check_threshold(name, figure, configured, direction, thresholds.unit(name), detail)
 
 
 def write_blessing(blessing: Artifact, judgement: Judgement) -> None:
-    """Write a judgement into its blessing's folder, set the custom property `blessed` (1 or 0), log the verdicts."""
+    """Write a judgement into the folder of its blessing, set the custom property `blessed`, and log the verdicts."""
     for verdict in judgement.verdicts:
         logging.info("%s", verdict)
     judgement.write(Path(blessing.uri))

@@ -1,24 +1,23 @@
-"""Runs TFX's Evaluator, then writes down what it found."""
+"""Executor of Evaluator: runs TFX's Evaluator, then records its metrics in a form that can be read without TFMA."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import tensorflow_model_analysis as tfma
 from tfx.components.evaluator.executor import Executor as TfxExecutor
-from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
 
-import components.evaluator.macro_f1  # noqa: F401 - TFMA imports it by name; imported here, an edit to it is seen
-from lineage.payloads.evaluation import ConfusionCell, Evaluation, Interval, Slice
-from lineage.payloads.verdicts import Verdict, check_threshold, finite
+import components.evaluator.macro_f1  # noqa: F401 - TFMA imports it by name; this import makes it part of the node's fingerprint
+from components.artifacts.folders import artifact_folder
+from payloads.evaluation import ConfusionCell, Evaluation, Interval, Slice
+from payloads.verdicts import Verdict, check_threshold, finite
 
 
 class Executor(TfxExecutor):
-    """Run TFX's Evaluator and record its figures as an `Evaluation`."""
+    """TFX executor that evaluates a model and writes an `Evaluation`."""
 
     def Do(  # noqa: N802
         self,
@@ -26,14 +25,14 @@ class Executor(TfxExecutor):
         output_dict: dict[str, list[Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """See BaseExecutor."""
+        """Evaluate the model and record the metrics."""
         super().Do(input_dict, output_dict, exec_properties)
-        folder = artifact_utils.get_single_uri(output_dict["evaluation"])
-        summarise(folder).write(Path(folder))
+        folder = artifact_folder(output_dict, "evaluation")
+        summarise(str(folder)).write(folder)
 
 
 def summarise(evaluation_folder: str) -> Evaluation:
-    """Return what TFMA wrote into a folder as metrics by slice, verdicts and the result of its validation."""
+    """Return the metrics by slice, the verdicts and the result of the validation that TFMA wrote into a folder."""
     config = tfma.load_eval_result(evaluation_folder).config
     results = {spec.name: tfma.load_eval_result(evaluation_folder, model_name=spec.name) for spec in config.model_specs}
     candidate = results.get("candidate") or results[""]

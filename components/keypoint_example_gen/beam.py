@@ -13,13 +13,13 @@ import apache_beam as beam
 from components.keypoint_example_gen.examples import encode_windows
 from components.keypoint_example_gen.sorted_runs import merge_runs, write_run
 from components.keypoint_example_gen.tfrecord import write_tfrecord
-from components.keypoint_example_gen.window_table import Row, RowWriter
 from data.layouts import load_layout
 from data.records import KeypointSequence
 from data.splits import check_subjects
 from data.store import RowGroup, read_row_group
 from data.windows import Window, WindowSpec, cut_windows
-from lineage.payloads.sequences import SequenceRow, write_sequences
+from payloads.sequences import SequenceRow, write_sequences
+from payloads.window_table import Row, RowWriter
 
 Record = tuple[bytes, bytes, Row]
 """Where a window stands in its shard, the example, and its row in the table of windows."""

@@ -38,7 +38,7 @@ class KeypointExampleGen(BaseBeamComponent):
     windows), whose splits hash records one by one (a person must not be on two sides), which writes one shard a split,
     and whose driver loads TensorFlow and takes files' times for their content. Output is what TFX's consumers expect:
     a standard `Examples` artifact of gzipped TFRecords with `span`, `split_names` and payload format set, and next to
-    the splits a table of the sequences (`lineage.payloads.sequences`). The folder `windows` has a row for each window:
+    the splits a table of the sequences (`payloads.sequences`). The folder `windows` has a row for each window:
     every feature except the keypoints, of which it has the range.
 
     Each example has `keypoints` (floats, `[T, J, C]` flattened), `label`, `label_id` (-1 if the schema lacks the

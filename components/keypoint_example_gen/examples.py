@@ -10,11 +10,11 @@ from functools import lru_cache
 
 import numpy as np
 
-from components.keypoint_example_gen.window_table import Row, window_row
 from data.health import window_health
 from data.layouts import Layout
 from data.records import KeypointSequence
 from data.windows import Window
+from payloads.window_table import Row, window_row
 
 _BYTES_LIST, _FLOAT_LIST, _INT64_LIST = 1, 2, 3  # field numbers in tf.train.Feature
 

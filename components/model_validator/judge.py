@@ -1,4 +1,7 @@
-"""Measures the converted files and holds the figures against their thresholds. NumPy and LiteRT only."""
+"""Measures the converted files on test data and compares the figures with the thresholds of ModelValidator.
+
+This module imports NumPy and LiteRT, but not TensorFlow.
+"""
 
 from __future__ import annotations
 
@@ -8,54 +11,36 @@ import numpy as np
 
 from components.artifacts.blessings import check
 from components.artifacts.edge_model import EdgeFile, list_files
-from components.sandbox.sandbox import Trial, try_tflite
-from lineage.payloads.verdicts import EdgeJudgement, FileFigures
+from components.sandbox.sandbox import SandboxRun, sandbox_tflite
+from payloads.verdicts import EdgeJudgement, FileFigures, Verdict
 from schema.gates import ModelValidatorThresholds
 from serving_targets.manifest import FLOAT_MODEL, INT8_MODEL
 from serving_targets.tflite_file import custom
 
 
 def judge(edge_model: Path, thresholds: ModelValidatorThresholds) -> EdgeJudgement:
-    """Judges the files of an EdgeModel, each in a process of its own.
+    """Judge the files of an EdgeModel, each in a process of its own.
 
     Args:
         edge_model: folder that EdgeConverter wrote.
-        thresholds: of every gate.
+        thresholds: thresholds of ModelValidator.
     """
     windows = edge_model / "evaluation.npz"
     evaluation = np.load(windows)
     truth, sequences = evaluation["labels"][evaluation["label_ids"]], evaluation["sequences"]
     files = {file.path.name: file for file in list_files(edge_model)}
-    trials = {
-        name: try_tflite(file.path, windows, thresholds.max_judging_seconds, timed=False)
+    runs = {
+        name: sandbox_tflite(file.path, windows, thresholds.max_judging_seconds, timed=False)
         for name, file in files.items()
     }
-    figures = {
-        name: _figures(files[name], trial, evaluation["labels"], truth, sequences) for name, trial in trials.items()
-    }
-    int8, float_ = figures[INT8_MODEL], figures[FLOAT_MODEL]
-    shipped = [name for name, file in files.items() if file.shipped]
-    used = [trials[name].figures.get("operators") for name in shipped]
-    found = {operator for names in used if names for operator in custom(names)}
-    strange = ", ".join(sorted(found))
-    faults = "; ".join(f"{name} {figures[name].fault}" for name in shipped if figures[name].fault)
-    count = None if None in used else len(found)
-    right, right_in_float = int8.sequence_accuracy, float_.sequence_accuracy
-    lost = None if right is None or right_in_float is None else right_in_float - right
-    seconds = max(trials[name].seconds for name in shipped)
+    figures = {name: _figures(files[name], run, evaluation["labels"], truth, sequences) for name, run in runs.items()}
     number = len(np.unique(sequences))
     return EdgeJudgement(
-        verdicts=(
-            check(thresholds, "min_sequence_accuracy", right, faults),
-            check(thresholds, "max_accuracy_lost", lost, limit=max(thresholds.max_accuracy_lost, 1 / number)),
-            check(thresholds, "max_bytes", int8.bytes),
-            check(thresholds, "max_custom_operators", count, strange),
-            check(thresholds, "max_judging_seconds", seconds),
-        ),
+        verdicts=_verdicts(figures, runs, number, thresholds),
         accuracy={
             f"{name}_{unit}": share
             for unit in ("sequence", "window")
-            for name, found in (("int8", int8), ("float", float_))
+            for name, found in (("int8", figures[INT8_MODEL]), ("float", figures[FLOAT_MODEL]))
             if (share := getattr(found, f"{unit}_accuracy")) is not None
         },
         files=figures,
@@ -64,25 +49,55 @@ def judge(edge_model: Path, thresholds: ModelValidatorThresholds) -> EdgeJudgeme
     )
 
 
-def _figures(file: EdgeFile, trial: Trial, labels: np.ndarray, truth: np.ndarray, sequences: np.ndarray) -> FileFigures:
-    """Figures of one file; what it calls a window is the label that it says has the greatest probability.
+def _verdicts(
+    figures: dict[str, FileFigures],
+    runs: dict[str, SandboxRun],
+    sequences: int,
+    thresholds: ModelValidatorThresholds,
+) -> tuple[Verdict, ...]:
+    int8, float_ = figures[INT8_MODEL], figures[FLOAT_MODEL]
+    shipped = [name for name, found in figures.items() if found.shipped]
+    faults = "; ".join(f"{name} {figures[name].fault}" for name in shipped if figures[name].fault)
+    lost = None
+    if int8.sequence_accuracy is not None and float_.sequence_accuracy is not None:
+        lost = float_.sequence_accuracy - int8.sequence_accuracy
+    operators = [runs[name].figures.get("operators") for name in shipped]
+    custom_operators = {operator for names in operators if names for operator in custom(names)}
+    return (
+        check(thresholds, "min_sequence_accuracy", int8.sequence_accuracy, faults),
+        check(thresholds, "max_accuracy_lost", lost, limit=max(thresholds.max_accuracy_lost, 1 / sequences)),
+        check(thresholds, "max_bytes", int8.bytes),
+        check(
+            thresholds,
+            "max_custom_operators",
+            None if None in operators else len(custom_operators),
+            ", ".join(sorted(custom_operators)),
+        ),
+        check(thresholds, "max_judging_seconds", max(runs[name].seconds for name in shipped)),
+    )
+
+
+def _figures(
+    file: EdgeFile, run: SandboxRun, labels: np.ndarray, truth: np.ndarray, sequences: np.ndarray
+) -> FileFigures:
+    """Measure one file; its prediction for a window is the label with the largest probability.
 
     Args:
-        file: which one.
-        trial: what came of running it.
-        labels: `[K]`, in their order, for a file that does not say its own.
+        file: TFLite file.
+        run: result of running the file in the sandbox.
+        labels: labels `[K]` in their order, for a file without a contract.
         truth: label of each window.
         sequences: number of the sequence of each window.
     """
-    found = FileFigures(shipped=file.shipped, bytes=file.path.stat().st_size, fault=trial.fault)
-    if trial.probabilities is None:
+    found = FileFigures(shipped=file.shipped, bytes=file.path.stat().st_size, fault=run.fault)
+    if run.probabilities is None:
         return found
     _, firsts, of_window = np.unique(sequences, return_index=True, return_inverse=True)
-    means = np.array([trial.probabilities[of_window == i].mean(axis=0) for i in range(len(firsts))])
-    labels = np.array(trial.figures["labels"] or labels)
+    means = np.array([run.probabilities[of_window == i].mean(axis=0) for i in range(len(firsts))])
+    labels = np.array(run.figures["labels"] or labels)
     return found.model_copy(
         update={
             "sequence_accuracy": float((labels[means.argmax(axis=1)] == truth[firsts]).mean()),
-            "window_accuracy": float((labels[trial.probabilities.argmax(axis=1)] == truth).mean()),
+            "window_accuracy": float((labels[run.probabilities.argmax(axis=1)] == truth).mean()),
         }
     )

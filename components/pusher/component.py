@@ -1,4 +1,4 @@
-"""Pusher: publishes what the gates blessed."""
+"""Pusher: publishes a blessed model as a new version at every target."""
 
 from __future__ import annotations
 
@@ -36,21 +36,21 @@ class PusherSpec(ComponentSpec):
 
 
 class Pusher(BaseComponent):
-    """Publishes SavedModel and TFLite together, at every target, or not at all.
+    """Publishes SavedModel and TFLite files together at every target, or not at all.
 
-    Replaces TFX's Pusher, which copies file by file into the final folder (a crash leaves half a version for ever),
-    takes the second of the day as version and skips the push when that exists while it reports success, knows one
-    target and one format, and has no manifest and no way back.
+    This component replaces TFX's Pusher, which supports one target and one format. TFX's Pusher copies file by file
+    into the final folder, so that a crash leaves half a version. It uses the current second as the version, and if that
+    version exists, it skips the push but reports success. It writes no manifest and offers no rollback.
 
-    `<target>/<version>/` holds `manifest.json`, `model_int8.tflite`, `model_float.tflite` and `saved_model/`. It is
-    made complete beside its place, then renamed into it; `<target>/latest` is moved last, in one step. A model that a
-    target already holds is not published twice: `latest` is pointed to it.
+    The folder `<target>/<version>/` contains `manifest.json`, `model_int8.tflite`, `model_float.tflite` and
+    `saved_model/`. It is written completely under a hidden name, then renamed. `<target>/latest` is moved last, in one
+    step. If a target already has the model, the model is not published again: `latest` is moved to its version.
 
-    Pushes only if Evaluator, ModelValidator and ServingSmoke all accepted the model; the rejection by a gate that
-    `only_warn` names is recorded in the `PushRecord` and in the manifest's provenance instead. The payload of
-    `pushed_model` is a `PushRecord` with the digest of every file at every target, not another copy; its custom
-    properties are `pushed` (1 or 0), and if so `version`, `digest` and `targets` (JSON, name to folder).
-    The executor needs no TensorFlow.
+    The model is pushed only if Evaluator, ModelValidator and ServingSmoke have all accepted it. A rejection by a gate
+    in `only_warn` does not stop the push; it is recorded in the `PushRecord` and in the manifest's provenance. The
+    payload of `pushed_model` is a `PushRecord` with the digest of every file at every target, not a copy of the files.
+    The custom property `pushed` is 1 or 0; if it is 1, there are also `version`, `digest` and `targets` (JSON object of
+    target names and folders). The executor does not load TensorFlow.
     """
 
     SPEC_CLASS = PusherSpec
@@ -67,17 +67,17 @@ class Pusher(BaseComponent):
         targets: Mapping[str, Path] | None = None,
         only_warn: Sequence[str] = (),
     ) -> None:
-        """Wires the component.
+        """Create the node.
 
         Args:
-            model: the SavedModel.
-            edge_model: its TFLite files.
-            model_blessing: Evaluator's verdict.
-            edge_blessing: ModelValidator's verdict.
-            infra_blessing: ServingSmoke's verdict.
-            manifest_facts: `gates`, the thresholds, and anything else that goes into the manifest's `provenance`,
-                ready for JSON. Labels, layout and window come from the TFLite files themselves.
-            targets: name of each target to its folder; may be filled in at launch.
+            model: SavedModel from Trainer.
+            edge_model: TFLite files from EdgeConverter.
+            model_blessing: blessing from Evaluator.
+            edge_blessing: blessing from ModelValidator.
+            infra_blessing: blessing from ServingSmoke.
+            manifest_facts: content of the manifest, ready for JSON: the thresholds as `gates`, and everything that goes
+                into `provenance`. Labels, layout and window come from the TFLite files.
+            targets: name of each target to its folder; may be filled in when the node is launched.
             only_warn: ids of the gates (`Evaluator`, `ModelValidator`, `ServingSmoke`) that do not stop a push.
         """
         super().__init__(

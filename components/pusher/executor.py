@@ -1,4 +1,4 @@
-"""TFX's side of Pusher."""
+"""Executor of Pusher."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from typing import Any
 
 from absl import logging
 from tfx.dsl.components.base.base_executor import BaseExecutor
-from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
 
+from components.artifacts.folders import only_artifact, saved_model_folder
 from components.pusher.publish import Publication, publish
 from components.pusher.release import Release
 from data.digests import list_folder
 from data.errors import InputError
 from lineage.nodes import NodeId
-from lineage.payloads.push import PushRecord
-from lineage.payloads.verdicts import Judgement
+from payloads.push import PushRecord
+from payloads.verdicts import Judgement
 
 _BLESSINGS = {
     NodeId.EVALUATOR: "model_blessing",
     NodeId.MODEL_VALIDATOR: "edge_blessing",
     NodeId.SERVING_SMOKE: "infra_blessing",
 }
-"""Gate to the input that holds its blessing."""
+"""Gate to the input channel with its blessing."""
 
 
 class Executor(BaseExecutor):
-    """Asks the blessings, publishes, records what was done."""
+    """TFX executor that checks the blessings, publishes the model and records the push."""
 
     def Do(  # noqa: N802
         self,
@@ -36,10 +36,10 @@ class Executor(BaseExecutor):
         output_dict: dict[str, list[Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """See BaseExecutor."""
-        pushed = artifact_utils.get_single_instance(output_dict["pushed_model"])
-        model, edge_model = (artifact_utils.get_single_instance(input_dict[key]) for key in ("model", "edge_model"))
-        blessings = {gate: artifact_utils.get_single_instance(input_dict[key]) for gate, key in _BLESSINGS.items()}
+        """Publish the model if no gate rejected it."""
+        pushed = only_artifact(output_dict, "pushed_model")
+        model, edge_model = (only_artifact(input_dict, key) for key in ("model", "edge_model"))
+        blessings = {gate: only_artifact(input_dict, key) for gate, key in _BLESSINGS.items()}
         rejected = [gate for gate, blessing in blessings.items() if blessing.get_int_custom_property("blessed") != 1]
         warned = tuple(gate for gate in rejected if gate in json.loads(exec_properties.get("only_warn", "[]")))
         refused = tuple(gate for gate in rejected if gate not in warned)
@@ -55,7 +55,7 @@ class Executor(BaseExecutor):
             facts |= {"model_artifact_id": model.id, "edge_model_artifact_id": edge_model.id}
             facts |= {"warned_by": list(warned)} if warned else {}
             judged = [Path(blessings[gate].uri) for gate in (NodeId.MODEL_VALIDATOR, NodeId.SERVING_SMOKE)]
-            release = Release.of(Path(model.uri) / "Format-Serving", Path(edge_model.uri), judged, facts)
+            release = Release.of(saved_model_folder(Path(model.uri)), Path(edge_model.uri), judged, facts)
             record = _add_publication(record, publish(release, list(targets.values())), targets)
             pushed.set_string_custom_property("version", str(record.version))
             pushed.set_string_custom_property("digest", str(record.digest))
@@ -65,7 +65,7 @@ class Executor(BaseExecutor):
 
 
 def _reasons(gate: str, blessing: Artifact) -> list[str]:
-    """Figures and thresholds of what a gate refused; Evaluator's verdicts lie in another artifact."""
+    """Return the verdicts by which a gate rejected; those of Evaluator are in another artifact."""
     if gate == NodeId.EVALUATOR:
         return []
     return [f"{gate} {verdict}" for verdict in Judgement.read(Path(blessing.uri)).verdicts if not verdict.passed]
@@ -74,13 +74,15 @@ def _reasons(gate: str, blessing: Artifact) -> list[str]:
 def _targets(text: str) -> dict[str, Path]:
     targets = {name: Path(path).resolve() for name, path in json.loads(text).items()}
     if not targets or len(set(targets.values())) != len(targets):
-        raise InputError("push targets must be given, each with a folder of its own", text, "set targets.<name>=DIR")
+        raise InputError(
+            "push targets are missing or share a folder", text, "set targets.<name>=DIR, with a folder for each target"
+        )
     return targets
 
 
 def _add_publication(record: PushRecord, publication: Publication, targets: dict[str, Path]) -> PushRecord:
     for path in targets.values():
-        how = "published as" if path in publication.new else "already there as"
+        how = "published as" if path in publication.new else "already present as"
         logging.info("%s: %s version %d, now latest", path, how, publication.version)
     return record.model_copy(
         update={

@@ -1,4 +1,7 @@
-"""Tries all formats of a model and holds what was found against the thresholds. No TensorFlow in this process."""
+"""Serves every format of a model and compares the figures with the thresholds of ServingSmoke.
+
+TensorFlow is not imported into this process.
+"""
 
 from __future__ import annotations
 
@@ -12,32 +15,32 @@ import numpy as np
 
 from components.artifacts.blessings import check
 from components.artifacts.edge_model import list_files
-from components.sandbox.sandbox import Trial, try_saved_model, try_tflite
-from lineage.payloads.verdicts import FormatFigures, ServingJudgement, Verdict
+from components.sandbox.sandbox import SandboxRun, sandbox_saved_model, sandbox_tflite
+from payloads.verdicts import FormatFigures, ServingJudgement, Verdict
 from schema.gates import ServingSmokeThresholds
 from serving_targets.manifest import FLOAT_MODEL, INT8_MODEL, SAVED_MODEL
 
 TEST_WINDOWS = 64
-"""Windows of the test split that are run besides the golden ones."""
+"""Number of windows of the test split that are served in addition to the golden windows."""
 
 
 def judge(saved_model: Path, edge_model: Path, records: Path, thresholds: ServingSmokeThresholds) -> ServingJudgement:
-    """Serves all formats.
+    """Serve every format of a model and judge the answers.
 
     Args:
         saved_model: folder of the SavedModel.
         edge_model: folder that EdgeConverter wrote.
-        records: folder of recorded examples, the test split.
-        thresholds: of every gate.
+        records: folder with the examples of the test split.
+        thresholds: thresholds of ServingSmoke.
     """
     golden = np.load(edge_model / "golden.npz")
-    windows = np.concatenate([golden["windows"], _spread(np.load(edge_model / "evaluation.npz")["windows"])])
+    windows = np.concatenate([golden["windows"], _evenly_spaced(np.load(edge_model / "evaluation.npz")["windows"])])
     shipped = {SAVED_MODEL: True} | {file.path.name: file.shipped for file in list_files(edge_model)}
-    trials = _try_all(saved_model, edge_model, records, windows, thresholds.max_serving_seconds)
-    truth = trials[SAVED_MODEL].probabilities
-    formats = {name: _figures(trial, truth, shipped=shipped[name]) for name, trial in trials.items()}
+    runs = _run_all(saved_model, edge_model, records, windows, thresholds.max_serving_seconds)
+    truth = runs[SAVED_MODEL].probabilities
+    formats = {name: _figures(run, truth, shipped=shipped[name]) for name, run in runs.items()}
     return ServingJudgement(
-        verdicts=tuple(check_all(formats, _saved_model_difference(trials[SAVED_MODEL], golden), thresholds)),
+        verdicts=tuple(check_all(formats, _saved_model_difference(runs[SAVED_MODEL], golden), thresholds)),
         latency_ms={
             name: figure
             for name in ("p50", "p95")
@@ -48,55 +51,60 @@ def judge(saved_model: Path, edge_model: Path, records: Path, thresholds: Servin
     )
 
 
-def _spread(windows: np.ndarray) -> np.ndarray:
+def _evenly_spaced(windows: np.ndarray) -> np.ndarray:
     return windows[:: max(1, len(windows) // TEST_WINDOWS)][:TEST_WINDOWS]
 
 
-def _try_all(saved_model: Path, edge_model: Path, records: Path, windows: np.ndarray, limit: float) -> dict[str, Trial]:
-    """The SavedModel in one thread; the files in another, one after the other: they are timed."""
+def _run_all(
+    saved_model: Path, edge_model: Path, records: Path, windows: np.ndarray, limit: float
+) -> dict[str, SandboxRun]:
+    """Run the SavedModel in one thread and the files one by one in another, because the files are timed."""
     with tempfile.TemporaryDirectory(prefix="poseline-smoke-") as scratch, ThreadPoolExecutor(2) as pool:
-        shown = Path(scratch) / "windows.npz"
-        np.savez(shown, windows=windows)
-        served = pool.submit(try_saved_model, saved_model, shown, records, limit)
-        files = {file.path.name: try_tflite(file.path, shown, limit, timed=True) for file in list_files(edge_model)}
+        windows_file = Path(scratch) / "windows.npz"
+        np.savez(windows_file, windows=windows)
+        served = pool.submit(sandbox_saved_model, saved_model, windows_file, records, limit)
+        files = {
+            file.path.name: sandbox_tflite(file.path, windows_file, limit, timed=True)
+            for file in list_files(edge_model)
+        }
         return {SAVED_MODEL: served.result(), **files}
 
 
-def _figures(trial: Trial, truth: np.ndarray | None, *, shipped: bool) -> FormatFigures:
-    times = {name: trial.figures[name] for name in ("load_ms", "first_ms", "p50_ms", "p95_ms") if name in trial.figures}
-    found = FormatFigures(shipped=shipped, fault=trial.fault, seconds=trial.seconds, **times)
-    if truth is None or trial.probabilities is None:
+def _figures(run: SandboxRun, truth: np.ndarray | None, *, shipped: bool) -> FormatFigures:
+    times = {name: run.figures[name] for name in ("load_ms", "first_ms", "p50_ms", "p95_ms") if name in run.figures}
+    found = FormatFigures(shipped=shipped, fault=run.fault, seconds=run.seconds, **times)
+    if truth is None or run.probabilities is None:
         return found
-    if trial.probabilities.shape != truth.shape:
-        classes = trial.probabilities.shape[-1], truth.shape[-1]
-        return found.model_copy(update={"fault": "gives {} probabilities, the SavedModel {}".format(*classes)})
-    difference = np.abs(trial.probabilities - truth).max(axis=1)
+    if run.probabilities.shape != truth.shape:
+        fault = f"gives {run.probabilities.shape[-1]} probabilities, the SavedModel {truth.shape[-1]}"
+        return found.model_copy(update={"fault": fault})
+    difference = np.abs(run.probabilities - truth).max(axis=1)
     return found.model_copy(
         update={
-            "agreement": float((trial.probabilities.argmax(axis=1) == truth.argmax(axis=1)).mean()),
+            "agreement": float((run.probabilities.argmax(axis=1) == truth.argmax(axis=1)).mean()),
             "mean_difference": float(difference.mean()),
             "max_difference": float(difference.max()),
         }
     )
 
 
-def _saved_model_difference(trial: Trial, golden: Mapping[str, np.ndarray]) -> float | None:
+def _saved_model_difference(run: SandboxRun, golden: Mapping[str, np.ndarray]) -> float | None:
     expected = golden["probabilities"]
-    if trial.probabilities is None or trial.probabilities.shape[1:] != expected.shape[1:]:
+    if run.probabilities is None or run.probabilities.shape[1:] != expected.shape[1:]:
         return None
-    since = np.abs(trial.probabilities[: len(expected)] - expected).max()
-    return float(np.maximum(since, trial.figures["endpoint_difference"]))  # NaN stays NaN
+    since_conversion = np.abs(run.probabilities[: len(expected)] - expected).max()
+    return float(np.maximum(since_conversion, run.figures["endpoint_difference"]))  # NaN stays NaN
 
 
 def check_all(
     formats: dict[str, FormatFigures], saved_model_difference: float | None, thresholds: ServingSmokeThresholds
 ) -> list[Verdict]:
-    """Holds the figures of all formats against the thresholds.
+    """Compare the figures of all formats with the thresholds.
 
     Args:
-        formats: `saved_model` and names of files to what was found of them.
-        saved_model_difference: see `ServingSmokeThresholds.max_saved_model_difference`.
-        thresholds: limits of every check.
+        formats: `saved_model` or file name to its figures.
+        saved_model_difference: figure for `ServingSmokeThresholds.max_saved_model_difference`.
+        thresholds: thresholds of ServingSmoke.
     """
     shipped = {name: found for name, found in formats.items() if found.shipped}
     files = {name: found for name, found in shipped.items() if name != SAVED_MODEL}
@@ -116,6 +124,6 @@ def check_all(
 
 
 def _worst(figures: Mapping[str, float | None], sign: int = 1) -> tuple[float | None, str]:
-    """The greatest figure (the least if `sign` is -1) and whose it is; one that could not be measured is worst."""
+    """Return the largest figure (with `sign` -1 the smallest) and its file; a missing figure is the worst."""
     name = max(figures, key=lambda name: math.inf if (figure := figures[name]) is None else sign * figure)
     return figures[name], name

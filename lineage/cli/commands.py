@@ -58,7 +58,7 @@ def trace(what: str, root: Path, as_json: bool) -> None:
 @store_options
 def impact(artifact: int | None, subject: str | None, span: int | None, root: Path, as_json: bool) -> None:
     """What came from an artifact, a person or a span: models, pushes, everything."""
-    from lineage.payloads.measures import split_names
+    from lineage.measures import split_names
     from lineage.questions import impact
 
     if sum(given is not None for given in (artifact, subject, span)) != 1:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from lineage.payloads.places import DEFAULT_ROOT
+from lineage.places import DEFAULT_ROOT
 
 PATH = click.Path(path_type=Path)
 

@@ -12,18 +12,18 @@ from lineage.artifact_types import EDGE_MODEL, EVALUATION, EXAMPLES, MODEL, PUSH
 from lineage.drawings import drawing
 from lineage.drawings.graph_svg import pages, picture
 from lineage.formatting import duration, harmless, moment, size
+from lineage.marks import SPLITS
+from lineage.measures import FILE_JUDGEMENTS, JUDGEMENTS, PERSON, Measure, read_measures, read_verdicts
 from lineage.model import Artifact, Execution, Run, Subgraph
-from lineage.payloads.evaluation import WHOLE, Evaluation
-from lineage.payloads.marks import SPLITS
-from lineage.payloads.measures import FILE_JUDGEMENTS, JUDGEMENTS, PERSON, Measure, read_measures, read_verdicts
-from lineage.payloads.places import listing_file
-from lineage.payloads.push import PushRecord
-from lineage.payloads.sequences import read_sequences
-from lineage.payloads.verdicts import Verdict
+from lineage.places import listing_file
 from lineage.questions.runs import failure_of, last_attempts, maker_of_cached
 from lineage.questions.trace import count_people, is_marked, parameters
 from lineage.questions.verify import Fault, verify
 from lineage.store.reader import LineageStore
+from payloads.evaluation import WHOLE, Evaluation
+from payloads.push import PushRecord
+from payloads.sequences import read_sequences
+from payloads.verdicts import Verdict
 
 _SHIPPED = (PUSHED_MODEL, EDGE_MODEL, MODEL)
 

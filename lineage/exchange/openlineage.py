@@ -12,9 +12,9 @@ import uuid
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from lineage.measures import read_measures
 from lineage.model import CACHED, Artifact, Execution, Run, Subgraph
 from lineage.nodes import NODES
-from lineage.payloads.measures import read_measures
 from lineage.questions.runs import failure_of, maker_of_cached
 from lineage.store.reader import LineageStore
 

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lineage.artifact_types import EXAMPLES
+from lineage.marks import subject_digest
+from lineage.measures import JUDGEMENTS, PERSON, read_measures
 from lineage.model import Artifact, Execution, Run, Subgraph
-from lineage.payloads.marks import subject_digest
-from lineage.payloads.measures import JUDGEMENTS, PERSON, read_measures
-from lineage.payloads.sequences import read_sequences
 from lineage.store.reader import LineageStore
+from payloads.sequences import read_sequences
 
 if TYPE_CHECKING:
     import pyarrow as pa

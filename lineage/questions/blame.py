@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from data.errors import InputError
+from lineage.measures import figures_of
 from lineage.model import Run
-from lineage.payloads.measures import figures_of
 from lineage.questions.diff import compare
 from lineage.questions.runs import last_attempts
 from lineage.store.reader import LineageStore
@@ -22,7 +22,7 @@ def history(
     Args:
         store: to read.
         root: of the runs.
-        metric: name of a metric, a gate or a figure of the files; see `lineage.payloads.measures.figures_of`.
+        metric: name of a metric, a gate or a figure of the files; see `lineage.measures.figures_of`.
         limit: of the newest runs to look at.
         pipeline: whose runs; None for the newest run's.
 

@@ -8,13 +8,14 @@ from typing import Any
 
 from data.project import PROJECT_ROOT
 from lineage.artifact_types import EVALUATION, EXAMPLES
+from lineage.measures import figures_of, read_slices
 from lineage.model import Execution, Run, Subgraph
-from lineage.payloads.measures import figures_of, read_slices
-from lineage.payloads.node_record import NodeRecord
-from lineage.payloads.sequences import read_sequences
+from lineage.places import run_folder
 from lineage.questions.runs import last_attempts, standing
 from lineage.questions.trace import parameters
 from lineage.store.reader import LineageStore
+from payloads.node_record import NodeRecord
+from payloads.sequences import read_sequences
 
 _PLACES = frozenset({"data_folder", "schema_file"})
 _DATA = frozenset({"span", "span_digest"})
@@ -72,7 +73,7 @@ def changed_parameters(first: Execution, second: Execution) -> dict[str, list[An
 
 def changed_files(root: Path, node: str, before: str, after: str) -> list[str]:
     """Files of a node's code that differ between two runs, as far as the runs' records are still there."""
-    code, edited = (NodeRecord.read(root, run, node).code for run in (before, after))
+    code, edited = (NodeRecord.read(run_folder(root, run), node).code for run in (before, after))
     if not code or not edited:
         return []
     return sorted(file for file in code.keys() | edited.keys() if code.get(file) != edited.get(file))

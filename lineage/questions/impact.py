@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from lineage import marks
 from lineage.artifact_types import EXAMPLES, MODEL, PUSHED_MODEL
+from lineage.measures import split_names
 from lineage.model import LIVE, Artifact, Subgraph
-from lineage.payloads import marks
-from lineage.payloads.measures import split_names
 from lineage.questions.trace import describe
 from lineage.store.reader import COMPARED_WITH, LineageStore
 

@@ -16,12 +16,12 @@ from ml_metadata.metadata_store import MetadataStore
 from ml_metadata.proto import metadata_store_pb2
 
 from data.errors import InputError
+from lineage import marks
 from lineage.artifact_types import EDGE_MODEL, EXAMPLES, MODEL_BLESSING, PUSHED_MODEL
 from lineage.model import DELETED, LIVE, Artifact
-from lineage.payloads import marks
-from lineage.payloads.push import PushRecord
 from lineage.questions import impact
 from lineage.store.reader import LineageStore
+from payloads.push import PushRecord
 
 _HOLDS_PEOPLE = frozenset({EXAMPLES, EDGE_MODEL})
 

@@ -11,13 +11,13 @@ from typing import Any
 
 from data.digests import file_digest, list_folder
 from data.errors import InputError
+from lineage import marks
 from lineage.artifact_types import EDGE_MODEL, EXAMPLES, MODEL, MODEL_BLESSING, PUSHED_MODEL, TRACED
+from lineage.measures import FILE_JUDGEMENTS, JUDGEMENTS, read_verdicts
 from lineage.model import Artifact, Execution, Subgraph
 from lineage.nodes import MODEL_GATES, NodeId
-from lineage.payloads import marks
-from lineage.payloads.measures import FILE_JUDGEMENTS, JUDGEMENTS, read_verdicts
-from lineage.payloads.sequences import SequenceRow, count_by_split, people_by_split, read_sequences
 from lineage.store.reader import LineageStore
+from payloads.sequences import SequenceRow, count_by_split, people_by_split, read_sequences
 from serving_targets.manifest import has_manifest, read_manifest
 
 _CODE = ("git_commit", "git_dirty", "code_digest", "lock_digest")

@@ -9,9 +9,9 @@ from typing import Any, Literal
 
 from data.digests import Listing, list_folder, parse_listing
 from lineage.model import LIVE, Artifact
-from lineage.payloads.places import listing_file
-from lineage.payloads.push import PushRecord
+from lineage.places import listing_file
 from lineage.store.reader import LineageStore
+from payloads.push import PushRecord
 
 _BUSY = "running"
 

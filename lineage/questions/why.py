@@ -7,10 +7,11 @@ from typing import Any
 
 from data.errors import InputError
 from lineage.model import CACHED, Execution, Run
-from lineage.payloads.node_record import NodeRecord
+from lineage.places import run_folder
 from lineage.questions.diff import changed_files, changed_inputs, changed_parameters
 from lineage.questions.runs import failure_of, last_attempts, maker_of_cached, standing
 from lineage.store.reader import LineageStore
+from payloads.node_record import NodeRecord
 
 _LOOKED_BACK = 200
 
@@ -36,7 +37,7 @@ def why(store: LineageStore, root: Path, node: str, run: Run) -> dict[str, Any]:
         origin = maker_of_cached(execution, graph)
         reason = "the same code, parameters and inputs had a result already"
         return answer | nothing | {"compared_with": origin.run if origin else None, "reasons": [reason]}
-    recorded = NodeRecord.read(root, run.name, node)
+    recorded = NodeRecord.read(run_folder(root, run.name), node)
     earlier = _earlier(store, run, node)
     if earlier is None:
         return answer | nothing | {"reasons": ["no earlier run has a result of this node"]}

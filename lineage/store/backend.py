@@ -21,7 +21,7 @@ from ml_metadata.metadata_store import MetadataStore
 from ml_metadata.proto import metadata_store_pb2
 
 from data.errors import InputError, PoselineError
-from lineage.payloads.places import SQLITE_NAME
+from lineage.places import SQLITE_NAME
 
 URL_VARIABLE, FILE_VARIABLE = "POSELINE_METADATA", "POSELINE_METADATA_FILE"
 _standard_error = threading.Lock()

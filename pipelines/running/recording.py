@@ -15,11 +15,11 @@ from tfx.proto.orchestration import execution_result_pb2
 from tfx.types.artifact import Artifact
 
 from data.digests import Listing, list_folder, save_listing
+from lineage import marks
 from lineage.artifact_types import PUSHED_MODEL, TRACED
-from lineage.payloads import marks
-from lineage.payloads.places import listing_file
-from lineage.payloads.push import PushRecord
-from lineage.payloads.sequences import has_sequences, read_sequences
+from lineage.places import listing_file
+from payloads.push import PushRecord
+from payloads.sequences import has_sequences, read_sequences
 from pipelines.running.run_context import RunContext
 
 _EXECUTION_FACTS = ("git_commit", "git_dirty", "lock_digest")

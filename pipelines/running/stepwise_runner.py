@@ -10,9 +10,9 @@ from typing import Any, TextIO
 
 from ml_metadata.metadata_store import MetadataStore
 
-from data.errors import GateError, InputError, PoselineError
+from data.errors import ExitCode, GateError, InputError, PoselineError
 from lineage.nodes import NodeId
-from lineage.payloads.push import PushRecord
+from payloads.push import PushRecord
 from pipelines.compilation.dag_manifest import check_drawn, read_manifest
 from pipelines.compilation.plan import Plan, read_plan_file
 from pipelines.config import load_config
@@ -30,7 +30,6 @@ from pipelines.running.run_context import RunContext
 from pipelines.tfx_patches.shared_store import shared_store
 from pipelines.workspace import Workspace
 
-SKIPPED_EXIT_CODE = 99
 _FIGURES = ("data", "accuracy", "verdicts", "files", "latency_ms", "pushed")
 
 
@@ -57,7 +56,7 @@ class Step:
         """The command's exit code: 0 done, 1 rejected by a gate, 2 wrong input, 3 failed, 99 skipped."""
         if self.error:
             return self.error.exit_code
-        return SKIPPED_EXIT_CODE if self.result.state == SKIPPED else 0
+        return ExitCode.SKIPPED if self.result.state == SKIPPED else ExitCode.DONE
 
     def to_dict(self) -> dict[str, Any]:
         """Return the outcome as values for JSON."""

@@ -11,7 +11,7 @@ from tfx.types.standard_artifacts import InfraBlessing, Model, ModelBlessing, Pu
 
 from components.artifacts.edge_model import list_files
 from components.artifacts.types import EdgeBlessing, EdgeModel
-from components.edge_converter.metadata import embed
+from components.edge_converter.metadata import embed_contract
 from components.model_validator.executor import Executor as ModelValidator
 from components.pusher.executor import Executor as Pusher
 from serving_targets.bundle import load_bundle
@@ -36,7 +36,7 @@ def _swapped_labels(folder):
     for file in list_files(folder):
         contract = read_contract(file.path)
         swapped = contract.model_copy(update={"labels": (*contract.labels[1:], contract.labels[0])})
-        file.path.write_bytes(embed(file.path.read_bytes(), swapped))
+        file.path.write_bytes(embed_contract(file.path.read_bytes(), swapped))
 
 
 def _operator_that_is_not_built_in(folder):

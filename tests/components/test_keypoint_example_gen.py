@@ -6,7 +6,6 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from components.keypoint_example_gen.window_table import read_windows
 from data.errors import InputError
 from data.health import window_health
 from data.layouts import load_layout
@@ -14,6 +13,7 @@ from data.records import KeypointSequence, Segment
 from data.splits import SplitPolicy
 from data.store import content_digest, read_sequences, write_span
 from data.windows import WindowSpec, cut_windows
+from payloads.window_table import read_windows
 
 LABELS = ["wave", "clap"]
 WINDOWS = WindowSpec(length=16, stride=8)

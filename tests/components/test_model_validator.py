@@ -1,7 +1,5 @@
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -111,14 +109,6 @@ def test_the_gates_file_has_every_threshold(request):
     gates = read_gates(request.config.rootpath / "schema" / "gates.yaml")
     text = gates.model_validator.model_dump_json()
     assert parse_thresholds(ModelValidatorThresholds, text, "model_validator") == gates.model_validator
-
-
-def test_the_executor_does_not_load_tensorflow():
-    code = (
-        "import sys; sys.modules['tensorflow'] = None\n"
-        "import components.model_validator.component, components.model_validator.executor"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_the_component_takes_the_converted_files_and_thresholds(edge):

@@ -1,7 +1,5 @@
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,14 +10,11 @@ from tfx.types.standard_artifacts import Examples, InfraBlessing, Model
 from components.artifacts.blessings import parse_thresholds
 from components.artifacts.edge_model import COMPARED
 from components.artifacts.types import EdgeModel
-from components.sandbox.child_process import run_module
-from components.sandbox.sandbox import try_saved_model, try_tflite
 from components.serving_smoke.component import ServingSmoke
 from components.serving_smoke.judge import check_all
 from data.errors import InputError
-from lineage.payloads.verdicts import FormatFigures, check_threshold
+from payloads.verdicts import FormatFigures, check_threshold
 from schema.gates import ServingSmokeThresholds, read_gates
-from tests.processes import ends
 
 FORMATS = {"saved_model", "model_float.tflite", "model_int8.tflite"}
 
@@ -154,35 +149,6 @@ def test_files_that_are_only_compared_stop_nothing(serve, files):
     assert not record["formats"]["model_broken.tflite"]["shipped"]
 
 
-def test_a_crash_is_an_outcome(converted, tmp_path, monkeypatch):
-    """An interpreter that dies takes nothing with it but its own process."""
-    (tmp_path / "sitecustomize.py").write_text("import os, sys, signal\nos.kill(os.getpid(), signal.SIGSEGV)\n")
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    trial = try_tflite(converted / "model_int8.tflite", converted / "golden.npz", 20, timed=False)
-    assert trial.fault == "crashed with SIGSEGV"
-    assert trial.probabilities is None
-
-
-def test_a_child_ends_with_all_that_it_started(tmp_path, monkeypatch):
-    source = "import subprocess, sys, time\nprint(subprocess.Popen(['sleep', '60']).pid, flush=True)\ntime.sleep(60)\n"
-    (tmp_path / "lingering.py").write_text(source)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    ending = run_module("lingering", [], tmp_path / "log.txt", 1)
-    assert ending.code is None
-    assert ends(int(ending.log), 10)
-
-
-def test_a_saved_model_without_an_endpoint_says_which(trained, converted, tmp_path):
-    import tensorflow as tf
-
-    module = tf.Module()
-    module.raw = tf.function(lambda keypoints: {"probabilities": keypoints[:, 0, :3, 0]})
-    signature = module.raw.get_concrete_function(tf.TensorSpec([None, 24, 17, 3], tf.float32, name="keypoints"))
-    tf.saved_model.save(module, str(tmp_path / "model"), signatures={"raw": signature})
-    trial = try_saved_model(tmp_path / "model", converted / "golden.npz", trained / "examples" / "Split-test", 60)
-    assert trial.fault == "ended with exit code 1: it has no endpoint 'serving_default', only raw"
-
-
 def test_what_is_not_measured_does_not_pass():
     assert not check_threshold("max_latency_p95_ms", float("nan"), 1.0, "max", "ms").passed
     assert not check_threshold("min_agreement", float("nan"), 0.0, "min", "share").passed
@@ -199,14 +165,6 @@ def test_the_gates_file_has_every_threshold(request):
 def test_thresholds_that_make_no_sense_are_an_error(edge):
     with pytest.raises(InputError, match="min_agreement"):
         parse_thresholds(ServingSmokeThresholds, json.dumps(edge.serving | {"min_agreement": 2}), "serving_smoke")
-
-
-def test_the_executor_does_not_load_tensorflow():
-    code = (
-        "import sys; sys.modules['tensorflow'] = None\n"
-        "import components.serving_smoke.component, components.serving_smoke.executor"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_the_component_takes_what_will_be_shipped(edge):

@@ -193,7 +193,7 @@ def test_a_label_of_one_side_whose_mirror_image_has_none(bench, first_run, tmp_p
     before = state_of(bench.root)
     settings = ["--set", f"schema_file={schema}", "--set", "transform.align_side=true"]
     done = bench.poseline(*bench.run_arguments(*settings), expect=2)
-    assert_explains(done.stderr, "labelled draw_bow_right, which is no label")
+    assert_explains(done.stderr, "would need the label draw_bow_right, which does not exist")
     assert "align_side hides which side is meant in draw_bow_left" in done.stderr
     assert state_of(bench.root) == before
 

@@ -23,10 +23,10 @@ from components.pusher.component import Pusher
 from components.resolvers.last_other_blessed import LastOtherBlessedModel
 from data.errors import GateError
 from data.windows import WindowSpec
-from lineage.payloads.data_judgement import DataJudgement
-from lineage.payloads.evaluation import Evaluation, Slice
-from lineage.payloads.sequences import SequenceRow, write_sequences
-from lineage.payloads.verdicts import EdgeJudgement, ServingJudgement, check_threshold
+from payloads.data_judgement import DataJudgement
+from payloads.evaluation import Evaluation, Slice
+from payloads.sequences import SequenceRow, write_sequences
+from payloads.verdicts import EdgeJudgement, ServingJudgement, check_threshold
 from serving_targets.contract import make_contract, with_contract
 
 TROUBLE = "TINY_TROUBLE"

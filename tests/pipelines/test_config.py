@@ -1,3 +1,4 @@
+import json
 import typing
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from lineage.nodes import GATES
 from pipelines.config import PipelineConfig, config_names, load_config
 from schema.gates import read_gates
 from schema.window_contract import read_window_contract
+from trainer_module.model_config import FAMILIES, DdnetConfig, TcnConfig
 
 
 @pytest.mark.parametrize("name", config_names())
@@ -49,6 +51,45 @@ def test_a_wrong_override_names_the_key(override, expected):
     with pytest.raises(InputError) as caught:
         load_config("baduanjin", [override])
     assert expected in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("model.width=[8]", "unknown key model.width; did you mean model.widths?"),
+        ("model.stem=wide", "model.stem: Input should be a valid integer"),
+        ("model.members=[[jonts]]", "model.members.0.0: Input should be 'joints'"),
+        ("model.family=tnc", "model.family: 'tnc' does not exist; did you mean 'tcn'? There are: tcn, ddnet, graph"),
+        ("model={family: graph, kernal: 3}", "unknown key model.kernal; did you mean model.kernel?"),
+        ("model={family: ddnet, stem: 32, dropout: 0.1}", "family ddnet does not have the key model.dropout"),
+        ("model=3", "model: Input should be a valid dictionary"),
+    ],
+)
+def test_a_wrong_key_of_the_model_is_named_as_the_user_writes_it(override, expected):
+    with pytest.raises(InputError) as caught:
+        load_config("baduanjin", [override])
+    assert expected in caught.value.what
+
+
+def test_a_family_that_does_not_have_the_keys_of_the_file_names_them_and_says_how_to_replace_them():
+    with pytest.raises(InputError) as caught:
+        load_config("baduanjin", ["model.family=ddnet"])
+    assert "family ddnet does not have the key model.members, which belongs to tcn" in caught.value.what
+    assert "family ddnet does not have the key model.widths, which belongs to tcn, graph" in caught.value.what
+    assert "--set 'model={family: ddnet}'" in caught.value.remedy
+    assert load_config("baduanjin", ["model={family: ddnet}"]).model == DdnetConfig()
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_configuration_holds_only_the_keys_of_its_family_and_survives_json(family):
+    config = load_config("baduanjin", [f"model={{family: {family}}}"])
+    written = config.model_dump(mode="json")
+    assert written["model"].keys() == FAMILIES[family].model_fields.keys()
+    assert PipelineConfig.model_validate(json.loads(json.dumps(written))) == config
+
+
+def test_without_a_family_the_model_is_the_temporal_network():
+    assert isinstance(load_config("baduanjin", ["model={stem: 8}"]).model, TcnConfig)
 
 
 def test_an_unknown_name_suggests_the_nearest():

@@ -68,7 +68,7 @@ def test_it_prints_on_a4(chromium, recorded, tmp_path):
 @pytest.mark.parametrize(
     ("what", "said"),
     [
-        ("not blessed", "Not shipped: Evaluator"),
+        ("not blessed", "Not shipped: rejected by Evaluator"),
         ("new data", "Failed at DataGate"),
         ("unchanged", "execution 1 of tiny-"),
     ],

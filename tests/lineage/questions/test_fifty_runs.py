@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from lineage.payloads import reading
+from lineage.artifact_types import PUSHED_MODEL
 from lineage.questions import impact, runs, trace
 from lineage.questions.diff import compare
 from tests.lineage.sql_oracle import CACHED, COMPLETE, FAILED, Raw
@@ -134,4 +134,4 @@ def test_every_verdict_that_led_to_a_push_is_told(store, raw):
             ("ServingSmoke", "max_latency_p95_ms"),
         } <= gates
         assert all(gate["passed"] for gate in answer["gates"]) == answer["push"]["pushed"]
-        assert answer["artifact"]["type"] == reading.PUSHED
+        assert answer["artifact"]["type"] == PUSHED_MODEL

@@ -235,7 +235,9 @@ def test_every_execution_and_artifact_carries_what_an_audit_needs(recorded):
         assert {"git_commit", "git_dirty", "lock_digest"} <= execution.properties.keys(), execution
         assert execution.node == "LatestBlessedModel" or execution.properties["code_digest"]
         if execution.node != "LatestBlessedModel":  # it makes nothing
-            assert (execution.state == "CACHED") == ("cached_from" in execution.properties)
+            cached = "cached_from" in execution.properties
+            # A process that was killed may have recorded the origin of a cached node, but not yet its state.
+            assert (execution.state == "CACHED") == cached or "recovered" in execution.properties
         assert execution.started <= execution.ended
     for artifact in (a for part in store.whole() for a in part.artifacts.values()):
         assert len(artifact.properties["content_digest"]) == 64

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from lineage.payloads.json_payload import JsonPayload
+from payloads.json_payload import JsonPayload
 
 
 class TrainingRecord(JsonPayload):

@@ -7,14 +7,14 @@ import pytest
 from data.digests import ListedFile
 from data.errors import NodeError
 from lineage.artifact_types import DATA_BLESSING, EDGE_BLESSING, EVALUATION, INFRA_BLESSING
+from lineage.measures import Measure, read_measures, read_slices, read_verdicts
 from lineage.model import Artifact
-from lineage.payloads.data_judgement import Baseline, Comparison, DataJudgement, Finding, Witness
-from lineage.payloads.evaluation import ConfusionCell, Evaluation, Interval, Slice
-from lineage.payloads.measures import Measure, read_measures, read_slices, read_verdicts
-from lineage.payloads.push import PushRecord
-from lineage.payloads.sequences import SequenceRow, count_by_split, has_sequences, read_sequences, write_sequences
-from lineage.payloads.training_record import TrainingRecord
-from lineage.payloads.verdicts import (
+from payloads.data_judgement import AffectedWindows, Baseline, Comparison, DataJudgement, Finding
+from payloads.evaluation import ConfusionCell, Evaluation, Interval, Slice
+from payloads.push import PushRecord
+from payloads.sequences import SequenceRow, count_by_split, has_sequences, read_sequences, write_sequences
+from payloads.training_record import TrainingRecord
+from payloads.verdicts import (
     EdgeJudgement,
     FileFigures,
     FormatFigures,
@@ -33,7 +33,7 @@ FINDING = Finding(
     bound="at least 5",
     remedy="check the frame rate",
     verdict="warn",
-    witness=Witness(windows=3, of=20, sequences=("clip 3",)),
+    witness=AffectedWindows(windows=3, of=20, sequences=("clip 3",)),
 )
 PAYLOADS = [
     EdgeJudgement(

@@ -1,6 +1,6 @@
-"""The table of windows beside the examples: what they are and how sound, without their keypoints. No TensorFlow.
+"""The table of the windows in an Examples artifact: every feature of each window except its keypoints.
 
-TFDV's statistics say that something is wrong; this table says with which windows.
+TFDV's statistics say that something is wrong; this table says with which windows. TensorFlow is not needed.
 """
 
 from collections.abc import Mapping, Sequence

@@ -6,12 +6,12 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
-from lineage.payloads.json_payload import JsonPayload
-from lineage.payloads.verdicts import Figure, Judgement, Verdict
+from payloads.json_payload import JsonPayload
+from payloads.verdicts import Figure, Judgement, Verdict
 from schema.gates import Reaction
 
 
-class Witness(BaseModel):
+class AffectedWindows(BaseModel):
     """The windows that show a finding.
 
     Attributes:
@@ -51,7 +51,7 @@ class Finding(BaseModel):
     bound: str
     remedy: str
     verdict: Reaction
-    witness: Witness = Witness()
+    witness: AffectedWindows = AffectedWindows()
 
     @property
     def stops(self) -> bool:

@@ -6,8 +6,6 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from lineage.payloads.places import run_folder
-
 
 class NodeRecord(BaseModel):
     """What became of one node in one run, as far as lineage asks for it.
@@ -27,9 +25,9 @@ class NodeRecord(BaseModel):
     code: dict[str, str] = Field(default_factory=dict)
 
     @classmethod
-    def read(cls, root: Path, run: str, node: str) -> NodeRecord:
-        """Read the record; an empty one if it is missing or damaged."""
+    def read(cls, run_folder: Path, node: str) -> NodeRecord:
+        """Read the record of a node from the folder of its run; an empty one if it is missing or damaged."""
         try:
-            return cls.model_validate_json((run_folder(root, run) / f"{node}.json").read_bytes())
+            return cls.model_validate_json((run_folder / f"{node}.json").read_bytes())
         except (OSError, ValidationError):
             return cls()

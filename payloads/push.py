@@ -8,7 +8,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from data.digests import ListedFile
-from lineage.payloads.json_payload import JsonPayload
+from payloads.json_payload import JsonPayload
 
 
 class PushRecord(JsonPayload):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from lineage.payloads.json_payload import JsonPayload
+from payloads.json_payload import JsonPayload
 
 
 class ConversionRecord(JsonPayload):

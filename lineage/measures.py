@@ -9,9 +9,9 @@ from pathlib import Path
 
 from lineage.artifact_types import DATA_BLESSING, EDGE_BLESSING, EDGE_MODEL, EVALUATION, INFRA_BLESSING
 from lineage.model import Artifact, Subgraph
-from lineage.payloads.data_judgement import DataJudgement
-from lineage.payloads.evaluation import WHOLE, Evaluation
-from lineage.payloads.verdicts import EdgeJudgement, ServingJudgement, Verdict
+from payloads.data_judgement import DataJudgement
+from payloads.evaluation import WHOLE, Evaluation
+from payloads.verdicts import EdgeJudgement, ServingJudgement, Verdict
 
 PERSON = "subject"
 """Feature whose slices are people."""

@@ -6,8 +6,8 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from lineage.payloads.json_payload import JsonPayload
-from lineage.payloads.verdicts import Figure, Verdict, finite
+from payloads.json_payload import JsonPayload
+from payloads.verdicts import Figure, Verdict, finite
 
 WHOLE = "all"
 """Name of the slice that holds all examples."""
