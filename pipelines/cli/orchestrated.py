@@ -36,7 +36,7 @@ def compile_(
     The file holds the plan and everything that an orchestrator needs to draw the graph. `poseline prepare` starts a
     run from it; `poseline node` can run single nodes from it.
     """
-    from pipelines.running.driver import prepare_driver
+    from pipelines.driver import prepare_driver
 
     prepare_driver()
     from pipelines.compilation.dag_manifest import Source, complete_source, write_manifest
@@ -78,7 +78,7 @@ def prepare(
     Compiles the plan of the run, records the run in the metadata store and prints JSON. Its `plan_file` is the file
     that `poseline node --plan` takes.
     """
-    from pipelines.running.driver import prepare_driver
+    from pipelines.driver import prepare_driver
 
     prepare_driver()
     from pipelines.running.stepwise_runner import prepare_run
@@ -133,7 +133,7 @@ def node(
     import signal
 
     from components.sandbox.child_process import die_with_parent
-    from pipelines.running.driver import prepare_driver
+    from pipelines.driver import prepare_driver
 
     plan_file = plan_file or old_plan_file
     if plan_file is None:

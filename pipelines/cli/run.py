@@ -43,7 +43,7 @@ def run(
 
     The results of unchanged nodes are taken from the cache.
     """
-    from pipelines.running.driver import prepare_driver
+    from pipelines.driver import prepare_driver
 
     prepare_driver()
     from pipelines.cli import summary
@@ -121,7 +121,7 @@ def explain_cache(
 
     Prints the parts of the key, and which of them differ from those of the last run.
     """
-    from pipelines.running.driver import prepare_driver
+    from pipelines.driver import prepare_driver
 
     prepare_driver()
     from pipelines.cli import summary
