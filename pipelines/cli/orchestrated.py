@@ -39,7 +39,7 @@ def compile_(
     from pipelines.driver import prepare_driver
 
     prepare_driver()
-    from pipelines.compilation.dag_manifest import Source, complete_source, write_manifest
+    from pipelines.compilation.dag_manifest import ConfigSource, with_all_nodes, write_manifest
     from pipelines.processes.children import ChildProcesses
     from pipelines.running.plan_cache import obtain_plan
 
@@ -48,9 +48,9 @@ def compile_(
     config = load(config_name, data, overrides)
     if (named := Path(config_name)).is_file():
         config_name = str(named.absolute())
-    source = Source(config_name, all_overrides(data, overrides))
+    source = ConfigSource(config_name, all_overrides(data, overrides))
     children = ChildProcesses()
-    plan, complete = (obtain_plan(wanted, workspace, children) for wanted in (config, complete_source(source)))
+    plan, complete = (obtain_plan(wanted, workspace, children) for wanted in (config, with_all_nodes(source)))
     target = target or workspace.manifest(config.name)
     write_manifest(plan, complete, source, workspace, target)
     click.echo(target)
