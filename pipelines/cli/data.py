@@ -57,7 +57,7 @@ _LABEL_OPTIONS = (
 _IMAGE_OPTIONS = (
     click.option("--image-size", metavar="WxH", help="Image size in pixels, for files that do not contain it."),
     click.option("--image-height", type=click.FloatRange(1), help="Image height in pixels, if the width is not known."),
-    click.option("--dimensions", type=click.Choice(["2"]), help="2 drops the depth of image landmarks."),
+    click.option("--dimensions", type=click.Choice(["2"]), help="Set to 2 to drop the depth of image landmarks."),
     click.option(
         "--space",
         type=click.Choice(["image", "world"]),
@@ -206,7 +206,9 @@ def data_export(folder: Path, span: int | None, format_: str, target: Path) -> N
     "--repetitions", default=3, show_default=True, type=click.IntRange(1), help="Clips of each movement by each person."
 )
 @click.option("--sessions", default=0, show_default=True, type=click.IntRange(0), help="Number of long sessions.")
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="The same seed makes the same data.")
+@click.option(
+    "--seed", default=0, show_default=True, type=click.IntRange(0), help="The same seed generates the same data."
+)
 @json_option
 def data_synth(
     target: Path, span: int | None, subjects: int, repetitions: int, sessions: int, seed: int, as_json: bool
@@ -240,9 +242,9 @@ def data_describe(folder: Path, span: int | None, as_json: bool) -> None:
 @click.argument("folder", type=PATH)
 @click.option("--to", "target", type=OutputPath(dir_okay=False), required=True, help="HTML file to write.")
 @_span_option("show")
-@click.option("--against", metavar="SPAN", help="Span to compare with: its number, or another folder.")
+@click.option("--against", metavar="SPAN", help="Span to compare with: a number, or the folder of another span.")
 def data_report(folder: Path, target: Path, span: int | None, against: str | None) -> None:
-    """Write a page about a span: counts, missing joints, health, drift and moving skeletons."""
+    """Write an HTML page about a span: counts, missing joints, health, drift and moving skeletons."""
     from data.report import write_report
     from data.store import find_span
 

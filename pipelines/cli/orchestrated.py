@@ -61,7 +61,7 @@ def compile_(
 @run_id_option("Name of the run in the metadata store.")
 @root_option
 @span_option
-@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a configuration key.")
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Set a key of the configuration.")
 @click.option("--no-cache", is_flag=True, help="Run every node, even if its result is in the cache.")
 @click.option("--fact", "facts", multiple=True, metavar="NAME=TEXT", help="Custom property to record with the run.")
 def prepare(
@@ -100,17 +100,20 @@ def prepare(
 
 @group.command()
 @click.argument("node")
-@click.option("--plan", "plan_file", type=PATH, help="File of `poseline prepare` or `poseline compile`.  [required]")
+@click.option("--plan", "plan_file", type=PATH, help="Plan of `poseline prepare`, or DAG manifest.  [required]")
 @click.option("--ir", "old_plan_file", type=PATH, hidden=True)  # former name of --plan
 @run_id_option("Run that the node belongs to.")
 @root_option
 @click.option("--span", type=click.IntRange(0), help="Span to read if the plan names none.  [default: the latest]")
 @click.option("--no-cache", is_flag=True, help="Run the node, even if its result is in the cache.")
 @click.option(
-    "--try", "try_number", type=click.IntRange(0), default=0, help="The orchestrator's number of the attempt."
+    "--try", "try_number", type=click.IntRange(0), default=0, help="Number of the attempt in the orchestrator."
 )
 @click.option(
-    "--cleared", type=click.IntRange(0), default=0, help="Discard successful attempts with a smaller number than this."
+    "--cleared",
+    type=click.IntRange(0),
+    default=0,
+    help="How often the task was cleared; successful attempts from before that do not count.",
 )
 @click.option("--with-parent", is_flag=True, help="End as soon as the parent process ends.")
 def node(
