@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from pipelines.cli.options import PATH, OutputPath, json_option, make_console
+
+if TYPE_CHECKING:
+    from data.importers import ImportProgress
 
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 
@@ -130,22 +134,13 @@ def data_import(
     import os
     from dataclasses import asdict
 
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    from data.importers import ImportProgress, TooManyQuarantinedError, import_to_span
+    from data.importers import TooManyQuarantinedError, import_to_span
     from data.importers.import_summary import show
     from data.importers.option_parsing import options_from
 
     options = options_from(source_options)
     too_many: TooManyQuarantinedError | None = None
-    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=make_console(stderr=True), transient=True) as bar:
-        task = bar.add_task("files", total=None)
-
-        def step(done: ImportProgress) -> None:
-            text = f"sources, {done.records:,} records"
-            bar.update(task, completed=done.sources, total=done.of, description=text)
-
+    with _progress_bar() as progress:
         try:
             summary = import_to_span(
                 format_,
@@ -155,7 +150,7 @@ def data_import(
                 options=options,
                 max_quarantined=max_quarantined,
                 workers=workers or os.cpu_count() or 1,
-                progress=step,
+                progress=progress,
             )
         except TooManyQuarantinedError as error:
             too_many, summary = error, error.summary
@@ -165,6 +160,22 @@ def data_import(
         show(summary, make_console())
     if too_many is not None:
         raise too_many
+
+
+@contextlib.contextmanager
+def _progress_bar() -> Iterator[Callable[[ImportProgress], None]]:
+    """Show a progress bar while the block runs, and yield the function that updates it."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=make_console(stderr=True), transient=True) as bar:
+        task = bar.add_task("files", total=None)
+
+        def update(done: ImportProgress) -> None:
+            text = f"sources, {done.records:,} records"
+            bar.update(task, completed=done.sources, total=done.of, description=text)
+
+        yield update
 
 
 @group.command(name="formats")
