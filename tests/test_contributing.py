@@ -25,6 +25,8 @@ def walks() -> dict[str, str]:
     }
 
 
+@pytest.mark.e2e
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("heading", walks())
 def test_a_walk_can_be_followed(heading: str, tmp_path: Path) -> None:
     copy = tmp_path / "project"
@@ -57,6 +59,6 @@ def run(command: list[str], folder: Path, text: str = "") -> None:
         "GIT_CEILING_DIRECTORIES": str(folder.parent),
     }
     done = subprocess.run(
-        command, cwd=folder, env=environment, input=text, capture_output=True, text=True, check=False, timeout=500
+        command, cwd=folder, env=environment, input=text, capture_output=True, text=True, check=False, timeout=1500
     )
     assert done.returncode == 0, f"{' '.join(command)}\n{text}\n{done.stdout}\n{done.stderr}"
