@@ -20,7 +20,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipelines.processes.driver import prepare_driver
+from pipelines.driver import prepare_driver
 
 prepare_driver()
 
