@@ -20,9 +20,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipelines.processes.import_blocker import make_light
+from pipelines.processes.driver import prepare_driver
 
-make_light()
+prepare_driver()
 
 from ml_metadata.metadata_store import MetadataStore  # noqa: E402
 from ml_metadata.proto import metadata_store_pb2 as pb  # noqa: E402
@@ -341,7 +341,8 @@ def launch_nodes(root: Path) -> dict[str, float]:
     from pipelines.cli.progress import LineProgress
     from pipelines.config import load_config
     from pipelines.processes.children import ChildProcesses
-    from pipelines.running.local_runner import obtain_plan, run_plan
+    from pipelines.running.local_runner import run_plan
+    from pipelines.running.plan_cache import obtain_plan
     from pipelines.workspace import Workspace
 
     config = load_config(PIPELINE, [])

@@ -108,7 +108,8 @@ def _task(node: Node, manifest: Manifest, group: TaskGroup) -> RunNode:
         execution_timeout=_TRAINING if node.group == "train" else _HEAVY if node.heavy else _LIGHT,
         outlets=[AssetAlias(f"{manifest.pipeline} {announced}, new")] if announced else [],
         announces=asset(manifest.pipeline, announced) if announced else None,
-        doc_md=f"**{node.id}**: {node.doc}\n\nBy hand: `poseline node {node.id} --ir FILE --run-id ID`; see the log.",
+        doc_md=f"**{node.id}**: {node.doc}\n\n"
+        f"To run it by hand: `poseline node {node.id} --plan FILE --run-id ID`; the log has the full command.",
     )
 
 

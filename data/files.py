@@ -1,39 +1,101 @@
-"""Files that others read are written beside their place and renamed into it: whole, or not at all."""
+"""Atomic writing: a file or folder is written under a hidden name next to its target, then renamed to it."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
-import threading
+import secrets
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:
-    """Writes a file so that no reader ever sees half of it; the folder is made if it is missing.
+    """Write a file so that no reader ever sees half of it.
 
     Args:
-        path: where it shall stand; an existing file is replaced.
-        content: text is written as UTF-8.
+        path: the file; it is replaced if it exists, and its folder is made if it is missing.
+        content: what to write; text is encoded as UTF-8.
 
     Raises:
-        OSError: it could not be written; what stood at `path` before still does.
+        OSError: if it cannot be written; `path` is then as it was before.
     """
     with replacing(path) as temporary:
         temporary.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
 @contextlib.contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A path beside the given one, to write a large file to piece by piece; at the end it takes the place of `path`.
+def replacing(path: Path, staging: Path | None = None) -> Iterator[Path]:
+    """Yield a temporary path for a new file, which takes the place of `path` when the block succeeds.
+
+    Args:
+        path: the file; it is replaced if it exists, and its folder is made if it is missing.
+        staging: folder of the temporary file, on the same file system; by default the folder of `path`.
+
+    Yields:
+        A path that does not exist yet, for the block to write to; it is removed if the block fails.
 
     Raises:
-        OSError: it could not be written; what stood at `path` before still does.
+        OSError: if it cannot be written; `path` is then as it was before.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}")
+    temporary = _temporary_path(path, staging)
     try:
         yield temporary
+        path.parent.mkdir(parents=True, exist_ok=True)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def creating(path: Path, staging: Path | None = None) -> Iterator[Path]:
+    """Yield a temporary path for a new file or folder, which is renamed to `path` when the block succeeds.
+
+    Args:
+        path: the file or folder, which must not exist; the folder above it is made if it is missing.
+        staging: folder of the temporary path, on the same file system; by default the folder of `path`.
+
+    Yields:
+        A path that does not exist yet, for the block to make; it is removed with its content if the block fails.
+
+    Raises:
+        OSError: if it cannot be written; FileExistsError if `path` exists before or after the block.
+    """
+    _refuse_existing(path)
+    temporary = _temporary_path(path, staging)
+    try:
+        yield temporary
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _refuse_existing(path)
+        temporary.rename(path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+        with contextlib.suppress(OSError):  # another error is on its way and says more
+            temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def replacing_folder(path: Path, staging: Path | None = None) -> Iterator[Path]:
+    """Yield a temporary folder, which is renamed to `path` when the block succeeds; `path` must not exist.
+
+    Args and errors are those of `creating`; the folder is there already, and empty.
+    """
+    with creating(path, staging) as temporary:
+        temporary.mkdir()
+        yield temporary
+
+
+def _temporary_path(path: Path, staging: Path | None) -> Path:
+    """Return an unused hidden path and make the folder that it is in.
+
+    The name is random instead of reserved by `tempfile`, so that what is made there has usual permissions.
+    """
+    folder = path.parent if staging is None else staging
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f".{path.name}.{secrets.token_hex(8)}"
+
+
+def _refuse_existing(path: Path) -> None:
+    if os.path.lexists(path):
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))

@@ -15,17 +15,18 @@ no folder where nothing was left out. Digests of spans do not cover it.
 """
 
 import json
-import os
 import re
+import shutil
+import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
-from data.files import write_atomically
+from data.files import replacing, write_atomically
 
 SAMPLE_FRAMES = 8
 """Frames that are kept of a quarantined record, to look at."""
@@ -106,8 +107,7 @@ class QuarantineWriter:
         self.folder = folder
         self.reasons: Counter[str] = Counter()
         self.first: Quarantined | None = None
-        self._staging = folder.with_name(f".{folder.name}.{os.getpid()}.jsonl")
-        self._file: Any = None
+        self._lines: IO[bytes] | None = None
 
     @property
     def count(self) -> int:
@@ -116,34 +116,32 @@ class QuarantineWriter:
 
     def add(self, record: Quarantined) -> None:
         """Write one record down."""
-        if self._file is None:
+        if self._lines is None:
             self.folder.parent.mkdir(parents=True, exist_ok=True)
-            self._file = self._staging.open("w", encoding="utf-8")
+            self._lines = tempfile.TemporaryFile(dir=self.folder.parent)  # noqa: SIM115 (`discard` closes it)
             self.first = record
         values = asdict(record)
         if self.count >= MAX_SAMPLES:
             values["poses"] = None
         # ASCII: an id with half a surrogate pair or control characters harms neither this file nor who reads it.
-        self._file.write(json.dumps(values, allow_nan=False) + "\n")
+        self._lines.write(json.dumps(values, allow_nan=False).encode() + b"\n")
         self.reasons[record.reason] += 1
 
     def finish(self, summary: dict[str, Any]) -> Path | None:
         """Put the quarantine in its place; returns its folder, None if there is nothing in it."""
-        records = self.folder / RECORDS_FILE
-        if self._file is None:
+        if self._lines is None:
             for name in (RECORDS_FILE, SUMMARY_FILE):
                 (self.folder / name).unlink(missing_ok=True)
             if self.folder.is_dir():
                 self.folder.rmdir()
             return None
-        self._file.close()
-        self.folder.mkdir(exist_ok=True)
         write_atomically(self.folder / SUMMARY_FILE, json.dumps(summary, indent=1, default=str) + "\n")
-        self._staging.replace(records)
+        self._lines.seek(0)
+        with replacing(self.folder / RECORDS_FILE) as temporary, temporary.open("wb") as file:
+            shutil.copyfileobj(self._lines, file)
         return self.folder
 
     def discard(self) -> None:
-        """Take away what was written and not finished."""
-        if self._file is not None:
-            self._file.close()
-        self._staging.unlink(missing_ok=True)
+        """Remove records that `finish` has not written."""
+        if self._lines is not None:
+            self._lines.close()

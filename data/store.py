@@ -3,8 +3,6 @@
 import hashlib
 import os
 import re
-import shutil
-import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +13,7 @@ import pyarrow.parquet as pq
 
 from data.consistency import Consistency
 from data.errors import InputError
+from data.files import replacing_folder
 from data.records import SCHEMA, KeypointSequence, from_batch, to_batch
 
 ROW_GROUP_VALUES = 1 << 20
@@ -148,18 +147,10 @@ def write_span(folder: Path, span: int, sequences: Iterable[KeypointSequence]) -
     if span in list_spans(folder):
         raise InputError(f"span {span} exists already", str(target), "spans are never changed: choose another number")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=f".span-{span}-", dir=folder))
+        with replacing_folder(target) as temporary:
+            _write_parts(temporary, _checked(sequences))
     except OSError as error:
         raise _unwritable(target, error) from error
-    try:
-        _write_parts(staging, _checked(sequences))
-        staging.chmod(0o755)
-        staging.rename(target)
-    except OSError as error:
-        raise _unwritable(target, error) from error
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)  # what is left of a failure; gone after a success
     return target
 
 

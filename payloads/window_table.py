@@ -1,6 +1,7 @@
-"""The table of the windows in an Examples artifact: every feature of each window except its keypoints.
+"""The table of windows in an Examples artifact: all features of each window except its keypoints.
 
-TFDV's statistics say that something is wrong; this table says with which windows. TensorFlow is not needed.
+TFDV's statistics show that the data have an anomaly; this table shows which windows have it. It is read and written
+without TensorFlow.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,21 +17,28 @@ FOLDER = "windows"
 _BATCH = 4096
 
 Row = dict[str, Any]
-"""The features of a window; for `keypoints`, `keypoints_least` and `keypoints_greatest`."""
+"""Features of a window, with `keypoints_least` and `keypoints_greatest` in place of `keypoints`."""
 
 
 def window_row(features: Mapping[str, Any], keypoints: np.ndarray) -> Row:
-    """Returns the row of a window.
+    """Return the row of a window.
 
     Args:
-        features: all but `keypoints`.
-        keypoints: of the window.
+        features: features of the window except `keypoints`.
+        keypoints: keypoints of the window, float32 `[T, J, C]`.
     """
     return {**features, "keypoints_least": float(keypoints.min()), "keypoints_greatest": float(keypoints.max())}
 
 
 class RowWriter:
-    """Writes a shard of the table into an Examples artifact, a few thousand rows in memory at a time."""
+    """A writer for one shard of the table, which keeps a few thousand rows in memory.
+
+    Args:
+        examples: folder of the Examples artifact.
+        split: name of the split.
+        shard: number of the shard.
+        shards: number of shards.
+    """
 
     def __init__(self, examples: Path, split: str, shard: int, shards: int) -> None:
         self._path = examples / FOLDER / f"{split}-{shard:05d}-of-{shards:05d}.parquet"
@@ -47,7 +55,7 @@ class RowWriter:
             self._writer.close()
 
     def add(self, row: Row) -> None:
-        """Write a row."""
+        """Add a row."""
         self._rows.append(row)
         if len(self._rows) >= _BATCH:
             self._flush()
@@ -63,7 +71,7 @@ class RowWriter:
 
 
 def read_windows(examples: Path, split: str, names: Sequence[str]) -> dict[str, np.ndarray]:
-    """Columns of a split's windows, in no particular order. A name that the table lacks is left out."""
+    """Read columns of the windows of a split, in no particular order; unknown names are left out."""
     shards = [pq.read_table(file) for file in sorted((examples / FOLDER).glob(f"{split}-?????-of-?????.parquet"))]
     table = pa.concat_tables(shards) if shards else pa.table({})
     return {name: table.column(name).to_numpy() for name in names if name in table.column_names}

@@ -1,4 +1,4 @@
-"""What Evaluator measures and what it demands, as a TFMA configuration."""
+"""The metrics and thresholds of the Evaluator node, as a TFMA configuration."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from schema.gates import EvaluatorThresholds
 
 
 def eval_config(evaluation: EvaluationConfig, thresholds: EvaluatorThresholds) -> tfma.EvalConfig:
-    """Accuracy, macro F1 and the confusion matrix, overall and by slice; thresholds hold for the whole split.
+    """Return the configuration for accuracy, macro F1 and the confusion matrix, overall and by slice.
+
+    The thresholds apply to the whole split, not to slices.
 
     Args:
         evaluation: slices and confidence intervals.
@@ -58,7 +60,7 @@ def _at_least(value: float) -> tfma.MetricThreshold:
 
 
 def _metric(class_name: str, name: str, threshold: tfma.MetricThreshold, module: str = "") -> tfma.MetricConfig:
-    """A metric whose threshold holds for the whole split."""
+    """Return a metric whose threshold applies to the whole split."""
     return tfma.MetricConfig(
         class_name=class_name,
         module=module,

@@ -40,7 +40,7 @@ RUN_FN = "trainer_module.run.run_fn"
 
 @dataclass(frozen=True)
 class _Settings:
-    """What several groups of nodes need to know.
+    """The settings that several groups of nodes need.
 
     Attributes:
         config: configuration of the pipeline.
@@ -54,7 +54,7 @@ class _Settings:
 
     @property
     def window(self) -> WindowSpec:
-        """How sequences are cut into windows."""
+        """The settings by which sequences are cut into windows."""
         return WindowSpec(length=self.contract.length, **self.config.windows.model_dump())
 
     @property
@@ -64,7 +64,7 @@ class _Settings:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What Transform, Trainer and EdgeConverter are given about windows and preprocessing, ready for JSON."""
+        """Facts about windows and preprocessing for Transform, Trainer and EdgeConverter, as values for JSON."""
         return {
             "layout": self.config.layout,
             "channels": self.contract.channels,
@@ -76,7 +76,7 @@ class _Settings:
 
 @dataclass(frozen=True)
 class _Data:
-    """Nodes that others read data from.
+    """The outputs of the first group that other groups need.
 
     Attributes:
         examples: windows of every split.
@@ -239,7 +239,7 @@ def _gates(
 def _ship(
     settings: _Settings, model: BaseChannel, edge_model: BaseChannel, blessings: dict[str, BaseChannel]
 ) -> BaseNode:
-    """Return the node that publishes; where to, it learns at launch."""
+    """Return the node that publishes; its targets are filled in when it is launched."""
     config = settings.config
     return Pusher(
         model=model,

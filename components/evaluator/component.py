@@ -9,7 +9,7 @@ from components.evaluator.executor import Executor
 
 
 class Evaluator(TfxEvaluator):
-    """Run the Evaluator of TFX and write an `Evaluation` (`payloads.evaluation`) into its output `evaluation`.
+    """TFX's Evaluator, which also writes an `Evaluation` (`payloads.evaluation`) into `evaluation`.
 
     TFMA stores metrics as TFRecords of its own protocol buffers; reading them takes TensorFlow and ten seconds. The
     metrics and confusion matrices that people and lineage queries need, overall and by slice, are therefore also

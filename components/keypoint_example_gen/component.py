@@ -1,4 +1,4 @@
-"""KeypointExampleGen: canonical sequences in, windows as tf.Examples out."""
+"""KeypointExampleGen: cuts the sequences of a span into windows and writes them as tf.Examples."""
 
 import json
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from data.windows import WindowSpec
 
 
 class KeypointExampleGenSpec(ComponentSpec):
-    """What KeypointExampleGen takes and gives."""
+    """Channels and parameters of KeypointExampleGen."""
 
     PARAMETERS = {  # noqa: RUF012
         "span": ExecutionParameter(type=int),
@@ -32,30 +32,32 @@ class KeypointExampleGenSpec(ComponentSpec):
 
 
 class KeypointExampleGen(BaseBeamComponent):
-    """Reads one span of canonical Parquet and writes its windows, split by subject, as tf.Examples.
+    """Reads one span of canonical Parquet and writes its windows as tf.Examples, each person in one split.
 
-    Replaces TFX's FileBasedExampleGen, whose Parquet executor makes exactly one example of a row (a sequence is many
-    windows), whose splits hash records one by one (a person must not be on two sides), which writes one shard a split,
-    and whose driver loads TensorFlow and takes files' times for their content. Output is what TFX's consumers expect:
-    a standard `Examples` artifact of gzipped TFRecords with `span`, `split_names` and payload format set, and next to
-    the splits a table of the sequences (`payloads.sequences`). The folder `windows` has a row for each window:
-    every feature except the keypoints, of which it has the range.
+    This component replaces TFX's FileBasedExampleGen, for these reasons: its Parquet executor writes exactly one
+    example for a row, but a sequence has many windows; it assigns each record to a split by a hash, but a person must
+    not be in two splits; it writes one shard for each split; and its driver loads TensorFlow and detects changes by
+    the time stamps of files.
 
-    Each example has `keypoints` (floats, `[T, J, C]` flattened), `label`, `label_id` (-1 if the schema lacks the
-    label), `subject`, `sequence_id`, `view`, `start_frame`, and the health features of `data.health`.
+    The output is an `Examples` artifact as TFX's components expect it: gzipped TFRecord files, with `span`,
+    `split_names` and the payload format set. It also contains a table of the sequences (`payloads.sequences`)
+    and in the folder `windows` a table of the windows with all features except the keypoints.
 
-    The three properties that say which data are read are filled in at launch: `span` and `span_digest` are part of the
-    cache key, so content decides whether a result is used again; `data_folder` is only a place.
+    Each example has `keypoints` (floats, `[T, J, C]` flattened), `label`, `label_id` (-1 if the label is not in the
+    schema), `subject`, `sequence_id`, `view`, `start_frame`, and the health features of `data.health`.
+
+    Three properties are filled in when the node is launched: `span`, `span_digest` and `data_folder`. The first two are
+    part of the cache key, so that the content of the span decides whether a result is reused.
 
     Args:
-        layout: joint layout that the sequences must have.
+        layout: joint layout of the sequences; another layout is an error.
         labels: all labels; the position of a label is its `label_id`.
-        windows: how sequences are cut into windows.
-        split: how people are divided into splits.
-        num_shards: files of each split.
+        windows: length, stride and frame rate of the windows.
+        split: policy by which people are divided into splits.
+        num_shards: number of files for each split.
         span: number of the span.
         span_digest: `data.store.content_digest` of the span; not checked if empty.
-        data_folder: folder that holds the `span-N` folders.
+        data_folder: folder with the `span-N` folders.
     """
 
     SPEC_CLASS = KeypointExampleGenSpec

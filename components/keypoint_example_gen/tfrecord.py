@@ -1,4 +1,4 @@
-"""Writes gzipped TFRecord files: the same records give the same bytes."""
+"""Writes gzipped TFRecord files, with the same bytes whenever the records are the same."""
 
 import gzip
 import struct
@@ -9,12 +9,16 @@ from google_crc32c import value as crc32c
 
 
 def write_tfrecord(path: Path, records: Iterable[bytes]) -> None:
-    """Write a file beside `path` and rename it into place.
+    """Write a gzipped TFRecord file atomically.
 
-    A low compression level: noise in the last bits of coordinates does not pack better for more effort.
+    The compression level is low, because the last bits of coordinates are noise, which no level compresses.
+
+    Args:
+        path: file to write.
+        records: serialized records.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Outside the folder: whatever lies in it is read as data.
+    # Not in the folder of the split: all files there are read as data.
     staging = path.parent.with_name(f".{path.parent.name}-{path.name}")
     with staging.open("wb") as file, gzip.GzipFile(filename="", mode="wb", compresslevel=1, fileobj=file, mtime=0) as z:
         for record in records:

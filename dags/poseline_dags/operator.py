@@ -104,7 +104,7 @@ class RunNode(_PoselineTask):
         cleared = max(0, ti.max_tries - (self.retries or 0))
         result = self._run(
             self._manifest(),
-            *("node", self.node, "--run-id", run_id, "--ir", str(settings.ROOT / "ir" / f"{run_id}.json")),
+            *("node", self.node, "--run-id", run_id, "--plan", str(settings.ROOT / "plans" / f"{run_id}.json")),
             *("--try", str(ti.try_number), "--cleared", str(cleared), "--with-parent"),
         )
         self.log.info("%s %s in %s s: %s", self.node, result["state"], result["seconds"], result["reason"] or "-")

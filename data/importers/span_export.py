@@ -1,9 +1,9 @@
 """Writes a span in the format of another tool, where the format can express it."""
 
-import shutil
 from pathlib import Path
 
 from data.errors import InputError
+from data.files import creating
 from data.importers.formats.registry import FORMATS
 from data.store import read_sequences
 
@@ -19,12 +19,5 @@ def export_span(span_dir: Path, format_name: str, target: Path) -> None:
         raise InputError(f"format {format_name!r} cannot be written", None, f"these can: {', '.join(writers)}")
     if target.exists():
         raise InputError("the target exists already", str(target), "choose another, or remove it")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    staging = target.with_name(f".{target.name}")
-    try:
-        writers[format_name](read_sequences(span_dir), staging)
-        staging.rename(target)
-    finally:
-        if staging.is_dir():
-            shutil.rmtree(staging)
-        staging.unlink(missing_ok=True)
+    with creating(target) as temporary:
+        writers[format_name](read_sequences(span_dir), temporary)

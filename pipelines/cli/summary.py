@@ -1,4 +1,4 @@
-"""The end of a run on one screen; also what a dry run and a cache key look like."""
+"""Prints the outcome of a run, the forecast of a dry run, and the parts of a cache key."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _FIGURES = {
 
 
 def show(report: Report, console: Console) -> None:
-    """Prints the end of a run."""
+    """Print the outcome of a run."""
     table = Table(box=box.SIMPLE_HEAD, show_header=False, pad_edge=False)
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
@@ -38,7 +38,8 @@ def show(report: Report, console: Console) -> None:
     if report.data_gate:
         span = report.data_gate["span"]
         table.add_row(
-            "data compared with", "nothing: no model of other data was blessed yet" if span is None else f"span {span}"
+            "data compared with",
+            "nothing: no model of other data has been blessed yet" if span is None else f"span {span}",
         )
         for finding in report.data_gate["findings"]:
             if finding["verdict"] == "warn":
@@ -63,7 +64,7 @@ def _verdict(verdict: Verdict) -> str:
 
 
 def _files(files: dict[str, dict[str, Any]]) -> Table:
-    """What a person compares formats by, as far as it is known."""
+    """Return a table with the figures by which a person compares the formats, as far as they are known."""
     columns = {
         "bytes": ("bytes", ","),
         "sequence_accuracy": ("accuracy", ".4f"),
@@ -92,22 +93,22 @@ def _headline(report: Report) -> str:
     return f"[green]run {report.run_id} {report.state}[/] {took}"
 
 
-def show_forecast(foretold: Sequence[Forecast], console: Console, *, as_json: bool) -> None:
-    """Prints what would run and why."""
+def show_forecast(forecasts: Sequence[Forecast], console: Console, *, as_json: bool) -> None:
+    """Print which nodes would run, and why."""
     if as_json:
-        click.echo(json.dumps([asdict(entry) for entry in foretold], indent=1))
+        click.echo(json.dumps([asdict(entry) for entry in forecasts], indent=1))
         return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in ("node", "would", "why"):
         table.add_column(column, overflow="fold")
-    for entry in foretold:
+    for entry in forecasts:
         reasons = "\n".join(entry.changes[:5]) or entry.reason
         table.add_row(entry.node, "[yellow]run[/]" if entry.runs else "[cyan]be cached[/]", escape(reasons))
     console.print(table)
 
 
 def show_key(entry: Forecast, console: Console, *, as_json: bool) -> None:
-    """Prints the parts of a node's cache key and what changed since its last execution."""
+    """Print the parts of a node's cache key and what changed since its last execution."""
     if as_json:
         click.echo(json.dumps(asdict(entry), indent=1))
         return

@@ -1,1 +1,1 @@
-"""From a configuration to a plan: the compiled graph with the settings it was made from."""
+"""Compilation of a configuration into a plan: the settings with the compiled graph."""

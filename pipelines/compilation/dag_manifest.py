@@ -1,4 +1,4 @@
-"""What an orchestrator needs to know of a compiled graph: a file that it reads without TFX, in milliseconds."""
+"""The DAG manifest: a plan with all that an orchestrator needs to draw the graph, readable without TFX."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from typing import Any
 from data.errors import InputError
 from data.project import PROJECT_ROOT
 from lineage.nodes import NODES, NodeId
-from pipelines.compilation.plan import Plan
+from pipelines.compilation.plan import Plan, read_plan_file
 from pipelines.config import PipelineConfig, load_config
 from pipelines.workspace import Workspace
 
 
 @dataclass(frozen=True)
 class Source:
-    """What the configuration was loaded from, so that it can be loaded again with changes.
+    """The source of a configuration, from which it can be loaded again with changes.
 
     Attributes:
-        config: name, or path of a YAML file.
-        overrides: `key=value`, in order.
+        config: name of a configuration, or path of a YAML file.
+        overrides: overrides `key=value`, in order.
     """
 
     config: str
     overrides: tuple[str, ...] = ()
 
 
-# Settings that add nodes to the graph. It is drawn with all of them; what a run does not have is skipped in it.
+# Settings that add nodes to the graph. The graph is drawn with all of them; a run skips nodes that it does not have.
 _ADDING_NODES = ("training.warm_start=true",)
 
-# Parameter of a run to the configuration key that it overrides; its JSON schema is the configuration's own.
+# Parameter of a run to the configuration key that it overrides. Its JSON schema is that of the key.
 _PARAMETERS = {
     "split": "split.method",
     "epochs": "training.epochs",
@@ -42,19 +42,19 @@ _PARAMETERS = {
 
 
 def complete_source(source: Source) -> PipelineConfig:
-    """The configuration with everything that adds nodes to its graph."""
+    """Return the configuration with all settings that add nodes to its graph."""
     return load_config(source.config, [*source.overrides, *_ADDING_NODES])
 
 
 def write_manifest(plan: Plan, complete: Plan, source: Source, workspace: Workspace, path: Path) -> None:
-    """Writes what an orchestrator draws its graph and its form from, with the plan.
+    """Write a DAG manifest.
 
     Args:
-        plan: of the configuration.
-        complete: of `complete_source`.
-        source: of the configuration.
-        workspace: where its runs are kept.
-        path: where to write.
+        plan: plan of the configuration.
+        complete: plan of the configuration that `complete_source` returns.
+        source: source of the configuration.
+        workspace: workspace of the runs.
+        path: path of the file.
     """
     plan.save(
         path,
@@ -65,11 +65,30 @@ def write_manifest(plan: Plan, complete: Plan, source: Source, workspace: Worksp
     )
 
 
-def check_drawn(plan: Plan, drawn: Sequence[Mapping[str, Any]], manifest: Path) -> None:
-    """Makes sure that an orchestrator's graph has every node and every edge of a run's.
+def read_manifest(path: Path) -> dict[str, Any]:
+    """Return the content of a DAG manifest.
 
     Raises:
-        InputError: it was drawn from other code.
+        InputError: the file does not exist or is not a DAG manifest.
+    """
+    content = read_plan_file(path)
+    if not {"source", "nodes"} <= content.keys():
+        raise InputError(
+            "the file is a plan, but not a DAG manifest", str(path), "give the file that `poseline compile` wrote"
+        )
+    return content
+
+
+def check_drawn(plan: Plan, drawn: Sequence[Mapping[str, Any]], manifest: Path) -> None:
+    """Check that an orchestrator's graph has every node and every edge of a run's graph.
+
+    Args:
+        plan: plan of the run.
+        drawn: nodes of the DAG manifest from which the orchestrator drew its graph.
+        manifest: path of that manifest.
+
+    Raises:
+        InputError: a node or an edge is missing, because the manifest was written by other code.
     """
     upstream = {node["id"]: set(node["upstream"]) for node in drawn}
     for node_id, node in plan.nodes.items():
@@ -77,12 +96,13 @@ def check_drawn(plan: Plan, drawn: Sequence[Mapping[str, Any]], manifest: Path) 
             raise InputError(
                 f"the manifest is stale: node {node_id} is new, or has other upstream nodes",
                 str(manifest),
-                f"run `poseline compile --config {plan.config.name}`, let the graph be drawn anew, trigger again",
+                f"run `poseline compile --config {plan.config.name}`, wait until the graph is drawn again, then trigger"
+                " the run again",
             )
 
 
 def nodes_of(plan: Plan) -> list[dict[str, Any]]:
-    """The nodes in topological order: `id`, `upstream`, `group`, `heavy` (loads TensorFlow or Beam), `doc`."""
+    """Return the nodes in topological order: `id`, `upstream`, `group`, `doc` and `heavy` (loads TensorFlow)."""
     nodes = []
     for node_id, node in plan.nodes.items():
         described = NODES[NodeId(node_id)]
@@ -100,7 +120,7 @@ def nodes_of(plan: Plan) -> list[dict[str, Any]]:
 
 
 def _parameters(config: PipelineConfig) -> list[dict[str, Any]]:
-    """Per parameter its `name`, `key` and JSON `schema`, whose default is the configuration's value."""
+    """Return each parameter's `name`, `key` and JSON `schema`, whose default is the configuration's value."""
     parameters = []
     for name, key in _PARAMETERS.items():
         schema: Any = type(config).model_json_schema()

@@ -1,4 +1,4 @@
-"""Checks a compiled graph before anything of it runs: what a mistake there costs shows only minutes later, or never."""
+"""Checks a plan before it runs, because most mistakes in a graph would only show after minutes, or never."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _FORBIDDEN_RUNNERS = ("DirectRunner", "SwitchingDirectRunner", "PrismRunner")
 
 
 def lint(plan: Plan) -> None:
-    """Checks a plan.
+    """Check a plan.
 
     Raises:
-        InputError: lists everything that is wrong.
+        InputError: the plan is not sound; the message lists everything that is wrong.
     """
     problems = [
         *_undescribed(plan),
@@ -52,9 +52,11 @@ def _gates(plan: Plan) -> list[str]:
 def _runner(plan: Plan) -> list[str]:
     runners = [arg.partition("=")[2] for arg in plan.config.runner.beam_args if arg.startswith("--runner=")]
     if not runners:
-        return ["runner.beam_args pins no --runner (Beam would try to download one)"]
+        return ["runner.beam_args has no --runner (Beam would try to download one)"]
     return [
-        f"Beam runner {runner} is not pinned: use FnApiRunner" for runner in runners if runner in _FORBIDDEN_RUNNERS
+        f"Beam runner {runner} may download or start another runner: use FnApiRunner"
+        for runner in runners
+        if runner in _FORBIDDEN_RUNNERS
     ]
 
 
@@ -73,7 +75,10 @@ def _shapes(plan: Plan) -> list[str]:
 
 
 def _labels(plan: Plan) -> list[str]:
-    """A label that tells a side needs one for the other side, and a model that can see sides."""
+    """Return what is wrong with labels that name a side, left or right.
+
+    Such a label needs a label for the other side, and a model that can distinguish the sides.
+    """
     labels = read_window_contract(plan.config.schema_file).labels
     problems = []
     if plan.config.training.augmentation.mirror:

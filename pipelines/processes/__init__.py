@@ -1,1 +1,1 @@
-"""Child processes of a run, and what keeps heavy libraries out of the driver."""
+"""The processes of a run: the driver without heavy libraries, and the child processes of its executors."""

@@ -1,1 +1,1 @@
-"""Run a plan: node by node, on this machine or under an orchestrator."""
+"""Running of a plan: cache keys, launches, attempts, recovery and records."""

@@ -19,7 +19,8 @@ from payloads.data_judgement import DataJudgement
 from payloads.evaluation import Evaluation
 from payloads.sequences import count_by_split, read_sequences
 from payloads.verdicts import EdgeJudgement, ServingJudgement, Verdict
-from pipelines.running.local_runner import RunResult, connection_of
+from pipelines.running.local_runner import RunResult
+from pipelines.running.registration import connection_of
 from pipelines.tfx_patches.shared_store import shared_store
 from pipelines.workspace import Workspace
 

@@ -127,7 +127,7 @@ def outcome(python: str, *arguments: str) -> list[str]:
     return []
 
 
-node = ("node", "Nonsense", "--ir", str(manifest.file), "--run-id", "r")
+node = ("node", "Nonsense", "--plan", str(manifest.file), "--run-id", "r")
 facts["wrong input"] = outcome(manifest.python, *node)
 facts["no environment"] = outcome("/nowhere/bin/python", "runs")
 # Airflow's interpreter lacks the pipeline's packages: the process ends with 1, as if a gate had rejected.

@@ -13,9 +13,9 @@ import os
 import sys
 from pathlib import Path
 
-from pipelines.processes.import_blocker import make_light
+from pipelines.processes.driver import prepare_driver
 
-make_light()
+prepare_driver()
 
 from rich.console import Console  # noqa: E402
 from tfx.dsl.compiler.compiler import Compiler  # noqa: E402
@@ -24,8 +24,9 @@ from tfx.orchestration.pipeline import Pipeline  # noqa: E402
 from pipelines.cli.progress import LineProgress  # noqa: E402
 from pipelines.compilation.plan import Plan  # noqa: E402
 from pipelines.config import load_config  # noqa: E402
-from pipelines.running.local_runner import connection_of, register, run_facts, run_plan  # noqa: E402
+from pipelines.running.local_runner import run_plan  # noqa: E402
 from pipelines.running.node_launch import launch_node  # noqa: E402
+from pipelines.running.registration import connection_of, register, run_facts  # noqa: E402
 from pipelines.running.run_context import RunContext  # noqa: E402
 from pipelines.workspace import Workspace  # noqa: E402
 from tests.lineage import toy_graph  # noqa: E402

@@ -40,6 +40,11 @@ def test_overrides_reach_nested_keys():
         ("training", "not of the form key=value"),
         ("training.epochs.deep=1", "epochs"),
         ("shards=[1", "not YAML"),
+        ("name=2020-13-45", "not YAML"),
+        ("name=" + "[" * 3000, "not YAML"),
+        ('data="a\\0b"', "data: "),
+        ('targets={a: "\\0"}', "null character"),
+        ("edge.seed=9223372036854775808", "edge.seed"),
     ],
 )
 def test_a_wrong_override_names_the_key(override, expected):
@@ -104,14 +109,14 @@ def test_a_file_is_read_and_its_unknown_keys_are_named(tmp_path):
 
 
 @pytest.mark.parametrize("text", ["[1, 2", "- a list", ""])
-def test_a_file_that_is_no_configuration_is_refused(tmp_path, text):
+def test_a_file_that_is_not_a_configuration_is_rejected(tmp_path, text):
     path = tmp_path / "bad.yaml"
     path.write_text(text)
-    with pytest.raises(InputError):
+    with pytest.raises(InputError, match=r"the configuration (cannot be read|is not a mapping of keys to values)"):
         load_config(str(path))
 
 
-def test_a_threshold_that_no_gate_has_is_refused():
+def test_an_unknown_threshold_is_rejected():
     config = load_config("baduanjin")
     with pytest.raises(InputError, match=r"unknown key gates\.evaluator\.minimal_accuracy; did you mean gates\."):
         read_gates(config.gates_file, {"evaluator": {"minimal_accuracy": 0.5}})
@@ -129,13 +134,13 @@ def test_a_threshold_that_no_gate_has_is_refused():
         ("gates.model_validator.max_bytes=.nan", r"gates\.model_validator\.max_bytes"),
     ],
 )
-def test_a_wrong_threshold_is_refused_when_the_configuration_is_read(override, fault):
+def test_a_wrong_threshold_is_rejected_when_the_configuration_is_read(override, fault):
     with pytest.raises(InputError, match=fault):
         load_config("baduanjin", [override])
 
 
 @pytest.mark.parametrize("text", ["[1, 2", "- a list", "", "evaluator: {min_accuracy: 0.5}", "\x00"])
-def test_a_gates_file_that_is_none_is_refused(tmp_path, text):
+def test_a_file_that_is_not_a_gates_file_is_rejected(tmp_path, text):
     (tmp_path / "gates.yaml").write_text(text)
     with pytest.raises(InputError, match="gates"):
         load_config("baduanjin", [f"gates_file={tmp_path / 'gates.yaml'}"])
