@@ -1,0 +1,1 @@
+"""The pipeline: configuration, graph, compilation, running, and the `poseline` command."""
