@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from data.errors import InputError
 from data.windows import WindowSpec
-from schema.verdict import Verdict
+from payloads.verdict import Verdict
 from serving_targets.contract import Contract, WindowShape
 
 MANIFEST = "manifest.json"

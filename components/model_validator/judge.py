@@ -12,7 +12,8 @@ import numpy as np
 from components.artifacts.blessings import check
 from components.artifacts.edge_model import EVALUATION_WINDOWS, EdgeFile, list_files
 from components.sandbox.sandbox import SandboxRun, sandbox_tflite
-from payloads.verdicts import EdgeJudgement, FileFigures, Verdict
+from payloads.judgements import EdgeJudgement, FileFigures
+from payloads.verdict import Verdict
 from schema.gates import ModelValidatorThresholds
 from serving_targets.manifest import FLOAT_MODEL, INT8_MODEL
 from serving_targets.tflite_file import custom

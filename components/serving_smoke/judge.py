@@ -16,7 +16,8 @@ import numpy as np
 from components.artifacts.blessings import check
 from components.artifacts.edge_model import EVALUATION_WINDOWS, GOLDEN_WINDOWS, list_files
 from components.sandbox.sandbox import SandboxRun, sandbox_saved_model, sandbox_tflite
-from payloads.verdicts import FormatFigures, ServingJudgement, Verdict
+from payloads.judgements import FormatFigures, ServingJudgement
+from payloads.verdict import Verdict
 from schema.gates import ServingSmokeThresholds
 from serving_targets.manifest import FLOAT_MODEL, INT8_MODEL, SAVED_MODEL
 

@@ -23,7 +23,7 @@ from lineage.store.reader import LineageStore
 from payloads.evaluation import WHOLE, Evaluation
 from payloads.push import PushRecord
 from payloads.sequences import read_sequences
-from payloads.verdicts import Verdict
+from payloads.verdict import Verdict
 
 _SHIPPED = (PUSHED_MODEL, EDGE_MODEL, MODEL)
 

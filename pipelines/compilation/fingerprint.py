@@ -22,7 +22,6 @@ ENTRY_POINTS = (
     "components.edge_converter.worker",
     "components.sandbox.run_saved_model",
     "components.sandbox.run_tflite",
-    "serving_targets.latency",
 )
 """Modules that executors start as processes of their own, by name. A test finds one that is missing here."""
 

@@ -17,8 +17,9 @@ from lineage.marks import SPLITS
 from lineage.nodes import NodeId
 from payloads.data_judgement import DataJudgement
 from payloads.evaluation import Evaluation
+from payloads.judgements import EdgeJudgement, ServingJudgement
 from payloads.sequences import count_by_split, read_sequences
-from payloads.verdicts import EdgeJudgement, ServingJudgement, Verdict
+from payloads.verdict import Verdict
 from pipelines.running.local_runner import RunResult
 from pipelines.running.registration import connection_of
 from pipelines.tfx_patches.shared_store import shared_store

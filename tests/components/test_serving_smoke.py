@@ -13,7 +13,8 @@ from components.artifacts.types import EdgeModel
 from components.serving_smoke.component import ServingSmoke
 from components.serving_smoke.judge import check_all
 from data.errors import InputError
-from payloads.verdicts import FormatFigures, check_threshold
+from payloads.judgements import FormatFigures
+from payloads.verdict import check_threshold
 from schema.gates import ServingSmokeThresholds, read_gates
 
 FORMATS = {"saved_model", "model_float.tflite", "model_int8.tflite"}

@@ -11,18 +11,11 @@ from lineage.measures import Measure, read_measures, read_slices, read_verdicts
 from lineage.model import Artifact
 from payloads.data_judgement import AffectedWindows, Baseline, Comparison, DataJudgement, Finding
 from payloads.evaluation import ConfusionCell, Evaluation, Interval, Slice
+from payloads.judgements import EdgeJudgement, FileFigures, FormatFigures, Judgement, ServingJudgement
 from payloads.push import PushRecord
 from payloads.sequences import SequenceRow, count_by_split, has_sequences, read_sequences, write_sequences
 from payloads.training_record import TrainingRecord
-from payloads.verdicts import (
-    EdgeJudgement,
-    FileFigures,
-    FormatFigures,
-    Judgement,
-    ServingJudgement,
-    Verdict,
-    check_threshold,
-)
+from payloads.verdict import Verdict, check_threshold
 
 VERDICT = check_threshold("max_bytes", 215_127, 300_000, "max", "bytes")
 FINDING = Finding(

@@ -7,7 +7,7 @@ from data.digests import file_digest
 from data.layouts import load_layout
 from data.records import KeypointSequence
 from data.windows import WindowSpec
-from payloads.verdicts import Verdict
+from payloads.verdict import Verdict
 from serving_targets.contract import WindowShape, channel_names
 from serving_targets.manifest import (
     FLOAT_MODEL,
