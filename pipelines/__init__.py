@@ -1,1 +1,1 @@
-"""The pipeline: configuration, graph, compilation, running, and the `poseline` command."""
+"""The pipeline: its configuration, its graph, the runners and the `poseline` command."""
