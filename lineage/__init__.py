@@ -1,1 +1,1 @@
-"""The auditor's questions to ML Metadata, with answers as tables, pages and exports. No TensorFlow."""
+"""Questions about models and data recorded in ML Metadata, and their answers as tables, drawings and exports."""
