@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from components.artifacts.blessings import check
-from components.artifacts.edge_model import EdgeFile, list_files
+from components.artifacts.edge_model import EVALUATION_WINDOWS, EdgeFile, list_files
 from components.sandbox.sandbox import SandboxRun, sandbox_tflite
 from payloads.judgements import EdgeJudgement, FileFigures
 from payloads.verdict import Verdict
@@ -26,7 +26,7 @@ def judge(edge_model: Path, thresholds: ModelValidatorThresholds) -> EdgeJudgeme
         edge_model: folder that EdgeConverter wrote.
         thresholds: thresholds of ModelValidator.
     """
-    windows = edge_model / "evaluation.npz"
+    windows = edge_model / EVALUATION_WINDOWS
     evaluation = np.load(windows)
     truth, sequences = evaluation["labels"][evaluation["label_ids"]], evaluation["sequences"]
     files = {file.path.name: file for file in list_files(edge_model)}

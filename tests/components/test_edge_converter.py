@@ -19,6 +19,7 @@ from components.edge_converter.compact import compact, pack
 from components.edge_converter.component import EdgeConverter
 from components.edge_converter.job import ConversionJob, run_job
 from components.edge_converter.metadata import embed_contract
+from components.edge_converter.window_reader import read_keys, read_windows
 from components.edge_converter.window_selection import WindowKey, select_stratified, select_whole_sequences
 from components.edge_converter.worker import convert
 from data.digests import file_digest, list_folder
@@ -145,12 +146,14 @@ def test_metadata_change_no_answer_cost_little_and_are_replaced(converted, tmp_p
     assert path.stat().st_size - len(pack(bare, 0)) < 2048
 
 
-def test_the_conversion_is_on_record(converted):
+def test_the_conversion_is_on_record(converted, trained, edge):
     record = json.loads((converted / "conversion.json").read_text())
     assert record["input"] == {"name": "keypoints", "shape": [1, 24, 17, 3], "dtype": "float32"}
     assert record["files"]["model_int8.tflite"]["float_islands"] == 0
     assert record["representative"]["by_label_id"] == {"0": 20, "1": 20, "2": 20}
-    assert len(record["representative"]["sha256"]) == 64
+    train = trained / "examples" / "Split-train"
+    windows = read_windows(train, select_stratified(read_keys(train), 60, seed=7), edge.shape)
+    assert record["representative"]["sha256"] == hashlib.sha256(windows.tobytes()).hexdigest()
     assert record["recipe"]["cut"] == float(min(record["recipe"]["difference"], key=record["recipe"]["difference"].get))
 
 
