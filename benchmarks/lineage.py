@@ -21,7 +21,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipelines.processes.driver import prepare_driver
+from pipelines.driver import prepare_driver
 
 prepare_driver()
 
@@ -32,8 +32,9 @@ from lineage import marks  # noqa: E402
 from lineage.store import backend  # noqa: E402
 from payloads.data_judgement import DataJudgement  # noqa: E402
 from payloads.evaluation import Evaluation, Slice  # noqa: E402
+from payloads.judgements import EdgeJudgement, ServingJudgement  # noqa: E402
 from payloads.sequences import SequenceRow, write_sequences  # noqa: E402
-from payloads.verdicts import EdgeJudgement, ServingJudgement, check_threshold  # noqa: E402
+from payloads.verdict import check_threshold  # noqa: E402
 
 PIPELINE = "baduanjin"
 SUBJECTS_A_RUN, RUNS_A_SUBJECT, RUNS_A_SPAN = 24, 20, 20

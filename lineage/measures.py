@@ -11,7 +11,8 @@ from lineage.artifact_types import DATA_BLESSING, EDGE_BLESSING, EDGE_MODEL, EVA
 from lineage.model import Artifact
 from payloads.data_judgement import DataJudgement
 from payloads.evaluation import WHOLE, Evaluation
-from payloads.verdicts import EdgeJudgement, ServingJudgement, Verdict
+from payloads.judgements import EdgeJudgement, ServingJudgement
+from payloads.verdict import Verdict
 
 PERSON = "subject"
 """Feature whose slices are people."""

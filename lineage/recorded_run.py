@@ -13,7 +13,7 @@ from lineage.measures import figures_of, read_slices, read_verdicts
 from lineage.model import Artifact, Execution, Run, Subgraph
 from lineage.store.reader import LineageStore
 from payloads.sequences import SequenceRow, count_by_split, people_by_split, read_sequences
-from payloads.verdicts import Verdict
+from payloads.verdict import Verdict
 
 
 @dataclass(frozen=True, slots=True)

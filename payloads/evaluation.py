@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from payloads.json_payload import JsonPayload
-from payloads.verdicts import Figure, Verdict, finite
+from payloads.verdict import Figure, Verdict, finite
 
 WHOLE = "all"
 """Name of the slice that holds all examples."""

@@ -9,7 +9,8 @@ from pydantic import ValidationError
 from tfx.types.artifact import Artifact
 
 from data.errors import InputError
-from payloads.verdicts import Direction, Judgement, Verdict, check_threshold
+from payloads.judgements import Judgement
+from payloads.verdict import Direction, Verdict, check_threshold
 from schema.gates import Thresholds
 
 

@@ -13,7 +13,7 @@ from tfx.types.artifact import Artifact
 import components.evaluator.macro_f1  # noqa: F401 - TFMA imports it by name; this import makes it part of the node's fingerprint
 from components.artifacts.folders import artifact_folder
 from payloads.evaluation import ConfusionCell, Evaluation, Interval, Slice
-from payloads.verdicts import Verdict, check_threshold, finite
+from payloads.verdict import Verdict, check_threshold, finite
 
 
 class Executor(TfxExecutor):

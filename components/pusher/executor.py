@@ -16,8 +16,8 @@ from components.pusher.release import Release
 from data.digests import list_folder
 from data.errors import InputError
 from lineage.nodes import NodeId
+from payloads.judgements import Judgement
 from payloads.push import PushRecord
-from payloads.verdicts import Judgement
 
 _BLESSINGS = {
     NodeId.EVALUATOR: "model_blessing",

@@ -12,7 +12,8 @@ from components.artifacts.edge_model import list_files
 from data.digests import file_digest
 from data.errors import NodeError
 from data.layouts import load_layout
-from payloads.verdicts import Judgement, Verdict
+from payloads.judgements import Judgement
+from payloads.verdict import Verdict
 from serving_targets.contract import Contract, read_contract
 from serving_targets.manifest import (
     FLOAT_MODEL,

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from data.errors import InputError
-from data.importers.clips.types import ImageSize, ImportOptions
+from data.importers.clips.types import ImportOptions
+from data.importers.clips.units import ImageSize
 from data.importers.readers.json_stream import open_text
 from data.importers.sidecars import read_labels, read_segments
 from data.layouts import load_layout

@@ -11,7 +11,7 @@ from typing import Any
 from data.errors import InputError
 from data.importers.clips.faults import quarantined
 from data.importers.clips.to_sequence import number, split_gaps, to_sequence
-from data.importers.clips.types import SPLIT, Format, ImportOptions, Note, RawClip, Repaired, Source, TimedSegment
+from data.importers.clips.types import SPLIT, Format, ImportOptions, Note, RawClip, Source, TimedSegment
 from data.layouts import joint_mapping, load_layout
 from data.quarantine import Quarantined
 from data.records import SESSION_LABEL, KeypointSequence, Segment
@@ -44,7 +44,7 @@ class Kept:
 Outcome = Kept | Quarantined | Note
 
 
-def take_in(format_: Format, source: Source, options: ImportOptions) -> Iterator[Outcome]:
+def process_source(format_: Format, source: Source, options: ImportOptions) -> Iterator[Outcome]:
     """Yield what becomes of every record of a source; a fault of the file as a whole is one record more."""
     file, record = str(source.path), -1
     try:
@@ -68,31 +68,30 @@ def take_in(format_: Format, source: Source, options: ImportOptions) -> Iterator
 
 
 def _keep(
-    found: RawClip | Repaired | KeypointSequence, file: str, record: int, source: Source, options: ImportOptions
+    found: RawClip | KeypointSequence, file: str, record: int, source: Source, options: ImportOptions
 ) -> Iterator[Outcome]:
     repairs: Counter[str] = Counter()
-    original = found.sequence if isinstance(found, Repaired) else found
     try:
-        told = _told_elsewhere(original, source, options)
-        if isinstance(original, RawClip):
-            fields = {**_folder_label(source), **original.fields, **told}
+        told = _told_elsewhere(found, source, options)
+        if isinstance(found, RawClip):
+            fields = {**_folder_label(source), **found.fields, **told}
             fields.setdefault("source", source.path.name)
-            sequence, repairs, assumed = to_sequence(original, options, fields)
+            sequence, repairs, assumed = to_sequence(found, options, fields)
             if assumed:
                 yield Note(f"{file}: {assumed}")
         else:
-            sequence = _retold(original, told)
-            repairs += found.repairs if isinstance(found, Repaired) else Counter()
+            sequence = _retold(found, told)
         sequence = _with_segments(sequence, _sidecar(options.segments, sequence.sequence_id, source))
         if options.layout:
             sequence = _mapped(sequence, options.layout)
-        pieces = tuple(split_gaps(sequence, options.max_gap, empty=isinstance(original, RawClip)))
+        empty_are_gaps = isinstance(found, RawClip) and not found.keep_frames
+        pieces = tuple(split_gaps(sequence, options.max_gap, empty_are_gaps))
         if len(pieces) > 1:
             repairs[SPLIT] += 1
         if not pieces:
             raise InputError("the session has no action between its long gaps", None, None)
     except InputError as error:
-        yield quarantined(error, file, record, original)
+        yield quarantined(error, file, record, found)
     else:
         yield Kept(file, record, pieces, repairs)
 

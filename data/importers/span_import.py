@@ -18,11 +18,11 @@ import numpy as np
 from data.consistency import Consistency
 from data.errors import InputError
 from data.importers.clips.faults import quarantined
-from data.importers.clips.types import PEOPLE, Format, ImageSize, ImportOptions, Note, RawClip, Source
-from data.importers.clips.units import likely_height
+from data.importers.clips.types import PEOPLE, Format, ImportOptions, Note, RawClip, Source
+from data.importers.clips.units import ImageSize, likely_height
 from data.importers.discovery import find_sources
 from data.importers.formats.registry import FORMATS
-from data.importers.record_pipeline import Kept, Outcome, take_in
+from data.importers.record_pipeline import Kept, Outcome, process_source
 from data.quarantine import QuarantineWriter, quarantine_folder
 from data.records import KeypointSequence
 from data.store import next_span, write_span
@@ -248,7 +248,7 @@ def _outcomes(
     batches = _batches(sources) if workers > 1 else []
     if len(batches) < 2:
         for number, source in enumerate(sources, 1):
-            for outcome in take_in(format_, source, options):
+            for outcome in process_source(format_, source, options):
                 yield number, outcome
         return
     dst.mkdir(parents=True, exist_ok=True)
@@ -260,7 +260,7 @@ def _outcomes(
         while True:
             # A few batches ahead of what is written, so that neither the disk nor the workers run full.
             for number, batch in ahead:
-                waiting.append(pool.submit(_take_in_batch, format_.name, batch, options, spool / str(number)))
+                waiting.append(pool.submit(_process_batch, format_.name, batch, options, spool / str(number)))
                 if len(waiting) > 2 * workers:
                     break
             if not waiting:
@@ -285,11 +285,11 @@ def _batches(sources: list[Source]) -> list[list[tuple[int, Source]]]:
     return batches
 
 
-def _take_in_batch(format_name: str, batch: list[tuple[int, Source]], options: ImportOptions, spool: Path) -> Path:
+def _process_batch(format_name: str, batch: list[tuple[int, Source]], options: ImportOptions, spool: Path) -> Path:
     """Run in a worker: write the outcomes of some sources to a file of our own, which the import reads in turn."""
     with spool.open("wb") as file:
         for number, source in batch:
-            for outcome in take_in(FORMATS[format_name], source, options):
+            for outcome in process_source(FORMATS[format_name], source, options):
                 pickle.dump((number, outcome), file, protocol=5)
     return spool
 

@@ -22,7 +22,7 @@ from lineage.questions.verify import Fault, verify
 from lineage.recorded_run import RecordedRun, SourceData
 from lineage.store.reader import LineageStore
 from payloads.push import PushRecord
-from payloads.verdicts import Verdict
+from payloads.verdict import Verdict
 
 _SHIPPED = (PUSHED_MODEL, EDGE_MODEL, MODEL)
 _RUN_FACTS = ("git_commit", "git_dirty", "lock_digest", "python")

@@ -18,7 +18,7 @@ from lineage.nodes import MODEL_GATES, NodeId
 from lineage.questions.answer import Answer, ArtifactSummary, LineageIds
 from lineage.recorded_run import SourceData, source_data
 from lineage.store.reader import LineageStore
-from payloads.verdicts import Direction
+from payloads.verdict import Direction
 from serving_targets.manifest import has_manifest, read_manifest
 
 _BLESSINGS = (MODEL_BLESSING, *FILE_JUDGEMENTS)

@@ -13,8 +13,10 @@ group = click.Group("bundles")
 
 
 @group.command()
-@click.option("--bundle", type=PATH, required=True, help="Folder of a version, or of a target (its latest version).")
-@click.option("--data", type=PATH, required=True, help="Folder of canonical Parquet.")
+@click.option(
+    "--bundle", type=PATH, required=True, help="Folder of a pushed version, or of a target with a latest version."
+)
+@click.option("--data", type=PATH, required=True, help="Data folder, with a folder span-N for each span.")
 @click.option("--split", help="Evaluate the sequences of this split only.  [default: all]")
 @span_option
 @click.option("--robustness", is_flag=True, help="Evaluate mirrored, shifted, scaled and incomplete windows, too.")

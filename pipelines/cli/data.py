@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from pipelines.cli.options import PATH, OutputPath, json_option, make_console
+
+if TYPE_CHECKING:
+    from data.importers import ImportProgress
 
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 
@@ -57,7 +61,7 @@ _LABEL_OPTIONS = (
 _IMAGE_OPTIONS = (
     click.option("--image-size", metavar="WxH", help="Image size in pixels, for files that do not contain it."),
     click.option("--image-height", type=click.FloatRange(1), help="Image height in pixels, if the width is not known."),
-    click.option("--dimensions", type=click.Choice(["2"]), help="2 drops the depth of image landmarks."),
+    click.option("--dimensions", type=click.Choice(["2"]), help="Set to 2 to drop the depth of image landmarks."),
     click.option(
         "--space",
         type=click.Choice(["image", "world"]),
@@ -130,22 +134,13 @@ def data_import(
     import os
     from dataclasses import asdict
 
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    from data.importers import ImportProgress, TooManyQuarantinedError, import_to_span
+    from data.importers import TooManyQuarantinedError, import_to_span
     from data.importers.import_summary import show
     from data.importers.option_parsing import options_from
 
     options = options_from(source_options)
     too_many: TooManyQuarantinedError | None = None
-    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=make_console(stderr=True), transient=True) as bar:
-        task = bar.add_task("files", total=None)
-
-        def step(done: ImportProgress) -> None:
-            text = f"sources, {done.records:,} records"
-            bar.update(task, completed=done.sources, total=done.of, description=text)
-
+    with _progress_bar() as progress:
         try:
             summary = import_to_span(
                 format_,
@@ -155,7 +150,7 @@ def data_import(
                 options=options,
                 max_quarantined=max_quarantined,
                 workers=workers or os.cpu_count() or 1,
-                progress=step,
+                progress=progress,
             )
         except TooManyQuarantinedError as error:
             too_many, summary = error, error.summary
@@ -165,6 +160,22 @@ def data_import(
         show(summary, make_console())
     if too_many is not None:
         raise too_many
+
+
+@contextlib.contextmanager
+def _progress_bar() -> Iterator[Callable[[ImportProgress], None]]:
+    """Show a progress bar while the block runs, and yield the function that updates it."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=make_console(stderr=True), transient=True) as bar:
+        task = bar.add_task("files", total=None)
+
+        def update(done: ImportProgress) -> None:
+            text = f"sources, {done.records:,} records"
+            bar.update(task, completed=done.sources, total=done.of, description=text)
+
+        yield update
 
 
 @group.command(name="formats")
@@ -206,7 +217,9 @@ def data_export(folder: Path, span: int | None, format_: str, target: Path) -> N
     "--repetitions", default=3, show_default=True, type=click.IntRange(1), help="Clips of each movement by each person."
 )
 @click.option("--sessions", default=0, show_default=True, type=click.IntRange(0), help="Number of long sessions.")
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="The same seed makes the same data.")
+@click.option(
+    "--seed", default=0, show_default=True, type=click.IntRange(0), help="The same seed generates the same data."
+)
 @json_option
 def data_synth(
     target: Path, span: int | None, subjects: int, repetitions: int, sessions: int, seed: int, as_json: bool
@@ -240,9 +253,9 @@ def data_describe(folder: Path, span: int | None, as_json: bool) -> None:
 @click.argument("folder", type=PATH)
 @click.option("--to", "target", type=OutputPath(dir_okay=False), required=True, help="HTML file to write.")
 @_span_option("show")
-@click.option("--against", metavar="SPAN", help="Span to compare with: its number, or another folder.")
+@click.option("--against", metavar="SPAN", help="Span to compare with: a number, or the folder of another span.")
 def data_report(folder: Path, target: Path, span: int | None, against: str | None) -> None:
-    """Write a page about a span: counts, missing joints, health, drift and moving skeletons."""
+    """Write an HTML page about a span: counts, missing joints, health, drift and moving skeletons."""
     from data.report import write_report
     from data.store import find_span
 

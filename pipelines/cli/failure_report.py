@@ -1,14 +1,4 @@
-"""The exit code and the message of a command that does not succeed.
-
-| code | meaning |
-| --- | --- |
-| 0 | done |
-| 1 | a gate rejected the data or the model |
-| 2 | wrong use or wrong input |
-| 3 | a node failed, or something happened that Poseline does not expect |
-| 130 | interrupted |
-| 141 | the reader of the output has gone away |
-"""
+"""The exit code and the message of a command that does not succeed."""
 
 from __future__ import annotations
 
@@ -22,9 +12,8 @@ from typing import TextIO
 
 import click
 
-from data.errors import InputError, PoselineError
+from data.errors import ExitCode, InputError, PoselineError
 
-INTERRUPTED, NO_READER = 130, 141
 _MESSAGE_LENGTH = 300
 
 
@@ -37,18 +26,18 @@ def report_failure(error: BaseException, arguments: Sequence[str]) -> int:
     """
     if _lost_its_reader(error):
         _discard(sys.stdout, sys.stderr)
-        return NO_READER
+        return ExitCode.NO_READER
     if isinstance(error, SystemExit) and not isinstance(error.code, str):
         return int(error.code or 0)
     if isinstance(error, click.exceptions.Exit):
         return error.exit_code
     if isinstance(error, KeyboardInterrupt | click.Abort):
         _print("interrupted; run the same command again to resume")
-        return INTERRUPTED
+        return ExitCode.INTERRUPTED
     if isinstance(error, click.ClickException):
         with contextlib.suppress(OSError):
             error.show()
-        return InputError.exit_code
+        return ExitCode.WRONG_INPUT
     explained = error if isinstance(error, PoselineError) else _explain(error, arguments)
     _print(f"error: {explained}")
     return explained.exit_code

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from data.errors import ExitCode
 from pipelines.cli.options import config_options, json_option, load, root_option, workspace_at
 
 group = click.Group("inspection")
@@ -46,7 +47,7 @@ def doctor(root: Path | None, quick: bool, as_json: bool) -> None:
             click.echo(f"{mark} {finding.what:<46} {finding.found}{fault}")
     if as_json:
         click.echo(json.dumps([asdict(finding) for finding in findings], indent=1))
-    sys.exit(3 if any(finding.fault for finding in findings) else 0)
+    sys.exit(ExitCode.FAILED if any(finding.fault for finding in findings) else ExitCode.DONE)
 
 
 @group.command()

@@ -38,16 +38,22 @@ class OutputPath(click.Path):
 def config_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add `--config`, `--data`, `--root` and `--set` to a command."""
     for option in (
-        click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a configuration key."),
+        click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Set a key of the configuration."),
         root_option,
-        click.option("--data", type=PATH, help="Folder of canonical Parquet: one folder span-N for each delivery."),
-        click.option("--config", "config_name", default="baduanjin", show_default=True, help="Name or YAML file."),
+        click.option("--data", type=PATH, help="Data folder, with a folder span-N for each span."),
+        click.option(
+            "--config",
+            "config_name",
+            default="baduanjin",
+            show_default=True,
+            help="Configuration: a name or a YAML file.",
+        ),
     ):
         command = option(command)
     return command
 
 
-root_option = click.option("--root", type=PATH, help="Folder of artifacts, logs and bundles.  [default: .poseline]")
+root_option = click.option("--root", type=PATH, help="Root folder of all runs.  [default: .poseline]")
 span_option = click.option("--span", type=click.IntRange(0), help="Number of the span to read.  [default: the latest]")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON on standard output.")
 

@@ -36,10 +36,10 @@ def compile_(
     The file holds the plan and everything that an orchestrator needs to draw the graph. `poseline prepare` starts a
     run from it; `poseline node` can run single nodes from it.
     """
-    from pipelines.processes.driver import prepare_driver
+    from pipelines.driver import prepare_driver
 
     prepare_driver()
-    from pipelines.compilation.dag_manifest import Source, complete_source, write_manifest
+    from pipelines.compilation.dag_manifest import ConfigSource, with_all_nodes, write_manifest
     from pipelines.processes.children import ChildProcesses
     from pipelines.running.plan_cache import obtain_plan
 
@@ -48,9 +48,9 @@ def compile_(
     config = load(config_name, data, overrides)
     if (named := Path(config_name)).is_file():
         config_name = str(named.absolute())
-    source = Source(config_name, all_overrides(data, overrides))
+    source = ConfigSource(config_name, all_overrides(data, overrides))
     children = ChildProcesses()
-    plan, complete = (obtain_plan(wanted, workspace, children) for wanted in (config, complete_source(source)))
+    plan, complete = (obtain_plan(wanted, workspace, children) for wanted in (config, with_all_nodes(source)))
     target = target or workspace.manifest(config.name)
     write_manifest(plan, complete, source, workspace, target)
     click.echo(target)
@@ -61,7 +61,7 @@ def compile_(
 @run_id_option("Name of the run in the metadata store.")
 @root_option
 @span_option
-@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a configuration key.")
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Set a key of the configuration.")
 @click.option("--no-cache", is_flag=True, help="Run every node, even if its result is in the cache.")
 @click.option("--fact", "facts", multiple=True, metavar="NAME=TEXT", help="Custom property to record with the run.")
 def prepare(
@@ -78,7 +78,7 @@ def prepare(
     Compiles the plan of the run, records the run in the metadata store and prints JSON. Its `plan_file` is the file
     that `poseline node --plan` takes.
     """
-    from pipelines.processes.driver import prepare_driver
+    from pipelines.driver import prepare_driver
 
     prepare_driver()
     from pipelines.running.stepwise_runner import prepare_run
@@ -100,17 +100,20 @@ def prepare(
 
 @group.command()
 @click.argument("node")
-@click.option("--plan", "plan_file", type=PATH, help="File of `poseline prepare` or `poseline compile`.  [required]")
+@click.option("--plan", "plan_file", type=PATH, help="Plan of `poseline prepare`, or DAG manifest.  [required]")
 @click.option("--ir", "old_plan_file", type=PATH, hidden=True)  # former name of --plan
 @run_id_option("Run that the node belongs to.")
 @root_option
 @click.option("--span", type=click.IntRange(0), help="Span to read if the plan names none.  [default: the latest]")
 @click.option("--no-cache", is_flag=True, help="Run the node, even if its result is in the cache.")
 @click.option(
-    "--try", "try_number", type=click.IntRange(0), default=0, help="The orchestrator's number of the attempt."
+    "--try", "try_number", type=click.IntRange(0), default=0, help="Number of the attempt in the orchestrator."
 )
 @click.option(
-    "--cleared", type=click.IntRange(0), default=0, help="Discard successful attempts with a smaller number than this."
+    "--cleared",
+    type=click.IntRange(0),
+    default=0,
+    help="How often the task was cleared; successful attempts from before that do not count.",
 )
 @click.option("--with-parent", is_flag=True, help="End as soon as the parent process ends.")
 def node(
@@ -133,7 +136,7 @@ def node(
     import signal
 
     from components.sandbox.child_process import die_with_parent
-    from pipelines.processes.driver import prepare_driver
+    from pipelines.driver import prepare_driver
 
     plan_file = plan_file or old_plan_file
     if plan_file is None:

@@ -22,8 +22,10 @@ group = click.Group("run")
 @group.command()
 @config_options
 @span_option
-@click.option("--from", "from_node", metavar="NODE", help="Start at this node; take earlier results from another run.")
-@click.option("--until", "until_node", metavar="NODE", help="Stop after this node.")
+@click.option(
+    "--from", "from_node", metavar="NODE", help="First node to run; the results before it come from an earlier run."
+)
+@click.option("--until", "until_node", metavar="NODE", help="Last node to run.")
 @click.option("--no-cache", is_flag=True, help="Run every node, even if its result is in the cache.")
 @click.option("--dry-run", is_flag=True, help="Say what would run and why; change nothing.")
 @json_option
@@ -43,7 +45,7 @@ def run(
 
     The results of unchanged nodes are taken from the cache.
     """
-    from pipelines.processes.driver import prepare_driver
+    from pipelines.driver import prepare_driver
 
     prepare_driver()
     from pipelines.cli import summary
@@ -121,7 +123,7 @@ def explain_cache(
 
     Prints the parts of the key, and which of them differ from those of the last run.
     """
-    from pipelines.processes.driver import prepare_driver
+    from pipelines.driver import prepare_driver
 
     prepare_driver()
     from pipelines.cli import summary

@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from data.text import printable
-from payloads.verdicts import Verdict, shown
+from payloads.verdict import Verdict, shown
 from pipelines.running.forecast import Forecast
 from pipelines.running.outcome import Report
 

@@ -1,1 +1,1 @@
-"""Compilation of a configuration into a plan: the settings with the compiled graph."""
+"""Compiles a configuration into a plan, checks it, and fingerprints the code of its nodes."""

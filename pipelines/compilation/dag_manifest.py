@@ -17,7 +17,7 @@ from pipelines.workspace import Workspace
 
 
 @dataclass(frozen=True)
-class Source:
+class ConfigSource:
     """The source of a configuration, from which it can be loaded again with changes.
 
     Attributes:
@@ -41,17 +41,17 @@ _PARAMETERS = {
 }
 
 
-def complete_source(source: Source) -> PipelineConfig:
+def with_all_nodes(source: ConfigSource) -> PipelineConfig:
     """Return the configuration with all settings that add nodes to its graph."""
     return load_config(source.config, [*source.overrides, *_ADDING_NODES])
 
 
-def write_manifest(plan: Plan, complete: Plan, source: Source, workspace: Workspace, path: Path) -> None:
+def write_manifest(plan: Plan, complete: Plan, source: ConfigSource, workspace: Workspace, path: Path) -> None:
     """Write a DAG manifest.
 
     Args:
         plan: plan of the configuration.
-        complete: plan of the configuration that `complete_source` returns.
+        complete: plan of the configuration that `with_all_nodes` returns.
         source: source of the configuration.
         workspace: workspace of the runs.
         path: path of the file.

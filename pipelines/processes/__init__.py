@@ -1,1 +1,1 @@
-"""The processes of a run: the driver without heavy libraries, and the child processes of its executors."""
+"""The child processes of a run, and what keeps heavy libraries out of the driver."""

@@ -1,1 +1,1 @@
-"""Running of a plan: cache keys, launches, attempts, recovery and records."""
+"""Runs a plan: cache keys, launches of nodes, attempts, recovery and records."""

@@ -12,13 +12,14 @@ from ml_metadata.metadata_store import MetadataStore
 from ml_metadata.proto import metadata_store_pb2
 from pydantic import BaseModel
 
-from data.errors import PoselineError
+from data.errors import ExitCode, PoselineError
 from lineage.marks import SPLITS
 from lineage.nodes import NodeId
 from payloads.data_judgement import DataJudgement
 from payloads.evaluation import Evaluation
+from payloads.judgements import EdgeJudgement, ServingJudgement
 from payloads.sequences import count_by_split, read_sequences
-from payloads.verdicts import EdgeJudgement, ServingJudgement, Verdict
+from payloads.verdict import Verdict
 from pipelines.running.local_runner import RunResult
 from pipelines.running.registration import connection_of
 from pipelines.tfx_patches.shared_store import shared_store
@@ -163,4 +164,4 @@ def _read_push(report: Report, outputs: Outputs) -> None:
         report.pushed = {name: str(Path(path) / version) for name, path in targets.items()}
     else:
         report.state = "refused"
-        report.exit_code = 1
+        report.exit_code = ExitCode.REJECTED

@@ -45,7 +45,7 @@ def journal(
                 "another process is running this node of this run", str(path), "wait until it ends, or end it"
             )
         if os.fstat(descriptor).st_size:  # left by a dead attempt at the same node
-            clear_dead_attempt(workspace, connection, json.loads(path.read_text(encoding="utf-8")))
+            _clear_entry(workspace, connection, path.read_bytes())
         os.ftruncate(descriptor, 0)
         entry = {"pipeline": pipeline, "run_id": run_id, "node_id": node_id, "pid": os.getpid()}
         os.write(descriptor, json.dumps(entry).encode())
@@ -70,16 +70,18 @@ def recover(workspace: Workspace, connection: metadata_store_pb2.ConnectionConfi
         with contextlib.suppress(FileNotFoundError), path.open("r+b") as file:
             if not _lock(file.fileno()):
                 continue
-            content = file.read()
-            if content:
-                with contextlib.suppress(json.JSONDecodeError):  # killed while it wrote the entry: nothing was launched
-                    clear_dead_attempt(workspace, connection, json.loads(content))
+            _clear_entry(workspace, connection, file.read())
             path.unlink(missing_ok=True)
             recovered.append(path.stem)
     return recovered
 
 
-def clear_dead_attempt(
+def _clear_entry(workspace: Workspace, connection: metadata_store_pb2.ConnectionConfig, content: bytes) -> None:
+    with contextlib.suppress(ValueError):  # the process was killed while it wrote the entry: nothing was launched
+        _clear_dead_attempt(workspace, connection, json.loads(content))
+
+
+def _clear_dead_attempt(
     workspace: Workspace, connection: metadata_store_pb2.ConnectionConfig, entry: dict[str, str]
 ) -> None:
     """Mark the executions of a dead attempt as failed and remove their outputs."""

@@ -169,12 +169,11 @@ def step(
         return Step(NodeResult(node, SKIPPED, reason="the settings of this run do not need it"), run_id)
     if node not in plan.nodes:
         raise InputError(f"no node {node!r}", "the plan", f"the nodes are: {', '.join(plan.nodes)}")
-    children = ChildProcesses()
     run = RunContext(
         plan=plan,
         workspace=workspace,
         run_id=run_id,
-        children=children,
+        children=ChildProcesses(),
         connection=connection_of(workspace),
         span=pinned.get("span", span),
         use_cache=use_cache and pinned.get("use_cache", True),
@@ -184,10 +183,13 @@ def step(
     )
     if not pinned:
         register(run)
-    # The launch runs in a thread: after an interrupt, which ends the executor, it still records the failure.
-    with ThreadPoolExecutor(1) as pool, following(run.log_file(node), log_to), ending_children(children):
-        result = pool.submit(launch_node, run, node).result()
-    return _describe(run, result)
+    return _describe(run, _launch_in_thread(run, node, log_to))
+
+
+def _launch_in_thread(run: RunContext, node: str, log_to: TextIO | None) -> NodeResult:
+    """Launch a node so that its failure is recorded even after an interrupt, which ends the executor."""
+    with ThreadPoolExecutor(1) as pool, following(run.log_file(node), log_to), ending_children(run.children):
+        return pool.submit(launch_node, run, node).result()
 
 
 def _describe(run: RunContext, result: NodeResult) -> Step:

@@ -173,11 +173,12 @@ def test_the_sample_is_sound_and_swapping_it_is_seen():
 @pytest.mark.parametrize(
     ("file", "layout"), [("nw_ucla/nw_ucla.npz", "kinect20"), ("upper5/upper5_train.npz", "openpose15")]
 )
-def test_recorded_people_have_their_sides(file, layout):
-    from data.importers import ImportOptions, import_npz
+def test_recorded_people_have_their_sides(tmp_path, file, layout):
+    from data.importers import import_to_span
+    from data.store import read_sequences
 
     table = load_layout(layout)
-    records = [record for record in import_npz(SHARED / file, ImportOptions()) if isinstance(record, KeypointSequence)]
+    records = list(read_sequences(import_to_span("npz", SHARED / file, tmp_path).span_dir))
     windows = [
         window for record in records[::9] for window in cut_windows(record, WindowSpec(length=48, fit="stretch"))
     ]

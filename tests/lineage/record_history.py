@@ -13,7 +13,7 @@ import os
 import sys
 from pathlib import Path
 
-from pipelines.processes.driver import prepare_driver
+from pipelines.driver import prepare_driver
 
 prepare_driver()
 

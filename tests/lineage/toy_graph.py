@@ -25,8 +25,9 @@ from data.errors import GateError
 from data.windows import WindowSpec
 from payloads.data_judgement import DataJudgement
 from payloads.evaluation import Evaluation, Slice
+from payloads.judgements import EdgeJudgement, ServingJudgement
 from payloads.sequences import SequenceRow, write_sequences
-from payloads.verdicts import EdgeJudgement, ServingJudgement, check_threshold
+from payloads.verdict import check_threshold
 from serving_targets.contract import make_contract, with_contract
 
 FAILURE_FILE = "TINY_FAILURE_FILE"

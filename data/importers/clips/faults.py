@@ -10,7 +10,7 @@ from data.records import KeypointSequence
 
 
 @contextmanager
-def as_format_has_it(place: str | Callable[[], str]) -> Iterator[None]:
+def malformed_as_input_error(place: str | Callable[[], str]) -> Iterator[None]:
     """Turn what goes wrong while values are taken apart into an InputError: a text for a number, a list too short.
 
     Args:

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from data.importers.clips.types import ImageSize, Person, RawClip, Unit
+from data.importers.clips.types import Person, RawClip
+from data.importers.clips.units import ImageSize, Scaling, Unit
 
 NEAR = 1.0
 """A box moves less than this many of its own heights from one frame to the next."""
@@ -42,7 +43,7 @@ class _Boxes:
         return np.where(self.seen, (self.right - self.left) * (self.bottom - self.top), 0)
 
 
-def choose(clip: RawClip, person: Person, fps: float, max_gap: float) -> np.ndarray:
+def choose_person(clip: RawClip, person: Person, fps: float, max_gap: float) -> np.ndarray:
     """Return for each frame which of the clip's poses is taken: int64 `[count]`, -1 where there is nobody.
 
     Args:
@@ -87,10 +88,10 @@ def _rank(clip: RawClip, boxes: _Boxes, person: Person) -> np.ndarray:
             return np.hypot(middle - across, (boxes.top + boxes.bottom) / 2 - down)
 
 
-def _centre(unit: Unit, image: ImageSize | None, boxes: _Boxes) -> tuple[float, float]:
-    if unit in ("metres", "signed_shares"):
+def _centre(unit: Unit | Scaling, image: ImageSize | None, boxes: _Boxes) -> tuple[float, float]:
+    if unit in ("metres", "signed_fractions"):
         return 0.0, 0.0
-    if unit == "shares":
+    if unit == "fractions":
         return 0.5, 0.5
     scale = image.height if image and unit == "image_heights" else 1.0
     if image and image.width:

@@ -9,24 +9,22 @@ into `<id>#1`, `<id>#2`...; what lies between the pieces is invented by nobody.
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from data.errors import InputError
-from data.importers.clips.people import choose
+from data.importers.clips.people import choose_person
 from data.importers.clips.types import (
     CLIPPED,
     FILLED,
     PEOPLE,
     REPEATED,
-    ImageSize,
     ImportOptions,
     RawClip,
     TimeUnit,
-    Unit,
 )
-from data.importers.clips.units import find_scaling
+from data.importers.clips.units import ImageSize, Scaling, room_scaling, scaling_of_unit
 from data.records import SESSION_LABEL, KeypointSequence, Segment
 from data.windows import resample
 
@@ -66,17 +64,17 @@ def to_sequence(
         repairs[CLIPPED] += outside
         poses = poses.copy()
         poses[..., -1] = confidence.clip(0, 1)
-    fps = clip.fps or options.fps
-    chosen = choose(replace(clip, poses=poses), options.person, fps, options.max_gap)
-    if not (chosen >= 0).any():
-        raise InputError("no joint is seen in any frame", None, None)
-    repairs[PEOPLE] += len(poses) - int((chosen >= 0).sum())
-    scaled, assumed = _scale(poses, clip, options.image or clip.image or options.likely_image)
-    keypoints = np.zeros((clip.count, *poses.shape[1:]), np.float32)
-    keypoints[chosen >= 0] = scaled[chosen[chosen >= 0]]
+    scaling = _scaling(clip, poses, options.image or clip.image or options.likely_image)
+    if clip.keep_frames:
+        if not poses[..., -1].any():
+            raise InputError("no joint is seen in any frame", None, None)
+        keypoints = scaling.apply(poses)
+    else:
+        keypoints = _one_person(replace(clip, poses=poses), scaling, options, repairs)
     keypoints, timestamps, fps = _timed(keypoints, clip, options, repairs)
-    times = np.arange(len(keypoints)) / fps if timestamps is None else timestamps
-    repairs[FILLED] += _fill(keypoints, times, options.fill_gap)
+    if not clip.keep_frames:
+        times = np.arange(len(keypoints)) / fps if timestamps is None else timestamps
+        repairs[FILLED] += _fill(keypoints, times, options.fill_gap)
     sequence = KeypointSequence(
         sequence_id=clip.name,
         subject=fields.get("subject") or "unknown",
@@ -92,7 +90,19 @@ def to_sequence(
         split=fields.get("split"),
         source=fields.get("source"),
     )
-    return sequence, +repairs, assumed
+    return sequence, +repairs, scaling.note
+
+
+def _one_person(clip: RawClip, scaling: Scaling, options: ImportOptions, repairs: Counter[str]) -> np.ndarray:
+    """Return the keypoints of the chosen person, in canonical units; frames without this person are 0."""
+    chosen = choose_person(clip, options.person, clip.fps or options.fps, options.max_gap)
+    present = chosen >= 0
+    if not present.any():
+        raise InputError("no joint is seen in any frame", None, None)
+    repairs[PEOPLE] += len(clip.poses) - int(present.sum())
+    keypoints = np.zeros((clip.count, *clip.poses.shape[1:]), np.float32)
+    keypoints[present] = scaling.apply(clip.poses)[chosen[present]]
+    return keypoints
 
 
 def check_clip(clip: RawClip) -> None:
@@ -147,7 +157,7 @@ def seconds(times: np.ndarray, unit: TimeUnit) -> np.ndarray:
     return times * factor
 
 
-def split_gaps(sequence: KeypointSequence, max_gap: float, empty: bool) -> Iterator[KeypointSequence]:
+def split_gaps(sequence: KeypointSequence, max_gap: float, empty_are_gaps: bool) -> Iterator[KeypointSequence]:
     """Yield the sequence, or its pieces between gaps of more than `max_gap` seconds.
 
     Segments of a session are cut with it; the repetitions of a segment that is cut in two are not known any more.
@@ -155,9 +165,11 @@ def split_gaps(sequence: KeypointSequence, max_gap: float, empty: bool) -> Itera
     Args:
         sequence: with at least one frame in which a joint is seen.
         max_gap: seconds.
-        empty: whether frames without a single seen joint are part of a gap, or only frames that are not there.
+        empty_are_gaps: whether frames without a single seen joint belong to a gap, or only missing frames do.
     """
-    frames = np.any(sequence.keypoints[..., -1] > 0, axis=1) if empty else np.ones(len(sequence.keypoints), bool)
+    frames = (
+        np.any(sequence.keypoints[..., -1] > 0, axis=1) if empty_are_gaps else np.ones(len(sequence.keypoints), bool)
+    )
     seen = np.flatnonzero(frames)
     times = sequence.frame_times
     away = np.flatnonzero(np.diff(times[seen]) > max_gap)
@@ -207,7 +219,7 @@ def _timed(
     if not np.isfinite(told).all():
         raise InputError("a timestamp is not a finite number", f"frame {np.argmin(np.isfinite(told))}", None)
     repeated = np.r_[False, np.diff(told) == 0]
-    if repeated.any():
+    if repeated.any() and not clip.keep_frames:
         repairs[REPEATED] += int(repeated.sum())
         keypoints, told = keypoints[~repeated], told[~repeated]
     if len(told) > 1 and (np.diff(told) < 0).any():
@@ -238,51 +250,9 @@ def _fill(keypoints: np.ndarray, times: np.ndarray, fill_gap: float) -> int:
     return len(short)
 
 
-@dataclass(frozen=True, slots=True)
-class _Affine:
-    """What coordinates are multiplied by, and what is added."""
-
-    factors: tuple[float, ...]
-    offset: float = 0.0
-
-
-def _scale(poses: np.ndarray, clip: RawClip, image: ImageSize | None) -> tuple[np.ndarray, str]:
-    """Return the poses in canonical units, and what had to be assumed."""
-    dimensions = poses.shape[-1] - 1
+def _scaling(clip: RawClip, poses: np.ndarray, image: ImageSize | None) -> Scaling:
+    if isinstance(clip.unit, Scaling):
+        return clip.unit
     if clip.unit == "room":
-        positions = np.where(poses[..., -1:] > 0, poses[..., :-1], np.nan)
-        scaling = find_scaling(positions, clip.layout)
-        affine, assumed = _Affine(tuple(scaling.table.tolist())), scaling.note
-    else:
-        affine, assumed = _to_heights(clip.unit, image, dimensions), ""
-    if affine == _Affine((1.0,) * dimensions):
-        return poses, assumed
-    scaled = poses.copy()
-    scaled[..., :-1] = poses[..., :-1] * np.array(affine.factors)
-    if affine.offset:
-        placed: np.ndarray = (poses[..., :-1] != 0).any(axis=-1) | (poses[..., -1] > 0)
-        scaled[..., :2][placed] += np.array(affine.factors[:2]) * affine.offset
-    return scaled, assumed
-
-
-def _to_heights(unit: Unit, image: ImageSize | None, dimensions: int) -> _Affine:
-    match unit:
-        case "pixels":
-            if image is None:
-                raise InputError(
-                    "coordinates are pixels, and the height of the images is not told", None, "give --image-size"
-                )
-            return _Affine((1 / image.height,) * dimensions)
-        case "shares" | "signed_shares":
-            if image is None or image.width is None:
-                raise InputError(
-                    "x is divided by the image's width, y by its height, and their ratio is not told",
-                    None,
-                    "give --image-size WIDTHxHEIGHT",
-                )
-            aspect = image.width / image.height  # depth is in the measure of x
-            half = 0.5 if unit == "signed_shares" else 1.0
-            factors = (aspect * half, half, aspect * half)[:dimensions]
-            return _Affine(factors, 1.0 if unit == "signed_shares" else 0.0)
-        case _:
-            return _Affine((1.0,) * dimensions)
+        return room_scaling(np.where(poses[..., -1:] > 0, poses[..., :-1], np.nan), clip.layout)
+    return scaling_of_unit(clip.unit, poses.shape[-1] - 1, image)

@@ -13,6 +13,7 @@ from typing import Literal
 
 import numpy as np
 
+from data.importers.clips.units import ImageSize, Scaling, Unit
 from data.layouts import Layout
 from data.quarantine import Quarantined
 from data.records import KeypointSequence, Segment
@@ -20,19 +21,7 @@ from data.records import KeypointSequence, Segment
 Person = Literal["tracked", "largest", "confident", "left", "right", "centre"]
 """Which of several people in view is taken."""
 
-Unit = Literal["pixels", "shares", "signed_shares", "image_heights", "metres", "room"]
-"""Of a clip's coordinates. `shares`: x by the image's width, y by its height; `signed_shares`: the same, from -1 to 1;
-`room`: metres, centimetres or millimetres, told apart by the length of a torso."""
-
 TimeUnit = Literal["auto", "s", "ms", "us", "frames"]
-
-
-@dataclass(frozen=True, slots=True)
-class ImageSize:
-    """Pixels of an image; the width is only needed where x was divided by it."""
-
-    height: float
-    width: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +122,7 @@ class RawClip:
     poses: np.ndarray
     frames: np.ndarray
     count: int
-    unit: Unit
+    unit: Unit | Scaling
     image: ImageSize | None = None
     tracks: np.ndarray | None = None
     times: np.ndarray | None = None
@@ -143,6 +132,7 @@ class RawClip:
     fields: dict[str, str] = field(default_factory=dict)
     segments: tuple[Segment, ...] = ()
     repairs: Counter[str] = field(default_factory=Counter)
+    keep_frames: bool = False
 
 
 CLIPPED = "confidences clipped to 0..1"
@@ -160,16 +150,8 @@ class Note:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Repaired:
-    """A sequence from an archive of sequences, which is taken as it is but for what was mended."""
-
-    sequence: KeypointSequence
-    repairs: Counter[str]
-
-
-Record = RawClip | Repaired | KeypointSequence | Quarantined | Note
-Reader = Callable[[Source, ImportOptions], Iterator[Record]]
+ReaderOutput = RawClip | KeypointSequence | Quarantined | Note
+Reader = Callable[[Source, ImportOptions], Iterator[ReaderOutput]]
 Writer = Callable[[Iterable[KeypointSequence], Path], None]
 
 

@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 
 from data.errors import InputError
-from data.importers.clips.faults import as_format_has_it, quarantined
-from data.importers.clips.types import Format, Head, ImportOptions, Record, Source
+from data.importers.clips.faults import malformed_as_input_error, quarantined
+from data.importers.clips.types import Format, Head, ImportOptions, ReaderOutput, Source
 from data.importers.formats.image_names import COUNTS, Annotated, clip_and_frame, clips_of, new_table, triples
 from data.importers.formats.writing import PIXELS, needs_image
 from data.importers.readers.json_stream import stream_json
@@ -29,12 +29,12 @@ from data.records import KeypointSequence
 _BY_IMAGE = re.compile(r'\s*\{\s*"[^"]+"\s*:\s*\{\s*"(version|bodies|people)"')
 
 
-def read(source: Source, options: ImportOptions) -> Iterator[Record]:
+def read(source: Source, options: ImportOptions) -> Iterator[ReaderOutput]:
     """Yield the clips of a file."""
     table = new_table()
     for record, (member, value) in enumerate(stream_json(source.path)):
         try:
-            with as_format_has_it(f"entry {record}"):
+            with malformed_as_input_error(f"entry {record}"):
                 _add(member, value, table)
         except InputError as error:
             yield quarantined(error, str(source.path), record)

@@ -22,10 +22,11 @@ from typing import Any
 import numpy as np
 
 from data.errors import InputError
-from data.importers.clips.collector import meta_field
-from data.importers.clips.faults import as_format_has_it, quarantined
+from data.importers.clips.faults import malformed_as_input_error, quarantined
 from data.importers.clips.joints import JointOrder, order_by_name
-from data.importers.clips.types import Format, Head, ImageSize, ImportOptions, Record, Source
+from data.importers.clips.types import Format, Head, ImportOptions, ReaderOutput, Source
+from data.importers.clips.units import ImageSize
+from data.importers.clips.vocabulary import field_of
 from data.importers.formats.image_names import (
     Annotated,
     clip_and_frame,
@@ -50,13 +51,13 @@ class _Image:
     size: ImageSize | None
 
 
-def read(source: Source, options: ImportOptions) -> Iterator[Record]:
+def read(source: Source, options: ImportOptions) -> Iterator[ReaderOutput]:
     """Yield the clips of a file, which is read twice: what it tells of images, then the poses."""
     images: dict[Any, _Image] = {}
     videos: dict[Any, dict[str, Any]] = {}
     joints: dict[Any, tuple[int, JointOrder]] = {}
     for member, value in stream_json(source.path):
-        with as_format_has_it(member):
+        with malformed_as_input_error(member):
             if member == "images":
                 images[value["id"]] = _image(value)
             elif member == "videos":
@@ -68,7 +69,7 @@ def read(source: Source, options: ImportOptions) -> Iterator[Record]:
     for record, (member, value) in enumerate(stream_json(source.path)):
         if member in ("", "annotations"):
             try:
-                with as_format_has_it(f"annotation {record}"):
+                with malformed_as_input_error(f"annotation {record}"):
                     _add(value, table, images, joints)
             except InputError as error:
                 yield quarantined(error, str(source.path), record)
@@ -97,8 +98,8 @@ def _table(images: dict[Any, _Image], videos: dict[Any, dict[str, Any]]) -> dict
     for number, video in videos.items():
         if f"video {number}" in table:
             one = table[f"video {number}"]
-            with as_format_has_it(f"video {number}"):
-                told = {field: value for name, value in video.items() if (field := meta_field(name))}
+            with malformed_as_input_error(f"video {number}"):
+                told = {field: value for name, value in video.items() if (field := field_of(name))}
                 one.fps = float(told["fps"]) if told.get("fps") else None
                 one.told = {field: str(told[field]) for field in _FIELDS if told.get(field) is not None}
     names = {f"video {number}": str(video.get("name") or number) for number, video in videos.items()}

@@ -27,13 +27,14 @@ from pathlib import Path
 import numpy as np
 
 from data.errors import InputError
-from data.importers.clips.collector import SHARES_UP_TO, UNITS, plain
-from data.importers.clips.faults import as_format_has_it, quarantined
+from data.importers.clips.faults import malformed_as_input_error, quarantined
 from data.importers.clips.joints import JointOrder, order_by_count, order_by_name
 from data.importers.clips.to_sequence import MAX_SEQUENCE_VALUES
-from data.importers.clips.types import Format, Head, ImageSize, ImportOptions, RawClip, Record, Source, Unit
-from data.importers.formats.csv_columns import FIELDS, JOINTS, MAX_COLUMNS, Columns, joints_and_axes
+from data.importers.clips.types import Format, Head, ImportOptions, RawClip, ReaderOutput, Source
+from data.importers.clips.units import FRACTIONS_UP_TO, ImageSize, Unit
+from data.importers.clips.vocabulary import UNITS, simplified
 from data.importers.readers.json_stream import open_text
+from data.importers.readers.table_columns import FIELDS, JOINTS, MAX_COLUMNS, Columns, joints_and_axes
 from data.importers.readers.table_rows import Cells, Rows, converted, delimiter_of, header_of, read_runs
 from data.layouts import Layout, load_layout
 from data.records import KeypointSequence
@@ -53,12 +54,12 @@ _COUNTS = (
 _ROOM_COUNTS = ((20, "kinect20"), (25, "kinect25"), (17, "coco17"), (33, "blazepose33"), (22, "uiprmd22"))
 
 
-def read(source: Source, options: ImportOptions) -> Iterator[Record]:
+def read(source: Source, options: ImportOptions) -> Iterator[ReaderOutput]:
     """Yield the clips of a file."""
     yield from read_table(source, options, None)
 
 
-def read_table(source: Source, options: ImportOptions, unit: Unit | None) -> Iterator[Record]:
+def read_table(source: Source, options: ImportOptions, unit: Unit | None) -> Iterator[ReaderOutput]:
     """Yield the clips of a file; `unit` None finds it out.
 
     Raises:
@@ -134,7 +135,7 @@ class _Clip:
         if len(self._values) > 2 * MAX_SEQUENCE_VALUES:
             raise InputError("there are more rows than a sequence may have", f"{self._count}", "cut the recording")
 
-    def finish(self, source: Source, record: int, unit: Unit | None) -> Record:
+    def finish(self, source: Source, record: int, unit: Unit | None) -> ReaderOutput:
         """Return the clip, or why there is none."""
         named = self.key
         if self._columns.sequence is None:
@@ -216,7 +217,7 @@ class _Clip:
 
 
 def _positive(text: str) -> float | None:
-    with as_format_has_it("fps or the size of the image"):
+    with malformed_as_input_error("fps or the size of the image"):
         figure = float(text) if text else 0.0
     return figure if figure > 0 else None
 
@@ -230,15 +231,15 @@ def _unit_of(poses: np.ndarray, layout: Layout, image: ImageSize | None) -> Unit
     if layout.unit == "metre":
         return "room"
     with np.errstate(invalid="ignore"):
-        small = np.abs(poses[..., :2]).max(initial=0) <= SHARES_UP_TO
+        small = np.abs(poses[..., :2]).max(initial=0) <= FRACTIONS_UP_TO
     if not small:
         return "pixels"
-    return "shares" if (image and image.width) or layout.name == "blazepose33" else "image_heights"
+    return "fractions" if (image and image.width) or layout.name == "blazepose33" else "image_heights"
 
 
 def _detect(head: Head) -> bool:
     first = head.text.splitlines()[0] if head.text else ""
-    names = [plain(name) for name in first.split(delimiter_of(first))]
+    names = [simplified(name) for name in first.split(delimiter_of(first))]
     return joints_in_header(head.text) > 4 or (any(name in JOINTS for name in names) and {"x", "y"} <= set(names))
 
 

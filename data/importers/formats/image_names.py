@@ -11,7 +11,8 @@ import numpy as np
 from data.errors import InputError
 from data.importers.clips.collector import Collector
 from data.importers.clips.joints import JointOrder, order_by_count
-from data.importers.clips.types import ImageSize, RawClip
+from data.importers.clips.types import RawClip
+from data.importers.clips.units import ImageSize
 
 COUNTS = ((17, "coco17"), (26, "halpe26"), (136, "halpe26"), (133, "coco17"), (18, "openpose18"), (33, "blazepose33"))
 """Joints of the field's models; the body's come first in those of the whole body."""

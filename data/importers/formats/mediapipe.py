@@ -22,11 +22,14 @@ from pathlib import Path
 from typing import Any
 
 from data.errors import InputError
-from data.importers.clips.collector import MISSING, Collector, flat, plain, read_frames
+from data.importers.clips.collector import Collector
 from data.importers.clips.joints import order_by_count, order_by_name
-from data.importers.clips.types import Format, Head, ImportOptions, Record, Source, Unit
+from data.importers.clips.types import Format, Head, ImportOptions, ReaderOutput, Source
+from data.importers.clips.units import Unit
+from data.importers.clips.vocabulary import simplified
 from data.importers.formats import csv_table
 from data.importers.formats.writing import PIXELS, frame_times, needs_image
+from data.importers.readers.json_frames import MISSING, flattened, read_frames
 from data.records import KeypointSequence
 
 _USUAL = itemgetter("x", "y", "z", "visibility")
@@ -35,9 +38,9 @@ _IMAGE = ("landmarks", "poselandmarks", "normalizedlandmarks", "landmark")
 _WORLD = ("worldlandmarks", "poseworldlandmarks")
 
 
-def read(source: Source, options: ImportOptions) -> Iterator[Record]:
+def read(source: Source, options: ImportOptions) -> Iterator[ReaderOutput]:
     """Yield the clips of a file."""
-    unit: Unit = "metres" if options.space == "world" else "shares"
+    unit: Unit = "metres" if options.space == "world" else "fractions"
     if source.path.suffix.lower() in csv_table.SUFFIXES:
         yield from csv_table.read_table(source, options, unit)
     else:
@@ -48,13 +51,13 @@ def _parse(frame: Any, frames: Collector, options: ImportOptions) -> None:
     people = frame
     if isinstance(frame, dict):
         wanted = _WORLD if options.space == "world" else _IMAGE
-        name = next((name for name in frame if plain(name) in wanted), None)
+        name = next((name for name in frame if simplified(name) in wanted), None)
         if name is None:
             raise InputError(f"the frame has no {wanted[0]}", None, "check --space and the format")
         people = frame[name] or []
     if isinstance(people, dict) and "landmark" not in people:
         order = order_by_name(tuple(people))
-        frames.pose(order, flat(list(people.values()), _USUAL, _joint), 3)
+        frames.pose(order, flattened(list(people.values()), _USUAL, _joint), 3)
         return
     if isinstance(people, dict):
         people = people["landmark"]
@@ -63,7 +66,7 @@ def _parse(frame: Any, frames: Collector, options: ImportOptions) -> None:
     for person in people:
         landmarks = person["landmark"] if isinstance(person, dict) else person
         if landmarks:
-            frames.pose(order_by_count(len(landmarks), _COUNTS), flat(landmarks, _USUAL, _joint), 3)
+            frames.pose(order_by_count(len(landmarks), _COUNTS), flattened(landmarks, _USUAL, _joint), 3)
 
 
 def _joint(landmark: dict[str, Any]) -> tuple[float, ...]:

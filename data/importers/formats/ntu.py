@@ -16,9 +16,9 @@ from typing import TextIO
 
 from data.errors import InputError
 from data.importers.clips.collector import Collector
-from data.importers.clips.faults import as_format_has_it
+from data.importers.clips.faults import malformed_as_input_error
 from data.importers.clips.joints import order_by_count
-from data.importers.clips.types import Format, Head, ImportOptions, Record, Source
+from data.importers.clips.types import Format, Head, ImportOptions, ReaderOutput, Source
 from data.importers.readers.json_stream import open_text
 from data.layouts import load_layout
 from data.records import KeypointSequence
@@ -31,11 +31,11 @@ _CONFIDENCE = {0: 0.0, 1: 0.5, 2: 1.0}
 _LINE = 1 << 12
 
 
-def read(source: Source, options: ImportOptions) -> Iterator[Record]:
+def read(source: Source, options: ImportOptions) -> Iterator[ReaderOutput]:
     """Yield the one clip of a file."""
     order = order_by_count(25, _COUNTS)
     frames, bodies = Collector(), dict[str, int]()
-    with open_text(source.path) as text, as_format_has_it("the file"):
+    with open_text(source.path) as text, malformed_as_input_error("the file"):
         for _ in range(int(_line(text))):
             frames.frame()
             for _ in range(int(_line(text))):

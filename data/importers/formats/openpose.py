@@ -22,10 +22,11 @@ from typing import Any
 import numpy as np
 
 from data.errors import InputError
-from data.importers.clips.collector import SHARES_UP_TO, Collector
-from data.importers.clips.faults import as_format_has_it, quarantined
+from data.importers.clips.collector import Collector
+from data.importers.clips.faults import malformed_as_input_error, quarantined
 from data.importers.clips.joints import order_by_count
-from data.importers.clips.types import Format, Head, ImportOptions, RawClip, Record, Source, Unit
+from data.importers.clips.types import Format, Head, ImportOptions, RawClip, ReaderOutput, Source
+from data.importers.clips.units import FRACTIONS_UP_TO, Unit
 from data.importers.formats.writing import PIXELS, needs_image
 from data.importers.readers.json_stream import read_json
 from data.records import KeypointSequence
@@ -65,14 +66,14 @@ def _clip_name(folder: str, clip: str, path: Path, alone: bool) -> str:
     return name if folder == "." else f"{folder}/{name}"
 
 
-def read(source: Source, options: ImportOptions) -> Iterator[Record]:
+def read(source: Source, options: ImportOptions) -> Iterator[ReaderOutput]:
     """Yield the one clip of a source, and its files that cannot be read."""
     frames = Collector()
     for position, path in enumerate(source.paths):
         match = _NAME.fullmatch(path.stem)
         frames.frame_at(float(match[2]) if match else float(position), "frame")
         try:
-            with as_format_has_it(path.name):
+            with malformed_as_input_error(path.name):
                 frame = read_json(path, MAX_FRAME_CHARS)
                 for person in frame["bodies"] if "bodies" in frame else frame["people"]:
                     _add(person, frames)
@@ -95,9 +96,9 @@ def _add(person: dict[str, Any], frames: Collector) -> None:
 def _unit(clip: RawClip) -> Unit:
     seen = clip.poses[..., :2][clip.poses[..., -1] > 0]
     with np.errstate(invalid="ignore"):
-        if not len(seen) or np.abs(seen).max() > SHARES_UP_TO:
+        if not len(seen) or np.abs(seen).max() > FRACTIONS_UP_TO:
             return "pixels"
-    return "signed_shares" if seen.min() < -0.05 else "shares"
+    return "signed_fractions" if seen.min() < -0.05 else "fractions"
 
 
 def _detect(head: Head) -> bool:

@@ -9,14 +9,14 @@ from pathlib import Path
 
 from data.errors import InputError
 from data.importers.clips.faults import quarantined
-from data.importers.clips.types import Format, Head, ImportOptions, Record, Source
+from data.importers.clips.types import Format, Head, ImportOptions, ReaderOutput, Source
 from data.records import SCHEMA, KeypointSequence, from_batch
 from data.store import open_part, read_batches, write_span
 
 MAX_GROUP_BYTES = 1 << 30
 
 
-def read(source: Source, options: ImportOptions) -> Iterator[Record]:
+def read(source: Source, options: ImportOptions) -> Iterator[ReaderOutput]:
     """Yield the sequences of a file."""
     record = 0
     with open_part(source.path) as part:

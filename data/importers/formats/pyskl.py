@@ -20,10 +20,11 @@ from typing import Any
 import numpy as np
 
 from data.errors import InputError
-from data.importers.clips.faults import as_format_has_it, quarantined
+from data.importers.clips.faults import malformed_as_input_error, quarantined
 from data.importers.clips.joints import order_by_count
 from data.importers.clips.to_sequence import MAX_SEQUENCE_VALUES
-from data.importers.clips.types import Format, Head, ImageSize, ImportOptions, RawClip, Record, Source
+from data.importers.clips.types import Format, Head, ImportOptions, RawClip, ReaderOutput, Source
+from data.importers.clips.units import ImageSize
 from data.importers.formats.writing import PIXELS
 from data.importers.readers.safe_pickle import PickledArray, open_pickle
 from data.layouts import load_layout
@@ -33,7 +34,7 @@ _IMAGE_COUNTS = ((17, "coco17"), (18, "openpose18"), (25, "openpose25"), (26, "h
 _ROOM_COUNTS = ((25, "kinect25"), (20, "kinect20"), (22, "uiprmd22"))
 
 
-def read(source: Source, options: ImportOptions) -> Iterator[Record]:
+def read(source: Source, options: ImportOptions) -> Iterator[ReaderOutput]:
     """Yield the clips of a file."""
     with source.path.open("rb") as file:
         content = open_pickle(file, source.path)
@@ -44,7 +45,7 @@ def read(source: Source, options: ImportOptions) -> Iterator[Record]:
         for record, annotation in enumerate(annotations):
             name = f"{source.name}_{record}"
             try:
-                with as_format_has_it(f"annotation {record}"):
+                with malformed_as_input_error(f"annotation {record}"):
                     name = str(annotation["frame_dir"])
                     yield _clip(annotation, name, splits.get(name, ()), options)
             except InputError as error:
@@ -53,7 +54,7 @@ def read(source: Source, options: ImportOptions) -> Iterator[Record]:
 
 def _splits(table: Any) -> dict[str, list[str]]:
     splits: dict[str, list[str]] = defaultdict(list)
-    with as_format_has_it("split"):
+    with malformed_as_input_error("split"):
         for split, names in (table or {}).items():
             for name in names:
                 splits[str(name)].append(str(split))

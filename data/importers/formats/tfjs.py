@@ -23,11 +23,13 @@ from pathlib import Path
 from typing import Any
 
 from data.errors import InputError
-from data.importers.clips.collector import MISSING, Collector, flat, read_frames
+from data.importers.clips.collector import Collector
 from data.importers.clips.joints import JointOrder, order_by_count, order_by_name
-from data.importers.clips.types import Format, Head, ImportOptions, Record, Source, Unit
+from data.importers.clips.types import Format, Head, ImportOptions, ReaderOutput, Source
+from data.importers.clips.units import Unit
 from data.importers.formats.image_names import COUNTS as IMAGE_COUNTS
 from data.importers.formats.writing import PIXELS, frame_times, needs_image
+from data.importers.readers.json_frames import MISSING, flattened, read_frames
 from data.records import KeypointSequence
 
 _USUAL = {2: itemgetter("x", "y", "score"), 3: itemgetter("x", "y", "z", "score")}
@@ -38,7 +40,7 @@ _OTHER = ("metainfo",)
 _COUNTS = ((17, "coco17"), (33, "blazepose33"))
 
 
-def read(source: Source, options: ImportOptions) -> Iterator[Record]:
+def read(source: Source, options: ImportOptions) -> Iterator[ReaderOutput]:
     """Yield the clips of a file."""
     unit: Unit | None = "metres" if options.space == "world" else None
     yield from read_frames(source, options, _parse, unit, _OTHER)
@@ -67,7 +69,7 @@ def _add(pose: dict[str, Any], frames: Collector, options: ImportOptions) -> Non
         frames.pose(order_by_count(len(keypoints), IMAGE_COUNTS), values, 2, track)
         return
     dimensions = 3 if keypoints and "z" in keypoints[0] else 2
-    given = flat(keypoints, _USUAL[dimensions], partial(_joint, dimensions))
+    given = flattened(keypoints, _USUAL[dimensions], partial(_joint, dimensions))
     frames.pose(_order(keypoints), given, dimensions, track)
 
 

@@ -16,8 +16,8 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from data.errors import InputError
-from data.importers.clips.faults import as_format_has_it
-from data.importers.formats.csv_columns import Columns
+from data.importers.clips.faults import malformed_as_input_error
+from data.importers.readers.table_columns import Columns
 
 BLOCK_CHARS = 2 << 20
 """Rows that are read together."""
@@ -121,7 +121,7 @@ def converted(cells: Cells, columns: Columns, before: int) -> Rows:
     """
     figures: list[float] = []
     place = before
-    with as_format_has_it(lambda: f"row {place} of the sequence"):
+    with malformed_as_input_error(lambda: f"row {place} of the sequence"):
         for place, row in enumerate(cells, before):
             if len(row) < columns.width:
                 raise InputError(f"a row has {len(row)} columns of {columns.width}", f"row {place}", None)

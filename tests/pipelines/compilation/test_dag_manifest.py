@@ -5,7 +5,7 @@ import json
 import pytest
 
 from data.errors import InputError
-from pipelines.compilation.dag_manifest import Source, _parameters, check_drawn, complete_source, read_manifest
+from pipelines.compilation.dag_manifest import ConfigSource, _parameters, check_drawn, read_manifest, with_all_nodes
 from pipelines.compilation.plan import Plan, compile_key, read_plan_file
 from pipelines.config import PipelineConfig, load_config
 
@@ -26,7 +26,7 @@ def test_every_parameter_is_a_key_of_the_configuration():
 
 
 def test_the_complete_graph_has_the_nodes_of_a_warm_start():
-    assert complete_source(Source("baduanjin")).training.warm_start
+    assert with_all_nodes(ConfigSource("baduanjin")).training.warm_start
 
 
 def test_the_key_of_a_plan_survives_its_file():

@@ -86,6 +86,15 @@ def test_an_entry_cut_short_by_the_kill_is_dropped(workspace, connection):
     assert not list(workspace.journal.iterdir())
 
 
+def test_an_entry_cut_short_does_not_hinder_the_next_attempt(workspace, connection):
+    workspace.journal.mkdir()
+    (workspace.journal / f"{RUN}.{NODE}.json").write_text('{"pipel')
+    with journal(workspace, connection, PIPELINE, RUN, NODE):
+        [path] = workspace.journal.iterdir()
+        assert json.loads(path.read_text())["node_id"] == NODE
+    assert not list(workspace.journal.iterdir())
+
+
 def test_the_journal_names_what_runs_and_is_cleared_also_on_failure(workspace, connection):
     def fail_while_running():
         with journal(workspace, connection, PIPELINE, RUN, NODE):

@@ -49,7 +49,7 @@ def test_another_version_of_tfx_is_rejected_with_what_to_do(monkeypatch):
 def test_the_patches_replace_what_tfx_calls():
     """TFX's callers find the functions in these modules; a caller that imported one by name would escape the patch."""
     script = (
-        "from pipelines.processes.driver import prepare_driver\n"
+        "from pipelines.driver import prepare_driver\n"
         "prepare_driver()\n"
         "from pipelines.tfx_patches import activation, bounded_queries as ours\n"
         "from tfx.orchestration.portable import inputs_utils, launcher, partial_run_utils\n"

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from data.errors import InputError
-from data.importers.clips.collector import meta_field, plain, time_column
 from data.importers.clips.types import TimeUnit
+from data.importers.clips.vocabulary import field_of, simplified, time_unit_of
 
 MAX_COLUMNS = 4096
 
@@ -73,7 +73,7 @@ class Columns:
                 return names.index(told[field])
             return next((at for at, name in enumerate(names) if test(name) and name not in told.values()), None)
 
-        joint = place("joint", lambda name: plain(name) in JOINTS)
+        joint = place("joint", lambda name: simplified(name) in JOINTS)
         roles: dict[str, int] = {}
         for role in ("x", "y", "z", "confidence"):
             at = place(role, partial(_has_role, role))
@@ -87,8 +87,8 @@ class Columns:
                 "a long table has joint, x and y, a wide one nose_x, nose_y...; name them with --columns",
             )
         taken = {at for axes in wide.values() for at in axes.values()}
-        clock = place("time", lambda name: time_column(name) not in (None, "frames"))
-        counter = place("frame", lambda name: time_column(name) == "frames")
+        clock = place("time", lambda name: time_unit_of(name) not in (None, "frames"))
+        counter = place("frame", lambda name: time_unit_of(name) == "frames")
         fields: dict[str, int] = {}
         for field in (*FIELDS, "fps", "width", "height", "unit"):
             at = place(field, partial(_tells, field))
@@ -97,11 +97,11 @@ class Columns:
         return cls(
             count=len(names),
             width=max(at for at in (joint, clock, counter, *roles.values(), *taken) if at is not None) + 1,
-            sequence=place("sequence", lambda name: meta_field(name) == "name" and plain(name) != "name"),
+            sequence=place("sequence", lambda name: field_of(name) == "name" and simplified(name) != "name"),
             clock=clock,
-            clock_unit=(time_column(names[clock]) if clock is not None else None) or "auto",
+            clock_unit=(time_unit_of(names[clock]) if clock is not None else None) or "auto",
             counter=counter,
-            person=place("person", lambda name: plain(name) in _PEOPLE),
+            person=place("person", lambda name: simplified(name) in _PEOPLE),
             joint=joint,
             roles=roles,
             wide=wide,
@@ -129,7 +129,7 @@ def _has_role(role: str, name: str) -> bool:
 
 
 def _tells(field: str, name: str) -> bool:
-    return meta_field(name) == field and plain(name) not in _PEOPLE
+    return field_of(name) == field and simplified(name) not in _PEOPLE
 
 
 def joints_and_axes(names: list[str], space: str = "image") -> dict[str, dict[str, int]]:

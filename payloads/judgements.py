@@ -7,21 +7,7 @@ from typing import ClassVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from payloads.json_payload import JsonPayload
-from schema.verdict import Direction, Figure, Verdict, check_threshold, finite, shown
-
-__all__ = [
-    "Direction",
-    "EdgeJudgement",
-    "Figure",
-    "FileFigures",
-    "FormatFigures",
-    "Judgement",
-    "ServingJudgement",
-    "Verdict",
-    "check_threshold",
-    "finite",
-    "shown",
-]
+from payloads.verdict import Figure, Verdict
 
 
 class Judgement(JsonPayload):
