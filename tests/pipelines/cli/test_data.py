@@ -35,7 +35,7 @@ def test_import_prints_a_table_that_accounts_for_every_record(source, tmp_path):
         ["repaired", "340"],
         ["quarantined", "1"],
     ]
-    assert "the image height is not told: 240 pixels is taken" in done.stdout
+    assert "the image height is unknown: assuming 240 pixels" in done.stdout
 
 
 def test_import_as_json_and_over_the_share(source, tmp_path):
@@ -43,7 +43,7 @@ def test_import_as_json_and_over_the_share(source, tmp_path):
     refused = poseline(*arguments)
     assert refused.exit_code == 2
     assert "1 of 3 records are unusable" in refused.stderr
-    assert json.loads(refused.stdout)["quarantined"] == {"the file is not whole JSON": 1}
+    assert json.loads(refused.stdout)["quarantined"] == {"the file is not complete JSON": 1}
     done = poseline(*arguments, "--max-quarantined", "0.4")
     summary = json.loads(done.stdout)
     assert done.exit_code == 0
