@@ -168,7 +168,7 @@ def test_quarantined_records_are_there_by_reason(page):
     text = page.read_text()
     for reason, count in (("reason 0", 14), ("reason 1", 13), ("reason 2", 13), ("not of this shape", 1)):
         assert re.search(rf"<td>{count}</td><td><bdi>{reason}</bdi>", text), reason
-    cards = text.split("Quarantined at the import")[1]
+    cards = text.split("Quarantined by the import")[1]
     assert cards.count("<figure") == 12
     assert "not of this shape" in cards.split("</table>")[1], "each reason has one before any has two"
 

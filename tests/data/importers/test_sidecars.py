@@ -122,12 +122,12 @@ def test_elan_documents_that_declare_entities_are_refused(tmp_path, encoding, ki
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("s.eaf", EAF[:200], "no sound ELAN document"),
+        ("s.eaf", EAF[:200], "not a valid ELAN document"),
         ("s.eaf", EAF.replace('"ts3" TIME_VALUE="2000"', '"ts3"'), "has no time"),
-        ("s.eaf", EAF.replace("draw the bow", ""), "is unusable"),
+        ("s.eaf", EAF.replace("draw the bow", ""), "is invalid"),
         ("s.csv", "sequence,start,end,label\na,2,1,x\n", "from 2 to 1"),
         ("s.csv", "sequence,start,end,label\na,one,2,x\n", "start is 'one'"),
-        ("s.csv", "sequence,start,end,label\na,nan,2,x\n", "is unusable"),
+        ("s.csv", "sequence,start,end,label\na,nan,2,x\n", "is invalid"),
         ("s.csv", "sequence,start,label\na,1,x\n", "column 'end' is missing"),
         ("s.csv", "who,start,end,label\na,1,2,x\n", "no sequence is named"),
     ],

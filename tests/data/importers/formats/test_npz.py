@@ -219,6 +219,20 @@ def test_confidences_beyond_the_bounds_are_clipped_and_counted(load):
     assert isinstance(third, KeypointSequence)
 
 
+def test_depth_can_be_left_out(load):
+    values = arrays(load_layout("blazepose33"), ("x", "y", "z", "conf"))
+    (first, *_) = load(ImportOptions(dimensions=2), **values)
+    np.testing.assert_array_equal(first.keypoints, values["frames"][:5][..., [0, 1, 3]])
+
+
+def test_frames_of_an_archive_are_kept_as_recorded(load):
+    values = arrays()
+    values["frames"][2:4, :, 2] = 0  # nobody is seen
+    (first, *_) = load(ImportOptions(max_gap=0.05), **values)
+    np.testing.assert_array_equal(first.keypoints, values["frames"][:5])
+    assert load.repairs == [{}, {}, {}]
+
+
 def test_bad_sequences_are_quarantined_with_their_reason(load):
     values = arrays(lengths=(5, 7, 6, 0))
     values["frames"][3, 4, 1] = np.nan
@@ -238,7 +252,7 @@ def test_bad_sequences_are_quarantined_with_their_reason(load):
         ({"offsets": None}, "'offsets' is missing"),
         ({"joint_names": None}, "'joint_names' is missing"),
         ({"label_names": None}, "'label_names' is missing"),
-        ({"offsets": np.array([0, 12, 5, 18])}, r"falls after entry 1"),
+        ({"offsets": np.array([0, 12, 5, 18])}, r"decreases after entry 1"),
         ({"offsets": np.array([0, 5, 12, 99])}, "from 0 to 99 over 18 frames"),
         ({"offsets": np.array([2, 5, 12, 18])}, "from 2 to 18"),
         ({"offsets": np.array([0.0, 5, 12, 18])}, "float64"),
