@@ -16,7 +16,10 @@ check: setup
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
-	@.venv/bin/lint-imports
+	@PYTHONPATH=dags .venv/bin/lint-imports
+	@.venv/bin/deptry .
+	@.venv/bin/deptry tests --exclude '^$$' --ignore DEP002,DEP004
+	@.venv/bin/vulture
 
 doctor: setup
 	@.venv/bin/poseline doctor

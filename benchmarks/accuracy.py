@@ -1,9 +1,10 @@
-"""Trains a configuration through the pipeline and judges the converted files on its test split.
+"""Measures the accuracy of a configuration: trains it with several seeds and evaluates its TFLite files.
 
-    .venv/bin/python -m benchmarks.accuracy NAME [--seeds 3] [--model tcn|ddnet|graph] [--halvings] [--set KEY=JSON]
+    .venv/bin/python -m benchmarks.accuracy NAME [--seeds 3] [--model FAMILY] [--halvings] [--set KEY=JSON]
 
-Every seed (and fold) is a run of the pipeline up to ModelValidator; what is measured is the EdgeModel that it made.
-Results go to benchmarks/results/NAME-MODEL.json; `python -m benchmarks.table` makes the README's table of them.
+Each seed, and each fold, is one run of the pipeline up to ModelValidator. The files that EdgeConverter made are
+evaluated on the test split. The results are written to benchmarks/results/NAME-MODEL.json, from which
+`python -m benchmarks.table` makes the table of the README.
 """
 
 from __future__ import annotations
@@ -23,20 +24,24 @@ import numpy as np
 
 from benchmarks.output import machine
 from benchmarks.table import PROJECT, RESULTS, table
+from components.artifacts.edge_model import EVALUATION_WINDOWS, GOLDEN_WINDOWS
+from components.sandbox.sandbox import sandbox_latency
 from data.files import write_atomically
 from data.layouts import load_layout
 from data.store import read_index, span_folder
+from payloads.training_record import TrainingRecord
 from pipelines.config import load_config
 from serving_targets.classifier import Classifier
-from serving_targets.latency import measure_in_fresh_process
 from serving_targets.manifest import FLOAT_MODEL, INT8_MODEL
 from serving_targets.robustness import disturbed
 from serving_targets.tflite_file import custom_operators
+from trainer_module.model_config import FAMILIES
 
-SHARED = PROJECT.parent / "shared" / "data"
+DATASETS = Path(os.environ.get("POSELINE_DATASETS") or PROJECT.parent / "shared" / "data")
+"""Folder of the .npz files of docs/datasets.md, unless `--data-root` names another."""
 
 SOURCES: dict[str, str | None] = {
-    "baduanjin": None,  # the bundled sample, canonical already
+    "baduanjin": None,  # the bundled sample needs no import
     "nw_ucla": "nw_ucla/nw_ucla.npz",
     "msr_action3d": "msr_action3d/msr_action3d.npz",
     "upper5": "upper5/upper5_train.npz",
@@ -50,10 +55,10 @@ PUBLISHED: dict[str, dict[str, float]] = {
 }
 
 PROTOCOL = {"msr_action3d": "used_in_cvpr12"}
-"""Array of the .npz that says which sequences the published figures are about: of MSR Action3D 557 of 567."""
+"""Boolean array of the .npz that marks the sequences of the published protocol: 557 of 567 for MSR Action3D."""
 
 FOLDS = {"upper5": 5}
-"""Sets without a split of their own are judged on every person, a fifth at a time."""
+"""Number of folds by person, for data sets without an official split: each person is tested in one fold."""
 
 HALVINGS = {
     "msr_action3d": (
@@ -64,16 +69,15 @@ HALVINGS = {
         ("1", "4", "5", "8", "9"),
     )
 }
-"""Test people of `--halvings`, half of all each time, to choose a configuration by: without the official halving."""
+"""Test people of each fold of `--halvings`, half of all people; the official half is left out.
 
-# The published recipe of DD-Net: 32 filters, Adam from 1e-3, no mixing, no weight decay, no smoothing; its augmentation
-# cuts and warps time. Updates, schedule and averaged weights are the harness's, the same for all.
+These folds are for choosing a configuration, so that the official split is only used to evaluate it.
+"""
+
 RECIPES: dict[str, dict[str, Any]] = {
     "tcn": {},
-    "graph": {"model.family": "graph"},
     "ddnet": {
-        "model.family": "ddnet",
-        "model.stem": 32,
+        "model": {"family": "ddnet", "stem": 32},
         "training.learning_rate": 1e-3,
         "training.weight_decay": 0,
         "training.label_smoothing": 0,
@@ -85,13 +89,19 @@ RECIPES: dict[str, dict[str, Any]] = {
         },
     },
 }
+"""Settings by model family; a family without a recipe has its default settings.
+
+`tcn` takes the settings of the configuration file. `ddnet` follows its publication: 32 filters, Adam from 1e-3, no
+mixup, weight decay or label smoothing, and an augmentation that only crops and warps time. The number of updates, the
+schedule and the averaging of weights are the same for all families.
+"""
 
 
 def run(name: str, data: Path, root: Path, settings: dict[str, Any]) -> float:
-    """Runs the pipeline up to ModelValidator; returns the seconds it took.
+    """Run the pipeline up to ModelValidator and return its wall time in seconds.
 
     Raises:
-        SystemExit: a node failed. That a gate says no is no failure here.
+        SystemExit: a node failed. A gate that rejects the model is not a failure here.
     """
     command = [sys.executable, "-m", "pipelines.cli", "run", "--config", name, "--data", str(data)]
     command += ["--root", str(root), "--until", "ModelValidator"]
@@ -105,19 +115,20 @@ def run(name: str, data: Path, root: Path, settings: dict[str, Any]) -> float:
 
 
 def newest(root: Path, name: str, node: str, key: str) -> Path:
-    """Folder of the artifact that a node made last."""
+    """Return the folder of the newest artifact of a node."""
     return max((root / "artifacts" / name / node / key).iterdir(), key=lambda folder: int(folder.name))
 
 
 def judge(edge_model: Path, layout: str, clean: np.ndarray | None) -> dict[str, Any]:
-    """Figures of an EdgeModel on the test split, by sequence.
+    """Return accuracy, size and latency of an EdgeModel on the test split, each sequence counted once.
 
     Args:
         edge_model: folder that EdgeConverter wrote.
         layout: name of the joint layout.
-        clean: bool by test sequence, in the order of their ids: False where it also was a training sequence.
+        clean: one bool per test sequence, in the order of their ids: False for copies of training sequences. None if
+            no copies are known.
     """
-    evaluation = dict(np.load(edge_model / "evaluation.npz"))
+    evaluation = dict(np.load(edge_model / EVALUATION_WINDOWS))
     windows, sequences = evaluation["windows"], evaluation["sequences"]
     truth = np.array([evaluation["label_ids"][sequences == s][0] for s in np.unique(sequences)])
 
@@ -127,7 +138,7 @@ def judge(edge_model: Path, layout: str, clean: np.ndarray | None) -> dict[str, 
 
     int8 = called(INT8_MODEL, windows)
     accuracy = float((int8 == truth).mean())
-    latency = measure_in_fresh_process(edge_model / INT8_MODEL, edge_model / "golden.npz")
+    latency = sandbox_latency(edge_model / INT8_MODEL, edge_model / GOLDEN_WINDOWS)
     return {
         "int8_accuracy": accuracy,
         "float_accuracy": float((called(FLOAT_MODEL, windows) == truth).mean()),
@@ -146,24 +157,24 @@ def judge(edge_model: Path, layout: str, clean: np.ndarray | None) -> dict[str, 
 
 
 def macro_f1(truth: np.ndarray, called: np.ndarray) -> float:
-    """Mean F1 over the classes that occur or are called."""
+    """Return the mean F1 over the classes that occur in the labels or in the predictions."""
     classes = np.union1d(truth, called)
     hits = np.array([2 * ((truth == c) & (called == c)).sum() for c in classes])
     return float((hits / [(truth == c).sum() + (called == c).sum() for c in classes]).mean())
 
 
-def clean_sequences(name: str, data: Path) -> np.ndarray | None:
-    """Of NW-UCLA: whether each official test clip, in the order of the ids, is no copy of a training clip."""
+def clean_sequences(name: str, data: Path, data_root: Path) -> np.ndarray | None:
+    """Return which test clips of NW-UCLA are not copies of training clips, by their ids' order; None for other data."""
     if name != "nw_ucla":
         return None
-    with np.load(SHARED / str(SOURCES[name])) as source:
+    with np.load(data_root / str(SOURCES[name])) as source:
         copies = dict(zip(source["sequence_id"].tolist(), source["test_copy_of_train"].tolist(), strict=True))
     test = sorted(key.sequence_id for key in read_index(span_folder(data, None)) if key.split == "test")
     return np.array([not copies[sequence_id] for sequence_id in test])
 
 
 def folds(name: str, data: Path, halvings: bool) -> list[dict[str, Any]]:
-    """Settings of the split, a fold each; one without settings where the configuration's own split is taken."""
+    """Return the split settings of each fold: a single fold without settings keeps the split of the configuration."""
     if halvings:
         return [tested_on(people) for people in HALVINGS[name]]
     if name not in FOLDS:
@@ -173,15 +184,17 @@ def folds(name: str, data: Path, halvings: bool) -> list[dict[str, Any]]:
 
 
 def tested_on(people: Sequence[str]) -> dict[str, Any]:
-    """Settings of the split: these people are tested on, everybody else is trained on."""
+    """Return split settings that test on these people and train on everybody else."""
     return {"split": {"method": "subjects", "subjects": {"train": ["*"], "test": list(people)}, "eval_share": 0}}
 
 
-def imported(name: str, folder: Path) -> Path:
-    """The set as canonical data, imported from its .npz."""
+def imported(name: str, folder: Path, data_root: Path) -> Path:
+    """Return the folder of the data set in canonical form; import it from its .npz first, if necessary."""
     if SOURCES[name] is None:
         return PROJECT / "data" / "sample"
-    source = SHARED / str(SOURCES[name])
+    source = data_root / str(SOURCES[name])
+    if not source.is_file():
+        sys.exit(f"{source} does not exist: docs/datasets.md says how to obtain it; name its folder with --data-root")
     if name in PROTOCOL:
         source = selected(source, PROTOCOL[name], folder.with_suffix(".npz"))
     command = [sys.executable, "-m", "pipelines.cli", "data", "import", "--from", "npz", str(source)]
@@ -190,7 +203,7 @@ def imported(name: str, folder: Path) -> Path:
 
 
 def selected(source: Path, mask: str, to: Path) -> Path:
-    """Copies the sequences of a ragged .npz whose entry in the bool array `mask` is true."""
+    """Copy the sequences of a .npz for which its boolean array `mask` is true to another .npz; return its path."""
     with np.load(source) as file:
         store = dict(file)
     keep, lengths = store[mask], np.diff(store["offsets"])
@@ -202,7 +215,7 @@ def selected(source: Path, mask: str, to: Path) -> Path:
 
 
 def mean(results: list[dict[str, Any]]) -> dict[str, Any]:
-    """Means of all figures, those inside `lost` too."""
+    """Return the mean of each figure over the results, including those inside `lost`."""
     means = {
         key: float(np.mean([result[key] for result in results]))
         for key, value in results[0].items()
@@ -213,38 +226,46 @@ def mean(results: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Trains, judges, prints and writes."""
+    """Run the benchmark of the command line: train, evaluate, print and write the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("name", choices=sorted(SOURCES))
-    parser.add_argument("--model", choices=sorted(RECIPES), default="tcn")
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--halvings", action="store_true", help="judge on other halvings of the people, for choices")
-    parser.add_argument("--epochs", type=int, help="instead of the configuration's")
-    parser.add_argument("--data", type=Path, help="canonical data; imported from ../shared/data if not given")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=JSON", help="another setting, for trials")
-    parser.add_argument("--to", type=Path, help="folder for the results")
+    parser.add_argument("name", choices=sorted(SOURCES), help="configuration, which is also the name of the data set")
+    parser.add_argument("--model", choices=sorted(FAMILIES), default="tcn", help="model family; default: %(default)s")
+    parser.add_argument("--seeds", type=int, default=3, help="number of seeds; default: %(default)s")
+    parser.add_argument(
+        "--halvings",
+        action="store_true",
+        help="train on half of the people and test on the rest, for several halves other than the official one",
+    )
+    parser.add_argument("--epochs", type=int, help="number of epochs; default: as configured")
+    parser.add_argument("--data", type=Path, help="folder of canonical data; default: import it from the .npz file")
+    parser.add_argument("--data-root", type=Path, default=DATASETS, help="folder of the .npz files (docs/datasets.md)")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=JSON", help="another setting; may be repeated"
+    )
+    parser.add_argument("--to", type=Path, help="folder for the results; default: benchmarks/results")
     arguments = parser.parse_args()
     if arguments.halvings and arguments.name not in HALVINGS:
-        parser.error(f"--halvings are of {', '.join(HALVINGS)}")
+        parser.error(f"--halvings exist only for {', '.join(HALVINGS)}")
     to = arguments.to or (RESULTS / "halvings" if arguments.halvings else RESULTS)
     name, model = arguments.name, arguments.model
-    settings = RECIPES[model] | ({"training.epochs": arguments.epochs} if arguments.epochs else {})
+    settings = RECIPES.get(model, {"model": {"family": model}}) | (
+        {"training.epochs": arguments.epochs} if arguments.epochs else {}
+    )
     settings |= {key: json.loads(value) for key, _, value in (text.partition("=") for text in arguments.set)}
     published = {} if arguments.halvings else PUBLISHED[name]
     task = {"data": name, "model": model, "settings": settings, "published": published}
     results = []
     with tempfile.TemporaryDirectory(prefix="poseline-accuracy-") as scratch:
         folder = Path(scratch)
-        data = arguments.data or imported(name, folder / "data")
-        layout, clean = load_config(name).layout, clean_sequences(name, data)
+        data = arguments.data or imported(name, folder / "data", arguments.data_root)
+        layout, clean = load_config(name).layout, clean_sequences(name, data, arguments.data_root)
         splits = folds(name, data, arguments.halvings)
         for seed in range(1, arguments.seeds + 1):
             for fold, split in enumerate(splits):
                 seconds = run(name, data, folder / "root", {"training.seed": seed, **split, **settings})
-                training = newest(folder / "root", name, "Trainer", "model_run") / "training.json"
-                record = json.loads(training.read_text(encoding="utf-8"))
-                result = {"seed": seed, "fold": fold, "seconds": seconds, "training_seconds": record["seconds"]}
-                result |= {"parameters": record["parameters"], "epochs": record["epochs"]}
+                record = TrainingRecord.read(newest(folder / "root", name, "Trainer", "model_run"))
+                result = {"seed": seed, "fold": fold, "seconds": seconds, "training_seconds": record.seconds}
+                result |= {"parameters": record.parameters, "epochs": record.epochs}
                 result |= judge(newest(folder / "root", name, "EdgeConverter", "edge_model"), layout, clean)
                 results.append(result)
                 print(json.dumps(result), flush=True)
@@ -254,7 +275,7 @@ def main() -> None:
 
 
 def write(file: Path, task: dict[str, Any], results: list[dict[str, Any]]) -> None:
-    """Writes what is measured so far."""
+    """Write the results measured so far, with their means and the machine, to a JSON file."""
     measured = {"machine": machine(), "date": time.strftime("%Y-%m-%d"), "runs": results, "mean": mean(results)}
     write_atomically(file, json.dumps(task | measured, indent=1) + "\n")
 

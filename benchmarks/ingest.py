@@ -148,7 +148,7 @@ def examples(folder: Path, arguments: argparse.Namespace) -> None:
     from apache_beam import Pipeline
     from apache_beam.options.pipeline_options import PipelineOptions
 
-    from components.keypoint_example_gen.beam import Plan, build
+    from components.keypoint_example_gen.beam import ExamplesJob, add_steps
     from components.keypoint_example_gen.sorted_runs import remove_runs
     from data.splits import SplitPolicy, assign_splits
     from data.store import read_index, row_groups
@@ -157,7 +157,7 @@ def examples(folder: Path, arguments: argparse.Namespace) -> None:
     start = time.process_time()
     span = folder / "data" / "span-1"
     index = read_index(span)
-    plan = Plan(
+    job = ExamplesJob(
         layout="coco17",
         labels=("a", "b"),
         windows=WindowSpec(length=WINDOW, stride=STRIDE, fps=30),
@@ -167,8 +167,8 @@ def examples(folder: Path, arguments: argparse.Namespace) -> None:
         folder=folder / "examples",
     )
     with Pipeline(options=PipelineOptions(["--runner=DirectRunner", "--direct_running_mode=in_memory"])) as pipeline:
-        build(pipeline, row_groups(span), plan)
-    remove_runs(plan.folder)
+        add_steps(pipeline, row_groups(span), job)
+    remove_runs(job.folder)
     _print_result(len(index), sum(key.frames for key in index), time.process_time() - start)
 
 
@@ -200,8 +200,8 @@ def _sequences(count: int) -> Iterator[Any]:
     for number in range(count):
         moved = base.keypoints + np.float32(number % 997) * np.float32(1e-5)
         moved[..., 2] = base.keypoints[..., 2]
-        fields = {"sequence_id": f"s{number:06d}", "subject": f"p{number % 40}", "label": "ab"[number % 2]}
-        yield replace(base, keypoints=moved, **fields)
+        label = "ab"[number % 2]
+        yield replace(base, keypoints=moved, sequence_id=f"s{number:06d}", subject=f"p{number % 40}", label=label)
 
 
 def _write_npz(path: Path, count: int) -> None:

@@ -1,8 +1,8 @@
-"""Compares TFLite files: size, operators, and what one window costs on one thread, preprocessing included.
+"""Compares TFLite files: size, number of operators, and latency of one window on one thread.
 
-.venv/bin/python -m benchmarks.latency FILE.tflite|FOLDER... [--windows golden.npz]
+.venv/bin/python -m benchmarks.latency FILE.tflite|FOLDER... [--windows FILE.npz]
 
-A folder, such as a bundle or an EdgeModel, stands for all files in it.
+The latency includes preprocessing. A folder, such as a bundle or an EdgeModel, means all TFLite files in it.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from serving_targets.latency import measure
 from serving_targets.tflite_file import operators
 
 
-def invented_windows(file: Path) -> np.ndarray:
-    """People who tremble, in the file's own shape; how long a window takes does not depend on what it shows."""
+def synthetic_windows(file: Path) -> np.ndarray:
+    """Return random windows of the shape that a file takes; the latency does not depend on the content."""
     shape = Classifier(file).window_shape
     random = np.random.default_rng(0)
     windows = random.uniform(0.2, 0.8, (16, 1, *shape[1:])) + random.normal(0, 0.01, (16, *shape))
@@ -27,10 +27,10 @@ def invented_windows(file: Path) -> np.ndarray:
 
 
 def main() -> None:
-    """Prints the table."""
+    """Print one line for each TFLite file of the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("files", nargs="+", type=Path, help="files, or folders of files")
-    parser.add_argument("--windows", type=Path, help=".npz with `windows`; invented ones if not given")
+    parser.add_argument("files", nargs="+", type=Path, help="TFLite files, or folders that contain some")
+    parser.add_argument("--windows", type=Path, help=".npz file with the array `windows`; default: random windows")
     arguments = parser.parse_args()
     files = [
         file for given in arguments.files for file in (sorted(given.rglob("*.tflite")) if given.is_dir() else [given])
@@ -38,7 +38,7 @@ def main() -> None:
     width = max((len(str(file)) for file in files), default=0)
     print(f"{'file':<{width}}  {'bytes':>9}  {'operators':>9}  {'p50 ms':>7}  {'p95 ms':>7}")
     for file in files:
-        windows = np.load(arguments.windows)["windows"] if arguments.windows else invented_windows(file)
+        windows = np.load(arguments.windows)["windows"] if arguments.windows else synthetic_windows(file)
         latency = measure(file, windows)
         count = operators(file).total()
         print(f"{file!s:<{width}}  {file.stat().st_size:>9,}  {count:>9}  {latency.p50:>7.4f}  {latency.p95:>7.4f}")

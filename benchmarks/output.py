@@ -1,4 +1,4 @@
-"""What benchmarks have in common: options, where figures go, and what they were measured on."""
+"""Frame of a benchmark: command line, temporary folder, JSON output and description of the machine."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ OPEN_GATES = (
     "gates.model_validator={min_sequence_accuracy: 0, max_accuracy_lost: 1}",
     "gates.serving_smoke={min_agreement: 0, max_difference: 1}",
 )
-"""Settings for trainings that are cut to a few epochs."""
+"""Settings that let every model pass the gates, for trainings of only a few epochs."""
 
 
 def run[T](doc: str | None, epochs: int, measure: Callable[[Path, int], T], show: Callable[[T], None]) -> None:
-    """Reads the command line, measures in a temporary folder, prints, and writes JSON if asked to.
+    """Run a benchmark as its command line says: measure in a temporary folder, print, and write JSON with `--to`.
 
     Args:
-        doc: of the benchmark's module.
-        epochs: of the training, unless `--epochs` says otherwise.
-        measure: is given the folder and the number of epochs.
-        show: prints what was measured.
+        doc: docstring of the benchmark's module, which `--help` prints.
+        epochs: default number of training epochs.
+        measure: function from the folder and the number of epochs to the figures, in seconds.
+        show: function that prints the figures.
     """
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--epochs", type=int, default=epochs)
+    parser.add_argument("--epochs", type=int, default=epochs, help="number of training epochs; default: %(default)s")
     parser.add_argument("--to", type=Path, help="also write the figures to this JSON file")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="poseline-benchmark-") as folder:
@@ -44,7 +44,7 @@ def run[T](doc: str | None, epochs: int, measure: Callable[[Path, int], T], show
 
 
 def machine() -> dict[str, Any]:
-    """What the figures depend on besides code and data."""
+    """Return processor, number of cores and versions of libraries, on which measured times depend."""
     cpu = [
         line.partition(":")[2].strip()
         for line in Path("/proc/cpuinfo").read_text().splitlines()

@@ -2,8 +2,9 @@
 
     .venv/bin/python -m benchmarks.pipeline [--epochs 5] [--to FILE.json]
 
-Each figure is the wall time of a whole process, imports included. The project is copied to a temporary folder first, so
-that the edit to the trainer does not touch the checkout. Training is cut to a few epochs: it is the same on both sides.
+Each figure is the wall time of a whole process, including its imports. The project is copied to a temporary folder
+first, so that the edit to the trainer does not change the checkout. Training takes only a few epochs, because it is the
+same for both.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ _LEFT_OUT = shutil.ignore_patterns(".venv", ".tools", ".git", ".poseline", "__py
 
 
 def timed(command: list[str], cwd: Path, log: Path) -> float:
-    """Seconds that a command takes; its output goes to the log.
+    """Return the wall time of a command in seconds, and append its output to the log.
 
     Raises:
         SystemExit: the command failed.
@@ -38,10 +39,14 @@ def timed(command: list[str], cwd: Path, log: Path) -> float:
 
 
 def measure(folder: Path, epochs: int) -> dict[str, dict[str, float]]:
-    """Runs both pipelines three times each.
+    """Run both pipelines three times each.
+
+    Args:
+        folder: empty folder for everything that the runs write.
+        epochs: number of training epochs.
 
     Returns:
-        Situation (`cold`, `unchanged`, `trainer edited`) to seconds of `poseline` and `plain TFX`.
+        Seconds by situation (`cold`, `unchanged`, `trainer edited`) and pipeline (`poseline`, `plain TFX`).
     """
     copy, root, log = folder / "project", folder / "root", folder / "log"
     shutil.copytree(PROJECT, copy, ignore=_LEFT_OUT)
@@ -73,7 +78,7 @@ def measure(folder: Path, epochs: int) -> dict[str, dict[str, float]]:
 
 
 def show(seconds: dict[str, dict[str, float]]) -> None:
-    """Prints the table."""
+    """Print the seconds of both pipelines and their ratio, one line for each situation."""
     print(f"{'seconds, whole process':<24}{'poseline':>10}{'plain TFX':>12}{'ratio':>8}")
     for situation, both in seconds.items():
         ratio = both["plain TFX"] / both["poseline"]

@@ -1,8 +1,8 @@
-"""The same work as Poseline's graph, as a plain TFX user writes it: `tfx.v1`, LocalDagRunner, default settings.
+"""Plain TFX pipeline that does the work of Poseline's graph with `tfx.v1`, LocalDagRunner and default settings.
 
-Run by benchmarks/pipeline.py, a process a run. Windows are read with ImportExampleGen from the TFRecords that
-Poseline's KeypointExampleGen made, since TFX has no component that reads keypoint sequences; TFX has no DataGate,
-EdgeConverter or ModelValidator either, so plain TFX is spared their work. Its own TFLite rewriter is not used.
+benchmarks/pipeline.py starts it as a process of its own for each run. ImportExampleGen reads the TFRecords that
+Poseline's KeypointExampleGen made, because TFX has no component that reads keypoint sequences. TFX has no DataGate,
+EdgeConverter or ModelValidator either, so plain TFX does less work. Its TFLite rewriter is not used.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 import tfx.v1 as tfx
 
-import schema as schemas
 from pipelines.compilation.plan import Plan
 from pipelines.evaluation import eval_config
 
@@ -22,9 +22,15 @@ MODULE = """from {module} import {name}
 
 
 def build(plan: Plan, examples: Path, module_folder: Path, root: Path) -> tfx.dsl.Pipeline:
-    """The plain pipeline with the settings of a Poseline plan."""
+    """Build the plain pipeline with the settings of a Poseline plan.
+
+    Args:
+        plan: compiled graph of Poseline, whose configuration is taken over.
+        examples: folder of the examples that KeypointExampleGen made.
+        module_folder: folder of the module files that `write_modules` wrote.
+        root: folder for everything that the pipeline writes.
+    """
     config = plan.config
-    gates = schemas.read_gates(config.gates_file, config.gates)
     has_eval = "eval" in config.split.split_names()
     splits = [tfx.proto.Input.Split(name=name, pattern=f"Split-{name}/*") for name in config.split.split_names()]
     example_gen = tfx.components.ImportExampleGen(input_base=str(examples), input_config=tfx.proto.Input(splits=splits))
@@ -49,26 +55,7 @@ def build(plan: Plan, examples: Path, module_folder: Path, root: Path) -> tfx.ds
         eval_args=tfx.proto.EvalArgs(splits=["eval" if has_eval else "train"]),
         custom_config=_custom_config(plan, "Trainer"),
     )
-    resolver = tfx.dsl.Resolver(
-        strategy_class=tfx.dsl.experimental.LatestBlessedModelStrategy,
-        model=tfx.dsl.Channel(type=tfx.types.standard_artifacts.Model),
-        model_blessing=tfx.dsl.Channel(type=tfx.types.standard_artifacts.ModelBlessing),
-    ).with_id("latest_blessed_model")
-    evaluator = tfx.components.Evaluator(
-        examples=example_gen.outputs["examples"],
-        model=trainer.outputs["model"],
-        baseline_model=resolver.outputs["model"],
-        example_splits=["test"],
-        eval_config=eval_config(config.evaluation, gates["evaluator"]),
-        schema=schema.outputs["schema"],
-    )
-    pusher = tfx.components.Pusher(
-        model=trainer.outputs["model"],
-        model_blessing=evaluator.outputs["blessing"],
-        push_destination=tfx.proto.PushDestination(
-            filesystem=tfx.proto.PushDestination.Filesystem(base_directory=str(root / "pushed"))
-        ),
-    )
+    resolver, evaluator, pusher = _judge_and_push(plan, example_gen, schema, trainer, root)
     return tfx.dsl.Pipeline(
         pipeline_name=f"plain_{config.name}",
         pipeline_root=str(root / "artifacts"),
@@ -83,12 +70,37 @@ def build(plan: Plan, examples: Path, module_folder: Path, root: Path) -> tfx.ds
     )
 
 
+def _judge_and_push(plan: Plan, example_gen: Any, schema: Any, trainer: Any, root: Path) -> tuple[Any, Any, Any]:
+    """Return the resolver of the last blessed model, the evaluator and the pusher."""
+    resolver = tfx.dsl.Resolver(
+        strategy_class=tfx.dsl.experimental.LatestBlessedModelStrategy,
+        model=tfx.dsl.Channel(type=tfx.types.standard_artifacts.Model),
+        model_blessing=tfx.dsl.Channel(type=tfx.types.standard_artifacts.ModelBlessing),
+    ).with_id("latest_blessed_model")
+    evaluator = tfx.components.Evaluator(
+        examples=example_gen.outputs["examples"],
+        model=trainer.outputs["model"],
+        baseline_model=resolver.outputs["model"],
+        example_splits=["test"],
+        eval_config=eval_config(plan.config.evaluation, plan.config.read_gates().evaluator),
+        schema=schema.outputs["schema"],
+    )
+    pusher = tfx.components.Pusher(
+        model=trainer.outputs["model"],
+        model_blessing=evaluator.outputs["blessing"],
+        push_destination=tfx.proto.PushDestination(
+            filesystem=tfx.proto.PushDestination.Filesystem(base_directory=str(root / "pushed"))
+        ),
+    )
+    return resolver, evaluator, pusher
+
+
 def _custom_config(plan: Plan, node: str) -> dict[str, object]:
     return json.loads(plan.nodes[node].parameters.parameters["custom_config"].field_value.string_value)
 
 
 def write_modules(folder: Path) -> None:
-    """Module files of the kind that TFX's templates have; editing one is what invalidates plain TFX's cache."""
+    """Write the module files that plain TFX takes; an edit to one of them invalidates the cache of its node."""
     folder.mkdir(parents=True, exist_ok=True)
     for file, module, name in (
         ("preprocessing_module.py", "transform_module.preprocessing", "preprocessing_fn"),
@@ -100,7 +112,7 @@ def write_modules(folder: Path) -> None:
 
 
 def main() -> None:
-    """One run."""
+    """Run the pipeline once."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--plan", type=Path, required=True)
     parser.add_argument("--examples", type=Path, required=True)

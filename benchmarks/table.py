@@ -1,4 +1,4 @@
-"""Writes the README's table of accuracies from benchmarks/results/*.json.
+"""Writes the accuracy table of the README from the results in benchmarks/results/.
 
 .venv/bin/python -m benchmarks.table
 """
@@ -23,14 +23,16 @@ HEADING = """\
 
 
 def row(report: dict[str, Any]) -> str:
-    """One line of the table: means over the runs."""
+    """Return one line of the table: the means over the runs of a benchmark."""
     mean, runs = report["mean"], report["runs"]
     int8 = f"{mean['int8_accuracy']:.3f}"
     if "int8_accuracy_clean" in mean:
         int8 += f" ({mean['int8_accuracy_clean']:.3f})"
     seeds = len({run["seed"] for run in runs})
     folds = len({run["fold"] for run in runs})
-    counted = f"{seeds} seed{'s' * (seeds > 1)}" + f", {folds} folds" * (folds > 1)
+    counted = f"{seeds} seeds" if seeds > 1 else "1 seed"
+    if folds > 1:
+        counted += f", {folds} folds"
     return _line(
         *(report["data"], report["model"], counted, int8),
         *(f"{mean['float_accuracy']:.3f}", f"{mean['int8_macro_f1']:.3f}"),
@@ -40,23 +42,30 @@ def row(report: dict[str, Any]) -> str:
 
 
 def table(folder: Path, name: str | None = None) -> str:
-    """The table of all results in a folder, or of those on one data set, each set followed by what others published."""
+    """Return the table of the results in a folder, with the published figures after those of each data set.
+
+    Args:
+        folder: folder of the result files.
+        name: data set to which the table is limited; None for all.
+    """
     reports = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob(f"{name or '*'}-*.json"))]
-    rows = []
+    rows: list[str] = []
     for data, group in itertools.groupby(reports, key=lambda report: report["data"]):
         ranked = sorted(group, key=lambda report: -report["mean"]["int8_accuracy"])
         rows += map(row, ranked)
-        for whose, figure in ranked[0]["published"].items():
-            rows.append(_line(data, f"published: {whose}", "", "", f"{figure:.3f}"))
+        for source, figure in ranked[0]["published"].items():
+            rows.append(_line(data, f"published: {source}", "", "", f"{figure:.3f}"))
     return HEADING + "".join(rows)
 
 
 def _line(*cells: str) -> str:
-    return f"| {' | '.join([*cells, *[''] * (HEADING.splitlines()[0].count('|') - 1 - len(cells))])} |\n"
+    columns = HEADING.splitlines()[0].count("|") - 1
+    padded = [*cells, *[""] * (columns - len(cells))]
+    return f"| {' | '.join(padded)} |\n"
 
 
 def main() -> None:
-    """Replaces what stands between the marks."""
+    """Replace the table between the two marks of the README."""
     readme = PROJECT / "README.md"
     before, _, rest = readme.read_text(encoding="utf-8").partition(BEGIN)
     _, _, after = rest.partition(END)

@@ -1,0 +1,1 @@
+"""The project's TFX components, each in a folder of its own, and what they share."""

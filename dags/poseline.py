@@ -1,4 +1,4 @@
-"""A DAG for each pipeline, drawn from its manifest: one task a node, in the order and with the names of the graph."""
+"""Airflow DAGs, one for each pipeline, built from its DAG manifest: one task for each node of the graph."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from poseline_dags.operator import SPAN_ORIGIN, PrepareRun, RunNode
 from poseline_spans import NewSpan, SpanTimetable
 
 _LIGHT, _HEAVY, _TRAINING = (datetime.timedelta(hours=hours) for hours in (0.5, 4, 24))
-_ANNOUNCING = {"Evaluator": "blessed model", "Pusher": "pushed bundle"}
+_ANNOUNCED_BY_NODE = {"Evaluator": "blessed model", "Pusher": "pushed bundle"}
 _TASK_DEFAULTS: dict[str, Any] = {
     "retries": settings.RETRIES,
     "retry_delay": settings.RETRY_DELAY,
@@ -27,24 +27,31 @@ _TASK_DEFAULTS: dict[str, Any] = {
 _DOC = """\
 ### {title}
 
-One task a node of the TFX graph; a task's id is its node's. The same code, caches and lineage as `poseline run`.
+Each task runs the node of the TFX graph that has its name, with the same code, caches and lineage as `poseline run`.
 
-- **Trigger**: the form checks every parameter. Without a span the latest is used.
+- **Trigger**: the form checks every parameter. If you give no span, the run uses the latest one.
 - **New data**: a new `span-N` folder under `{data}` starts a run.
-- **Backfill**: day N after 1970-01-01 stands for span N; run one at a time to compare each model with the last.
-- **Clear** a green task to run its node again, a red one to go on. A gate's no and wrong input are not retried.
-- **XCom** `return_value` of each task: state, artifact ids and places, figures. Lineage: `poseline lineage`.
+- **Backfill**: day N after 1970-01-01 is span N. Run one at a time, so that each model is compared with the one before.
+- **Clear**: clear a green task to run its node again, a red task to continue. Rejections by a gate and wrong input are
+  not retried.
+- **XCom** `return_value` of each task: state, artifact ids and URIs, figures. For lineage, use `poseline lineage`.
 """
 
 
 def asset(pipeline: str, what: str, **more: Any) -> Asset:
-    """One of a pipeline's assets: `keypoint span`, `blessed model` or `pushed bundle`."""
+    """Return an asset of a pipeline.
+
+    Args:
+        pipeline: name of the pipeline.
+        what: `keypoint span`, `blessed model` or `pushed bundle`.
+        more: further arguments of Asset.
+    """
     uri = f"poseline://{pipeline}/{what.replace(' ', '-')}"
     return Asset(name=f"{pipeline} {what}", uri=uri, group="poseline", **more)
 
 
 def build(pipeline: str) -> DAG:
-    """Draws the DAG of a pipeline; without a manifest one task is left, which says what is missing."""
+    """Build the DAG of a pipeline; without a usable manifest it has a single task, which says what is missing."""
     try:
         manifest = read_manifest(settings.manifest_file(pipeline), pipeline)
     except UnusableManifestError as error:
@@ -64,7 +71,7 @@ def build(pipeline: str) -> DAG:
             task_id="prepare",
             pipeline=pipeline,
             execution_timeout=_LIGHT,
-            doc_md="Compiles the graph with this run's parameters, pins its span, puts the run into ML Metadata.",
+            doc_md="Compiles the graph with the parameters of this run, fixes its span, registers it in ML Metadata.",
         )
         groups: dict[str, TaskGroup] = {}
         tasks: dict[str, RunNode] = {}
@@ -91,7 +98,7 @@ def _dag(pipeline: str, **arguments: Any) -> DAG:
 
 
 def _task(node: Node, manifest: Manifest, group: TaskGroup) -> RunNode:
-    announced = _ANNOUNCING.get(node.id)
+    announced = _ANNOUNCED_BY_NODE.get(node.id)
     return RunNode(
         task_id=node.id,
         task_group=group,
@@ -101,28 +108,35 @@ def _task(node: Node, manifest: Manifest, group: TaskGroup) -> RunNode:
         execution_timeout=_TRAINING if node.group == "train" else _HEAVY if node.heavy else _LIGHT,
         outlets=[AssetAlias(f"{manifest.pipeline} {announced}, new")] if announced else [],
         announces=asset(manifest.pipeline, announced) if announced else None,
-        doc_md=f"**{node.id}**: {node.doc}\n\nBy hand: `poseline node {node.id} --ir FILE --run-id ID`, as in the log.",
+        doc_md=f"**{node.id}**: {node.doc}\n\n"
+        f"To run it by hand: `poseline node {node.id} --plan FILE --run-id ID`; the log has the full command.",
     )
 
 
 def _params(manifest: Manifest) -> dict[str, Param]:
     params = {
         "span": Param(
-            None, type=["null", "integer"], minimum=0, title="Span", description="Number of the span; empty: the latest"
+            None,
+            type=["null", "integer"],
+            minimum=0,
+            title="Span",
+            description="Number of the span; if empty, the latest span",
         ),
-        "no_cache": Param(False, type="boolean", title="No cache", description="Run every node, whatever was run"),
+        "no_cache": Param(
+            False, type="boolean", title="No cache", description="Run every node, even if its result is cached"
+        ),
         "overrides": Param(
             [],
             type=["null", "array"],
             items={"type": "string", "pattern": r"^[A-Za-z_][A-Za-z0-9_.]*=.+$"},
             title="More settings",
-            description="key=value, a line each; `poseline config` prints the keys",
+            description="One key=value in each line; `poseline config` prints the keys",
         ),
     }
     for parameter in manifest.parameters:
         schema = dict(parameter["schema"])
         schema["title"] = parameter["name"].replace("_", " ").capitalize()
-        if schema.get("type") == "array":  # Airflow's form offers a choice of several, and takes none for null
+        if schema.get("type") == "array":  # Airflow's form shows a multiple choice, and sends null if nothing is chosen
             schema |= {"type": ["null", "array"], "examples": schema["items"]["enum"]}
         params[parameter["name"]] = Param(schema.pop("default"), **schema)
     return params

@@ -1,4 +1,4 @@
-"""Looks after a root: are all files still what was recorded, and which payloads does nothing need any more."""
+"""The housekeeping DAG: verifies recorded digests and removes payloads that are no longer needed."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from poseline_dags.operator import RunCommand
 _DOC = """\
 ### Housekeeping
 
-- **verify** recomputes the digests of all live artifacts and pushes; it fails if one is not as recorded.
-- **prune** says which payloads no kept run, live push or blessed model stands on, and removes them if *remove* is set.
+- **verify** computes the digests of all live artifacts and pushes again; it fails if one differs from the record.
+- **prune** lists the payloads that no kept run, live push or blessed model depends on, and removes them if *remove* is
+  set.
 
-Scheduled runs only look. Trigger one with *remove* while no pipeline runs.
+Scheduled runs remove nothing. To remove, trigger a run with *remove* while no pipeline is running.
 """
 
 with DAG(
@@ -30,8 +31,10 @@ with DAG(
     default_args={"retries": 1, "retry_delay": settings.RETRY_DELAY, "on_failure_callback": callbacks.note_failure},
     on_failure_callback=callbacks.note_failure,
     params={
-        "keep": Param(20, type="integer", minimum=1, title="Keep", description="newest runs of each pipeline"),
-        "remove": Param(False, type="boolean", title="Remove", description="otherwise it is only said what would go"),
+        "keep": Param(
+            20, type="integer", minimum=1, title="Keep", description="Number of newest runs to keep of each pipeline"
+        ),
+        "remove": Param(False, type="boolean", title="Remove", description="If not set, the payloads are only listed"),
     },
     tags=["poseline"],
 ) as dag:
@@ -40,7 +43,7 @@ with DAG(
         pipeline=settings.PIPELINES[0],
         command=["lineage", "verify", "--all", "--json"],
         execution_timeout=datetime.timedelta(hours=2),
-        doc_md="Fails if a file is not what was recorded; `poseline lineage verify --all` by hand.",
+        doc_md="Fails if a file differs from the record. To run it by hand: `poseline lineage verify --all`",
     )
     prune = RunCommand(
         task_id="prune",
@@ -50,6 +53,6 @@ with DAG(
             "{{ '--yes' if params.remove else '' }}",
         ],
         execution_timeout=datetime.timedelta(hours=2),
-        doc_md="Removes nothing unless the run's parameter *remove* is set.",
+        doc_md="Removes payloads only if the parameter *remove* is set.",
     )
     verify >> prune

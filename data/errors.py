@@ -1,5 +1,19 @@
 """The errors that users see: what is wrong, where, and what to do about it."""
 
+import enum
+
+
+class ExitCode(enum.IntEnum):
+    """Exit codes of every `poseline` command."""
+
+    DONE = 0
+    REJECTED = 1
+    WRONG_INPUT = 2
+    FAILED = 3
+    SKIPPED = 99
+    INTERRUPTED = 130
+    NO_READER = 141
+
 
 class PoselineError(Exception):
     """Base class of the errors that are shown as text, without a traceback.
@@ -11,7 +25,7 @@ class PoselineError(Exception):
         exit_code: exit code of a command that fails with this error.
     """
 
-    exit_code = 3
+    exit_code: int = ExitCode.FAILED
 
     def __init__(self, what: str, where: str | None = None, remedy: str | None = None) -> None:
         # Exception gets all three, so that pickling between processes keeps them.
@@ -32,16 +46,16 @@ class PoselineError(Exception):
 class InputError(PoselineError):
     """Invalid input or invalid use of a command."""
 
-    exit_code = 2
+    exit_code = ExitCode.WRONG_INPUT
 
 
 class GateError(PoselineError):
     """A gate rejected data or a model."""
 
-    exit_code = 1
+    exit_code = ExitCode.REJECTED
 
 
 class NodeError(PoselineError):
     """A node of the pipeline failed."""
 
-    exit_code = 3
+    exit_code = ExitCode.FAILED

@@ -1,0 +1,1 @@
+"""The pipeline: its configuration, its graph, the runners and the `poseline` command."""

@@ -1,6 +1,6 @@
-"""Configuration of a pipeline: one typed model, filled from YAML and `--set a.b=value`.
+"""The configuration of a pipeline: one typed model, filled from a YAML file and `--set key=value`.
 
-What is a property of the data (window length, joints, channels, labels) is not here: it is read from the curated
+Properties of the data (window length, joints, channels, labels) are not part of it. They are read from the curated
 schema that the configuration names.
 """
 
@@ -13,15 +13,20 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from data.errors import InputError
 from data.project import PROJECT_ROOT
 from data.splits import SplitPolicy
-from trainer_module.config import ModelConfig, TrainingConfig
+from schema.config_errors import explain
+from schema.gates import GatesConfig, read_gates
+from trainer_module.model_config import ModelConfig, TcnConfig
+from trainer_module.training_config import TrainingConfig
 from transform_module.config import TransformConfig
 
 CONFIG_FOLDER = Path(__file__).parent / "configs"
+# A value that looks like a date or a number raises ValueError, one that is nested too deeply RecursionError.
+_YAML_ERRORS = (yaml.YAMLError, ValueError, RecursionError)
 
 
 class _Section(BaseModel):
@@ -29,7 +34,7 @@ class _Section(BaseModel):
 
 
 class WindowConfig(_Section):
-    """How sequences become windows; their length is the schema's."""
+    """How sequences are cut into windows; the window length is in the schema."""
 
     fps: float = Field(30.0, gt=0, le=240, description="frames per second that sequences are resampled to")
     stride: int = Field(16, ge=1, description="frames between the starts of two windows")
@@ -39,55 +44,79 @@ class WindowConfig(_Section):
 
 
 class EvaluationConfig(_Section):
-    """What Evaluator measures besides its gate, whose thresholds are in the gates file."""
+    """What the Evaluator measures; its thresholds are in the gates file."""
 
     slices: tuple[str, ...] = Field(("label", "subject", "view"), description="features whose values are slices")
     confidence_intervals: bool = Field(False, description="95 % Poisson bootstrap intervals (three times slower)")
 
 
+def _without_null(path: Path) -> Path:
+    if "\0" in str(path):
+        raise ValueError("a path cannot contain a null character")
+    return path
+
+
+_Path = typing.Annotated[Path, AfterValidator(_without_null)]
 _Format = typing.Literal["ship", "compare", "skip"]
 
 
 class EdgeConfig(_Section):
-    """Conversion to TFLite."""
+    """How the model is converted to TFLite."""
 
-    representative_windows: int = Field(256, ge=16, le=10_000, description="training windows that calibrate int8")
-    golden_windows: int = Field(64, ge=1, le=10_000, description="windows that every format must agree on")
-    time_limit_seconds: int = Field(600, ge=10, description="the converter process is ended after this time")
-    seed: int = 7
-    float16: _Format = Field("compare", description="file with float16 weights: shipped, made to compare, or not made")
-    dynamic_range: _Format = Field("compare", description="file with int8 weights and float activations: the same")
+    representative_windows: int = Field(
+        256, ge=16, le=10_000, description="number of training windows that calibrate the int8 quantisation"
+    )
+    golden_windows: int = Field(
+        64, ge=1, le=10_000, description="number of windows on which every format must give the same answer"
+    )
+    time_limit_seconds: int = Field(600, ge=10, description="seconds after which the conversion is aborted")
+    seed: int = Field(7, ge=0, le=2**63 - 1, description="seed by which representative and golden windows are drawn")
+    float16: _Format = Field(
+        "compare", description="file with float16 weights: ship it, make it to compare, or skip it"
+    )
+    dynamic_range: _Format = Field(
+        "compare", description="file with int8 weights and float activations: ship, compare or skip"
+    )
 
 
 class RunnerConfig(_Section):
-    """How nodes are run; nothing here changes a result."""
+    """How nodes are run; these settings do not change any result."""
 
-    parallel_nodes: int = Field(2, ge=1, le=16, description="nodes that may run at the same time")
+    parallel_nodes: int = Field(2, ge=1, le=16, description="number of nodes that may run at the same time")
     beam_args: tuple[str, ...] = Field(("--runner=FnApiRunner",), description="arguments of every Beam pipeline")
 
 
 class PipelineConfig(_Section):
-    """Everything that one pipeline is made from."""
+    """All settings of one pipeline."""
 
-    name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,62}$", description="name in ML Metadata and of the push target")
+    name: str = Field(
+        pattern=r"^[a-z][a-z0-9_]{0,62}$", description="name of the pipeline in ML Metadata, and of its push target"
+    )
     description: str = ""
-    data: Path | None = Field(None, description="folder with span-N/ folders of canonical Parquet")
-    layout: str = Field(description="joint layout of the windows")
-    schema_file: Path = Field(description="curated schema; fixes window length, joints, channels and label order")
-    gates_file: Path = Field(Path("schema/gates.yaml"), validate_default=True, description="thresholds of every gate")
-    shards: int = Field(2, ge=1, le=1000, description="output shards of each split")
+    data: _Path | None = Field(None, description="folder with span-N/ folders of canonical Parquet")
+    layout: str = Field(description="layout of the joints in a window")
+    schema_file: _Path = Field(description="curated schema, with window length, joints, channels and label order")
+    gates_file: _Path = Field(
+        Path("schema/gates.yaml"), validate_default=True, description="file with the thresholds of all gates"
+    )
+    shards: int = Field(2, ge=1, le=1000, description="number of output files of each split")
     windows: WindowConfig = WindowConfig()
     split: SplitPolicy = SplitPolicy()
     transform: TransformConfig = TransformConfig()
-    model: ModelConfig = ModelConfig()
+    model: ModelConfig = TcnConfig()
     training: TrainingConfig = TrainingConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
     edge: EdgeConfig = EdgeConfig()
-    gates: dict[str, Any] = Field(default_factory=dict, description="overrides of the gates file, same structure")
-    only_warn: tuple[typing.Literal["data_gate", "evaluator", "model_validator", "serving_smoke"], ...] = Field(
-        (), description="gates whose no is told and recorded, but stops nothing"
+    gates: dict[str, dict[str, Any]] = Field(
+        default_factory=dict,
+        description="thresholds that replace those of the gates file, by section and name",
     )
-    targets: dict[str, Path] = Field(default_factory=dict, description="push targets; empty: <root>/pushed/<name>")
+    only_warn: tuple[typing.Literal["data_gate", "evaluator", "model_validator", "serving_smoke"], ...] = Field(
+        (), description="gates that only warn: a rejection is reported and recorded, but the run continues"
+    )
+    targets: dict[str, _Path] = Field(
+        default_factory=dict, description="push targets, name to folder; if empty, <root>/pushed/<name>"
+    )
     runner: RunnerConfig = RunnerConfig()
 
     @field_validator("schema_file", "gates_file", "data")
@@ -95,31 +124,51 @@ class PipelineConfig(_Section):
     def _from_project_root(cls, path: Path | None) -> Path | None:
         return path if path is None or path.is_absolute() else PROJECT_ROOT / path
 
+    def read_gates(self) -> GatesConfig:
+        """Read the thresholds of all gates, with those of this configuration in place of the file's.
+
+        Raises:
+            InputError: if the gates file or one of the thresholds is not valid.
+        """
+        return read_gates(self.gates_file, self.gates)
+
 
 def config_names() -> list[str]:
-    """Names of the configurations that come with the project."""
+    """Return the names of the configurations that come with the project."""
     return sorted(path.stem for path in CONFIG_FOLDER.glob("*.yaml"))
 
 
 def load_config(name_or_file: str, overrides: typing.Sequence[str] = ()) -> PipelineConfig:
-    """Reads a configuration by name or file and applies `a.b=value` overrides.
+    """Read a configuration and apply overrides.
+
+    Args:
+        name_or_file: name of a configuration of the project, or path of a YAML file.
+        overrides: overrides `key=value`; nested keys are joined by dots.
 
     Raises:
-        InputError: unknown name, unreadable file, unknown or ill-typed key; names the key and the nearest valid one.
+        InputError: the name is unknown, the file cannot be read, or a key or value is not valid; the message names the
+            key and the nearest valid key.
     """
     path = _find(name_or_file)
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError("the configuration cannot be read", f"{path}: {error}", "mend the YAML") from error
+    except (OSError, *_YAML_ERRORS) as error:
+        raise InputError("the configuration cannot be read", f"{path}: {error}", "correct the YAML") from error
     if not isinstance(values, dict):
         raise InputError("the configuration is not a mapping of keys to values", str(path), "see pipelines/configs/")
     for override in overrides:
         _apply(values, override)
     try:
-        return PipelineConfig.model_validate(values)
+        config = PipelineConfig.model_validate(values)
     except ValidationError as error:
-        raise _explained(error, path) from error
+        problems, remedy = explain(error, PipelineConfig)
+        raise InputError(
+            f"the configuration is not valid: {problems}",
+            str(path),
+            "; ".join(filter(None, [remedy, "`poseline config` prints every key"])),
+        ) from error
+    config.read_gates()  # a wrong threshold is reported now, not after the training
+    return config
 
 
 def _find(name_or_file: str) -> Path:
@@ -141,38 +190,15 @@ def _apply(values: dict[str, Any], override: str) -> None:
     key, separator, text = override.partition("=")
     parts = key.strip().split(".")
     if not separator or not all(parts):
-        raise InputError(f"--set {override!r} is not of the form key=value", remedy="for example training.epochs=10")
+        raise InputError(
+            f"--set {override!r} is not of the form key=value", remedy="write for example training.epochs=10"
+        )
     for part in parts[:-1]:
         inner = values.setdefault(part, {})
         if not isinstance(inner, dict):
-            raise InputError(f"--set {override!r}: {part!r} holds a value, not keys", remedy="set the value itself")
+            raise InputError(f"--set {override!r}: {part!r} is a value and has no keys", remedy="set the value itself")
         values = inner
     try:
         values[parts[-1]] = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise InputError(f"--set {override!r}: the value is not YAML: {error}", remedy="quote it") from error
-
-
-def _explained(error: ValidationError, path: Path) -> InputError:
-    lines = []
-    for problem in error.errors():
-        location = [str(part) for part in problem["loc"]]
-        key = ".".join(location)
-        if problem["type"] == "extra_forbidden":
-            valid = _keys_at(location[:-1])
-            near = difflib.get_close_matches(location[-1], valid, 1, 0)
-            hint = f"; did you mean {'.'.join([*location[:-1], near[0]])}?" if near else ""
-            lines.append(f"unknown key {key}{hint}")
-        else:
-            lines.append(f"{key}: {problem['msg']} (got {problem['input']!r:.80})")
-    return InputError(
-        "the configuration is not valid: " + "; ".join(lines), str(path), "`poseline config` prints every key"
-    )
-
-
-def _keys_at(location: list[str]) -> list[str]:
-    model: Any = PipelineConfig
-    for part in location:
-        field = model.model_fields.get(part) if isinstance(model, type) and issubclass(model, BaseModel) else None
-        model = field.annotation if field else None
-    return list(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else []
+    except _YAML_ERRORS as error:
+        raise InputError(f"--set {override!r}: the value is not YAML: {error}", remedy="quote the value") from error

@@ -1,26 +1,27 @@
-"""What Evaluator measures and what it demands, as a TFMA configuration."""
+"""The metrics and thresholds of the Evaluator node, as a TFMA configuration."""
 
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from tensorflow_model_analysis.proto import config_pb2 as tfma
 
 from pipelines.config import EvaluationConfig
+from schema.gates import EvaluatorThresholds
 
 
-def eval_config(evaluation: EvaluationConfig, gate: dict[str, Any]) -> tfma.EvalConfig:
-    """Accuracy, macro F1 and the confusion matrix, overall and by slice; thresholds hold for the whole split.
+def eval_config(evaluation: EvaluationConfig, thresholds: EvaluatorThresholds) -> tfma.EvalConfig:
+    """Return the configuration for accuracy, macro F1 and the confusion matrix, overall and by slice.
+
+    The thresholds apply to the whole split, not to slices.
 
     Args:
         evaluation: slices and confidence intervals.
-        gate: section `evaluator` of the gates file: `min_accuracy`, `min_macro_f1`, `max_accuracy_drop` (against the
-            last blessed model), all as shares of windows.
+        thresholds: limits of the metrics.
     """
-    accuracy = _at_least(gate["min_accuracy"])
+    accuracy = _at_least(thresholds.min_accuracy)
     accuracy.change_threshold.direction = tfma.MetricDirection.HIGHER_IS_BETTER
-    accuracy.change_threshold.absolute.value = -gate["max_accuracy_drop"]
+    accuracy.change_threshold.absolute.value = -thresholds.max_accuracy_drop
     matrix = tfma.MetricConfig(
         class_name="MultiClassConfusionMatrixAtThresholds",
         config=json.dumps({"name": "confusion_matrix", "thresholds": [0.0]}),
@@ -40,7 +41,7 @@ def eval_config(evaluation: EvaluationConfig, gate: dict[str, Any]) -> tfma.Eval
                 metrics=[
                     tfma.MetricConfig(class_name="ExampleCount"),
                     _metric("SparseCategoricalAccuracy", "accuracy", accuracy),
-                    _metric("MacroF1", "macro_f1", _at_least(gate["min_macro_f1"]), "components.evaluator.macro_f1"),
+                    _metric("MacroF1", "macro_f1", _at_least(thresholds.min_macro_f1), "components.evaluator.macro_f1"),
                     matrix,
                 ]
             )
@@ -59,7 +60,7 @@ def _at_least(value: float) -> tfma.MetricThreshold:
 
 
 def _metric(class_name: str, name: str, threshold: tfma.MetricThreshold, module: str = "") -> tfma.MetricConfig:
-    """A metric whose threshold holds for the whole split."""
+    """Return a metric whose threshold applies to the whole split."""
     return tfma.MetricConfig(
         class_name=class_name,
         module=module,

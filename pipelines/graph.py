@@ -1,9 +1,9 @@
-"""The one graph. Everything that Poseline does to keypoints on their way to a phone is wired up here."""
+"""The graph: every node from canonical keypoints to a pushed bundle, and how they are connected."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,9 @@ from tfx.dsl.components.base.base_node import BaseNode
 from tfx.dsl.components.common.resolver import Resolver
 from tfx.orchestration.pipeline import Pipeline
 from tfx.proto import trainer_pb2, transform_pb2
-from tfx.types import Channel
+from tfx.types import BaseChannel, Channel
 from tfx.types.standard_artifacts import ExampleStatistics, Model, ModelBlessing
 
-import schema as schemas
 from components.data_gate.component import DataGate
 from components.edge_converter.component import EdgeConverter
 from components.evaluator.component import Evaluator
@@ -29,161 +28,223 @@ from components.resolvers.last_other_blessed import LastOtherBlessedModel, LastO
 from components.serving_smoke.component import ServingSmoke
 from data.project import PROJECT_ROOT
 from data.windows import WindowSpec
+from lineage.nodes import GATES, MODEL_GATES, NodeId
 from pipelines.config import PipelineConfig
 from pipelines.evaluation import eval_config
+from schema.gates import GatesConfig
+from schema.window_contract import WindowContract, read_window_contract
 
 PREPROCESSING_FN = "transform_module.preprocessing.preprocessing_fn"
 RUN_FN = "trainer_module.run.run_fn"
-_MODEL_GATES = {"evaluator": "Evaluator", "model_validator": "ModelValidator", "serving_smoke": "ServingSmoke"}
+
+
+@dataclass(frozen=True)
+class _Settings:
+    """The settings that several groups of nodes need.
+
+    Attributes:
+        config: configuration of the pipeline.
+        contract: window shape and labels of the curated schema.
+        gates: thresholds of all gates.
+    """
+
+    config: PipelineConfig
+    contract: WindowContract
+    gates: GatesConfig
+
+    @property
+    def window(self) -> WindowSpec:
+        """The settings by which sequences are cut into windows."""
+        return WindowSpec(length=self.contract.length, **self.config.windows.model_dump())
+
+    @property
+    def has_eval(self) -> bool:
+        """Whether there is an eval split."""
+        return "eval" in self.config.split.split_names()
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Facts about windows and preprocessing for Transform, Trainer and EdgeConverter, as values for JSON."""
+        return {
+            "layout": self.config.layout,
+            "channels": self.contract.channels,
+            "labels": list(self.contract.labels),
+            "window": self.window.model_dump(),
+            "transform": self.config.transform.model_dump(),
+        }
+
+
+@dataclass(frozen=True)
+class _Data:
+    """The outputs of the first group that other groups need.
+
+    Attributes:
+        examples: windows of every split.
+        schema: curated schema.
+        gate: node that must pass before the data are used.
+    """
+
+    examples: BaseChannel
+    schema: BaseChannel
+    gate: BaseNode
 
 
 def create_pipeline(config: PipelineConfig, pipeline_root: Path) -> Pipeline:
-    """Builds the graph that a configuration describes; nothing is run."""
+    """Build the graph that a configuration describes; nothing is run.
+
+    Raises:
+        InputError: if the schema or the gates file is not valid.
+    """
+    settings = _Settings(config, read_window_contract(config.schema_file), config.read_gates())
+    data, guarding = _ingest_and_guard(settings)
+    model, training = _train(settings, data)
+    edge_model, blessings, gating = _gates(settings, data, model)
+    pusher = _ship(settings, model, edge_model, blessings)
     return Pipeline(
         pipeline_name=config.name,
         pipeline_root=str(pipeline_root),
-        components=list(_nodes(config)),
+        components=[*guarding, *training, *gating, pusher],
         enable_cache=True,
         beam_pipeline_args=_beam_args(config),
     )
 
 
 def _beam_args(config: PipelineConfig) -> list[str]:
-    """Without a word on dependencies TFX packs itself into an archive before each Beam executor, for 2 s each."""
-    told = any(
-        arg.startswith(("--setup_file", "--extra_package", "--requirements_file")) for arg in config.runner.beam_args
-    )
-    return [*config.runner.beam_args, *([] if told else [f"--setup_file={PROJECT_ROOT / 'setup.py'}"])]
+    """Return the arguments of every Beam pipeline.
+
+    If no dependency option is given, TFX builds a source archive before each Beam executor, which takes 2 s.
+    """
+    options = ("--setup_file", "--extra_package", "--requirements_file")
+    if any(arg.startswith(options) for arg in config.runner.beam_args):
+        return list(config.runner.beam_args)
+    return [*config.runner.beam_args, f"--setup_file={PROJECT_ROOT / 'setup.py'}"]
 
 
-def _nodes(config: PipelineConfig) -> Iterable[BaseNode]:
-    contract = schemas.read_window_contract(config.schema_file)
-    gates = schemas.read_gates(config.gates_file, config.gates)
-    window = WindowSpec(length=contract.length, **config.windows.model_dump())
-    has_eval = "eval" in config.split.split_names()
-
+def _ingest_and_guard(settings: _Settings) -> tuple[_Data, Sequence[BaseNode]]:
+    """Return the nodes that read a span and decide whether it may be used."""
+    config = settings.config
     example_gen = KeypointExampleGen(
         layout=config.layout,
-        windows=window.model_dump_json(),
-        split=config.split.model_dump_json(),
-        labels=json.dumps(contract.labels),
+        windows=settings.window,
+        split=config.split,
+        labels=settings.contract.labels,
         num_shards=config.shards,
     )
     examples = example_gen.outputs["examples"]
     statistics = StatisticsGen(examples=examples)
     imported_schema = ImportSchemaGen(schema_file=str(config.schema_file))
     schema = imported_schema.outputs["schema"]
-    other_span = Resolver(
+    last_blessed = Resolver(
         strategy_class=LastOtherBlessedStatistics,
         candidate=statistics.outputs["statistics"],
         baseline=Channel(type=ExampleStatistics),
         model=Channel(type=Model),
         model_blessing=Channel(type=ModelBlessing),
-    ).with_id("LastBlessedStatistics")
+    ).with_id(NodeId.LAST_BLESSED_STATISTICS.value)
     validator = ExampleValidator(
-        statistics=statistics.outputs["statistics"], schema=schema, baseline=other_span.outputs["baseline"]
+        statistics=statistics.outputs["statistics"], schema=schema, baseline=last_blessed.outputs["baseline"]
     )
+    policy = settings.gates.data_gate
     gate = DataGate(
         anomalies=validator.outputs["anomalies"],
         statistics=statistics.outputs["statistics"],
-        baseline=other_span.outputs["baseline"],
+        baseline=last_blessed.outputs["baseline"],
         examples=examples,
-        policy=json.dumps(_data_policy(config, gates["data_gate"])),
+        policy=policy.only_warning() if "data_gate" in config.only_warn else policy,
     )
-    common = {
-        "layout": config.layout,
-        "channels": contract.channels,
-        "labels": list(contract.labels),
-        "window": window.model_dump(),
-        "transform": config.transform.model_dump(),
-    }
+    nodes = (example_gen, statistics, imported_schema, last_blessed, validator, gate)
+    return _Data(examples, schema, gate), nodes
+
+
+def _train(settings: _Settings, data: _Data) -> tuple[BaseChannel, Sequence[BaseNode]]:
+    """Return the model and the nodes that preprocess and train."""
+    config = settings.config
     transform = Transform(
-        examples=examples,
-        schema=schema,
+        examples=data.examples,
+        schema=data.schema,
         preprocessing_fn=PREPROCESSING_FN,
-        splits_config=_transform_splits(has_eval),
-        custom_config=common,
+        splits_config=transform_pb2.SplitsConfig(
+            analyze=["train"], transform=["train", "eval"] if settings.has_eval else ["train"]
+        ),
+        custom_config=settings.facts,
         disable_statistics=True,
     )
-    transform.add_upstream_node(gate)
-    warm = []
-    if config.training.warm_start:
-        warm = [
-            Resolver(
-                strategy_class=LastBlessedBefore,
-                examples=examples,
-                model=Channel(type=Model),
-                model_blessing=Channel(type=ModelBlessing),
-            ).with_id("WarmStartModel")
-        ]
+    transform.add_upstream_node(data.gate)
+    warm_start = _warm_start(data) if config.training.warm_start else None
     trainer = Trainer(
         run_fn=RUN_FN,
-        base_model=warm[0].outputs["model"] if warm else None,
+        base_model=warm_start.outputs["model"] if warm_start else None,
         examples=transform.outputs["transformed_examples"],
         transform_graph=transform.outputs["transform_graph"],
-        schema=schema,
+        schema=data.schema,
         train_args=trainer_pb2.TrainArgs(splits=["train"]),
-        eval_args=trainer_pb2.EvalArgs(splits=["eval" if has_eval else "train"]),
+        eval_args=trainer_pb2.EvalArgs(splits=["eval" if settings.has_eval else "train"]),
         custom_config={
-            **common,
-            "has_eval": has_eval,
+            **settings.facts,
+            "has_eval": settings.has_eval,
             "model": config.model.model_dump(),
             "training": config.training.model_dump(),
         },
     )
-    model = trainer.outputs["model"]
+    nodes = (transform, warm_start, trainer) if warm_start else (transform, trainer)
+    return trainer.outputs["model"], nodes
+
+
+def _warm_start(data: _Data) -> BaseNode:
+    return Resolver(
+        strategy_class=LastBlessedBefore,
+        examples=data.examples,
+        model=Channel(type=Model),
+        model_blessing=Channel(type=ModelBlessing),
+    ).with_id(NodeId.WARM_START_MODEL.value)
+
+
+def _gates(
+    settings: _Settings, data: _Data, model: BaseChannel
+) -> tuple[BaseChannel, dict[str, BaseChannel], Sequence[BaseNode]]:
+    """Return the converted model, the blessings as Pusher's inputs, and the nodes that convert and judge."""
+    config, gates = settings.config, settings.gates
     baseline = Resolver(
         strategy_class=LastOtherBlessedModel,
         candidate=model,
         model=Channel(type=Model),
         model_blessing=Channel(type=ModelBlessing),
-    ).with_id("LatestBlessedModel")
+    ).with_id(NodeId.LATEST_BLESSED_MODEL.value)
     evaluator = Evaluator(
-        examples=examples,
+        examples=data.examples,
         model=model,
         baseline_model=baseline.outputs["model"],
         example_splits=["test"],
-        eval_config=eval_config(config.evaluation, gates["evaluator"]),
-        schema=schema,
+        eval_config=eval_config(config.evaluation, gates.evaluator),
+        schema=data.schema,
     )
     converter = EdgeConverter(
         model=model,
-        examples=examples,
-        schema=schema,
-        facts=json.dumps({**common, "name": config.name}),
+        examples=data.examples,
+        schema=data.schema,
+        facts={**settings.facts, "name": config.name},
         **config.edge.model_dump(),
     )
-    model_validator = ModelValidator(
-        edge_model=converter.outputs["edge_model"], thresholds=json.dumps(gates["model_validator"])
-    )
-    smoke = ServingSmoke(
+    edge_model = converter.outputs["edge_model"]
+    model_validator = ModelValidator(edge_model=edge_model, thresholds=gates.model_validator)
+    smoke = ServingSmoke(model=model, edge_model=edge_model, examples=data.examples, thresholds=gates.serving_smoke)
+    blessings = {
+        "model_blessing": evaluator.outputs["blessing"],
+        "edge_blessing": model_validator.outputs["blessing"],
+        "infra_blessing": smoke.outputs["blessing"],
+    }
+    return edge_model, blessings, (baseline, evaluator, converter, model_validator, smoke)
+
+
+def _ship(
+    settings: _Settings, model: BaseChannel, edge_model: BaseChannel, blessings: dict[str, BaseChannel]
+) -> BaseNode:
+    """Return the node that publishes; its targets are filled in when it is launched."""
+    config = settings.config
+    return Pusher(
         model=model,
-        edge_model=converter.outputs["edge_model"],
-        examples=examples,
-        thresholds=json.dumps(gates["serving_smoke"]),
+        edge_model=edge_model,
+        **blessings,
+        manifest_facts={"gates": settings.gates.model_dump(), "transform": config.transform.model_dump()},
+        only_warn=[node for gate, node in GATES.items() if node in MODEL_GATES and gate in config.only_warn],
     )
-    pusher = Pusher(
-        model=model,
-        edge_model=converter.outputs["edge_model"],
-        model_blessing=evaluator.outputs["blessing"],
-        edge_blessing=model_validator.outputs["blessing"],
-        infra_blessing=smoke.outputs["blessing"],
-        manifest_facts=json.dumps({"gates": gates, "transform": common["transform"]}),
-        only_warn=json.dumps([gate for name, gate in _MODEL_GATES.items() if name in config.only_warn]),
-    )
-    return [
-        *(example_gen, statistics, imported_schema, other_span, validator, gate, transform, *warm, trainer),
-        *(baseline, evaluator, converter, model_validator, smoke, pusher),
-    ]
-
-
-def _data_policy(config: PipelineConfig, policy: dict[str, Any]) -> dict[str, Any]:
-    """The data gate's policy; where it may only warn, what would stop is told."""
-    if "data_gate" not in config.only_warn:
-        return policy
-    known = {pattern: "warn" if verdict == "stop" else verdict for pattern, verdict in policy["anomalies"].items()}
-    return policy | {"anomalies": known | {"*": "warn"}}
-
-
-def _transform_splits(has_eval: bool) -> transform_pb2.SplitsConfig:
-    return transform_pb2.SplitsConfig(analyze=["train"], transform=["train", "eval"] if has_eval else ["train"])

@@ -1,4 +1,4 @@
-"""The schema that TFDV infers from a span, held against the curated one for a person to judge."""
+"""Infers a schema from a span with TFDV and compares it with the curated schema."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from data.windows import WindowSpec, cut_windows
 from pipelines.config import PipelineConfig
 from pipelines.processes.children import ChildProcesses
 from pipelines.processes.executor_main import read_error, write_error
-from schema import KEYPOINTS, read_window_contract
+from schema.window_contract import KEYPOINTS, read_window_contract
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -28,18 +28,18 @@ if TYPE_CHECKING:
 
 _BATCH = 1024
 _MAX_WORDS = 100
-_NAMES = ("sequence_id", "subject")  # whatever they are, they are right
+_NAMES = ("sequence_id", "subject")  # any name is valid
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """How a feature's data differ from what the curated schema says of it.
+    """The difference between a feature in the data and in the curated schema.
 
     Attributes:
-        feature: its name.
-        curated: what the schema allows; empty if it lacks the feature.
-        seen: what the data hold; empty if they lack it.
-        change: what would have to be changed, or looked into; empty if nothing.
+        feature: name of the feature.
+        curated: values that the schema allows; empty if it does not have the feature.
+        seen: values in the data; empty if they do not have the feature.
+        change: what a person has to decide on; empty if the data fit the schema.
     """
 
     feature: str
@@ -53,9 +53,9 @@ class Proposal:
     """An inferred schema.
 
     Attributes:
-        windows: that it was inferred from.
-        text: the schema, as a `.pbtxt`.
-        changes: every feature against the curated schema, in the order of the data.
+        windows: number of windows from which the schema was inferred.
+        text: inferred schema in the text format of `.pbtxt` files.
+        changes: comparison of every feature with the curated schema, in the order of the data.
     """
 
     windows: int
@@ -67,10 +67,10 @@ def propose(config: PipelineConfig, folder: Path, span: int | None, scratch: Pat
     """Infer a schema from the windows of a span, in a process that may import TFDV.
 
     Args:
-        config: says how windows are cut, and which schema is the curated one.
-        folder: a data folder, or a span.
-        span: its number; the latest if None.
-        scratch: folder for what the process writes.
+        config: configuration with the window settings and the curated schema.
+        folder: data folder, or folder of a span.
+        span: number of the span; None takes the latest.
+        scratch: folder for temporary files.
 
     Raises:
         InputError: the span cannot be read.
@@ -88,7 +88,7 @@ def propose(config: PipelineConfig, folder: Path, span: int | None, scratch: Pat
 
 
 def _infer_to(config_json: str, span_dir: str, result: str) -> None:
-    """Runs in the child; leaves a Proposal as JSON, or a description of the failure."""
+    """Infer in a child process; write a Proposal as JSON, or the failure to `<result>.error`."""
     try:
         config = PipelineConfig.model_validate_json(config_json)
         write_atomically(Path(result), json.dumps(asdict(_infer(config, Path(span_dir)))))
@@ -122,7 +122,7 @@ def _infer(config: PipelineConfig, span_dir: Path) -> Proposal:
     joints = len(load_layout(config.layout).joints)
     for size in (contract.length, joints, contract.channels):
         keypoints.shape.dim.add(size=size)
-    text = f"# Inferred from {table.num_rows} windows of {span_dir}: what is there, not what ought to be.\n"
+    text = f"# Inferred from {table.num_rows} windows of {span_dir}. It describes the data; it is not a requirement.\n"
     return Proposal(table.num_rows, text + text_format.MessageToString(schema), _changes(schema, curated))
 
 
@@ -153,16 +153,16 @@ def _changes(proposed: Schema, curated: Schema) -> list[Change]:
     ]
     absent = [
         name for name in known if name not in found and name != "label_id"
-    ]  # a label's id is made with the examples
+    ]  # label ids are computed together with the examples
     return changes + [
         Change(name, _allowed(known[name], curated), "", "no such feature in the data") for name in absent
     ]
 
 
 def _change(curated: Feature | None, curated_schema: Schema, seen: Feature, seen_schema: Schema) -> Change:
-    told = _allowed(seen, seen_schema)
+    allowed_by_data = _allowed(seen, seen_schema)
     if curated is None:
-        return Change(seen.name, "", told, "new: add it, or leave it out of the data")
+        return Change(seen.name, "", allowed_by_data, "new: add it to the schema, or remove it from the data")
     changes = []
     if curated.type != seen.type:
         changes.append("another type")
@@ -180,7 +180,7 @@ def _change(curated: Feature | None, curated_schema: Schema, seen: Feature, seen
                 changes.append(f"below {bound.min:g}")
             if bound.HasField("max") and span.max > bound.max:
                 changes.append(f"above {bound.max:g}")
-    return Change(seen.name, _allowed(curated, curated_schema), told, "; ".join(changes))
+    return Change(seen.name, _allowed(curated, curated_schema), allowed_by_data, "; ".join(changes))
 
 
 def _words(feature: Feature, schema: Schema) -> list[str]:
@@ -190,7 +190,7 @@ def _words(feature: Feature, schema: Schema) -> list[str]:
 
 
 def _allowed(feature: Feature, schema: Schema) -> str:
-    """Type and domain of a feature, in few words."""
+    """Return a short description of a feature's type and domain."""
     from tensorflow_metadata.proto.v0.schema_pb2 import FeatureType
 
     if feature.name == KEYPOINTS:
@@ -208,7 +208,7 @@ def _allowed(feature: Feature, schema: Schema) -> str:
 
 
 def show(proposal: Proposal, console: Console) -> None:
-    """Prints the differences first, then what agrees."""
+    """Print the features that differ, then those that fit the schema."""
     from rich.markup import escape
     from rich.table import Table
 

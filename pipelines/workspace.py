@@ -1,4 +1,4 @@
-"""Where a pipeline keeps what it makes: everything lies under one root folder."""
+"""The paths of everything that runs make, all under one root folder."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data.errors import InputError
-from lineage.payloads.places import DEFAULT_ROOT, SQLITE_NAME
+from lineage.places import DEFAULT_ROOT, SQLITE_NAME
 
 __all__ = ["DEFAULT_ROOT", "Workspace"]
 _NEEDED_BYTES = 300 * 2**20
@@ -17,55 +17,58 @@ _NEEDED_BYTES = 300 * 2**20
 
 @dataclass(frozen=True)
 class Workspace:
-    """Paths under the root; nothing is created until `prepare`."""
+    """The paths under a root folder; nothing is created before `prepare`.
+
+    Attributes:
+        root: root folder, an absolute path.
+    """
 
     root: Path
 
     @property
     def metadata_file(self) -> Path:
-        """SQLite file of ML Metadata, unless the environment names another store."""
+        """The SQLite file of ML Metadata; the environment may name another store."""
         return self.root / SQLITE_NAME
 
     @property
     def pushed(self) -> Path:
-        """Default push targets, a folder a pipeline."""
+        """The folder of the default push targets, one for each pipeline."""
         return self.root / "pushed"
 
-    @property
-    def ir(self) -> Path:
-        """Compiled graphs."""
-        return self.root / "ir"
+    def plan_file(self, name: str) -> Path:
+        """Return the path of a compiled plan."""
+        return self.root / "plans" / f"{name}.json"
 
-    def run_plan(self, run_id: str) -> Path:
-        """The compiled graph of a run that an orchestrator steps through."""
-        return self.ir / f"{run_id}.json"
+    def plan_file_of_run(self, run_id: str) -> Path:
+        """Return the path of the plan of a run that an orchestrator steps through."""
+        return self.plan_file(run_id)
 
     def manifest(self, pipeline: str) -> Path:
-        """What an orchestrator draws a pipeline's graph from."""
+        """Return the path of a pipeline's DAG manifest, from which an orchestrator draws the graph."""
         return self.root / "manifests" / f"{pipeline}.json"
 
     @property
     def journal(self) -> Path:
-        """A file for each node that is running now."""
+        """The folder with a file for each node that is running now."""
         return self.root / "running"
 
     def artifacts(self, pipeline: str) -> Path:
-        """Payloads of one pipeline's artifacts."""
+        """Return the folder of the payloads of a pipeline's artifacts."""
         return self.root / "artifacts" / pipeline
 
     def checkpoints(self, pipeline: str) -> Path:
-        """Training checkpoints that outlive a killed Trainer."""
+        """Return the folder of the checkpoints from which a killed training resumes."""
         return self.root / "checkpoints" / pipeline
 
     def run_folder(self, run_id: str) -> Path:
-        """Logs and node records of one run."""
+        """Return the folder of the logs and node records of a run."""
         return self.root / "runs" / run_id
 
     def prepare(self) -> None:
-        """Creates the root and makes sure that a run can write there.
+        """Create the root and check that a run can write there.
 
         Raises:
-            InputError: the root can't be written, the disk is full, or the metadata store is locked or no store.
+            InputError: the root cannot be written, the disk is full, or the metadata store is locked or damaged.
         """
         try:
             self.root.mkdir(parents=True, exist_ok=True)
@@ -74,7 +77,9 @@ class Workspace:
             probe.unlink()
         except OSError as error:
             raise InputError(
-                f"the root folder cannot be written: {error.strerror}", str(self.root), "name another with --root"
+                f"the root folder cannot be written: {error.strerror}",
+                str(self.root),
+                "name another folder with --root",
             ) from error
         free = shutil.disk_usage(self.root).free
         if free < _NEEDED_BYTES:
@@ -96,7 +101,7 @@ class Workspace:
             raise InputError(
                 f"the metadata store cannot be written: {error}",
                 str(self.metadata_file),
-                "end the process that holds it (another run, an open database browser), then run again",
+                "end the process that has locked it (another run, a database browser), then run again",
             ) from error
         except sqlite3.DatabaseError as error:
             raise InputError(

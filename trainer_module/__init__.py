@@ -1,1 +1,1 @@
-"""Training: the network, its input pipeline and its export."""
+"""Training: networks, input pipeline, augmentation and export."""

@@ -1,4 +1,4 @@
-"""Keras callbacks: progress for people and for TensorBoard, the best weights for the export."""
+"""Keras callbacks: progress lines, TensorBoard logs, the best weights, and checkpoints."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from data.files import replacing
 
 
 class Progress(keras.callbacks.Callback):
-    """Prints a line an epoch."""
+    """Prints one line per epoch: loss, accuracy and seconds."""
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """See Callback."""
+        """See `keras.callbacks.Callback`."""
         self._start = time.monotonic()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """See Callback."""
+        """See `keras.callbacks.Callback`."""
         logs = logs or {}
         figures = [f"loss {logs['loss']:.4f}", f"accuracy {logs['accuracy']:.4f}"]
         if "val_accuracy" in logs:
@@ -32,7 +32,7 @@ class Progress(keras.callbacks.Callback):
 
 
 class TensorBoardScalars(keras.callbacks.Callback):
-    """Writes each epoch's figures for TensorBoard, which need not be installed for it.
+    """Writes the metrics of each epoch in the format of TensorBoard, which need not be installed.
 
     Args:
         log_dir: folder of the event file.
@@ -41,34 +41,35 @@ class TensorBoardScalars(keras.callbacks.Callback):
     def __init__(self, log_dir: Path) -> None:
         super().__init__()
         self._log_dir = log_dir
-        # What marks a tensor as a point of a curve.
+        # TensorBoard draws tensors with this metadata as a curve.
         self._metadata = tf.compat.v1.SummaryMetadata(
             plugin_data=tf.compat.v1.SummaryMetadata.PluginData(plugin_name="scalars"), data_class="DATA_CLASS_SCALAR"
         )
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """See Callback."""
+        """See `keras.callbacks.Callback`."""
         self._writer = tf.summary.create_file_writer(str(self._log_dir))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """See Callback."""
+        """See `keras.callbacks.Callback`."""
         with self._writer.as_default(step=epoch):
             for name, value in (logs or {}).items():
                 tf.summary.write(f"epoch_{name}", np.float32(value), metadata=self._metadata)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        """See Callback."""
+        """See `keras.callbacks.Callback`."""
         self._writer.close()
 
 
 class BestWeights(keras.callbacks.Callback):
-    """Keeps the averaged weights of the best evaluation, the latest among equals, and may end training.
+    """Keeps the averaged weights of the epoch with the best accuracy, the latest if several are equal.
 
-    Stands before SwapEMAWeights in the list of callbacks: when an evaluation ends the averages are still in the model.
+    May end the training early. Put it before SwapEMAWeights in the list of callbacks: the model then still has the
+    averaged weights when an evaluation ends.
 
     Args:
-        target: accuracy to stop at.
-        patience: epochs without a better one to stop after.
+        target: accuracy at which training stops; None if it never does.
+        patience: number of epochs without a better accuracy after which training stops; None if it never does.
     """
 
     def __init__(self, target: float | None, patience: int | None) -> None:
@@ -80,7 +81,7 @@ class BestWeights(keras.callbacks.Callback):
         self.accuracy = -1.0
 
     def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
-        """See Callback."""
+        """See `keras.callbacks.Callback`."""
         accuracy = (logs or {})["accuracy"]
         self.waited = 0 if accuracy > self.accuracy else self.waited + 1
         if accuracy >= self.accuracy:
@@ -91,18 +92,20 @@ class BestWeights(keras.callbacks.Callback):
             self.model.stop_training = True
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        """See Callback."""
+        """See `keras.callbacks.Callback`."""
         if self.weights:
             self.model.set_weights(self.weights)
 
 
 class Checkpoint(keras.callbacks.Callback):
-    """Writes after each epoch all that the rest of a training depends on, in one file: whole, or the one before.
+    """Saves the state of a training after each epoch, so that a killed training can be resumed.
+
+    The state is one file, which is replaced as a whole: it is never half written.
 
     Args:
-        folder: for the file; removed when training ends.
-        model: compiled, with a built optimizer.
-        best: the best weights so far, if they are kept.
+        folder: folder of the file; removed when training ends.
+        model: compiled model with a built optimizer.
+        best: callback that keeps the best weights, whose state is saved too; None if there is none.
     """
 
     def __init__(self, folder: Path, model: keras.Model, best: BestWeights | None) -> None:
@@ -116,7 +119,7 @@ class Checkpoint(keras.callbacks.Callback):
         return self._folder / "checkpoint.npz"
 
     def restore(self) -> int:
-        """Takes up what was written, if anything was; returns the epoch to go on with."""
+        """Restore the saved state, if there is one, and return the index of the next epoch to train."""
         if not self._file.is_file():
             return 0
         with np.load(self._file, allow_pickle=False) as saved:
@@ -130,7 +133,7 @@ class Checkpoint(keras.callbacks.Callback):
         return epoch
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """See Callback."""
+        """See `keras.callbacks.Callback`."""
         values = {f"variable_{i}": variable.numpy() for i, variable in enumerate(self._variables)}
         if self._best:
             values |= {"best_accuracy": self._best.accuracy, "waited": self._best.waited}
@@ -140,5 +143,5 @@ class Checkpoint(keras.callbacks.Callback):
             np.savez(file, epoch=epoch + 1, **values)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        """See Callback."""
+        """See `keras.callbacks.Callback`."""
         shutil.rmtree(self._folder, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Input pipeline: transformed examples to batches."""
+"""Input pipeline: reads transformed examples and makes batches of them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import tensorflow as tf
 from data.errors import InputError
 from data.layouts import Layout
 from trainer_module.augmentation import augment
-from trainer_module.config import TrainingConfig
+from trainer_module.training_config import TrainingConfig
 from transform_module.preprocessing import LABEL_ID, POSE
 
 _READ_BATCH = 256
@@ -23,8 +23,8 @@ class Windows:
     """The labelled windows of a split, in memory.
 
     Attributes:
-        poses: float32 `[N, T, J, D]`.
-        label_ids: int64 `[N]`.
+        poses: normalised poses, float32 `[N, T, J, D]`.
+        label_ids: index of each window's label, int64 `[N]`.
     """
 
     poses: np.ndarray
@@ -32,10 +32,14 @@ class Windows:
 
 
 def read_windows(patterns: Sequence[str], feature_spec: dict[str, tf.io.FixedLenFeature]) -> Windows:
-    """Reads what Transform wrote; windows without a label are left out.
+    """Read the labelled windows of a split; leave out windows without a label.
+
+    Args:
+        patterns: glob patterns of the TFRecord files that Transform wrote.
+        feature_spec: feature specification of the transformed examples.
 
     Raises:
-        InputError: there is no labelled window.
+        InputError: no window has a label.
     """
     files = sorted(file for pattern in patterns for file in tf.io.gfile.glob(pattern))
     spec = {name: feature_spec[name] for name in (POSE, LABEL_ID)}
@@ -45,7 +49,9 @@ def read_windows(patterns: Sequence[str], feature_spec: dict[str, tf.io.FixedLen
     labelled = label_ids >= 0
     if not labelled.any():
         raise InputError(
-            "there is no labelled window to train on", ", ".join(patterns), "check labels, splits and schema"
+            "there is no labelled window to train on",
+            ", ".join(patterns),
+            "check that the split has sequences, and that the schema lists their labels",
         )
     poses = np.concatenate([batch[POSE] for batch in batches])
     return Windows(poses[labelled], label_ids[labelled])
@@ -59,11 +65,22 @@ def training_batches(
     first_epoch: int = 0,
     teachers: Sequence[keras.Model] = (),
 ) -> tf.data.Dataset:
-    """Shuffled, augmented batches: poses, targets, weights; `steps_per_epoch` of them an epoch, from `first_epoch` on.
+    """Return shuffled, augmented batches of poses, targets and weights.
 
-    What an epoch holds follows from `config.seed` and its number alone, so a training that is resumed sees what it
-    would have seen. Labels are smoothed; `config.teacher` is the share of a target that is the teachers' mean answer to
-    the same augmented window.
+    The batches of an epoch depend only on `config.seed` and the number of the epoch, so a resumed training sees the
+    same batches as one that was never killed.
+
+    Args:
+        windows: labelled windows.
+        labels: names of the classes, in the order of their ids.
+        layout: joint layout of the poses.
+        config: settings of the training; `config.teacher` is the share of a target that is the teachers' mean answer.
+        first_epoch: index of the first epoch to return.
+        teachers: trained models; they see the same augmented windows as the student.
+
+    Returns:
+        `steps_per_epoch` batches for each epoch from `first_epoch` to the last: float32 `[N, T, J, D]`,
+        `[N, classes]` and `[N]`.
     """
     count, steps, classes = len(windows.label_ids), steps_per_epoch(windows, config), len(labels)
     weights = class_weights(windows.label_ids, classes) if config.class_weights else np.ones(classes, np.float32)
@@ -72,7 +89,7 @@ def training_batches(
 
     def batches(epoch: tf.Tensor) -> tf.data.Dataset:
         order = tf.random.experimental.stateless_shuffle(tf.range(count), seed=tf.stack([config.seed, epoch]))
-        # Batches of one size: XLA compiles once. What is left over is in the next epoch's shuffle again.
+        # All batches have the same size, so XLA compiles once. Rows left over are shuffled again in the next epoch.
         return tf.data.Dataset.from_tensor_slices(tf.reshape(order[: steps * (count // steps)], (steps, -1)))
 
     def prepare(step: tf.Tensor, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
@@ -91,18 +108,26 @@ def training_batches(
 
 
 def steps_per_epoch(windows: Windows, config: TrainingConfig) -> int:
-    """Whole batches in an epoch; one smaller one if there are not enough windows for it."""
+    """Return the number of full batches in an epoch, or 1 if there are fewer windows than a batch holds."""
     return max(1, len(windows.label_ids) // config.batch_size)
 
 
 def evaluation_batches(windows: Windows, classes: int, config: TrainingConfig) -> tf.data.Dataset:
-    """Batches of one pass: poses, targets."""
+    """Return all windows once, in batches of poses and one-hot targets."""
     targets = np.eye(classes, dtype=np.float32)[windows.label_ids]
     return tf.data.Dataset.from_tensor_slices((windows.poses, targets)).batch(4 * config.batch_size)
 
 
 def class_weights(label_ids: np.ndarray, classes: int) -> np.ndarray:
-    """Float32 `[classes]`: inverse frequencies, 1 on average over the examples; 0 for a class without any."""
+    """Return a weight for each class: its inverse frequency, or 0 if it has no window.
+
+    Args:
+        label_ids: index of each window's label, int64 `[N]`.
+        classes: number of classes.
+
+    Returns:
+        Float32 `[classes]`; the mean weight over the windows is 1.
+    """
     counts = np.bincount(label_ids, minlength=classes)
     present = counts > 0
     weights = np.zeros(classes, np.float32)

@@ -1,6 +1,6 @@
-"""Networks like the one that ships learn first, each from other dice, and it learns from what they say on average.
+"""Self-distillation: teachers with other seeds are trained first, and the student learns their mean answer.
 
-Each sees the same augmented window: the answer that the student is asked for belongs to what it is shown.
+Student and teachers see the same augmented window, so that the answer fits what the student is shown.
 References: Hinton et al., Distilling the Knowledge in a Neural Network, 2015; Beyer et al., Knowledge distillation: A
 good teacher is patient and consistent, CVPR 2022; Allen-Zhu and Li, Towards Understanding Ensemble, Knowledge
 Distillation and Self-Distillation in Deep Learning, ICLR 2023.
@@ -8,69 +8,65 @@ Distillation and Self-Distillation in Deep Learning, ICLR 2023.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import keras
 import numpy as np
 
 from data.files import replacing
-from data.layouts import Layout
-from trainer_module.config import ModelConfig, TrainingConfig
-from trainer_module.dataset import Windows
+from trainer_module.model_config import ModelConfig
 from trainer_module.models import build_model
-from trainer_module.training import fit
+from trainer_module.training import TrainingJob, fit
 
 TEACHERS = 2
-"""As many as a seed of MSR Action3D has time for in twelve minutes."""
+"""Number of teachers; with more, training one seed of MSR Action3D would take over twelve minutes."""
 
-SEEDS_APART = 1000
-"""From the student's seed to its first teacher's, and from there to the second's."""
+SEED_STEP = 1000
+"""Difference between the student's seed and the first teacher's, and between the seeds of two teachers."""
 
 
-def train_teachers(
-    config: ModelConfig,
-    train: Windows,
-    evaluation: Windows | None,
-    labels: Sequence[str],
-    layout: Layout,
-    training: TrainingConfig,
-    log_dir: Path,
-    checkpoint_dir: Path | None,
-) -> list[keras.Model]:
-    """Trains the teachers, or takes them up where a killed training left them.
+def train_teachers(student: ModelConfig, job: TrainingJob) -> list[keras.Model]:
+    """Train the teachers, or resume their training where it was killed.
 
     Args:
-        config: of the student. Teachers judge windows that are cut already, so they do not crop.
-        train: labelled windows.
-        evaluation: labelled windows, if there are any.
-        labels: in the order of their ids.
-        layout: of their joints.
-        training: how to train, teachers and student alike.
-        log_dir: for TensorBoard; the teachers' curves are in `teacher-1/` and so on.
-        checkpoint_dir: for each teacher's checkpoints and, in the end, its weights.
+        student: settings of the student's network; the teachers' are `student.for_teacher()`.
+        job: data, settings and folders of the student's training. The teachers write their TensorBoard logs to
+            `teacher-1/`, `teacher-2/` and so on inside `job.log_dir`; `job.checkpoint_dir` keeps the checkpoints of
+            each teacher and, once it is trained, its weights.
 
     Returns:
-        The trained networks.
+        The trained teachers.
     """
-    uncropped = config.model_copy(update={"centre_crop": 1})
+    config = student.for_teacher()
     teachers = []
     for number in range(1, TEACHERS + 1):
-        seed = training.seed + number * SEEDS_APART
+        name, seed = f"teacher-{number}", job.config.seed + number * SEED_STEP
         keras.utils.set_random_seed(seed)
-        teacher = build_model(uncropped, layout.name, train.poses.shape[1:], len(labels))
+        teacher = build_model(config, job.layout.name, job.pose_shape, len(job.labels))
         teachers.append(teacher)
-        name = f"teacher-{number}"
-        weights = checkpoint_dir / f"{name}.npz" if checkpoint_dir else None
+        weights = job.checkpoint_dir / f"{name}.npz" if job.checkpoint_dir else None
         if weights and weights.is_file():
-            with np.load(weights, allow_pickle=False) as saved:
-                teacher.set_weights([saved[f"weight_{i}"] for i in range(len(saved.files))])
+            _load_weights(teacher, weights)
             continue
         print(f"teacher {number} of {TEACHERS}:", flush=True)
-        own = training.model_copy(update={"seed": seed})
-        checkpoints = checkpoint_dir / name if checkpoint_dir else None
-        fit(teacher, train, evaluation, labels, layout, own, log_dir / name, checkpoints)
+        own_job = replace(
+            job,
+            config=job.config.model_copy(update={"seed": seed}),
+            log_dir=job.log_dir / name,
+            checkpoint_dir=job.checkpoint_dir / name if job.checkpoint_dir else None,
+        )
+        fit(teacher, own_job)
         if weights:
-            with replacing(weights) as temporary, temporary.open("wb") as file:
-                np.savez(file, **{f"weight_{i}": weight for i, weight in enumerate(teacher.get_weights())})
+            _save_weights(teacher, weights)
     return teachers
+
+
+def _load_weights(model: keras.Model, file: Path) -> None:
+    with np.load(file, allow_pickle=False) as saved:
+        model.set_weights([saved[f"weight_{i}"] for i in range(len(saved.files))])
+
+
+def _save_weights(model: keras.Model, file: Path) -> None:
+    with replacing(file) as temporary, temporary.open("wb") as output:
+        np.savez(output, **{f"weight_{i}": weight for i, weight in enumerate(model.get_weights())})

@@ -1,4 +1,4 @@
-"""What labels say besides the action."""
+"""Labels of mirrored windows: `left` and `right` in a label are swapped."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ _OTHER_SIDE = {"left": "right", "right": "left"}
 
 
 def mirror_images(labels: Sequence[str]) -> list[str]:
-    """What the mirror image of each label's action is called: `left` and `right` change places."""
+    """Return the label of the mirrored action for each label, with the words `left` and `right` swapped."""
     return ["_".join(_OTHER_SIDE.get(word, word) for word in label.split("_")) for label in labels]
 
 
 def mirrored_labels(labels: Sequence[str]) -> list[int]:
-    """For each label the index of the one that its mirror image has: itself, unless it tells a side.
+    """Return for each label the index of the label of the mirrored action: its own, unless it names a side.
 
     Raises:
-        InputError: a label tells a side, and there is none of the other side.
+        InputError: a label names a side, and there is no label for the other side.
     """
     mirrored = mirror_images(labels)
     if missing := sorted(set(mirrored) - set(labels)):
         raise InputError(
-            f"a mirrored window would be labelled {', '.join(missing)}, which is no label",
+            f"a mirrored window would need the label {', '.join(missing)}, which does not exist",
             "training.augmentation.mirror",
             "set it to 0, or add the label of the other side to the schema",
         )

@@ -1,8 +1,7 @@
-"""What TFX's Trainer runs."""
+"""Function that TFX's Trainer runs: trains the configured network and exports it."""
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,71 +12,81 @@ import tensorflow_transform as tft
 from tfx.components.trainer.fn_args_utils import FnArgs
 
 from data.layouts import Layout, load_layout
-from trainer_module.config import ModelConfig, TrainingConfig
-from trainer_module.dataset import read_windows
+from payloads.training_record import TrainingRecord
+from trainer_module.dataset import Windows, read_windows
 from trainer_module.distillation import train_teachers
+from trainer_module.model_config import ModelConfig, read_model_config
 from trainer_module.models import build_model
 from trainer_module.saved_model_export import export
-from trainer_module.training import fit
+from trainer_module.training import TrainingJob, fit
+from trainer_module.training_config import TrainingConfig
 from trainer_module.warm_start import warm_up
 
 KERAS_MODEL = "model.keras"
-RECORD = "training.json"
 
 
 def run_fn(fn_args: FnArgs) -> None:
-    """Trains on transformed examples and exports.
+    """Train on transformed examples and export the model.
 
-    `fn_args.custom_config`: `layout`, name of the joint layout; `labels`, in the order of their ids; `model` and
-    `training`, values of ModelConfig and TrainingConfig; optional `has_eval` (true): whether there is an eval split;
-    optional `checkpoint_dir`: where a training that was killed goes on from. With `training.warm_start` the weights are
-    those of `fn_args.base_model` at first, if there is one.
+    Writes the SavedModel to `serving_model_dir`, `model.keras` for later warm starts next to it, and TensorBoard logs
+    and a `TrainingRecord` to `model_run_dir`. With `training.warm_start` the training starts from the weights of
+    `fn_args.base_model`, if there is one.
 
-    Writes the SavedModel to `serving_model_dir`, `model.keras` beside it for a warm start, and TensorBoard logs and
-    `training.json` to `model_run_dir`.
+    Args:
+        fn_args: files and folders of the Trainer node. `custom_config` has the keys of `TrainerSettings`.
     """
     start = time.monotonic()
-    task = Task.from_custom_config(fn_args.custom_config)
-    keras.utils.set_random_seed(task.training.seed)
+    settings = TrainerSettings.from_custom_config(fn_args.custom_config)
+    keras.utils.set_random_seed(settings.training.seed)
     transform = tft.TFTransformOutput(fn_args.transform_graph_path)
     feature_spec = transform.transformed_feature_spec()
-    train = read_windows(fn_args.train_files, feature_spec)
-    evaluation = read_windows(fn_args.eval_files, feature_spec) if task.has_eval else None
+    job = TrainingJob(
+        train=read_windows(fn_args.train_files, feature_spec),
+        evaluation=read_windows(fn_args.eval_files, feature_spec) if settings.has_eval else None,
+        labels=settings.labels,
+        layout=settings.layout,
+        config=settings.training,
+        log_dir=Path(fn_args.model_run_dir),
+        checkpoint_dir=settings.checkpoint_dir,
+    )
 
-    model = build_model(task.model, task.layout.name, train.poses.shape[1:], len(task.labels))
-    if task.training.warm_start and fn_args.base_model:
-        warm_up(model, Path(fn_args.base_model).parent / KERAS_MODEL)
-    logs = Path(fn_args.model_run_dir)
-    how = (train, evaluation, task.labels, task.layout, task.training, logs, task.checkpoint_dir)
-    teachers = train_teachers(task.model, *how) if task.training.teacher else []
-    history = fit(model, *how, teachers)
+    model = build_model(settings.model, job.layout.name, job.pose_shape, len(job.labels))
+    base_model = fn_args.base_model if job.config.warm_start else None
+    if base_model:
+        warm_up(model, Path(base_model).parent / KERAS_MODEL)
+    teachers = train_teachers(settings.model, job) if job.config.teacher else []
+    history = fit(model, job, teachers)
     folder = Path(fn_args.serving_model_dir)
     export(model, transform, folder)
     model.save(folder.parent / KERAS_MODEL)
-    record = {
-        "seconds": round(time.monotonic() - start, 2),
-        "epochs": len(history["loss"]),
-        "warm_start": fn_args.base_model if task.training.warm_start else None,
-        "windows": {"train": len(train.label_ids), "eval": len(evaluation.label_ids) if evaluation else 0},
-        "parameters": model.count_params(),
-        "teachers": len(teachers),
-        "best_eval_accuracy": max(history["val_accuracy"]) if evaluation else None,
-        "history": history,
-    }
-    (logs / RECORD).write_text(json.dumps(record, indent=1) + "\n")
+    record = TrainingRecord(
+        seconds=round(time.monotonic() - start, 2),
+        epochs=len(history["loss"]),
+        warm_start=base_model,
+        windows={"train": _count(job.train), "eval": _count(job.evaluation)},
+        parameters=model.count_params(),
+        teachers=len(teachers),
+        best_eval_accuracy=max(history["val_accuracy"]) if job.evaluation else None,
+        history=history,
+    )
+    record.write(job.log_dir)
+
+
+def _count(windows: Windows | None) -> int:
+    return len(windows.label_ids) if windows else 0
 
 
 @dataclass(frozen=True)
-class Task:
-    """What `custom_config` says.
+class TrainerSettings:
+    """Settings of the Trainer node, read from its `custom_config`.
 
     Attributes:
-        layout: of the joints.
-        labels: in the order of their ids.
-        model: the network.
-        training: how to train it.
-        has_eval: whether there is an eval split.
-        checkpoint_dir: where a killed training is resumed from.
+        layout: joint layout of the poses.
+        labels: names of the classes, in the order of their ids.
+        model: settings of the network.
+        training: settings of the training.
+        has_eval: whether there is an eval split; true if not given.
+        checkpoint_dir: folder from which a killed training is resumed; None if not given.
     """
 
     layout: Layout
@@ -88,14 +97,17 @@ class Task:
     checkpoint_dir: Path | None
 
     @classmethod
-    def from_custom_config(cls, values: dict[str, Any]) -> Task:
-        """Reads and checks `custom_config`."""
+    def from_custom_config(cls, values: dict[str, Any]) -> TrainerSettings:
+        """Read and check `custom_config`.
+
+        Its keys are the attributes of this class; `layout` is the name of the layout.
+        """
         checkpoint_dir = values.get("checkpoint_dir")
         return cls(
-            load_layout(values["layout"]),
-            tuple(values["labels"]),
-            ModelConfig.model_validate(values["model"]),
-            TrainingConfig.model_validate(values["training"]),
-            values.get("has_eval", True),
-            Path(checkpoint_dir) if checkpoint_dir else None,
+            layout=load_layout(values["layout"]),
+            labels=tuple(values["labels"]),
+            model=read_model_config(values["model"]),
+            training=TrainingConfig.model_validate(values["training"]),
+            has_eval=values.get("has_eval", True),
+            checkpoint_dir=Path(checkpoint_dir) if checkpoint_dir else None,
         )

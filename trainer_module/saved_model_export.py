@@ -1,4 +1,4 @@
-"""SavedModel with the Transform graph inside."""
+"""Export of a trained network as a SavedModel that contains the Transform graph."""
 
 from __future__ import annotations
 
@@ -14,11 +14,16 @@ PROBABILITIES = "probabilities"
 
 
 def export(model: keras.Model, transform: tft.TFTransformOutput, folder: Path) -> None:
-    """Writes the SavedModel.
+    """Write the SavedModel.
 
-    Endpoints, both to `{"probabilities": float32 [N, classes]}`:
-    - `serving_default`: `examples`, serialised tf.Examples `[N]`, of which `keypoints` alone is read;
-    - `raw`: `keypoints`, float32 `[N, T, J, D+1]`.
+    It has two endpoints, which both return `{"probabilities": float32 [N, classes]}`:
+    - `serving_default` takes `examples`, serialised tf.Examples `[N]`, and reads only their feature `keypoints`;
+    - `raw` takes `keypoints`, float32 `[N, T, J, D+1]`.
+
+    Args:
+        model: trained network, from poses to probabilities.
+        transform: output of the Transform node.
+        folder: folder to write to.
     """
     layer = transform.transform_features_layer()
     feature = transform.raw_feature_spec()[KEYPOINTS]

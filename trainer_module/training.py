@@ -1,8 +1,9 @@
-"""Fits a model."""
+"""Training of one network: optimizer, loss, callbacks and the fit itself."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import keras
@@ -10,38 +11,54 @@ import tensorflow as tf
 
 from data.layouts import Layout
 from trainer_module.callbacks import BestWeights, Checkpoint, Progress, TensorBoardScalars
-from trainer_module.config import TrainingConfig
 from trainer_module.dataset import Windows, evaluation_batches, steps_per_epoch, training_batches
+from trainer_module.training_config import TrainingConfig
 
 
-def fit(
-    model: keras.Model,
-    train: Windows,
-    evaluation: Windows | None,
-    labels: Sequence[str],
-    layout: Layout,
-    config: TrainingConfig,
-    log_dir: Path,
-    checkpoint_dir: Path | None = None,
-    teachers: Sequence[keras.Model] = (),
-) -> dict[str, list[float]]:
-    """Trains and leaves the averaged weights in the model: the last ones, or the best on `evaluation`.
+@dataclass(frozen=True)
+class TrainingJob:
+    """Data, settings and folders of one training.
+
+    Attributes:
+        train: labelled windows to learn from.
+        evaluation: labelled windows that choose the best weights; None if the last weights are kept.
+        labels: names of the classes, in the order of their ids.
+        layout: joint layout of the poses.
+        config: settings of the training.
+        log_dir: folder for TensorBoard logs.
+        checkpoint_dir: folder from which a killed training is resumed; None if it starts again.
+    """
+
+    train: Windows
+    evaluation: Windows | None
+    labels: Sequence[str]
+    layout: Layout
+    config: TrainingConfig
+    log_dir: Path
+    checkpoint_dir: Path | None = None
+
+    @property
+    def pose_shape(self) -> tuple[int, int, int]:
+        """Frames T, joints J and dimensions D of a pose."""
+        frames, joints, dimensions = self.train.poses.shape[1:]
+        return frames, joints, dimensions
+
+
+def fit(model: keras.Model, job: TrainingJob, teachers: Sequence[keras.Model] = ()) -> dict[str, list[float]]:
+    """Train a model, which keeps its averaged weights: the best on `job.evaluation`, or else the last ones.
+
+    The checkpoint is removed when the training ends.
 
     Args:
-        model: freshly built or warm.
-        train: labelled windows.
-        evaluation: labelled windows; without them the schedule runs to its end.
-        labels: in the order of their ids.
-        layout: of their joints.
-        config: how to train.
-        log_dir: for TensorBoard.
-        checkpoint_dir: where a killed training is resumed from; removed when training ends.
-        teachers: trained, of the same inputs and outputs; see `distillation.py`.
+        model: new model, or one with the weights of an earlier training.
+        job: data, settings and folders.
+        teachers: trained models with the same inputs and outputs; see `distillation.py`.
 
     Returns:
-        One list of figures, an epoch each, by metric.
+        Values of each metric by its name, one per epoch.
     """
-    steps = steps_per_epoch(train, config)
+    config = job.config
+    steps = steps_per_epoch(job.train, config)
     model.compile(
         _optimizer(config, steps),
         cross_entropy,
@@ -49,17 +66,17 @@ def fit(
         jit_compile=config.jit_compile,
     )
     model.optimizer.build(model.trainable_variables)
-    best = BestWeights(config.target, config.patience) if evaluation else None
-    checkpoint = Checkpoint(checkpoint_dir, model, best) if checkpoint_dir else None
+    best = BestWeights(config.target, config.patience) if job.evaluation else None
+    checkpoint = Checkpoint(job.checkpoint_dir, model, best) if job.checkpoint_dir else None
     first_epoch = checkpoint.restore() if checkpoint else 0
-    callbacks: list[keras.callbacks.Callback] = [Progress(), TensorBoardScalars(log_dir)]
+    callbacks: list[keras.callbacks.Callback] = [Progress(), TensorBoardScalars(job.log_dir)]
     if best:
         callbacks += [best, keras.callbacks.SwapEMAWeights()]
     if checkpoint:
         callbacks.append(checkpoint)
     history = model.fit(
-        training_batches(train, labels, layout, config, first_epoch, teachers),
-        validation_data=evaluation_batches(evaluation, len(labels), config) if evaluation else None,
+        training_batches(job.train, job.labels, job.layout, config, first_epoch, teachers),
+        validation_data=evaluation_batches(job.evaluation, len(job.labels), config) if job.evaluation else None,
         initial_epoch=first_epoch,
         epochs=config.epochs,
         steps_per_epoch=steps,
@@ -72,15 +89,15 @@ def fit(
 
 @keras.saving.register_keras_serializable("poseline")
 def cross_entropy(target: tf.Tensor, output: tf.Tensor) -> tf.Tensor:
-    """Of outputs as they are, one figure a window.
+    """Return the cross entropy of each window, float32 `[N]`, without normalising the outputs.
 
-    Keras's own makes outputs sum to 1 first, and members that are fused late would not be judged apart.
+    The loss of Keras first makes the outputs sum to 1; the members of `LateFusion` would then not learn independently.
     """
     return -tf.reduce_sum(target * tf.math.log(output + keras.config.epsilon()), axis=-1)
 
 
 def _optimizer(config: TrainingConfig, steps: int) -> keras.optimizers.Optimizer:
-    """AdamW with a warm-up, a cosine and averaged weights."""
+    """Return AdamW with a warm-up, a cosine schedule and an exponential moving average of the weights."""
     warmup = round(config.warmup_epochs * steps)
     schedule = keras.optimizers.schedules.CosineDecay(
         initial_learning_rate=config.learning_rate / 100,

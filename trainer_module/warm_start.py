@@ -1,4 +1,4 @@
-"""Starts a training from the weights of an earlier one."""
+"""Warm start: a model takes over the weights of an earlier training."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from data.errors import InputError
 
 
 def warm_up(model: keras.Model, base: Path) -> None:
-    """Gives a model the weights of another one of the same build.
+    """Replace the weights of a model by those of an earlier model with the same structure.
 
     Args:
-        model: freshly built.
-        base: `.keras` file of the other one.
+        model: new model.
+        base: `.keras` file of the earlier model.
 
     Raises:
-        InputError: the file is missing, or its weights do not fit; names the first that does not.
+        InputError: the file is missing, or its weights do not fit; the error names the first weight that does not.
     """
     if not base.is_file():
         raise InputError(
             "the model to start from has no Keras weights",
             str(base),
-            "train it again, or set training.warm_start=false",
+            "train the earlier model again, or set training.warm_start=false",
         )
     earlier = keras.saving.load_model(base, compile=False).weights
     pairs = zip(model.weights, earlier, strict=False)

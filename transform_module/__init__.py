@@ -1,1 +1,1 @@
-"""Preprocessing of keypoints: TensorFlow graph operators that are shipped inside every model."""
+"""Preprocessing of keypoints, as TensorFlow graph operators that every shipped model contains."""

@@ -1,4 +1,4 @@
-"""Configuration of Transform."""
+"""Settings of Transform, the preprocessing node."""
 
 from __future__ import annotations
 
@@ -6,19 +6,22 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class TransformConfig(BaseModel):
-    """How raw keypoints become a normalised pose."""
+    """Settings of the normalisation of raw keypoints to a pose."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     confidence_threshold: float = Field(
-        0.05, gt=0, le=1, description="a joint seen with less confidence is blended with what is known around it"
+        0.05,
+        gt=0,
+        le=1,
+        description="a joint with less confidence is blended with an estimate from frames and joints around it",
     )
-    align_view: bool = Field(True, description="turn three-dimensional poses so that the person faces the camera")
+    align_view: bool = Field(True, description="rotate three-dimensional poses so that the person faces the camera")
     align_upright: bool = Field(
         False,
-        description="with align_view: turn them upright, too, for cameras that look down; not where people lie",
+        description="with align_view, also rotate poses upright, for tilted cameras; unsuitable where people lie down",
     )
     align_side: bool = Field(
         False,
-        description="mirror windows in which the left side moves more; not where a label tells the side",
+        description="mirror windows in which the left side moves more; unsuitable where a label names a side",
     )

@@ -1,7 +1,7 @@
-"""What TFX's Transform runs, and what every exported model has inside.
+"""Preprocessing function that TFX's Transform runs, and that every exported model contains.
 
-Here ends what is the same in training and on the device: raw keypoints in, a normalised pose out. The streams that the
-network looks at (`streams.py`) are computed behind it, in the model, because augmentation changes the pose in between.
+It turns raw keypoints into a normalised pose, the same way in training and on the device. The streams that the network
+reads (`streams.py`) are computed later, in the model, because augmentation changes the pose in between.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ KEYPOINTS, POSE, LABEL_ID = "keypoints", "pose", "label_id"
 
 
 def preprocessing_fn(inputs: dict[str, tf.Tensor], custom_config: dict[str, Any]) -> dict[str, tf.Tensor]:
-    """Turns a batch of raw windows into poses.
+    """Turn a batch of raw windows into normalised poses.
 
     Args:
-        inputs: the raw features, of which two are read: `keypoints`, float32 `[N, T, J, D+1]`, and `label_id`, int64.
-        custom_config: `layout`, name of the joint layout, and `transform`, values of a TransformConfig.
+        inputs: raw features; only `keypoints`, float32 `[N, T, J, D+1]`, and `label_id`, int64 `[N, 1]`, are read.
+        custom_config: `layout`, name of the joint layout, and `transform`, values of a `TransformConfig`.
 
     Returns:
-        `pose`, float32 `[N, T, J, D]`, and `label_id` unchanged.
+        `pose`, float32 `[N, T, J, D]`, and `label_id`, unchanged.
     """
     config = TransformConfig.model_validate(custom_config["transform"])
     layout = load_layout(custom_config["layout"])

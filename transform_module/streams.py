@@ -1,4 +1,7 @@
-"""What the network looks at: views of a normalised pose, computed after augmentation and inside the shipped graph."""
+"""Streams: the views of a normalised pose that a network reads.
+
+They are computed inside the model, after augmentation.
+"""
 
 from __future__ import annotations
 
@@ -12,29 +15,29 @@ from data.layouts import Layout
 from transform_module.ops import root_weights
 
 FAST_FRAMES = 4
-"""Frames that fast motion looks ahead; slow motion looks one."""
+"""Number of frames between the two positions that fast motion compares; slow motion compares adjacent frames."""
 
-SHORTEST = 1e-6
-"""Square of the shortest distance that is told from none."""
+MIN_SQUARED_LENGTH = 1e-6
+"""Term added to squared lengths, so that the square root has a finite slope at 0."""
 
 
 def compute_streams(pose: tf.Tensor, layout: Layout, names: Sequence[str]) -> list[tf.Tensor]:
-    """Computes the streams.
+    """Compute the streams with the given names.
 
-    - `joints`: each joint as seen from the root, and the path of the root.
-    - `bones`: vectors from parent to child.
-    - `slow`, `fast`: how far each joint moves within one and `FAST_FRAMES` frames; 0 where the window ends.
-    - `bones_slow`, `bones_fast`: the same of the bones.
-    - `distances`: between any two joints; wherever the person is and however turned, they stay the same.
-    - `angles`: cosine of the angle between two bones that meet in a joint, which stays the same too.
+    - `joints`: position of each joint relative to the root, and position of the root.
+    - `bones`: vector of each bone from parent to child.
+    - `slow`, `fast`: movement of each joint within 1 frame and within `FAST_FRAMES` frames; 0 at the window's end.
+    - `bones_slow`, `bones_fast`: change of each bone's vector within the same numbers of frames.
+    - `distances`: distance between any two joints, which does not depend on the person's position and direction.
+    - `angles`: cosine of the angle between any two bones that meet at a joint, which does not depend on them either.
 
     Args:
-        pose: float32 `[N, T, J, D]` of `ops.normalise`.
-        layout: whose joints they are.
-        names: of the streams.
+        pose: result of `ops.normalise`, float32 `[N, T, J, D]`.
+        layout: joint layout of the pose.
+        names: names of the streams.
 
     Returns:
-        One float32 `[N, T, 1, F]` a name.
+        One stream per name, float32 `[N, T, 1, F]`.
     """
     by_joint = tf.transpose(pose, (0, 1, 3, 2))
     bones = by_joint @ _differences(layout, layout.bones)
@@ -54,15 +57,15 @@ def compute_streams(pose: tf.Tensor, layout: Layout, names: Sequence[str]) -> li
 
 
 def compute_joint_streams(pose: tf.Tensor, layout: Layout) -> tf.Tensor:
-    """Computes the same views for networks that keep the joints apart.
+    """Compute the streams of each joint, for networks that have a joint axis.
 
     Args:
-        pose: float32 `[N, T, J, D]` of `ops.normalise`.
-        layout: whose joints they are.
+        pose: result of `ops.normalise`, float32 `[N, T, J, D]`.
+        layout: joint layout of the pose.
 
     Returns:
-        Float32 `[N, T, J, 5 D]`: each joint as seen from the root and from its parent, its slow and fast motion, and
-        the path of the root.
+        Five vectors per joint, float32 `[N, T, J, 5 D]`: its position relative to the root and to its parent, its slow
+        and fast motion, and the position of the root.
     """
     by_joint = tf.transpose(pose, (0, 1, 3, 2))
     bones = np.zeros((len(layout.joints), len(layout.joints)), np.float32)
@@ -77,7 +80,7 @@ def _motion(by_joint: tf.Tensor, frames: int) -> tf.Tensor:
 
 
 def _distances(by_joint: tf.Tensor, layout: Layout) -> tf.Tensor:
-    # As a matrix 15 KB for 20 joints; gathered, nothing, but a window would take a tenth of a millisecond longer.
+    # The constant matrix takes 15 KB for 20 joints. Gathering joints needs none, but takes 0.1 ms longer per window.
     return _length(by_joint @ _differences(layout, zip(*np.triu_indices(len(layout.joints), 1), strict=True)))
 
 
@@ -93,23 +96,23 @@ def _angles(by_joint: tf.Tensor, layout: Layout) -> tf.Tensor:
 
 
 def _neighbours(layout: Layout, joint: int) -> list[int]:
-    """The joints that a bone leads to."""
+    """Return the joints that share a bone with this joint."""
     return [b if a == joint else a for a, b in layout.bones if joint in (a, b)]
 
 
 def _length(vectors: tf.Tensor) -> tf.Tensor:
-    """Of vectors along axis 2; never 0, where a root has no slope."""
-    return tf.sqrt(tf.reduce_sum(tf.square(vectors), axis=2, keepdims=True) + SHORTEST)
+    """Return the lengths of the vectors along axis 2, which are never 0."""
+    return tf.sqrt(tf.reduce_sum(tf.square(vectors), axis=2, keepdims=True) + MIN_SQUARED_LENGTH)
 
 
 def _from_root(layout: Layout) -> np.ndarray:
-    """Float32 `[J, J+1]`: joints minus root, and the root."""
+    """Return the weights of each joint relative to the root, and of the root, float32 `[J, J+1]`."""
     root = root_weights(layout)
     return np.concatenate([np.eye(len(layout.joints), dtype=np.float32) - root, root], axis=1)
 
 
 def _differences(layout: Layout, pairs: Iterable[tuple[int, int]]) -> np.ndarray:
-    """Float32 `[J, pairs]`: the second joint of a pair minus the first."""
+    """Return the weights of the second joint of each pair minus the first, float32 `[J, pairs]`."""
     pairs = list(pairs)
     weights = np.zeros((len(layout.joints), len(pairs)), np.float32)
     for i, (first, second) in enumerate(pairs):

@@ -1,1 +1,1 @@
-"""Artifact types that TFX does not have, and what lies in their folders."""
+"""Artifact types that TFX does not have, and the files in their folders."""

@@ -1,4 +1,4 @@
-"""What lies in an EdgeModel."""
+"""The files in the folder of an EdgeModel artifact."""
 
 from __future__ import annotations
 
@@ -8,16 +8,22 @@ from pathlib import Path
 FLOAT16_MODEL = "model_float16.tflite"
 DYNAMIC_MODEL = "model_dynamic.tflite"
 COMPARED = "compared"
-"""Folder of the files that are made to be compared with those that are shipped."""
+"""Subfolder of the files that are only compared with the shipped ones."""
+
+GOLDEN_WINDOWS = "golden.npz"
+"""Test windows (`windows`) with the SavedModel's `probabilities`, which every format must give, too."""
+
+EVALUATION_WINDOWS = "evaluation.npz"
+"""Windows of whole test sequences, by which ModelValidator judges: `windows`, `label_ids`, `labels`, `sequences`."""
 
 
 @dataclass(frozen=True)
 class EdgeFile:
-    """A TFLite file.
+    """A TFLite file of an EdgeModel.
 
     Attributes:
-        path: where it lies.
-        shipped: whether it is shipped, or only made to be compared.
+        path: path of the file.
+        shipped: whether the file is shipped; otherwise it is only compared with the shipped ones.
     """
 
     path: Path
@@ -25,6 +31,6 @@ class EdgeFile:
 
 
 def list_files(edge_model: Path) -> list[EdgeFile]:
-    """The TFLite files of an EdgeModel, those that are shipped first."""
+    """List the TFLite files of an EdgeModel, the shipped ones first."""
     shipped = [EdgeFile(path, True) for path in sorted(edge_model.glob("*.tflite"))]
     return shipped + [EdgeFile(path, False) for path in sorted((edge_model / COMPARED).glob("*.tflite"))]

@@ -2,20 +2,22 @@
 
 from tfx.types.artifact import Artifact
 
+from lineage.artifact_types import DATA_BLESSING, EDGE_BLESSING, EDGE_MODEL
+
 
 class DataBlessing(Artifact):
-    """DataGate's verdict on one set of anomalies: `verdict.json`; custom property `blessed` is 1 or 0."""
+    """DataGate's judgement of a span (`DataJudgement`); its custom property `blessed` is 1."""
 
-    TYPE_NAME = "PoselineDataBlessing"
+    TYPE_NAME = DATA_BLESSING
 
 
 class EdgeModel(Artifact):
-    """Converted model files for devices, golden and test windows, conversion record; see EdgeConverter."""
+    """TFLite files with golden windows, test windows and a record of the conversion; see EdgeConverter."""
 
-    TYPE_NAME = "PoselineEdgeModel"
+    TYPE_NAME = EDGE_MODEL
 
 
 class EdgeBlessing(Artifact):
-    """ModelValidator's verdict on an EdgeModel: `verdict.json`; custom property `blessed` is 1 or 0."""
+    """ModelValidator's judgement of an EdgeModel (`EdgeJudgement`); its custom property `blessed` is 1 or 0."""
 
-    TYPE_NAME = "PoselineEdgeBlessing"
+    TYPE_NAME = EDGE_BLESSING

@@ -1,0 +1,1 @@
+"""The gate that stops a run when its data have anomalies."""

@@ -1,4 +1,4 @@
-"""DataGate: what ExampleValidator finds stops the run."""
+"""DataGate: stops the run when ExampleValidator has found anomalies."""
 
 from tfx.dsl.components.base.base_component import BaseComponent
 from tfx.dsl.components.base.executor_spec import ExecutorClassSpec
@@ -7,10 +7,11 @@ from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionP
 
 from components.artifacts.types import DataBlessing
 from components.data_gate.executor import Executor
+from schema.gates import DataPolicy
 
 
 class DataGateSpec(ComponentSpec):
-    """What DataGate takes and gives."""
+    """Channels and parameters of DataGate."""
 
     PARAMETERS = {"policy": ExecutionParameter(type=str)}  # noqa: RUF012
     INPUTS = {  # noqa: RUF012
@@ -23,19 +24,19 @@ class DataGateSpec(ComponentSpec):
 
 
 class DataGate(BaseComponent):
-    """Fails the run on anomalies, with a table that says what, where, how much, in which sequences and what to do.
+    """Stops the run when the data have anomalies, with a table of what was found, where, and what to do.
 
-    TFX has no such component: ExampleValidator and DistributionValidator write down what they find and succeed, so
-    that a model is trained on data with known faults. Put DataGate upstream of Transform (`add_upstream_node`); only a
-    pass is ever recorded and cached. The DataBlessing then holds `verdict.json`: what was found and let through, and
-    every distance that was measured.
+    TFX has no such component. Its ExampleValidator and DistributionValidator record anomalies and succeed, so that a
+    model is trained on data with known faults. Put DataGate upstream of Transform (`add_upstream_node`). A rejection
+    is never cached. The payload of the DataBlessing is a `DataJudgement`: the findings that did not stop the run, and
+    every measured distance.
 
     Args:
-        anomalies: of ExampleValidator.
-        statistics: that the anomalies were found in.
-        baseline: statistics that the span was compared with, to say what they were; none before the first blessing.
-        examples: of KeypointExampleGen, whose table of windows says which sequences show a fault.
-        policy: JSON of a `components.data_gate.policy.Policy`: what passes, warns and stops.
+        anomalies: anomalies from ExampleValidator.
+        statistics: statistics in which the anomalies were found.
+        baseline: statistics that the span was compared with, for the descriptions; none before the first blessed model.
+        examples: examples from KeypointExampleGen, whose table of windows shows which sequences are affected.
+        policy: which anomalies pass, which are warnings and which stop the run.
     """
 
     SPEC_CLASS = DataGateSpec
@@ -47,7 +48,7 @@ class DataGate(BaseComponent):
         statistics: BaseChannel,
         baseline: BaseChannel | None = None,
         examples: BaseChannel | None = None,
-        policy: str = "{}",
+        policy: DataPolicy = DataPolicy(),
     ) -> None:
         super().__init__(
             DataGateSpec(
@@ -55,7 +56,7 @@ class DataGate(BaseComponent):
                 statistics=statistics,
                 baseline=baseline,
                 examples=examples,
-                policy=policy,
+                policy=policy.model_dump_json(),
                 blessing=Channel(type=DataBlessing),
             )
         )

@@ -1,8 +1,6 @@
-"""Adapter between TFX and the judgement of DataGate."""
+"""Executor of DataGate."""
 
-import json
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,21 +10,23 @@ from tensorflow_metadata.proto.v0.statistics_pb2 import DatasetFeatureStatistics
 from tfx.dsl.components.base.base_executor import BaseExecutor
 from tfx.types import Artifact, artifact_utils
 
-from components.data_gate.findings_table import as_table
-from components.data_gate.judge import Evidence, Finding, judge
-from components.data_gate.policy import Policy
-from components.data_gate.window_evidence import Witnesses
+from components.artifacts.folders import (
+    ANOMALIES_FILE,
+    STATISTICS_FILE,
+    only_artifact,
+    optional_artifact,
+    split_folder,
+)
+from components.data_gate.findings_table import format_findings
+from components.data_gate.judge import Evidence, judge
+from components.data_gate.window_evidence import WindowEvidence
 from data.errors import GateError
-from data.files import write_atomically
-
-VERDICT_FILE = "verdict.json"
-
-_ANOMALIES_FILE = "SchemaDiff.pb"
-_STATISTICS_FILE = "FeatureStats.pb"
+from payloads.data_judgement import Baseline, Comparison, DataJudgement, Finding
+from schema.gates import DataPolicy
 
 
 class Executor(BaseExecutor):
-    """Runs DataGate; see the component."""
+    """TFX executor that judges a span and blesses it or stops the run."""
 
     def Do(  # noqa: N802
         self,
@@ -34,77 +34,79 @@ class Executor(BaseExecutor):
         output_dict: dict[str, list[Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Judge, and bless or raise.
+        """Judge the span; bless it if nothing stops the run.
 
         Raises:
-            GateError: if anything stops the run; holds the table of all that was found.
+            GateError: a finding stops the run; the message contains the table of findings.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
-        anomalies = artifact_utils.get_single_instance(input_dict["anomalies"])
-        statistics = artifact_utils.get_single_instance(input_dict["statistics"])
-        blessing = artifact_utils.get_single_instance(output_dict["blessing"])
-        baseline = next(iter(input_dict.get("baseline", ())), None)
-        examples = next(iter(input_dict.get("examples", ())), None)
-        policy = Policy.model_validate_json(exec_properties["policy"])
+        anomalies = only_artifact(input_dict, "anomalies")
+        statistics = only_artifact(input_dict, "statistics")
+        blessing = only_artifact(output_dict, "blessing")
+        baseline = optional_artifact(input_dict, "baseline")
+        examples = optional_artifact(input_dict, "examples")
+        policy = DataPolicy.model_validate_json(exec_properties["policy"])
         evidence = Evidence(
-            anomalies=_read_splits(anomalies, _ANOMALIES_FILE, Anomalies),
-            statistics=_read_splits(statistics, _STATISTICS_FILE, Statistics),
-            baseline=_read_splits(baseline, _STATISTICS_FILE, Statistics) if baseline else {},
+            anomalies=_read_splits(anomalies, ANOMALIES_FILE, Anomalies),
+            statistics=_read_splits(statistics, STATISTICS_FILE, Statistics),
+            baseline=_read_splits(baseline, STATISTICS_FILE, Statistics) if baseline else {},
             baseline_name=f"span {baseline.span}" if baseline else "",
-            witnesses=Witnesses(Path(examples.uri) if examples else None),
+            windows=WindowEvidence(Path(examples.uri) if examples else None),
         )
         findings = judge(evidence, policy)
         if stopping := sum(finding.stops for finding in findings):
+            faults = "fault" if stopping == 1 else "faults"
             raise GateError(
-                f"DataGate found {stopping} fault{'s' * (stopping > 1)} in the data\n{as_table(findings)}",
+                f"DataGate found {stopping} {faults} in the data\n{format_findings(findings)}",
                 f"anomalies {anomalies.uri}, statistics {statistics.uri}",
-                "mend the data and run again; what may pass goes into the gate's policy (data_gate.anomalies)",
+                "fix the data and run again, or allow the anomaly in the gate's policy (data_gate.anomalies)",
             )
-        verdict = {
-            "blessed": 1,
-            "policy": policy.model_dump(),
-            "baseline": {"statistics": baseline.id, "span": baseline.span} if baseline else None,
-            "findings": [asdict(finding) for finding in findings],
-            "compared": list(_compared(evidence)),
-        }
-        write_atomically(Path(blessing.uri) / VERDICT_FILE, json.dumps(verdict, indent=1) + "\n")
+        judgement = DataJudgement(
+            policy=policy.model_dump(),
+            baseline=Baseline(statistics=baseline.id, span=baseline.span) if baseline else None,
+            findings=tuple(findings),
+            compared=tuple(_compared(evidence)),
+        )
+        judgement.write(Path(blessing.uri))
         blessing.set_int_custom_property("blessed", 1)
-        _tell(findings, evidence)
+        _print_findings(findings, evidence)
 
 
-def _tell(findings: list[Finding], evidence: Evidence) -> None:
-    """For the node's log."""
+def _print_findings(findings: list[Finding], evidence: Evidence) -> None:
+    """Print the findings to the log of the node."""
     if not evidence.baseline:
-        print("no model was blessed yet that was made of other data: there is no span to compare with")
-    print(as_table(findings))
+        print("there is no span to compare with: no model that was trained on other data has been blessed")
+    print(format_findings(findings))
 
 
-def _compared(evidence: Evidence) -> Iterator[dict[str, Any]]:
-    """Every distance that was measured, within bounds or not."""
+def _compared(evidence: Evidence) -> Iterator[Comparison]:
+    """Yield every measured distance, within its bound or not."""
     for split, anomalies in evidence.anomalies.items():
         for info in anomalies.drift_skew_info:
             for kind, measured in (("drift", info.drift_measurements), ("skew", info.skew_measurements)):
                 for measurement in measured:
-                    yield {
-                        "split": split,
-                        "feature": ".".join(info.path.step),
-                        "comparison": kind,
-                        "measure": type(measurement).Type.Name(measurement.type).lower(),
-                        "figure": measurement.value,
-                        "threshold": measurement.threshold,
-                    }
+                    yield Comparison(
+                        split=split,
+                        feature=".".join(info.path.step),
+                        comparison=kind,
+                        measure=type(measurement).Type.Name(measurement.type).lower(),
+                        figure=measurement.value,
+                        threshold=measurement.threshold,
+                    )
 
 
 def _read_splits[MessageT: Message](artifact: Artifact, name: str, kind: type[MessageT]) -> dict[str, MessageT]:
     messages = {}
     for split in artifact_utils.decode_split_names(artifact.split_names):
-        path = Path(artifact_utils.get_split_uri([artifact], split)) / name
+        path = split_folder(Path(artifact.uri), split) / name
         try:
             messages[split] = kind.FromString(path.read_bytes())
         except (OSError, DecodeError) as error:
             raise GateError(
-                f"what was found in split {split!r} cannot be read: {error}", str(path), "run with --no-cache"
+                f"the anomalies or statistics of split {split!r} cannot be read: {error}",
+                str(path),
+                "run with --no-cache",
             ) from error
     if not messages:
-        raise GateError("there is no split to judge", artifact.uri, "check the split policy")
+        raise GateError("the data have no splits", artifact.uri, "check the split policy")
     return messages

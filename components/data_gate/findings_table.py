@@ -1,20 +1,20 @@
-"""Findings as text."""
+"""Formats findings as a table for people."""
 
 import json
 import textwrap
 from collections.abc import Iterator
 
-from components.data_gate.judge import Finding
 from data.text import printable
+from payloads.data_judgement import Finding
 
 _WIDTH = 110
 _ID_LENGTH = 60
 
 
-def as_table(findings: list[Finding]) -> str:
-    """Return the findings as aligned lines; below each what was found, in which sequences, and what to do.
+def format_findings(findings: list[Finding]) -> str:
+    """Return a table with a row for each finding, followed by what was found, in which sequences, and what to do.
 
-    Those that the policy passes are left out.
+    Findings that the policy passes are left out.
     """
     findings = [finding for finding in findings if finding.verdict != "pass"]
     rows = [("split", "feature", "anomaly", "windows", "expected")]
@@ -23,20 +23,20 @@ def as_table(findings: list[Finding]) -> str:
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     text = [lines[0]]
     for finding, line in zip(findings, lines[1:], strict=True):
-        text += [line, *_below(finding)]
+        text += [line, *_details(finding)]
     return printable("\n".join(text))
 
 
 def _count(finding: Finding) -> str:
-    witness = finding.witness
-    return "-" if witness.windows is None else f"{witness.windows:,} of {witness.of:,}"
+    affected = finding.witness
+    return "-" if affected.windows is None else f"{affected.windows:,} of {affected.of:,}"
 
 
-def _below(finding: Finding) -> Iterator[str]:
+def _details(finding: Finding) -> Iterator[str]:
     named = ", ".join(json.dumps(printable(name, _ID_LENGTH), ensure_ascii=False) for name in finding.witness.sequences)
-    told = {"found": finding.figure, "in": named, "->": finding.remedy}
+    details = {"found": finding.figure, "in": named, "->": finding.remedy}
     if finding.verdict == "warn":
-        told["is"] = "told, and let through"
-    for mark, text in told.items():
+        details["note"] = "only a warning, does not stop the run"
+    for mark, text in details.items():
         if text:
             yield textwrap.fill(text, _WIDTH, initial_indent=f"    {mark:<5} ", subsequent_indent=" " * 10)

@@ -1,18 +1,19 @@
-"""Holds anomalies and statistics against a policy, and puts what it finds into words."""
+"""Compares anomalies and statistics with the policy of DataGate and describes every finding."""
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from tensorflow_metadata.proto.v0.anomalies_pb2 import Anomalies, AnomalyInfo, DriftSkewInfo
 from tensorflow_metadata.proto.v0.schema_pb2 import Feature, Schema
 from tensorflow_metadata.proto.v0.statistics_pb2 import DatasetFeatureStatisticsList as Statistics
 from tensorflow_metadata.proto.v0.statistics_pb2 import FeatureNameStatistics, Histogram
 
-from components.data_gate.policy import Bound, Policy, Verdict
-from components.data_gate.window_evidence import NOBODY, Badness, Witness, Witnesses, none_of, one_of, outside
+from components.data_gate.window_evidence import UNKNOWN, Deviation, WindowEvidence, among, not_among, outside
+from payloads.data_judgement import Finding
+from schema.gates import Bound, DataPolicy
 
-# By the beginning of TFDV's reason type: the anomaly's name in policies and tables, and what a person can do about it.
+# Prefix of TFDV's reason type to the name of the anomaly in policies and tables, and what a person can do about it.
 _KINDS = {
     "ENUM_TYPE_UNEXPECTED": ("value", "correct the value in the data; a new one goes to the end of the schema's list"),
     "FLOAT_TYPE_HAS": ("not finite", "import the data again: a missing joint is 0 with confidence 0"),
@@ -27,76 +28,45 @@ _KINDS = {
 }
 Measurement = DriftSkewInfo.Measurement
 _OTHER = ("other", "compare the data with this feature's entry in the schema")
-_TOO_FAR = ("COMPARATOR_L_INFTY", "COMPARATOR_JENSEN", "COMPARATOR_NORMALIZED")  # told from the measurements
+_TOO_FAR = ("COMPARATOR_L_INFTY", "COMPARATOR_JENSEN", "COMPARATOR_NORMALIZED")  # taken from the measurements
 
 _MEASURES = {
     Measurement.JENSEN_SHANNON_DIVERGENCE: "Jensen-Shannon divergence",
-    Measurement.L_INFTY: "greatest difference of shares",
+    Measurement.L_INFTY: "largest difference of frequencies",
     Measurement.NORMALIZED_ABSOLUTE_DIFFERENCE: "normalised difference",
 }
 
-# What is wrong with the recordings when a feature of their health is: more to the point than the kind's advice.
+# Prefix of a health feature to advice that is more specific than that for the kind of anomaly.
 _REMEDIES = {
-    "sides": "left and right are swapped, or the picture is mirrored: check the layout and the mirroring in the import",
-    "broken_joint": "look at the joint with `poseline data report`; mend the tracker or the order of joints",
-    "centre_": "people stand elsewhere in the picture: check origin, cropping and units in the import",
-    "torso_length": "people are of another size: check units and image height in the import",
+    "sides": "left and right are swapped, or the image is mirrored: check the layout and the mirroring in the import",
+    "broken_joint": "look at the joint with `poseline data report`; fix the tracker or the order of joints",
+    "centre_": "people are in another part of the image: check origin, cropping and units in the import",
+    "torso_length": "people have another size: check units and image height in the import",
     "extent": "limbs are too long or too short for the torso: check joint order and units in the import",
     "limb_variation": "limbs change their length as they move: check joint order, tracking and the person selected",
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that is not as it should be.
-
-    Attributes:
-        split: it was found in.
-        feature: it was found in.
-        anomaly: `value`, `range`, `not finite`, `shape`, `presence`, `type`, `new feature`, `no data`, `mean`, `drift`
-            (from the last blessed span), `skew` (of the split from the training split), `not compared` or `other`.
-        figure: what was found.
-        bound: what was expected.
-        remedy: what to do.
-        verdict: what it leads to.
-        witness: the windows that show it.
-    """
-
-    split: str
-    feature: str
-    anomaly: str
-    figure: str
-    bound: str
-    remedy: str
-    verdict: Verdict
-    witness: Witness = NOBODY
-
-    @property
-    def stops(self) -> bool:
-        """Whether it stops the run."""
-        return self.verdict == "stop"
-
-
-@dataclass(frozen=True, slots=True)
 class Evidence:
-    """What is judged.
+    """Input of the gate.
 
     Attributes:
-        anomalies: of each split.
-        statistics: of each split.
-        baseline: statistics of the last blessed span's splits; empty if there is none.
-        baseline_name: what the last blessed span is called.
-        witnesses: knows the windows.
+        anomalies: split to its anomalies.
+        statistics: split to its statistics.
+        baseline: split to its statistics in the last blessed span; empty if there is none.
+        baseline_name: name of the last blessed span for messages.
+        windows: search for the windows that show an anomaly.
     """
 
     anomalies: Mapping[str, Anomalies]
     statistics: Mapping[str, Statistics]
     baseline: Mapping[str, Statistics]
     baseline_name: str
-    witnesses: Witnesses
+    windows: WindowEvidence
 
 
-def judge(evidence: Evidence, policy: Policy) -> list[Finding]:
+def judge(evidence: Evidence, policy: DataPolicy) -> list[Finding]:
     """Return all findings, those that stop the run first."""
     findings: list[Finding] = []
     for split in evidence.anomalies:
@@ -105,10 +75,18 @@ def judge(evidence: Evidence, policy: Policy) -> list[Finding]:
     return sorted(findings, key=lambda finding: ("stop", "warn", "pass").index(finding.verdict))
 
 
-def _anomalies(split: str, evidence: Evidence, policy: Policy) -> Iterator[Finding]:
+def _anomalies(split: str, evidence: Evidence, policy: DataPolicy) -> Iterator[Finding]:
     found = evidence.anomalies[split]
     if found.data_missing:
-        yield Finding(split, "(data set)", "no data", "0 windows", "some", "check the split policy", "stop")
+        yield Finding(
+            split=split,
+            feature="(data set)",
+            anomaly="no data",
+            figure="0 windows",
+            bound="some",
+            remedy="check the split policy",
+            verdict="stop",
+        )
     infos = sorted(found.anomaly_info.items())
     if found.HasField("dataset_anomaly_info"):
         infos.append(("(data set)", found.dataset_anomaly_info))
@@ -120,7 +98,7 @@ def _anomalies(split: str, evidence: Evidence, policy: Policy) -> Iterator[Findi
             if type_name.startswith(_TOO_FAR):
                 continue
             kind, remedy = next((entry for start, entry in _KINDS.items() if type_name.startswith(start)), _OTHER)
-            bound, badness = _expected(schema.get(feature), found.baseline, kind)
+            bound, deviation = _expected(schema.get(feature), found.baseline, kind)
             yield Finding(
                 split=split,
                 feature=feature,
@@ -128,13 +106,13 @@ def _anomalies(split: str, evidence: Evidence, policy: Policy) -> Iterator[Findi
                 figure=reason.description.replace("(upto six significant digits)", "").strip(),
                 bound=bound,
                 remedy=_remedy(feature, remedy),
-                verdict=policy.verdict(feature, kind) if info.severity == AnomalyInfo.ERROR else "warn",
-                witness=evidence.witnesses.of(split, feature, badness) if badness else NOBODY,
+                verdict=policy.reaction(feature, kind) if info.severity == AnomalyInfo.ERROR else "warn",
+                witness=evidence.windows.find(split, feature, deviation) if deviation else UNKNOWN,
             )
 
 
-def _comparisons(split: str, evidence: Evidence, policy: Policy) -> Iterator[Finding]:
-    """What the comparators measured beyond their thresholds."""
+def _comparisons(split: str, evidence: Evidence, policy: DataPolicy) -> Iterator[Finding]:
+    """Yield a finding for each distance above its threshold."""
     here = evidence.statistics[split]
     for info in evidence.anomalies[split].drift_skew_info:
         feature = ".".join(info.path.step)
@@ -145,7 +123,7 @@ def _comparisons(split: str, evidence: Evidence, policy: Policy) -> Iterator[Fin
             for measurement in measured:
                 if there is None or measurement.value <= measurement.threshold:
                     continue
-                change, badness = _change(_feature(here, feature), _feature(there, feature), name)
+                change, deviation = _change(_feature(here, feature), _feature(there, feature), name)
                 finding = Finding(
                     split=split,
                     feature=feature,
@@ -153,29 +131,29 @@ def _comparisons(split: str, evidence: Evidence, policy: Policy) -> Iterator[Fin
                     figure=f"{_MEASURES[measurement.type]} {measurement.value:.2f}; {change}",
                     bound=f"at most {measurement.threshold:g} from {name}",
                     remedy=_remedy(feature, "look at both with `poseline data report DIR --against OTHER`"),
-                    verdict=policy.verdict(feature, kind),
-                    witness=evidence.witnesses.of(split, feature, badness),
+                    verdict=policy.reaction(feature, kind),
+                    witness=evidence.windows.find(split, feature, deviation),
                 )
-                yield _doubted(finding, here, there, policy)
+                yield _downgrade_if_underpowered(finding, here, there, policy)
 
 
-def _doubted(finding: Finding, here: Statistics, there: Statistics, policy: Policy) -> Finding:
-    """A comparison of too few windows or people proves nothing: it is recorded and passed."""
+def _downgrade_if_underpowered(finding: Finding, here: Statistics, there: Statistics, policy: DataPolicy) -> Finding:
+    """Let a finding pass if a side has too few windows or people for the difference to mean anything."""
     windows = min(side.datasets[0].num_examples for side in (here, there))
     people = min(_feature(side, "subject").string_stats.unique for side in (here, there))
     if windows >= policy.min_windows and people >= policy.min_people:
         return finding
-    doubt = f" (one side has no more than {windows} windows or {people} people)"
-    return replace(finding, verdict="pass", figure=finding.figure + doubt)
+    reason = f" (one side has no more than {windows} windows or {people} people)"
+    return finding.model_copy(update={"verdict": "pass", "figure": finding.figure + reason})
 
 
-def _change(here: FeatureNameStatistics, there: FeatureNameStatistics, name: str) -> tuple[str, Badness]:
-    """What is different between two statistics of a feature, in words, and which windows make the difference."""
+def _change(here: FeatureNameStatistics, there: FeatureNameStatistics, name: str) -> tuple[str, Deviation]:
+    """Describe the difference between two statistics of a feature; return also the deviation that causes it."""
     if not here.HasField("num_stats"):
         shares, before = _shares(here), _shares(there)
         gained = max(shares, key=lambda word: shares[word] - before.get(word, 0.0), default="")
         words = f"{json.dumps(gained)} in {shares.get(gained, 0):.0%} of windows, {before.get(gained, 0):.0%} in {name}"
-        return words, one_of(frozenset([gained]))
+        return words, among(frozenset([gained]))
     low, high = _middle(there)
     return (
         f"mean {here.num_stats.mean:.3g}, {there.num_stats.mean:.3g} in {name}, where 80 % lie in {low:.3g} to"
@@ -191,18 +169,25 @@ def _shares(statistics: FeatureNameStatistics) -> dict[str, float]:
 
 
 def _middle(statistics: FeatureNameStatistics) -> tuple[float, float]:
-    """The first and the last decile."""
+    """Return the first and the last decile."""
     deciles = next(h.buckets for h in statistics.num_stats.histograms if h.type == Histogram.QUANTILES)
     return deciles[0].high_value, deciles[-1].low_value
 
 
-def _means(split: str, evidence: Evidence, policy: Policy) -> Iterator[Finding]:
+def _means(split: str, evidence: Evidence, policy: DataPolicy) -> Iterator[Finding]:
     for name, bound in policy.means.items():
         statistics = _feature(evidence.statistics[split], name)
         if not statistics.HasField("num_stats"):
-            remedy = "name features of the windows in the policy"
-            yield Finding(split, name, "mean", "no statistics", f"mean {bound}", remedy, "stop")
-        elif not bound.holds(statistics.num_stats.mean):
+            yield Finding(
+                split=split,
+                feature=name,
+                anomaly="mean",
+                figure="no statistics",
+                bound=f"mean {bound}",
+                remedy="use only features of the windows in the policy (data_gate.means)",
+                verdict="stop",
+            )
+        elif not bound.allows(statistics.num_stats.mean):
             yield Finding(
                 split=split,
                 feature=name,
@@ -210,19 +195,19 @@ def _means(split: str, evidence: Evidence, policy: Policy) -> Iterator[Finding]:
                 figure=f"mean {statistics.num_stats.mean:.4g}",
                 bound=f"mean {bound}",
                 remedy=_remedy(name, "look at the recordings with `poseline data report`, or change the bound"),
-                verdict=policy.verdict(name, "mean"),
-                witness=evidence.witnesses.of(split, name, outside(bound.min, bound.max)),
+                verdict=policy.reaction(name, "mean"),
+                witness=evidence.windows.find(split, name, outside(bound.min, bound.max)),
             )
 
 
 def _feature(statistics: Statistics, name: str) -> FeatureNameStatistics:
-    """Statistics of a feature; empty ones if there are none."""
+    """Return the statistics of a feature; empty ones if there are none."""
     features = (feature for dataset in statistics.datasets for feature in dataset.features)
     return next((f for f in features if (".".join(f.path.step) or f.name) == name), FeatureNameStatistics())
 
 
-def _expected(feature: Feature | None, schema: Schema, kind: str) -> tuple[str, Badness | None]:
-    """What the schema asks of a feature, as far as an anomaly is about it, and which windows do not do it."""
+def _expected(feature: Feature | None, schema: Schema, kind: str) -> tuple[str, Deviation | None]:
+    """Return what the schema expects of a feature, in words, and the deviation of windows that differ."""
     if feature is None:
         return "-", None
     if kind == "value":
@@ -231,7 +216,7 @@ def _expected(feature: Feature | None, schema: Schema, kind: str) -> tuple[str, 
             words = next(domain.value for domain in schema.string_domain if domain.name == feature.domain)
         named = ", ".join(words) if len(words) <= 3 else f"one of {len(words)} values"
         mass = feature.distribution_constraints.min_domain_mass
-        return named + (f" in {mass:.0%} of windows" if mass < 1 else ""), none_of(frozenset(words))
+        return named + (f" in {mass:.0%} of windows" if mass < 1 else ""), not_among(frozenset(words))
     if kind == "shape":
         return "shape [" + ", ".join(str(dim.size) for dim in feature.shape.dim) + "]", None
     if kind == "not finite":

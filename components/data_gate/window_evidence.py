@@ -1,77 +1,68 @@
-"""The windows behind a finding: how many they are, and the sequences that show it best."""
+"""Evidence for a finding: how many windows show the anomaly, and which sequences show it most."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 
-from components.keypoint_example_gen.window_table import read_windows
+from payloads.data_judgement import AffectedWindows
+from payloads.window_table import read_windows
 
-EXAMPLES = 3
-"""Sequences that are named."""
+MAX_SEQUENCES = 3
+"""Maximum number of sequences that a finding names."""
 
-Badness = Callable[[np.ndarray], np.ndarray]
-"""From a feature's values to how bad each is: above 0 is bad, and more is worse."""
+Deviation = Callable[[np.ndarray], np.ndarray]
+"""Function from the values of a feature to their deviations; above 0 is an anomaly, and more is worse."""
 
-
-@dataclass(frozen=True, slots=True)
-class Witness:
-    """Who shows a fault.
-
-    Attributes:
-        windows: that show it; None if that cannot be told.
-        of: windows of the split.
-        sequences: ids of those that show it most.
-    """
-
-    windows: int | None = None
-    of: int | None = None
-    sequences: tuple[str, ...] = ()
+UNKNOWN = AffectedWindows()
+"""Evidence where the table of windows is missing or lacks the feature."""
 
 
-NOBODY = Witness()
-
-
-class Witnesses:
-    """Asks the table of windows of an Examples artifact.
+class WindowEvidence:
+    """Search of an Examples artifact's table of windows for those that show an anomaly.
 
     Args:
-        examples: the artifact's folder; None knows of no window.
+        examples: folder of the artifact; without one, all evidence is unknown.
     """
 
     def __init__(self, examples: Path | None) -> None:
         self._read = cache(lambda split, name: read_windows(examples, split, [name]).get(name) if examples else None)
 
-    def of(self, split: str, feature: str, badness: Badness) -> Witness:
-        """Return who shows the fault; of keypoints the least and the greatest of a window are looked at."""
+    def find(self, split: str, feature: str, deviation: Deviation) -> AffectedWindows:
+        """Return the windows of a split in which a feature deviates.
+
+        Args:
+            split: name of the split.
+            feature: name of the feature; for `keypoints`, the minimum and the maximum of each window are checked.
+            deviation: function that computes the deviations of the feature's values.
+        """
         names = ["keypoints_least", "keypoints_greatest"] if feature == "keypoints" else [feature]
         columns = [column for name in names if (column := self._read(split, name)) is not None]
         ids = self._read(split, "sequence_id")
         if ids is None or len(columns) < len(names):
-            return NOBODY
-        bad = np.max([np.nan_to_num(badness(column), nan=np.inf) for column in columns], axis=0)
+            return UNKNOWN
+        deviations = np.max([np.nan_to_num(deviation(column), nan=np.inf) for column in columns], axis=0)
         worst: dict[str, None] = {}
-        for index in np.argsort(-bad, kind="stable"):
-            if bad[index] <= 0 or len(worst) == EXAMPLES:
+        for index in np.argsort(-deviations, kind="stable"):
+            if deviations[index] <= 0 or len(worst) == MAX_SEQUENCES:
                 break
             worst[ids[index]] = None
-        return Witness(int((bad > 0).sum()), len(ids), tuple(worst))
+        return AffectedWindows(windows=int((deviations > 0).sum()), of=len(ids), sequences=tuple(worst))
 
 
-def outside(low: float | None, high: float | None) -> Badness:
-    """How far beyond one of two ends; what is no number is the worst."""
+def outside(low: float | None, high: float | None) -> Deviation:
+    """Return the deviation of numbers outside an interval: the distance to it. NaN deviates most."""
     return lambda values: np.maximum(
         values - high if high is not None else -np.inf, low - values if low is not None else -np.inf
     )
 
 
-def none_of(allowed: frozenset[str]) -> Badness:
-    """Whether a word is none of the allowed."""
+def not_among(allowed: frozenset[str]) -> Deviation:
+    """Return the deviation of words that are not in a set: 1, otherwise 0."""
     return lambda words: np.array([float(word not in allowed) for word in words])
 
 
-def one_of(words: frozenset[str]) -> Badness:
-    """Whether a word is one of these."""
+def among(words: frozenset[str]) -> Deviation:
+    """Return the deviation of words that are in a set: 1, otherwise 0."""
     return lambda found: np.array([float(word in words) for word in found])

@@ -1,1 +1,1 @@
-"""SavedModel in, TFLite files for devices out."""
+"""The component that converts a SavedModel to TFLite files for devices."""

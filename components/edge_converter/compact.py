@@ -1,4 +1,4 @@
-"""The same TFLite model in a smaller file: what is only for people goes, what is equal is stored once."""
+"""Makes a TFLite file smaller: removes names of inner tensors and stores equal vectors and strings once."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
 
 FILE_IDENTIFIER = b"TFL3"
-"""Of TFLite's FlatBuffers schema."""
+"""File identifier of TFLite's FlatBuffers schema."""
 
 
 def compact(content: bytes | bytearray) -> bytes:
-    """Rewrites a TFLite file without names of inner tensors and quantisation tables that have no content.
+    """Remove names of inner tensors and empty quantisation tables from a TFLite file.
 
-    Every tensor, operator and constant stays as it is.
+    Tensors, operators and constants do not change.
 
     Args:
-        content: of the file.
+        content: content of the TFLite file.
 
     Returns:
-        The new file's content.
+        Content of the smaller file.
     """
     model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
     for graph in model.subgraphs:
@@ -36,17 +36,17 @@ def compact(content: bytes | bytearray) -> bytes:
 
 
 def pack(model: schema.ModelT, size: int) -> bytes:
-    """Writes a model. Equal vectors and strings are stored once, which FlatBuffers allows.
+    """Serialize a model, storing equal vectors and strings once, as FlatBuffers allows.
 
-    Of a per-channel int8 model a sixth is vectors of zero points, all zero.
+    A sixth of a per-channel int8 model is vectors of zero points, which are all zero.
 
     Args:
-        model: what to write; its lists of numbers become arrays.
-        size: about how many bytes it will have.
+        model: model to serialize; its lists of numbers are replaced by arrays.
+        size: estimated size in bytes.
     """
     for graph in model.subgraphs:
         for tensor in graph.tensors:
-            tensor.shape = np.asarray(tensor.shape, np.int32)  # a list would not pass through CreateNumpyVector
+            tensor.shape = np.asarray(tensor.shape, np.int32)  # lists bypass CreateNumpyVector
         for operator in graph.operators:
             operator.inputs = np.asarray(operator.inputs, np.int32)
             operator.outputs = np.asarray(operator.outputs, np.int32)
@@ -56,7 +56,7 @@ def pack(model: schema.ModelT, size: int) -> bytes:
 
 
 class _SharingBuilder(flatbuffers.Builder):
-    """Refers to a vector or string that is there already instead of writing an equal one."""
+    """A FlatBuffers builder that refers to an equal vector or string if one is already written."""
 
     def __init__(self, initial_size: int) -> None:
         super().__init__(initial_size)

@@ -1,6 +1,10 @@
-"""EdgeConverter: makes the files that devices run."""
+"""EdgeConverter: converts a SavedModel to the TFLite files for devices."""
 
 from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
 
 from tfx.dsl.components.base.base_component import BaseComponent
 from tfx.dsl.components.base.executor_spec import ExecutorClassSpec
@@ -37,25 +41,26 @@ class EdgeConverterSpec(ComponentSpec):
 class EdgeConverter(BaseComponent):
     """Converts a SavedModel to float and int8 TFLite.
 
-    Replaces TFX's TFLiteRewriter, whose full integer quantisation never reaches the converter and which checks nothing
-    of what it wrote. Here the model's endpoint `raw` (float32 `[N, T, J, C]` to `{"probabilities": [N, K]}`,
-    preprocessing included) becomes files that all take float32 `[1, T, J, C]` and give float32 `[1, K]`:
+    This component replaces TFX's TFLiteRewriter, whose setting for full integer quantisation never reaches the
+    converter, and which does not check its output. It converts the endpoint `raw` (float32 `[N, T, J, C]` to
+    `{"probabilities": [N, K]}`, preprocessing included) to files with input float32 `[1, T, J, C]` and output float32
+    `[1, K]`:
 
-    - `model_float.tflite`;
-    - `model_int8.tflite`: the trained layers (name scope `core_scope`) in int8, weights and activations; the
-      preprocessing before and the softmax after them in float, where they cost little and lose nothing;
-    - `model_float16.tflite`: their weights in float16; computes in float;
-    - `model_dynamic.tflite`: their weights in int8, activations in float where they meet.
+    - `model_float.tflite`: everything in float32;
+    - `model_int8.tflite`: the trained layers (name scope `core_scope`) with int8 weights and activations; the
+      preprocessing and the softmax stay in float32, because they cost little time;
+    - `model_float16.tflite`: the trained layers with float16 weights, computed in float32;
+    - `model_dynamic.tflite`: the trained layers with int8 weights; activations are quantised while it runs.
 
-    The last two lie in `compared/` unless they are shipped. Every file says of itself what it is, as TFLite Metadata:
-    labels, layout, joints, window, normalisation, digests (`serving_targets.contract`).
+    The last two are in the subfolder `compared/` unless they are shipped. The TFLite Metadata of every file contain its
+    contract: labels, layout, joints, window, normalisation and digests (`serving_targets.contract`).
 
-    Beside them lie `golden.npz` (`windows` of the test split and the SavedModel's `probabilities` for them),
-    `evaluation.npz` (`windows`, `label_ids`, `labels`, `sequences`: what ModelValidator judges the files on)
-    and `conversion.json` (sizes, operators, recipe, representative set).
+    The artifact also contains the golden windows (`windows` of the test split and the `probabilities` that the
+    SavedModel gives for them), the evaluation windows (`windows`, `label_ids`, `labels` and `sequences` for
+    ModelValidator) and a `ConversionRecord` (sizes, operators, recipe, representative dataset).
 
-    All of it is made in a process of its own with a time limit: TensorFlow's converter can crash the process it runs
-    in. A file with operators that are not built in, or that gives NaN, is an error.
+    The conversion runs in a process of its own with a time limit, because TensorFlow's converter can crash its process.
+    A file that needs operators which are not built in, or that outputs NaN, is an error.
     """
 
     SPEC_CLASS = EdgeConverterSpec
@@ -66,7 +71,7 @@ class EdgeConverter(BaseComponent):
         model: BaseChannel,
         examples: BaseChannel,
         schema: BaseChannel,
-        facts: str,
+        facts: Mapping[str, Any],
         representative_windows: int = 256,
         golden_windows: int = 64,
         evaluation_windows: int = 20_000,
@@ -76,22 +81,22 @@ class EdgeConverter(BaseComponent):
         float16: str = "compare",
         dynamic_range: str = "compare",
     ) -> None:
-        """Wires the component.
+        """Create the node.
 
         Args:
             model: SavedModel with the endpoint `raw`.
             examples: raw windows with the splits `train` and `test`.
-            schema: the files carry its digest.
-            facts: JSON object, what the files say of themselves: `name`, `labels`, `layout`, `channels` (their number),
-                `window`, `transform` (its settings).
-            representative_windows: training windows that fix the int8 ranges.
-            golden_windows: test windows that every format must agree on.
-            evaluation_windows: at most so many test windows are kept for judging, whole sequences only.
-            time_limit_seconds: the converting process is ended after this time.
-            seed: chooses the windows.
+            schema: schema of the examples, whose digest goes into the files.
+            facts: content of the contract, ready for JSON: `name`, `labels`, `layout`, `channels` (number of channels),
+                `window`, `transform` (settings of the preprocessing).
+            representative_windows: number of training windows that calibrate the int8 quantisation.
+            golden_windows: number of test windows on which every format must give the same answer.
+            evaluation_windows: maximum number of test windows for ModelValidator, whole sequences only.
+            time_limit_seconds: seconds after which the converting process is killed.
+            seed: seed of the choice of windows.
             core_scope: name of the trained Keras model, which is the name scope of its operators.
-            float16: `ship` a file with float16 weights, too, or make it to `compare`, or `skip` it.
-            dynamic_range: the same of a file with int8 weights and float activations.
+            float16: what to do with the file with float16 weights: `ship`, `compare` or `skip` it.
+            dynamic_range: what to do with the file with int8 weights and float activations, likewise.
         """
         super().__init__(
             EdgeConverterSpec(
@@ -106,7 +111,7 @@ class EdgeConverter(BaseComponent):
                 core_scope=core_scope,
                 float16=float16,
                 dynamic_range=dynamic_range,
-                facts=facts,
+                facts=json.dumps(facts),
                 edge_model=Channel(type=EdgeModel),
             )
         )

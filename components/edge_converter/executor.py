@@ -1,4 +1,4 @@
-"""TFX's side of EdgeConverter."""
+"""Executor of EdgeConverter."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 
 from absl import logging
 from tfx.dsl.components.base.base_executor import BaseExecutor
-from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
 
+from components.artifacts.folders import artifact_folder, saved_model_folder, schema_file
 from components.edge_converter.job import ConversionJob, run_job
 
 
 class Executor(BaseExecutor):
-    """Fills in the conversion job from artifacts and runs it."""
+    """TFX executor that creates a conversion job from artifacts and runs it."""
 
     def Do(  # noqa: N802
         self,
@@ -24,12 +24,12 @@ class Executor(BaseExecutor):
         output_dict: dict[str, list[Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """See BaseExecutor."""
+        """Convert the model in a child process."""
         job = ConversionJob(
-            saved_model=str(Path(artifact_utils.get_single_uri(input_dict["model"])) / "Format-Serving"),
-            examples=artifact_utils.get_single_uri(input_dict["examples"]),
-            schema=str(Path(artifact_utils.get_single_uri(input_dict["schema"])) / "schema.pbtxt"),
-            output=artifact_utils.get_single_uri(output_dict["edge_model"]),
+            saved_model=str(saved_model_folder(artifact_folder(input_dict, "model"))),
+            examples=str(artifact_folder(input_dict, "examples")),
+            schema=str(schema_file(artifact_folder(input_dict, "schema"))),
+            output=str(artifact_folder(output_dict, "edge_model")),
             representative_windows=exec_properties["representative_windows"],
             golden_windows=exec_properties["golden_windows"],
             evaluation_windows=exec_properties["evaluation_windows"],

@@ -1,4 +1,4 @@
-"""A conversion as a process of its own: started, timed, and its end understood."""
+"""Runs a conversion in a process of its own and explains how it failed."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ TAIL_LINES = 12
 
 @dataclass(frozen=True)
 class ConversionJob:
-    """What is converted, from what, to where.
+    """Input, settings and output of a conversion.
 
     Attributes:
         saved_model: folder of the SavedModel.
-        examples: folder with `Split-train/` and `Split-test/` of gzipped TFRecords.
-        schema: schema.pbtxt.
-        output: folder that gets the files.
-        representative_windows: training windows that fix the int8 ranges.
-        golden_windows: test windows with the SavedModel's answer.
-        evaluation_windows: at most so many test windows are kept, whole sequences only.
-        seed: chooses the windows.
+        examples: folder with `Split-train/` and `Split-test/`, which contain gzipped TFRecord files.
+        schema: path of the schema, `schema.pbtxt`.
+        output: folder for the converted files.
+        representative_windows: number of training windows that calibrate the int8 quantisation.
+        golden_windows: number of test windows to keep with the SavedModel's probabilities.
+        evaluation_windows: maximum number of test windows to keep for ModelValidator, whole sequences only.
+        seed: seed of the choice of windows.
         core_scope: name scope of the trained layers.
-        float16: `ship` a file with float16 weights, too, or make it to `compare`, or `skip` it.
-        dynamic_range: the same of a file with int8 weights and float activations.
-        facts: what the files shall say of themselves: `name`, `labels`, `layout`, `channels` (their number), `window`,
-            `transform` (its settings).
+        float16: what to do with the file with float16 weights: `ship`, `compare` or `skip` it.
+        dynamic_range: what to do with the file with int8 weights and float activations, likewise.
+        facts: content of the contract: `name`, `labels`, `layout`, `channels` (number of channels), `window`,
+            `transform` (settings of the preprocessing).
     """
 
     saved_model: str
@@ -52,16 +52,16 @@ class ConversionJob:
 def run_job(
     job: ConversionJob, time_limit_seconds: float, scratch: Path, worker: str = "components.edge_converter.worker"
 ) -> None:
-    """Converts in a child process.
+    """Convert a model in a child process.
 
     Args:
-        job: what to do.
-        time_limit_seconds: the child is killed after this time.
-        scratch: empty folder for the job's description, log and failure.
-        worker: module that does it.
+        job: conversion to run.
+        time_limit_seconds: seconds after which the process is killed.
+        scratch: empty folder for the job description, the log and the description of a failure.
+        worker: dotted name of the converting module.
 
     Raises:
-        NodeError: the child crashed, took too long or failed; says at which stage and what to do.
+        NodeError: the process crashed, exceeded its time limit or failed; the message names the stage.
     """
     description = scratch / "job.json"
     description.write_text(json.dumps(asdict(job)))
@@ -80,8 +80,8 @@ def run_job(
     raise NodeError(
         f"the converter {ending.fault} while {_stage(scratch)}",
         f"{job.saved_model}\n{tail}".strip(),
-        "an operator of the model is beyond the converter: build the model of convolutions, dense layers and"
-        " element-wise operators with static shapes, without recurrent layers",
+        "the converter does not support an operator of the model: build the model from convolutions, dense layers"
+        " and element-wise operators with static shapes, without recurrent layers",
     )
 
 

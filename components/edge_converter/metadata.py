@@ -1,8 +1,8 @@
-"""Puts a model's contract into its TFLite file, where TFLite's own tools look for it.
+"""Writes a model's contract into its TFLite file as TFLite Metadata, where other tools can read it.
 
-That is a buffer with TFLite's ModelMetadata (a FlatBuffers table that names the label file), and the files themselves
-in an archive behind the model. The library that wrote them is not kept any more, and the one that took its place comes
-with all of MediaPipe; the four tables needed here are few lines.
+TFLite Metadata consist of a buffer with a FlatBuffers table (ModelMetadata), which names the label file, and of a ZIP
+archive after the model, which contains the files. The library for this, tflite-support, is no longer maintained, and
+its successor is part of MediaPipe. The four tables that are needed are written here instead.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from serving_targets.contract import CONTRACT, LABELS, Contract, with_contract
 
 METADATA, IDENTIFIER = "TFLITE_METADATA", b"M001"
 PARSER = "1.0.0"
-_UNKNOWN, _AXIS_LABELS = 0, 2  # types of an associated file
+_UNKNOWN, _AXIS_LABELS = 0, 2  # types of associated files
 
 
-def embed(content: bytes, contract: Contract) -> bytes:
-    """A TFLite file's content with its contract in it.
+def embed_contract(content: bytes, contract: Contract) -> bytes:
+    """Return the content of a TFLite file with its contract added.
 
     Args:
-        content: of the file; metadata that it has are replaced.
-        contract: what the file shall say of itself.
+        content: content of the TFLite file; existing metadata are replaced.
+        contract: contract of the file.
     """
     model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
     entry = next((entry for entry in model.metadata or [] if entry.name == METADATA.encode()), None)
@@ -41,7 +41,7 @@ def embed(content: bytes, contract: Contract) -> bytes:
 
 
 def _model_metadata(contract: Contract) -> bytes:
-    """TFLite's ModelMetadata; numbers are the fields' places in its schema (metadata_schema.fbs)."""
+    """Return the ModelMetadata table; the numbers are positions of fields in its schema (metadata_schema.fbs)."""
     builder = flatbuffers.Builder(1024)
     length, joints, channels = contract.window_shape
     labels = _file(builder, LABELS, _AXIS_LABELS)

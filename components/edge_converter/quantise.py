@@ -1,7 +1,7 @@
-"""Float TFLite in, TFLite with an int8 core out. LiteRT only, no TensorFlow.
+"""Quantises the core of a float TFLite file to int8, with LiteRT and without TensorFlow.
 
-TensorFlow's own quantiser takes the whole graph: preprocessing in int8 loses accuracy (distances have no common scale),
-and large graphs crash it. Here the operators inside one name scope become int8, and nothing else does.
+TensorFlow's own quantiser converts the whole graph. Preprocessing in int8 loses accuracy, because coordinates have no
+common scale, and large graphs crash that quantiser. Here only the operators in one name scope become int8.
 """
 
 from __future__ import annotations
@@ -20,19 +20,20 @@ from data.errors import NodeError
 from serving_targets.classifier import Classifier
 
 CUTS = (0.0, 0.01, 0.05, 0.2)
-"""Shares of windows whose extreme activations may be clipped; the one that loses least is taken."""
+"""Candidates for the share of windows whose extreme activations are clipped; the one with the least loss is used."""
 
 Ranges = dict[str, qtyping.QSV]
 
 
 @dataclass(frozen=True)
-class Quantised:
+class Int8Recipe:
     """How the int8 file was made.
 
     Attributes:
-        scope: regular expression of the operators' names.
-        cut: share of windows whose extremes are clipped.
-        difference: mean over windows of the largest difference of a probability from the float file, by cut.
+        scope: regular expression for the names of the quantised operators.
+        cut: share of windows whose extreme activations are clipped, from 0 to 1.
+        difference: for each candidate cut, the largest difference of a probability from the float file, averaged over
+            the windows.
     """
 
     scope: str
@@ -40,17 +41,17 @@ class Quantised:
     difference: dict[float, float]
 
 
-def quantise(float_model: Path, int8_model: Path, core_scope: str, windows: np.ndarray) -> Quantised:
-    """Writes the int8 file.
+def quantise(float_model: Path, int8_model: Path, core_scope: str, windows: np.ndarray) -> Int8Recipe:
+    """Write the int8 file.
 
     Args:
-        float_model: TFLite file.
-        int8_model: file to write.
+        float_model: TFLite file in float32.
+        int8_model: path of the file to write.
         core_scope: name scope of the operators that become int8.
-        windows: representative float32 `[N, T, J, C]`.
+        windows: representative dataset, float32 `[N, T, J, C]`.
 
     Raises:
-        NodeError: no operator is in the scope.
+        NodeError: the name scope contains no operator.
     """
     scope = _scope(core_scope)
     _check_scope(float_model, core_scope, scope)
@@ -60,18 +61,18 @@ def quantise(float_model: Path, int8_model: Path, core_scope: str, windows: np.n
     difference: dict[float, float] = {}
     for cut in CUTS:
         candidate = int8_model.with_name(f".{int8_model.name}-{cut}")
-        candidate.write_bytes(_quantised(content, scope, _ranges(extremes, cut)))
+        candidate.write_bytes(_quantise_with(content, scope, _ranges(extremes, cut)))
         found = Classifier(candidate).predict_all(windows)
         difference[cut] = float(np.abs(found - expected).max(axis=1).mean())
         if difference[cut] == min(difference.values()):
             candidate.replace(int8_model)
         else:
             candidate.unlink()
-    return Quantised(scope, min(difference, key=lambda cut: difference[cut]), difference)
+    return Int8Recipe(scope, min(difference, key=lambda cut: difference[cut]), difference)
 
 
 def with_float16_weights(content: bytes, core_scope: str) -> bytes:
-    """The float file's content with the core's weights in float16; it computes in float32."""
+    """Return the content of a float TFLite file with the core's weights in float16; it still computes in float32."""
     maker = quantizer.Quantizer(content)
     maker.add_weight_only_config(
         _scope(core_scope),
@@ -83,14 +84,17 @@ def with_float16_weights(content: bytes, core_scope: str) -> bytes:
 
 
 def with_dynamic_range(content: bytes, core_scope: str) -> bytes:
-    """The float file's content with the core's weights in int8; the interpreter quantises activations as they come."""
+    """Return the content of a float TFLite file with the core's weights in int8 and float activations.
+
+    The interpreter quantises the activations while it runs.
+    """
     maker = quantizer.Quantizer(content)
     maker.add_dynamic_config(_scope(core_scope), qtyping.TFLOperationName.ALL_SUPPORTED, num_bits=8)
     return compact(maker.quantize(enable_progress_report=False).quantized_model)
 
 
 def _scope(core_scope: str) -> str:
-    """Regular expression of the names of operators in a name scope."""
+    """Return a regular expression for the names of the operators in a name scope."""
     return rf"(^|[;/]){re.escape(core_scope)}(_\d+)?/"
 
 
@@ -105,7 +109,7 @@ def _check_scope(float_model: Path, core_scope: str, scope: str) -> None:
 
 
 def _extremes(content: bytes, windows: Sequence[np.ndarray] | np.ndarray) -> Ranges:
-    """Least and greatest value of every tensor in every window: two float32 `[N]` a tensor."""
+    """Return the minimum and the maximum of every tensor in every window, as two float32 `[N]` for each tensor."""
     calibration = calibrator.Calibrator(
         content,
         num_threads=1,
@@ -129,7 +133,7 @@ def _ranges(extremes: Ranges, cut: float) -> Ranges:
     }
 
 
-def _quantised(content: bytes, scope: str, ranges: Ranges) -> bytes:
+def _quantise_with(content: bytes, scope: str, ranges: Ranges) -> bytes:
     maker = quantizer.Quantizer(content)
     maker.add_static_config(scope, qtyping.TFLOperationName.ALL_SUPPORTED, activation_num_bits=8, weight_num_bits=8)
     return compact(maker.quantize(ranges, enable_progress_report=False).quantized_model)

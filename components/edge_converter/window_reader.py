@@ -1,4 +1,4 @@
-"""Reads windows out of the gzipped TFRecords that KeypointExampleGen writes."""
+"""Reads windows from the gzipped TFRecord files that KeypointExampleGen writes."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ BATCH = 256
 
 
 def read_keys(split: Path) -> list[WindowKey]:
-    """The keys of all windows of a split, sorted; no keypoints are decoded.
+    """Return the sorted keys of all windows of a split, without decoding keypoints.
 
     Raises:
-        NodeError: the split has no records.
+        NodeError: the split contains no records.
     """
     spec = {
         "sequence_id": tf.io.FixedLenFeature([], tf.string),
@@ -34,7 +34,7 @@ def read_keys(split: Path) -> list[WindowKey]:
 
 
 def read_windows(split: Path, keys: Sequence[WindowKey], shape: tuple[int, int, int]) -> np.ndarray:
-    """The keypoints of `keys`, in their order: float32 `[len(keys), T, J, C]`."""
+    """Return the windows with the given keys, in their order: float32 `[len(keys), T, J, C]`."""
     windows = np.empty((len(keys), *shape), np.float32)
     rows = {key.position: row for row, key in enumerate(keys)}
     first = 0

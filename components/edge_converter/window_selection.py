@@ -1,4 +1,4 @@
-"""Which windows are taken: seeded, and blind to the order in which records lie in their shards."""
+"""Seeded selection of windows, independent of the order of the records in their shards."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ class WindowKey(NamedTuple):
     """A window in the records of a split.
 
     Attributes:
-        sequence_id: the sequence it was cut from.
-        start_frame: where in that.
-        label_id: its class, -1 if it has none.
-        position: number of its record.
+        sequence_id: id of the sequence that the window was cut from.
+        start_frame: number of the window's first frame in the sequence.
+        label_id: number of the label, -1 without a label.
+        position: number of the record in the split.
     """
 
     sequence_id: str
@@ -25,8 +25,8 @@ class WindowKey(NamedTuple):
     position: int
 
 
-def stratified(keys: Sequence[WindowKey], count: int, seed: int) -> list[WindowKey]:
-    """Takes up to `count` windows, as evenly from every class as there are windows."""
+def select_stratified(keys: Sequence[WindowKey], count: int, seed: int) -> list[WindowKey]:
+    """Select up to `count` windows, with equal numbers from each label as far as it has enough windows."""
     classes: dict[int, list[WindowKey]] = defaultdict(list)
     for key in sorted(keys, key=lambda key: _draw(seed, key.sequence_id, key.start_frame)):
         classes[key.label_id].append(key)
@@ -34,8 +34,8 @@ def stratified(keys: Sequence[WindowKey], count: int, seed: int) -> list[WindowK
     return [key for key in in_turn if key is not None][:count]
 
 
-def whole_sequences(keys: Sequence[WindowKey], count: int, seed: int) -> list[WindowKey]:
-    """Takes sequences with all their windows until the next one would pass `count`; at least one."""
+def select_whole_sequences(keys: Sequence[WindowKey], count: int, seed: int) -> list[WindowKey]:
+    """Select whole sequences until the next one would exceed `count` windows; at least one sequence."""
     sequences: dict[str, list[WindowKey]] = defaultdict(list)
     for key in keys:
         sequences[key.sequence_id].append(key)

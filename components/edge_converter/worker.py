@@ -1,6 +1,7 @@
-"""The converting process: `python -m components.edge_converter.worker JOB.json`.
+"""Program that converts a SavedModel to TFLite: `python -m components.edge_converter.worker JOB.json`.
 
-Says beside the job in `stage.txt` what it is doing, and in `failure.json` what went wrong if it knows.
+In the folder of the job it writes the current stage into `stage.txt` and, when it fails, the reason into
+`failure.json`.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -19,16 +20,24 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from components.artifacts.edge_model import COMPARED, DYNAMIC_MODEL, FLOAT16_MODEL
+from components.artifacts.edge_model import (
+    COMPARED,
+    DYNAMIC_MODEL,
+    EVALUATION_WINDOWS,
+    FLOAT16_MODEL,
+    GOLDEN_WINDOWS,
+)
+from components.artifacts.folders import split_folder
 from components.edge_converter.job import FAILURE, STAGE, ConversionJob
-from components.edge_converter.metadata import embed
-from components.edge_converter.quantise import quantise, with_dynamic_range, with_float16_weights
+from components.edge_converter.metadata import embed_contract
+from components.edge_converter.quantise import Int8Recipe, quantise, with_dynamic_range, with_float16_weights
 from components.edge_converter.window_reader import read_keys, read_windows
-from components.edge_converter.window_selection import WindowKey, stratified, whole_sequences
+from components.edge_converter.window_selection import WindowKey, select_stratified, select_whole_sequences
 from components.sandbox.child_process import die_with_parent
 from data.digests import file_digest, list_folder
 from data.errors import NodeError, PoselineError
 from data.windows import WindowSpec
+from payloads.conversion_record import ConversionRecord
 from serving_targets.classifier import Classifier
 from serving_targets.contract import Contract, make_contract
 from serving_targets.manifest import FLOAT_MODEL, INT8_MODEL
@@ -39,69 +48,130 @@ SIGNATURE, INPUT, OUTPUT = "raw", "keypoints", "probabilities"
 Stage = Callable[[str], None]
 
 
+@dataclass(frozen=True)
+class _Windows:
+    """Windows that a conversion uses.
+
+    Attributes:
+        shape: shape of a window, (T, J, C).
+        representative: keys of the representative dataset.
+        calibration: representative dataset, float32 `[N, T, J, C]`.
+        golden: keys of the golden windows.
+        golden_windows: golden windows, float32 `[N, T, J, C]`.
+        evaluation: keys of the windows for ModelValidator.
+        test_count: number of windows in the test split.
+    """
+
+    shape: tuple[int, int, int]
+    representative: list[WindowKey]
+    calibration: np.ndarray
+    golden: list[WindowKey]
+    golden_windows: np.ndarray
+    evaluation: list[WindowKey]
+    test_count: int
+
+
 def convert(job: ConversionJob, stage: Stage) -> None:
-    """Makes all files of an EdgeModel.
+    """Write all files of an EdgeModel.
+
+    Args:
+        job: conversion to run.
+        stage: function that is called with the name of each stage.
 
     Raises:
-        NodeError: the model lacks what is needed, or a file that was made is not fit to be used.
+        NodeError: the SavedModel has no suitable endpoint, or a converted file cannot be used.
     """
     start = time.monotonic()
-    output, train, test = Path(job.output), Path(job.examples) / "Split-train", Path(job.examples) / "Split-test"
     contract = _contract(job)
-    shape, classes = contract.window_shape, len(contract.labels)
+    classes = len(contract.labels)
 
     stage("reading the examples")
-    representative = stratified(read_keys(train), job.representative_windows, job.seed)
-    calibration = read_windows(train, representative, shape)
-    test_keys = read_keys(test)
-    golden = stratified(test_keys, job.golden_windows, job.seed)
-    golden_windows = read_windows(test, golden, shape)
-    judged = whole_sequences([key for key in test_keys if key.label_id >= 0], job.evaluation_windows, job.seed)
+    windows = _select_windows(job, contract.window_shape)
 
     stage("running the SavedModel")
     model = tf.saved_model.load(job.saved_model)
     raw = _raw_endpoint(model, job.saved_model)
-    probabilities = raw(**{INPUT: tf.constant(golden_windows)})[OUTPUT].numpy()
-    _check_output(probabilities, (len(golden), classes), f"SavedModel {job.saved_model}")
+    probabilities = raw(**{INPUT: tf.constant(windows.golden_windows)})[OUTPUT].numpy()
+    _check_output(probabilities, (len(windows.golden), classes), f"SavedModel {job.saved_model}")
 
     stage("converting to float TFLite")
+    output = Path(job.output)
     float_model, int8_model = output / FLOAT_MODEL, output / INT8_MODEL
-    float_model.write_bytes(_to_tflite(model, raw, shape, job.saved_model))
+    float_model.write_bytes(_to_tflite(model, raw, windows.shape, job.saved_model))
     _check_operators(float_model)
 
     stage("quantising to int8")
-    recipe = quantise(float_model, int8_model, job.core_scope, calibration)
+    recipe = quantise(float_model, int8_model, job.core_scope, windows.calibration)
     _check_operators(int8_model)
 
     stage("making the other formats")
-    files = [float_model, int8_model, *_others(job, float_model.read_bytes())]
+    files = [float_model, int8_model, *_write_other_formats(job, float_model.read_bytes())]
 
     stage("running the converted files")
     for path in files:
-        path.write_bytes(embed(path.read_bytes(), contract))
-    differences = {path: np.abs(_run(path, golden_windows, classes) - probabilities).max(axis=1) for path in files}
+        path.write_bytes(embed_contract(path.read_bytes(), contract))
+    differences = {
+        path: np.abs(_run(path, windows.golden_windows, classes) - probabilities).max(axis=1) for path in files
+    }
 
     stage("writing the windows")
-    np.savez(output / "golden.npz", windows=golden_windows, probabilities=probabilities)
-    np.savez(
-        output / "evaluation.npz",
-        windows=read_windows(test, judged, shape),
-        label_ids=np.array([key.label_id for key in judged], np.int64),
-        labels=np.array(contract.labels),
-        sequences=np.unique([key.sequence_id for key in judged], return_inverse=True)[1],
+    np.savez(output / GOLDEN_WINDOWS, windows=windows.golden_windows, probabilities=probabilities)
+    _write_evaluation_windows(job, windows, contract.labels)
+    ConversionRecord(
+        **_describe_conversion(job, windows, recipe, classes, differences),
+        seconds=round(time.monotonic() - start, 2),
+    ).write(output)
+
+
+def _select_windows(job: ConversionJob, shape: tuple[int, int, int]) -> _Windows:
+    train, test = _split(job, "train"), _split(job, "test")
+    representative = select_stratified(read_keys(train), job.representative_windows, job.seed)
+    test_keys = read_keys(test)
+    golden = select_stratified(test_keys, job.golden_windows, job.seed)
+    labelled = [key for key in test_keys if key.label_id >= 0]
+    return _Windows(
+        shape=shape,
+        representative=representative,
+        calibration=read_windows(train, representative, shape),
+        golden=golden,
+        golden_windows=read_windows(test, golden, shape),
+        evaluation=select_whole_sequences(labelled, job.evaluation_windows, job.seed),
+        test_count=len(test_keys),
     )
-    record = {
-        "input": {"name": INPUT, "shape": [1, *shape], "dtype": "float32"},
+
+
+def _split(job: ConversionJob, name: str) -> Path:
+    return split_folder(Path(job.examples), name)
+
+
+def _write_evaluation_windows(job: ConversionJob, windows: _Windows, labels: Sequence[str]) -> None:
+    np.savez(
+        Path(job.output) / EVALUATION_WINDOWS,
+        windows=read_windows(_split(job, "test"), windows.evaluation, windows.shape),
+        label_ids=np.array([key.label_id for key in windows.evaluation], np.int64),
+        labels=np.array(labels),
+        sequences=np.unique([key.sequence_id for key in windows.evaluation], return_inverse=True)[1],
+    )
+
+
+def _describe_conversion(
+    job: ConversionJob,
+    windows: _Windows,
+    recipe: Int8Recipe,
+    classes: int,
+    differences: dict[Path, np.ndarray],
+) -> dict[str, Any]:
+    return {
+        "input": {"name": INPUT, "shape": [1, *windows.shape], "dtype": "float32"},
         "output": {"name": OUTPUT, "shape": [1, classes], "dtype": "float32"},
-        "files": {path.name: _describe(path, difference) for path, difference in differences.items()},
+        "files": {path.name: _describe_file(path, difference) for path, difference in differences.items()},
         "recipe": asdict(recipe),
-        "representative": _describe_windows(representative, calibration) | {"split": "train", "seed": job.seed},
-        "golden": _describe_windows(golden, golden_windows) | {"split": "test", "seed": job.seed},
-        "evaluation": {"windows": len(judged), "of": len(test_keys), "split": "test"},
+        "representative": _describe_windows(windows.representative, windows.calibration)
+        | {"split": "train", "seed": job.seed},
+        "golden": _describe_windows(windows.golden, windows.golden_windows) | {"split": "test", "seed": job.seed},
+        "evaluation": {"windows": len(windows.evaluation), "of": windows.test_count, "split": "test"},
         "versions": {name: version(name) for name in ("tensorflow", "ai-edge-litert", "ai-edge-quantizer")},
-        "seconds": round(time.monotonic() - start, 2),
     }
-    (output / "conversion.json").write_text(json.dumps(record, indent=2) + "\n")
 
 
 def _contract(job: ConversionJob) -> Contract:
@@ -115,8 +185,8 @@ def _contract(job: ConversionJob) -> Contract:
     )
 
 
-def _others(job: ConversionJob, float_content: bytes) -> list[Path]:
-    """Writes the files that are asked for beside float and int8; those that are only compared into their folder."""
+def _write_other_formats(job: ConversionJob, float_content: bytes) -> list[Path]:
+    """Write the requested files other than float and int8, those that are only compared into their subfolder."""
     made = []
     for name, how, make in (
         (FLOAT16_MODEL, job.float16, with_float16_weights),
@@ -142,15 +212,15 @@ def _raw_endpoint(model: Any, where: str) -> Any:
     names = sorted(raw.structured_input_signature[1]), sorted(raw.structured_outputs)
     if names != ([INPUT], [OUTPUT]):
         raise NodeError(
-            f"endpoint {SIGNATURE!r} goes from {names[0]} to {names[1]}, not from {INPUT} to {OUTPUT}",
+            f"endpoint {SIGNATURE!r} has the inputs {names[0]} and the outputs {names[1]}, not {INPUT} and {OUTPUT}",
             where,
-            "name its input and output so",
+            f"name the input {INPUT!r} and the output {OUTPUT!r}",
         )
     return raw
 
 
 def _to_tflite(model: Any, raw: Any, shape: tuple[int, int, int], where: str) -> bytes:
-    """Converts `raw` with a batch of one, which rids the graph of everything that computes shapes."""
+    """Convert the endpoint `raw` for a batch of one, so that the graph does not compute shapes."""
 
     @tf.function(input_signature=[tf.TensorSpec((1, *shape), tf.float32, name=INPUT)])
     def one_window(keypoints: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -161,12 +231,12 @@ def _to_tflite(model: Any, raw: Any, shape: tuple[int, int, int], where: str) ->
     try:
         return converter.convert()
     except Exception as error:
-        # The converter's message runs to pages; the operators it can't do without are named in its first lines.
+        # The converter's message is pages long; its first lines name the unsupported operators.
         reason = " ".join(str(error).split())[:600]
         raise NodeError(
-            f"the SavedModel can't be converted: {reason}",
+            f"the SavedModel cannot be converted: {reason}",
             where,
-            "leave out of preprocessing and model what has no built-in TFLite operator",
+            "remove from the preprocessing and the model what has no built-in TFLite operator",
         ) from error
 
 
@@ -175,7 +245,7 @@ def _check_operators(path: Path) -> None:
         raise NodeError(
             f"{path.name} needs operators that are not built in: {', '.join(custom)}",
             str(path),
-            "leave out of preprocessing and model what makes them",
+            "remove what needs them from the preprocessing and the model",
         )
 
 
@@ -194,16 +264,16 @@ def _check_output(probabilities: np.ndarray, shape: tuple[int, int], what: str) 
     if not np.isfinite(probabilities).all():
         raise NodeError(
             f"{what} gives NaN or infinity on windows of the test split",
-            remedy="export with keras.export.ExportArchive, and divide by nothing that may be 0",
+            remedy="export with keras.export.ExportArchive, and never divide by a value that may be 0",
         )
 
 
-def _describe(path: Path, difference: np.ndarray) -> dict[str, Any]:
+def _describe_file(path: Path, difference: np.ndarray) -> dict[str, Any]:
     used = operators(path)
     return {
         "bytes": path.stat().st_size,
         "operators": dict(sorted(used.items())),
-        # One QUANTIZE into the core and one DEQUANTIZE out of it are wanted; more mean float islands inside.
+        # Expected: one QUANTIZE at the entry of the core, one DEQUANTIZE at its end. More mean float islands inside.
         "float_islands": max(0, used["DEQUANTIZE"] - 1),
         "golden_difference": {"mean": float(difference.mean()), "max": float(difference.max())},
     }
@@ -219,7 +289,7 @@ def _describe_windows(keys: list[WindowKey], windows: np.ndarray) -> dict[str, A
 
 
 def main(description: Path) -> int:
-    """Runs the job; returns the exit code."""
+    """Run the job in a file; return the exit code."""
 
     def stage(text: str) -> None:
         print(text, flush=True)
@@ -231,9 +301,9 @@ def main(description: Path) -> int:
         failure = {"what": error.what, "where": error.where, "remedy": error.remedy}
     except OSError as error:
         failure = {
-            "what": f"a file can't be read or written: {error.strerror or error}",
+            "what": f"a file cannot be read or written: {error.strerror or error}",
             "where": error.filename and str(error.filename),
-            "remedy": "free disk space, check the rights, then run again",
+            "remedy": "free disk space or fix the permissions, then run again",
         }
     else:
         return 0

@@ -1,1 +1,1 @@
-"""TFX's Evaluator, whose figures can also be read without TFMA."""
+"""TFX's Evaluator with a record of its metrics that can be read without TFMA."""

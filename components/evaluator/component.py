@@ -1,4 +1,4 @@
-"""Evaluator with a readable record of its figures."""
+"""Evaluator: TFX's Evaluator with a record of its metrics that can be read without TFMA."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from components.evaluator.executor import Executor
 
 
 class Evaluator(TfxEvaluator):
-    """TFX's Evaluator; its `evaluation` artifact also holds `metrics.json`.
+    """TFX's Evaluator, which also writes an `Evaluation` (`payloads.evaluation`) into `evaluation`.
 
-    TFMA keeps metrics in TFRecords of its own protos, which take TensorFlow and ten seconds to read. What people and
-    the lineage queries ask for (metrics and confusion matrix, overall and by slice) is therefore written once more,
-    where TFMA is loaded anyway. Channels, parameters and the blessing are TFX's.
+    TFMA stores metrics as TFRecords of its own protocol buffers; reading them takes TensorFlow and ten seconds. The
+    metrics and confusion matrices that people and lineage queries need, overall and by slice, are therefore also
+    written as JSON. Channels, parameters and the blessing are those of TFX.
     """
 
     EXECUTOR_SPEC = BeamExecutorSpec(Executor)

@@ -1,4 +1,4 @@
-"""Macro F1 for TFMA."""
+"""The macro F1 score as a metric of TensorFlow Model Analysis."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ _THRESHOLD = 0.0
 
 
 class MacroF1(metric_types.Metric):
-    """Mean of the F1 scores of the classes that occur, as labels or as predictions, in a slice.
+    """Mean of the F1 scores of all classes that occur in a slice as labels or predictions.
 
-    TFMA's own F1Score, binarised and macro-averaged, puts its threshold on every single class as well as on the mean,
-    and is named by a piece of protocol buffer. F1 of a class is 2 TP / (2 TP + FP + FN); the label is taken from the
-    largest probability.
+    The F1 score of a class is 2 TP / (2 TP + FP + FN); the predicted class is the one with the largest probability.
+    TFMA's own F1Score cannot be used: with macro averaging it applies a threshold also to every single class, and its
+    name in the results contains a serialized protocol buffer.
     """
 
     def __init__(self, name: str = "macro_f1") -> None:
@@ -47,7 +47,7 @@ def _computations(
     )
 
     def result(metrics: dict[metric_types.MetricKey, Matrices]) -> dict[metric_types.MetricKey, float]:
-        # NumPy's booleans, which its integers compare to, add up to a boolean.
+        # Comparing NumPy integers gives NumPy booleans, whose sum is a boolean, not a number.
         cells = {(int(actual), int(called)): count for (actual, called), count in metrics[source][_THRESHOLD].items()}
         return {key: macro_f1(cells)}
 
@@ -55,10 +55,10 @@ def _computations(
 
 
 def macro_f1(cells: dict[tuple[int, int], float]) -> float:
-    """Macro F1 of a confusion matrix.
+    """Return the macro F1 score of a confusion matrix.
 
     Args:
-        cells: (actual, predicted) to count.
+        cells: number of examples for each pair of actual and predicted class.
     """
     classes = {label for cell in cells for label in cell}
     scores = []

@@ -1,1 +1,1 @@
-"""Statistics held against the schema, and against other statistics."""
+"""The component that compares statistics with the schema and with other statistics."""

@@ -1,4 +1,4 @@
-"""ExampleValidator that also compares: the splits of a span with its training split, the span with the last one."""
+"""ExampleValidator: compares statistics with the schema, with the training split and with an earlier span."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from components.example_validator.executor import Executor
 
 
 class ExampleValidatorSpec(ComponentSpec):
-    """What ExampleValidator takes and gives."""
+    """Channels of ExampleValidator."""
 
     PARAMETERS: dict[str, object] = {}  # noqa: RUF012
     INPUTS = {  # noqa: RUF012
@@ -23,21 +23,21 @@ class ExampleValidatorSpec(ComponentSpec):
 
 
 class ExampleValidator(BaseComponent):
-    """Finds anomalies in statistics: against the schema, against the training split (skew), against a baseline (drift).
+    """Finds anomalies of a span: differences from the schema, from its training split (skew), from a baseline (drift).
 
-    TFX's ExampleValidator gives TFDV the statistics and the schema alone, so that the `skew_comparator` and
-    `drift_comparator` of a schema do nothing in it. TFX's DistributionValidator compares, but by a configuration of its
-    own, on a schema that it infers, in two more nodes. Here TFDV gets what it asks for in one pass, and every bound is
-    in the curated schema. What was compared, and how far it was apart, is in `drift_skew_info` of the anomalies,
-    whether or not it was too far.
+    TFX's ExampleValidator passes only the statistics and the schema to TFDV, so the `skew_comparator` and
+    `drift_comparator` of a schema have no effect. TFX's DistributionValidator compares statistics, but needs two more
+    nodes, a configuration of its own and an inferred schema. Here TFDV makes all comparisons in one pass, and every
+    threshold is in the curated schema. The field `drift_skew_info` of the anomalies contains all measured distances,
+    also those within their thresholds.
 
-    Like TFX's it never fails: DataGate does.
+    Anomalies do not make this component fail; DataGate decides about them.
 
     Args:
-        statistics: of the span.
-        schema: curated.
-        baseline: statistics of the span that the last blessed model was made of; without one, nothing is compared
-            with it.
+        statistics: statistics of the span.
+        schema: curated schema.
+        baseline: statistics of the span that the last blessed model was trained on; without them, there is no drift
+            comparison.
     """
 
     SPEC_CLASS = ExampleValidatorSpec

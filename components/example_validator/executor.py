@@ -1,4 +1,4 @@
-"""Adapter between TFX and TFDV's validation of statistics."""
+"""Executor of ExampleValidator: compares statistics with TensorFlow Data Validation."""
 
 from __future__ import annotations
 
@@ -10,16 +10,21 @@ from tensorflow_metadata.proto.v0.statistics_pb2 import DatasetFeatureStatistics
 from tfx.dsl.components.base.base_executor import BaseExecutor
 from tfx.types import Artifact, artifact_utils
 
+from components.artifacts.folders import (
+    ANOMALIES_FILE,
+    STATISTICS_FILE,
+    artifact_folder,
+    only_artifact,
+    schema_file,
+    split_folder,
+)
 from data.files import write_atomically
-
-STATISTICS_FILE = "FeatureStats.pb"
-ANOMALIES_FILE = "SchemaDiff.pb"
 
 _TRAIN = "train"
 
 
 class Executor(BaseExecutor):
-    """Runs ExampleValidator; see the component."""
+    """TFX executor that finds anomalies in statistics."""
 
     def Do(  # noqa: N802
         self,
@@ -29,20 +34,19 @@ class Executor(BaseExecutor):
     ) -> None:
         """Write the anomalies of every split."""
         self._log_startup(input_dict, output_dict, exec_properties)
-        statistics = artifact_utils.get_single_instance(input_dict["statistics"])
-        anomalies = artifact_utils.get_single_instance(output_dict["anomalies"])
-        [schema_file] = Path(artifact_utils.get_single_uri(input_dict["schema"])).glob("*.pbtxt")
-        schema = tfdv.load_schema_text(str(schema_file))
+        statistics = only_artifact(input_dict, "statistics")
+        anomalies = only_artifact(output_dict, "anomalies")
+        schema = tfdv.load_schema_text(str(schema_file(artifact_folder(input_dict, "schema"))))
         splits = _read(statistics)
         baseline = next(map(_read, input_dict.get("baseline", ())), {})
         blessed = {}
         for split, found in splits.items():
-            # TFDV's "serving" is the side that training is compared with, and the order makes no difference.
+            # TFDV calls the other side of the comparison "serving"; the distance is the same in both directions.
             others = splits.get(_TRAIN) if split != _TRAIN else None
             result = tfdv.validate_statistics(
                 found, schema, previous_statistics=baseline.get(split), serving_statistics=others
             )
-            path = Path(anomalies.uri) / f"Split-{split}" / ANOMALIES_FILE
+            path = split_folder(Path(anomalies.uri), split) / ANOMALIES_FILE
             write_atomically(path, result.SerializeToString(deterministic=True))
             blessed[split] = int(not result.anomaly_info and not result.HasField("dataset_anomaly_info"))
         anomalies.split_names = statistics.split_names
@@ -52,6 +56,6 @@ class Executor(BaseExecutor):
 
 def _read(statistics: Artifact) -> dict[str, Statistics]:
     return {
-        split: tfdv.load_stats_binary(str(Path(statistics.uri) / f"Split-{split}" / STATISTICS_FILE))
+        split: tfdv.load_stats_binary(str(split_folder(Path(statistics.uri), split) / STATISTICS_FILE))
         for split in artifact_utils.decode_split_names(statistics.split_names)
     }

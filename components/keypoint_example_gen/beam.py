@@ -1,4 +1,4 @@
-"""The Beam pipeline: row groups of Parquet -> windows -> shuffled shards of tf.Examples."""
+"""The Beam pipeline that turns row groups of Parquet into windows, and windows into shuffled shards of tf.Examples."""
 
 import hashlib
 import itertools
@@ -6,56 +6,43 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import apache_beam as beam
-import pyarrow as pa
-import pyarrow.parquet as pq
 
+from components.artifacts.folders import split_folder
 from components.keypoint_example_gen.examples import encode_windows
+from components.keypoint_example_gen.sorted_runs import FOLDER as RUNS
 from components.keypoint_example_gen.sorted_runs import merge_runs, write_run
 from components.keypoint_example_gen.tfrecord import write_tfrecord
-from components.keypoint_example_gen.window_table import Row, RowWriter
 from data.layouts import load_layout
 from data.records import KeypointSequence
 from data.splits import check_subjects
 from data.store import RowGroup, read_row_group
 from data.windows import Window, WindowSpec, cut_windows
-
-SEQUENCES_FILE = "sequences.parquet"
+from payloads.sequences import SequenceRow, write_sequences
+from payloads.window_table import Row, RowWriter
 
 Record = tuple[bytes, bytes, Row]
-"""Where a window stands in its shard, the example, and its row in the table of windows."""
+"""Sort key of a window in its shard, its serialized example, and its row in the table of windows."""
 
 _CLIPS = "clips"
 _BATCH = 256
-"""Windows that are encoded together: few calls into NumPy, little memory."""
-
-
-class ClipRow(NamedTuple):
-    """What became of one clip; a row of `SEQUENCES_FILE`."""
-
-    sequence_id: str
-    subject: str
-    label: str
-    split: str
-    view: str
-    frames: int
-    windows: int
+"""Number of windows that are encoded together: large enough for NumPy, small enough for memory."""
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What is made of a span.
+class ExamplesJob:
+    """Settings for the conversion of a span.
 
     Attributes:
-        layout: joint layout.
-        labels: in the order of their ids.
-        windows: how they are cut.
-        splits: sequence_id to split.
-        allow_subject_overlap: whether a person may be on two sides.
-        num_shards: files of each split.
-        folder: of the output; splits become folders in it.
+        layout: name of the joint layout.
+        labels: labels in the order of their ids.
+        windows: length, stride and frame rate of the windows.
+        splits: sequence id to split.
+        allow_subject_overlap: whether a person may be in two splits.
+        num_shards: number of files for each split.
+        folder: folder of the Examples artifact, in which each split gets a folder.
     """
 
     layout: str
@@ -67,35 +54,40 @@ class Plan:
     folder: Path
 
 
-def build(pipeline: beam.Pipeline, groups: list[RowGroup], plan: Plan) -> None:
-    """Add all steps to a pipeline. One work item is one row group, one file of output is one shard.
+def add_steps(pipeline: beam.Pipeline, groups: list[RowGroup], job: ExamplesJob) -> None:
+    """Add all steps to a Beam pipeline, which works on one row group at a time and writes one shard at a time.
 
-    Which shard a window goes to, and where in it, follows from a hash of its name: shuffled, and the same each time.
-    The windows of a row group go to disk as a sorted run for each shard, and the runs of a shard are merged (`runs`);
-    `remove_runs` is for when the pipeline has run.
+    A hash of a window's name determines its shard and its position there. The order is therefore shuffled, but the same
+    in every run. The windows of a row group are written to disk as a sorted run for each shard, and the runs of a shard
+    are merged (`sorted_runs`). Call `remove_runs` when the pipeline has ended.
+
+    Args:
+        pipeline: Beam pipeline.
+        groups: row groups of the span.
+        job: settings of the conversion.
     """
     cut = (
         pipeline
         | "RowGroups" >> beam.Create(groups)
-        | "Spread" >> beam.Reshuffle()
-        | "CutWindows" >> beam.ParDo(_CutWindows(plan)).with_outputs(_CLIPS, main="windows")
+        | "Reshuffle" >> beam.Reshuffle()
+        | "CutWindows" >> beam.ParDo(_CutWindows(job)).with_outputs(_CLIPS, main="windows")
     )
-    _ = cut.windows | "Shuffle" >> beam.GroupByKey() | "WriteShards" >> beam.ParDo(_WriteShard(plan))
-    _ = cut[_CLIPS] | "Together" >> beam.combiners.ToList() | "WriteClips" >> beam.ParDo(_WriteClips(plan))
+    _ = cut.windows | "Shuffle" >> beam.GroupByKey() | "WriteShards" >> beam.ParDo(_WriteShard(job))
+    _ = cut[_CLIPS] | "CollectClips" >> beam.combiners.ToList() | "WriteClips" >> beam.ParDo(_WriteClips(job))
 
 
 class _CutWindows(beam.DoFn):
-    """RowGroup -> ((split, shard), path of a sorted run of (order, example, row)), and a ClipRow a clip."""
+    """From a RowGroup to ((split, shard), path of a sorted run), and to a SequenceRow for each clip."""
 
-    def __init__(self, plan: Plan) -> None:
-        self._plan = plan
+    def __init__(self, job: ExamplesJob) -> None:
+        self._job = job
 
     def setup(self) -> None:
-        self._layout = load_layout(self._plan.layout)
-        self._label_ids = {label: number for number, label in enumerate(self._plan.labels)}
+        self._layout = load_layout(self._job.layout)
+        self._label_ids = {label: number for number, label in enumerate(self._job.labels)}
 
     def process(self, group: RowGroup) -> Iterator[Any]:
-        clips: dict[str, ClipRow] = {}
+        clips: dict[str, SequenceRow] = {}
         counts: Counter[str] = Counter()
         shards: dict[tuple[str, int], list[Record]] = defaultdict(list)
         for batch in itertools.batched(self._windows(group, clips), _BATCH):
@@ -104,44 +96,44 @@ class _CutWindows(beam.DoFn):
                 name = f"{clip.sequence_id}:{counts[clip.sequence_id]}".encode()
                 counts[clip.sequence_id] += 1
                 order = hashlib.blake2b(name, digest_size=16).digest()
-                shard = int.from_bytes(order[:8], "big") % self._plan.num_shards
+                shard = int.from_bytes(order[:8], "big") % self._job.num_shards
                 shards[clips[clip.sequence_id].split, shard].append((order[8:], example, row))
         for (split, shard), records in shards.items():
             run_name = f"{split}-{shard}-{Path(group.path).stem}-{group.index}"
-            run = write_run(self._plan.folder, run_name, sorted(records, key=_order))
+            run = write_run(self._job.folder, run_name, sorted(records, key=_order))
             yield (split, shard), str(run)
         for clip_id, clip_row in clips.items():
             yield beam.pvalue.TaggedOutput(_CLIPS, clip_row._replace(windows=counts[clip_id]))
 
-    def _windows(self, group: RowGroup, clips: dict[str, ClipRow]) -> Iterator[tuple[KeypointSequence, Window]]:
-        """All windows of the group; notes in `clips` what they were cut from."""
+    def _windows(self, group: RowGroup, clips: dict[str, SequenceRow]) -> Iterator[tuple[KeypointSequence, Window]]:
+        """Yield all windows of a row group with their clips, and add a row for each clip to `clips`."""
         for sequence in read_row_group(group):
-            split = self._plan.splits[sequence.sequence_id]
+            split = self._job.splits[sequence.sequence_id]
             for clip in sequence.clips():
-                clips[clip.sequence_id] = ClipRow(
+                clips[clip.sequence_id] = SequenceRow(
                     clip.sequence_id, clip.subject, clip.label, split, clip.view or "", len(clip.keypoints), 0
                 )
-                for window in cut_windows(clip, self._plan.windows):
+                for window in cut_windows(clip, self._job.windows):
                     yield clip, window
 
 
 class _WriteShard(beam.DoFn):
-    """((split, shard), records) -> a file of examples and one of the table of windows."""
+    """From ((split, shard), paths of sorted runs) to a file of examples and a file of the table of windows."""
 
-    def __init__(self, plan: Plan) -> None:
-        self._plan = plan
+    def __init__(self, job: ExamplesJob) -> None:
+        self._job = job
 
     def process(self, shard: tuple[tuple[str, int], Iterable[str]]) -> None:
         (split, number), runs = shard
-        shards, folder = self._plan.num_shards, self._plan.folder
-        path = folder / f"Split-{split}" / f"data_tfrecord-{number:05d}-of-{shards:05d}.gz"
+        shards, folder = self._job.num_shards, self._job.folder
+        path = split_folder(folder, split) / f"data_tfrecord-{number:05d}-of-{shards:05d}.gz"
         records = merge_runs(folder, f"{split}-{number}", [Path(run) for run in runs])
         with RowWriter(folder, split, number, shards) as table:
-            write_tfrecord(path, _examples(records, table))
+            write_tfrecord(path, _examples(records, table), folder / RUNS)
 
 
 def _examples(records: Iterable[Record], table: RowWriter) -> Iterator[bytes]:
-    """Pass the examples on, and write their rows down."""
+    """Yield the examples and add their rows to the table of windows."""
     for _, example, row in records:
         table.add(row)
         yield example
@@ -152,14 +144,12 @@ def _order(record: Record) -> tuple[bytes, bytes]:
 
 
 class _WriteClips(beam.DoFn):
-    """All ClipRows -> the table of clips, after a last look at who is on which side."""
+    """From all SequenceRows to the table of clips, if nobody is in two splits."""
 
-    def __init__(self, plan: Plan) -> None:
-        self._plan = plan
+    def __init__(self, job: ExamplesJob) -> None:
+        self._job = job
 
-    def process(self, rows: list[ClipRow]) -> None:
-        if not self._plan.allow_subject_overlap:
+    def process(self, rows: list[SequenceRow]) -> None:
+        if not self._job.allow_subject_overlap:
             check_subjects((row.subject, row.split) for row in rows)
-        columns = zip(*sorted(rows), strict=True)
-        table = pa.table(dict(zip(ClipRow._fields, map(list, columns), strict=True)))
-        pq.write_table(table, self._plan.folder / SEQUENCES_FILE, compression="zstd")
+        write_sequences(self._job.folder, sorted(rows))

@@ -1,5 +1,7 @@
-"""KeypointExampleGen: canonical sequences in, windows as tf.Examples out."""
+"""KeypointExampleGen: cuts the sequences of a span into windows and writes them as tf.Examples."""
 
+import json
+from collections.abc import Sequence
 from typing import Any
 
 from tfx.dsl.components.base.base_beam_component import BaseBeamComponent
@@ -8,10 +10,12 @@ from tfx.types import Channel, standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
 from components.keypoint_example_gen.executor import Executor
+from data.splits import SplitPolicy
+from data.windows import WindowSpec
 
 
 class KeypointExampleGenSpec(ComponentSpec):
-    """What KeypointExampleGen takes and gives."""
+    """Channels and parameters of KeypointExampleGen."""
 
     PARAMETERS = {  # noqa: RUF012
         "span": ExecutionParameter(type=int),
@@ -28,30 +32,32 @@ class KeypointExampleGenSpec(ComponentSpec):
 
 
 class KeypointExampleGen(BaseBeamComponent):
-    """Reads one span of canonical Parquet and writes its windows, split by subject, as tf.Examples.
+    """Reads one span of canonical Parquet and writes its windows as tf.Examples, each person in one split.
 
-    Replaces TFX's FileBasedExampleGen, whose Parquet executor makes exactly one example of a row (a sequence is many
-    windows), whose splits hash records one by one (a person must not be on two sides), which writes one shard a split,
-    and whose driver loads TensorFlow and takes files' times for their content. Output is what TFX's consumers expect:
-    a standard `Examples` artifact of gzipped TFRecords with `span`, `split_names` and payload format set, and beside
-    the splits `sequences.parquet`, a row a clip: sequence_id, subject, label, split, view, frames, windows. The folder
-    `windows` has a row a window: every feature but the keypoints, of which it has the range.
+    This component replaces TFX's FileBasedExampleGen, for these reasons: its Parquet executor writes exactly one
+    example for a row, but a sequence has many windows; it assigns each record to a split by a hash, but a person must
+    not be in two splits; it writes one shard for each split; and its driver loads TensorFlow and detects changes by
+    the time stamps of files.
 
-    Each example has `keypoints` (floats, `[T, J, C]` flattened), `label`, `label_id` (-1 if the schema lacks the
-    label), `subject`, `sequence_id`, `view`, `start_frame`, and the health features of `data.health`.
+    The output is an `Examples` artifact as TFX's components expect it: gzipped TFRecord files, with `span`,
+    `split_names` and the payload format set. It also contains a table of the sequences (`payloads.sequences`)
+    and in the folder `windows` a table of the windows with all features except the keypoints.
 
-    The three properties that say which data are read are filled in at launch: `span` and `span_digest` are part of the
-    cache key, so content decides whether a result is used again; `data_folder` is only a place.
+    Each example has `keypoints` (floats, `[T, J, C]` flattened), `label`, `label_id` (-1 if the label is not in the
+    schema), `subject`, `sequence_id`, `view`, `start_frame`, and the health features of `data.health`.
+
+    Three properties are filled in when the node is launched: `span`, `span_digest` and `data_folder`. The first two are
+    part of the cache key, so that the content of the span decides whether a result is reused.
 
     Args:
-        layout: joint layout that the sequences must have.
-        labels: JSON list; the position of a label is its `label_id`.
-        windows: JSON of a `data.windows.WindowSpec`.
-        split: JSON of a `data.splits.SplitPolicy`.
-        num_shards: files of each split.
+        layout: joint layout of the sequences; another layout is an error.
+        labels: all labels; the position of a label is its `label_id`.
+        windows: length, stride and frame rate of the windows.
+        split: policy by which people are divided into splits.
+        num_shards: number of files for each split.
         span: number of the span.
         span_digest: `data.store.content_digest` of the span; not checked if empty.
-        data_folder: folder that holds the `span-N` folders.
+        data_folder: folder with the `span-N` folders.
     """
 
     SPEC_CLASS = KeypointExampleGenSpec
@@ -60,9 +66,9 @@ class KeypointExampleGen(BaseBeamComponent):
     def __init__(
         self,
         layout: str,
-        labels: str,
-        windows: str,
-        split: str,
+        labels: Sequence[str],
+        windows: WindowSpec,
+        split: SplitPolicy,
         num_shards: int = 2,
         span: int = 0,
         span_digest: str = "",
@@ -74,9 +80,9 @@ class KeypointExampleGen(BaseBeamComponent):
                 span_digest=span_digest,
                 data_folder=data_folder,
                 layout=layout,
-                labels=labels,
-                windows=windows,
-                split=split,
+                labels=json.dumps(list(labels)),
+                windows=windows.model_dump_json(),
+                split=split.model_dump_json(),
                 num_shards=num_shards,
                 examples=Channel(type=standard_artifacts.Examples),
             )

@@ -1,4 +1,4 @@
-"""Adapter between TFX and the Beam pipeline of KeypointExampleGen."""
+"""Executor of KeypointExampleGen."""
 
 import json
 from pathlib import Path
@@ -7,20 +7,21 @@ from typing import Any
 from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.types import Artifact, artifact_utils
 
-from components.keypoint_example_gen.beam import Plan, build
+from components.artifacts.folders import only_artifact
+from components.keypoint_example_gen.beam import ExamplesJob, add_steps
 from components.keypoint_example_gen.sorted_runs import remove_runs
 from data.errors import InputError
 from data.splits import SplitPolicy, assign_splits
 from data.store import content_digest, read_index, row_groups, span_folder
 from data.windows import WindowSpec
 
-# Names and values that tfx.components.util.examples_utils reads; importing it would import every TFX component.
+# Names and values that tfx.components.util.examples_utils reads; importing it would import all TFX components.
 _PAYLOAD_FORMAT = ("payload_format", "FORMAT_TF_EXAMPLE")
 _FILE_FORMAT = ("file_format", "tfrecords_gzip")
 
 
 class Executor(BaseBeamExecutor):
-    """Runs KeypointExampleGen; see the component."""
+    """TFX executor that reads a span and writes its windows as examples."""
 
     def Do(  # noqa: N802
         self,
@@ -28,18 +29,18 @@ class Executor(BaseBeamExecutor):
         output_dict: dict[str, list[Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Read the span, write the examples.
+        """Read the span and write the examples.
 
         Raises:
-            InputError: if the span is not the one that the digest was taken of, has another layout, or cannot be
-                divided into the splits that the policy promises.
+            InputError: the content of the span has changed, its layout is not the expected one, or it cannot be divided
+                into the splits of the policy.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
-        examples = artifact_utils.get_single_instance(output_dict["examples"])
+        examples = only_artifact(output_dict, "examples")
         span_dir = span_folder(Path(exec_properties["data_folder"]), exec_properties["span"])
         _check_digest(span_dir, exec_properties["span_digest"])
         policy = SplitPolicy.model_validate_json(exec_properties["split"])
-        plan = Plan(
+        job = ExamplesJob(
             layout=exec_properties["layout"],
             labels=tuple(json.loads(exec_properties["labels"])),
             windows=WindowSpec.model_validate_json(exec_properties["windows"]),
@@ -49,8 +50,8 @@ class Executor(BaseBeamExecutor):
             folder=Path(examples.uri),
         )
         with self._make_beam_pipeline() as pipeline:
-            build(pipeline, row_groups(span_dir), plan)
-        remove_runs(plan.folder)
+            add_steps(pipeline, row_groups(span_dir), job)
+        remove_runs(job.folder)
         examples.split_names = artifact_utils.encode_split_names(list(policy.split_names()))
         examples.span = exec_properties["span"]
         for name, value in (_PAYLOAD_FORMAT, _FILE_FORMAT):
@@ -60,7 +61,7 @@ class Executor(BaseBeamExecutor):
 def _check_digest(span_dir: Path, expected: str) -> None:
     if expected and content_digest(span_dir) != expected:
         raise InputError(
-            "the span changed while the pipeline was running", str(span_dir), "leave spans as they are and run again"
+            "the span changed while the pipeline was running", str(span_dir), "do not change spans; run again"
         )
 
 
@@ -70,6 +71,6 @@ def _assign(span_dir: Path, layout: str, policy: SplitPolicy) -> dict[str, str]:
         raise InputError(
             f"the layout is {other.layout}, not {layout}",
             f"{span_dir}, sequence {other.sequence_id!r}",
-            "choose a configuration for this layout, or import data of the other",
+            "choose a configuration for this layout, or import data with the other layout",
         )
     return assign_splits(index, policy)

@@ -1,11 +1,11 @@
-"""An external shuffle: sorted runs of records on disk, merged as a stream, so that memory does not grow with the data.
+"""An external sort: sorted runs of records on disk, which are merged as a stream, so that memory stays bounded.
 
-Beam's local runner keeps what is grouped in memory, all windows of a span; so windows go through these files, and only
-the names of files are grouped. The files are our own, in the folder of the output, which every worker reaches.
+Beam's local runner keeps grouped elements in memory, which would be all windows of a span. The windows are therefore
+written to files, and Beam groups only the names of the files. The files are in the output folder, which every worker
+can read.
 """
 
 import heapq
-import os
 import pickle
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,34 +13,43 @@ from itertools import batched
 from pathlib import Path
 from typing import Any
 
+from data.files import replacing
+
 FOLDER = ".runs"
+"""Folder of temporary files in the output folder."""
 
 MAX_OPEN = 200
-"""Runs that are merged at once."""
+"""Maximum number of runs that are merged at once."""
 
 _BATCH = 64
 
 
 def write_run(folder: Path, name: str, records: Iterable[tuple[Any, ...]]) -> Path:
-    """Write sorted records; the same name is written again by a worker that tries again.
+    """Write a run of sorted records; a worker that repeats its work replaces the run.
 
     Args:
-        folder: of the output.
-        name: of the run, unique in it.
-        records: in ascending order by their first two entries.
+        folder: output folder.
+        name: name of the run, unique in the output folder.
+        records: records in ascending order of their first two entries.
+
+    Returns:
+        Path of the run.
     """
     path = folder / FOLDER / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    staging = path.with_name(f"{name}.{os.getpid()}")
-    with staging.open("wb") as file:
+    with replacing(path) as staging, staging.open("wb") as file:
         for batch in batched(records, _BATCH):
             pickle.dump(batch, file, protocol=5)
-    staging.rename(path)
     return path
 
 
 def merge_runs(folder: Path, name: str, runs: Sequence[Path]) -> Iterator[tuple[Any, ...]]:
-    """Yield the records of all runs in order; many runs become fewer first, named after `name`."""
+    """Yield the records of all runs in order; more than `MAX_OPEN` runs are first merged into fewer.
+
+    Args:
+        folder: output folder.
+        name: prefix for the names of intermediate runs.
+        runs: paths of the runs.
+    """
     runs = sorted(runs)
     for level in range(1 << 30):
         if len(runs) <= MAX_OPEN:
@@ -53,7 +62,7 @@ def merge_runs(folder: Path, name: str, runs: Sequence[Path]) -> Iterator[tuple[
 
 
 def remove_runs(folder: Path) -> None:
-    """Take the runs of an output away."""
+    """Remove all runs and other temporary files from an output folder."""
     shutil.rmtree(folder / FOLDER, ignore_errors=True)
 
 

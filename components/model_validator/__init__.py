@@ -1,1 +1,1 @@
-"""The gate before a device: judges the very file that is shipped."""
+"""The gate that measures the converted files on test data."""

@@ -1,4 +1,4 @@
-"""ModelValidator: judges the converted files."""
+"""ModelValidator: judges the converted files on the test split."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionP
 
 from components.artifacts.types import EdgeBlessing, EdgeModel
 from components.model_validator.executor import Executor
+from schema.gates import ModelValidatorThresholds
 
 
 class ModelValidatorSpec(ComponentSpec):
@@ -20,29 +21,32 @@ class ModelValidatorSpec(ComponentSpec):
 
 
 class ModelValidator(BaseComponent):
-    """Judges the converted files by what they do to the test data, and blesses them or not.
+    """Judges the converted files on the test split and blesses them or not.
 
-    Replaces TFX's deprecated ModelValidator. Evaluator judges the SavedModel; what a device runs is another file, with
-    other numbers, so it is judged itself: accuracy by sequence, what of it the conversion lost, size, operators.
-    Whether it serves, and serves the same as the SavedModel, ServingSmoke asks. Thresholds are section
-    `model_validator` of `schema/gates.yaml`.
+    This component replaces TFX's deprecated ModelValidator. Evaluator judges the SavedModel, but devices run the int8
+    file, which gives other numbers. ModelValidator therefore judges that file: its accuracy by sequence, the accuracy
+    that the conversion lost, its size and its operators. Whether every format can be served, and gives the same answers
+    as the SavedModel, is the task of ServingSmoke. The thresholds are in the section `model_validator` of
+    `schema/gates.yaml`.
 
-    A no is an outcome, not an error: `blessing` has the custom property `blessed` 0 and Pusher pushes nothing. Each
-    file is run in a process of its own, so a file that crashes it is a no, too. `verdict.json` has `verdicts` [{gate,
-    figure, threshold, unit, passed, detail}], `accuracy`, and `files`: figures of every file, also of those that are
-    only made to be compared. The executor loads NumPy and LiteRT, no TensorFlow.
+    A rejection is a result, not an error: the custom property `blessed` of `blessing` is then 0, and Pusher pushes
+    nothing. Each file runs in a process of its own, so that a file which crashes its process is rejected, too. The
+    payload of the blessing is an `EdgeJudgement`: verdicts, accuracy, and figures of every file, including those made
+    only for comparison. The executor loads NumPy and LiteRT, but not TensorFlow.
     """
 
     SPEC_CLASS = ModelValidatorSpec
     EXECUTOR_SPEC = ExecutorClassSpec(Executor)
 
-    def __init__(self, edge_model: BaseChannel, thresholds: str) -> None:
-        """Wires the component.
+    def __init__(self, edge_model: BaseChannel, thresholds: ModelValidatorThresholds) -> None:
+        """Create the node.
 
         Args:
-            edge_model: EdgeConverter's files.
-            thresholds: JSON object, see `components.model_validator.judge.Thresholds`.
+            edge_model: TFLite files and test windows from EdgeConverter.
+            thresholds: section `model_validator` of the gates file.
         """
         super().__init__(
-            ModelValidatorSpec(edge_model=edge_model, thresholds=thresholds, blessing=Channel(type=EdgeBlessing))
+            ModelValidatorSpec(
+                edge_model=edge_model, thresholds=thresholds.model_dump_json(), blessing=Channel(type=EdgeBlessing)
+            )
         )

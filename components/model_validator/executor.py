@@ -1,20 +1,20 @@
-"""TFX's side of ModelValidator."""
+"""Executor of ModelValidator."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from tfx.dsl.components.base.base_executor import BaseExecutor
-from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
 
-from components.artifacts.verdicts import parse_thresholds, write_blessing
-from components.model_validator.judge import Thresholds, judge
+from components.artifacts.blessings import parse_thresholds, write_blessing
+from components.artifacts.folders import artifact_folder, only_artifact
+from components.model_validator.judge import judge
+from schema.gates import ModelValidatorThresholds
 
 
 class Executor(BaseExecutor):
-    """Judges an EdgeModel and writes down the verdicts."""
+    """TFX executor that judges an EdgeModel and blesses it or not."""
 
     def Do(  # noqa: N802
         self,
@@ -22,10 +22,10 @@ class Executor(BaseExecutor):
         output_dict: dict[str, list[Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """See BaseExecutor."""
-        blessing = artifact_utils.get_single_instance(output_dict["blessing"])
+        """Judge the files and write the blessing."""
+        blessing = only_artifact(output_dict, "blessing")
         judgement = judge(
-            Path(artifact_utils.get_single_uri(input_dict["edge_model"])),
-            parse_thresholds(Thresholds, exec_properties["thresholds"], "model_validator"),
+            artifact_folder(input_dict, "edge_model"),
+            parse_thresholds(ModelValidatorThresholds, exec_properties["thresholds"], "model_validator"),
         )
         write_blessing(blessing, judgement)

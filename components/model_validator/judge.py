@@ -1,116 +1,47 @@
-"""Measures the converted files and holds the figures against their thresholds. NumPy and LiteRT only."""
+"""Measures the converted files on test data and compares the figures with the thresholds of ModelValidator.
+
+This module imports NumPy and LiteRT, but not TensorFlow.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import numpy as np
-from pydantic import BaseModel, Field
 
-from components.artifacts.edge_model import EdgeFile, list_files
-from components.artifacts.verdicts import Judgement as _Judgement
-from components.artifacts.verdicts import Thresholds as _Thresholds
-from components.artifacts.verdicts import hold
-from components.sandbox.sandbox import Trial, try_tflite
+from components.artifacts.blessings import check
+from components.artifacts.edge_model import EVALUATION_WINDOWS, EdgeFile, list_files
+from components.sandbox.sandbox import SandboxRun, sandbox_tflite
+from payloads.judgements import EdgeJudgement, FileFigures
+from payloads.verdict import Verdict
+from schema.gates import ModelValidatorThresholds
 from serving_targets.manifest import FLOAT_MODEL, INT8_MODEL
-from serving_targets.tflite_file import custom
+from serving_targets.tflite_file import select_custom
 
 
-class Thresholds(_Thresholds):
-    """Section `model_validator` of the gates file.
-
-    Attributes:
-        min_sequence_accuracy: least share of test sequences that the int8 file calls right.
-        max_accuracy_lost: greatest share of test sequences that int8 may call right less than float; one sequence is
-            always allowed, so that few sequences do not turn 1 % into none.
-        max_bytes: greatest size of the int8 file.
-        max_custom_operators: operators in the shipped files that an interpreter without extensions lacks.
-        max_judging_seconds: for all test windows, any file; its process is ended after this time.
-    """
-
-    min_sequence_accuracy: float = Field(ge=0, le=1)
-    max_accuracy_lost: float = Field(ge=0, le=1)
-    max_bytes: int = Field(gt=0)
-    max_custom_operators: int = Field(ge=0)
-    max_judging_seconds: float = Field(gt=0)
-
-
-class FileFigures(BaseModel):
-    """What was found of one file.
-
-    Attributes:
-        shipped: whether it is shipped, or only made to be compared.
-        bytes: its size.
-        sequence_accuracy: share of test sequences called right, None if it could not be run.
-        window_accuracy: share of test windows called right.
-        fault: why it could not be run.
-    """
-
-    shipped: bool
-    bytes: int
-    sequence_accuracy: float | None = None
-    window_accuracy: float | None = None
-    fault: str | None = None
-
-
-class Judgement(_Judgement):
-    """What was measured and what follows from it.
-
-    Attributes:
-        verdicts: one a gate.
-        accuracy: share of right calls by name: `int8_sequence`, `float_sequence`, `int8_window`, `float_window`.
-        files: name to what was found of it.
-        sequences: test sequences judged.
-        windows: test windows judged.
-    """
-
-    accuracy: dict[str, float]
-    files: dict[str, FileFigures]
-    sequences: int
-    windows: int
-
-
-def judge(edge_model: Path, thresholds: Thresholds) -> Judgement:
-    """Judges the files of an EdgeModel, each in a process of its own.
+def judge(edge_model: Path, thresholds: ModelValidatorThresholds) -> EdgeJudgement:
+    """Judge the files of an EdgeModel, each in a process of its own.
 
     Args:
         edge_model: folder that EdgeConverter wrote.
-        thresholds: of every gate.
+        thresholds: thresholds of ModelValidator.
     """
-    windows = edge_model / "evaluation.npz"
+    windows = edge_model / EVALUATION_WINDOWS
     evaluation = np.load(windows)
     truth, sequences = evaluation["labels"][evaluation["label_ids"]], evaluation["sequences"]
     files = {file.path.name: file for file in list_files(edge_model)}
-    trials = {
-        name: try_tflite(file.path, windows, thresholds.max_judging_seconds, timed=False)
+    runs = {
+        name: sandbox_tflite(file.path, windows, thresholds.max_judging_seconds, timed=False)
         for name, file in files.items()
     }
-    figures = {
-        name: _figures(files[name], trial, evaluation["labels"], truth, sequences) for name, trial in trials.items()
-    }
-    int8, float_ = figures[INT8_MODEL], figures[FLOAT_MODEL]
-    shipped = [name for name, file in files.items() if file.shipped]
-    used = [trials[name].figures.get("operators") for name in shipped]
-    found = {operator for names in used if names for operator in custom(names)}
-    strange = ", ".join(sorted(found))
-    faults = "; ".join(f"{name} {figures[name].fault}" for name in shipped if figures[name].fault)
-    count = None if None in used else len(found)
-    right, right_in_float = int8.sequence_accuracy, float_.sequence_accuracy
-    lost = None if right is None or right_in_float is None else right_in_float - right
-    seconds = max(trials[name].seconds for name in shipped)
+    figures = {name: _figures(files[name], run, evaluation["labels"], truth, sequences) for name, run in runs.items()}
     number = len(np.unique(sequences))
-    return Judgement(
-        verdicts=(
-            hold("min_sequence_accuracy", right, thresholds.min_sequence_accuracy, "share", faults),
-            hold("max_accuracy_lost", lost, max(thresholds.max_accuracy_lost, 1 / number), "share"),
-            hold("max_bytes", int8.bytes, thresholds.max_bytes, "bytes"),
-            hold("max_custom_operators", count, thresholds.max_custom_operators, "operators", strange),
-            hold("max_judging_seconds", seconds, thresholds.max_judging_seconds, "s"),
-        ),
+    return EdgeJudgement(
+        verdicts=_verdicts(figures, runs, number, thresholds),
         accuracy={
             f"{name}_{unit}": share
             for unit in ("sequence", "window")
-            for name, found in (("int8", int8), ("float", float_))
+            for name, found in (("int8", figures[INT8_MODEL]), ("float", figures[FLOAT_MODEL]))
             if (share := getattr(found, f"{unit}_accuracy")) is not None
         },
         files=figures,
@@ -119,25 +50,55 @@ def judge(edge_model: Path, thresholds: Thresholds) -> Judgement:
     )
 
 
-def _figures(file: EdgeFile, trial: Trial, labels: np.ndarray, truth: np.ndarray, sequences: np.ndarray) -> FileFigures:
-    """Figures of one file; what it calls a window is the label that it says has the greatest probability.
+def _verdicts(
+    figures: dict[str, FileFigures],
+    runs: dict[str, SandboxRun],
+    sequences: int,
+    thresholds: ModelValidatorThresholds,
+) -> tuple[Verdict, ...]:
+    int8, float_ = figures[INT8_MODEL], figures[FLOAT_MODEL]
+    shipped = [name for name, found in figures.items() if found.shipped]
+    faults = "; ".join(f"{name} {figures[name].fault}" for name in shipped if figures[name].fault)
+    lost = None
+    if int8.sequence_accuracy is not None and float_.sequence_accuracy is not None:
+        lost = float_.sequence_accuracy - int8.sequence_accuracy
+    operators = [runs[name].figures.get("operators") for name in shipped]
+    custom_operators = {operator for names in operators if names for operator in select_custom(names)}
+    return (
+        check(thresholds, "min_sequence_accuracy", int8.sequence_accuracy, faults),
+        check(thresholds, "max_accuracy_lost", lost, limit=max(thresholds.max_accuracy_lost, 1 / sequences)),
+        check(thresholds, "max_bytes", int8.bytes),
+        check(
+            thresholds,
+            "max_custom_operators",
+            None if None in operators else len(custom_operators),
+            ", ".join(sorted(custom_operators)),
+        ),
+        check(thresholds, "max_judging_seconds", max(runs[name].seconds for name in shipped)),
+    )
+
+
+def _figures(
+    file: EdgeFile, run: SandboxRun, labels: np.ndarray, truth: np.ndarray, sequences: np.ndarray
+) -> FileFigures:
+    """Measure one file; its prediction for a window is the label with the largest probability.
 
     Args:
-        file: which one.
-        trial: what came of running it.
-        labels: `[K]`, in their order, for a file that does not say its own.
+        file: TFLite file.
+        run: result of running the file in the sandbox.
+        labels: labels `[K]` in their order, for a file without a contract.
         truth: label of each window.
         sequences: number of the sequence of each window.
     """
-    found = FileFigures(shipped=file.shipped, bytes=file.path.stat().st_size, fault=trial.fault)
-    if trial.probabilities is None:
+    found = FileFigures(shipped=file.shipped, bytes=file.path.stat().st_size, fault=run.fault)
+    if run.probabilities is None:
         return found
     _, firsts, of_window = np.unique(sequences, return_index=True, return_inverse=True)
-    means = np.array([trial.probabilities[of_window == i].mean(axis=0) for i in range(len(firsts))])
-    labels = np.array(trial.figures["labels"] or labels)
+    means = np.array([run.probabilities[of_window == i].mean(axis=0) for i in range(len(firsts))])
+    labels = np.array(run.figures["labels"] or labels)
     return found.model_copy(
         update={
             "sequence_accuracy": float((labels[means.argmax(axis=1)] == truth[firsts]).mean()),
-            "window_accuracy": float((labels[trial.probabilities.argmax(axis=1)] == truth).mean()),
+            "window_accuracy": float((labels[run.probabilities.argmax(axis=1)] == truth).mean()),
         }
     )

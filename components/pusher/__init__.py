@@ -1,1 +1,1 @@
-"""Publishes blessed models."""
+"""The component that publishes blessed models."""

@@ -1,6 +1,11 @@
-"""Pusher: publishes what the gates blessed."""
+"""Pusher: publishes a blessed model as a new version at every target."""
 
 from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 from tfx.dsl.components.base.base_component import BaseComponent
 from tfx.dsl.components.base.executor_spec import ExecutorClassSpec
@@ -31,21 +36,21 @@ class PusherSpec(ComponentSpec):
 
 
 class Pusher(BaseComponent):
-    """Publishes SavedModel and TFLite together, at every target, or not at all.
+    """Publishes SavedModel and TFLite files together at every target, or not at all.
 
-    Replaces TFX's Pusher, which copies file by file into the final folder (a crash leaves half a version for ever),
-    takes the second of the day as version and skips the push when that exists while it reports success, knows one
-    target and one format, and has no manifest and no way back.
+    This component replaces TFX's Pusher, which supports one target and one format. TFX's Pusher copies file by file
+    into the final folder, so that a crash leaves half a version. It uses the current second as the version, and if that
+    version exists, it skips the push but reports success. It writes no manifest and offers no rollback.
 
-    `<target>/<version>/` holds `manifest.json`, `model_int8.tflite`, `model_float.tflite` and `saved_model/`. It is
-    made complete beside its place, then renamed into it; `<target>/latest` is moved last, in one step. A model that a
-    target already holds is not published twice: `latest` is pointed to it.
+    The folder `<target>/<version>/` contains the manifest, `model_int8.tflite`, `model_float.tflite` and
+    `saved_model/`. It is written completely under a hidden name, then renamed. `<target>/latest` is moved last, in one
+    step. If a target already has the model, the model is not published again: `latest` is moved to its version.
 
-    Pushes only if Evaluator, ModelValidator and ServingSmoke all blessed; the no of a gate that `only_warn` names is
-    recorded in `push.json` and in the manifest's provenance instead. `pushed_model` is a record, `push.json`, with the
-    digest of every file at every target, not another copy; its custom properties are `pushed` (1 or 0), and if so
-    `version`, `digest` and `targets` (JSON, name to folder).
-    The executor needs no TensorFlow.
+    The model is pushed only if Evaluator, ModelValidator and ServingSmoke have all accepted it. A rejection by a gate
+    in `only_warn` does not stop the push; it is recorded in the `PushRecord` and in the manifest's provenance. The
+    payload of `pushed_model` is a `PushRecord` with the digest of every file at every target, not a copy of the files.
+    The custom property `pushed` is 1 or 0; if it is 1, there are also `version`, `digest` and `targets` (JSON object of
+    target names and folders). The executor does not load TensorFlow.
     """
 
     SPEC_CLASS = PusherSpec
@@ -58,22 +63,22 @@ class Pusher(BaseComponent):
         model_blessing: BaseChannel,
         edge_blessing: BaseChannel,
         infra_blessing: BaseChannel,
-        manifest_facts: str,
-        targets: str = "{}",
-        only_warn: str = "[]",
+        manifest_facts: Mapping[str, Any],
+        targets: Mapping[str, Path] | None = None,
+        only_warn: Sequence[str] = (),
     ) -> None:
-        """Wires the component.
+        """Create the node.
 
         Args:
-            model: the SavedModel.
-            edge_model: its TFLite files.
-            model_blessing: Evaluator's verdict.
-            edge_blessing: ModelValidator's verdict.
-            infra_blessing: ServingSmoke's verdict.
-            manifest_facts: JSON object with `gates`; what else is in it goes into the manifest's `provenance`. What
-                the model is (labels, layout, window), its TFLite files say.
-            targets: JSON object, name to folder; may be filled in at launch.
-            only_warn: JSON list of gates, `Evaluator`, `ModelValidator` or `ServingSmoke`, that don't stop a push.
+            model: SavedModel from Trainer.
+            edge_model: TFLite files from EdgeConverter.
+            model_blessing: blessing from Evaluator.
+            edge_blessing: blessing from ModelValidator.
+            infra_blessing: blessing from ServingSmoke.
+            manifest_facts: content of the manifest, ready for JSON: the thresholds as `gates`, and everything that goes
+                into `provenance`. Labels, layout and window come from the TFLite files.
+            targets: name of each target to its folder; may be filled in when the node is launched.
+            only_warn: ids of the gates (`Evaluator`, `ModelValidator`, `ServingSmoke`) that do not stop a push.
         """
         super().__init__(
             PusherSpec(
@@ -82,9 +87,9 @@ class Pusher(BaseComponent):
                 model_blessing=model_blessing,
                 edge_blessing=edge_blessing,
                 infra_blessing=infra_blessing,
-                manifest_facts=manifest_facts,
-                targets=targets,
-                only_warn=only_warn,
+                manifest_facts=json.dumps(manifest_facts),
+                targets=json.dumps({name: str(folder) for name, folder in (targets or {}).items()}),
+                only_warn=json.dumps(list(only_warn)),
                 pushed_model=Channel(type=PushedModel),
             )
         )

@@ -1,8 +1,12 @@
-"""Publishes a release at several targets: everywhere, or nowhere.
+"""Publishes a release at several targets: at all of them, or at none.
 
-The order is what makes it safe. Everything that can fail for want of space or rights is done in hidden staging folders;
-then each is renamed to its version; `latest` is moved last. A process that dies in between leaves a hidden folder or a
-version that nobody points to: the next push takes the first away and makes use of the second.
+The order makes this safe. First the release is copied to a hidden staging folder at each target, because copying can
+fail for lack of space or permissions. Then each staging folder is renamed to its version, and `latest` is moved last.
+A process that dies in between leaves staging folders or a version that `latest` does not point to. The next push
+removes the former and uses the latter.
+
+`data.files.replacing_folder` cannot be used: it renames a folder as soon as it is complete, but here all folders must
+be complete before the first is renamed, and the next push must recognise staging folders by their names.
 """
 
 from __future__ import annotations
@@ -25,12 +29,12 @@ STAGING = ".staging-"
 
 @dataclass(frozen=True)
 class Publication:
-    """What a push came to.
+    """Result of a push.
 
     Attributes:
-        version: number of the release, the same at every target.
-        digest: of its behaviour.
-        new: targets that did not hold it yet.
+        version: version number, the same at every target.
+        digest: digest of the release's behaviour.
+        new: targets that did not have the release before.
     """
 
     version: int
@@ -39,22 +43,22 @@ class Publication:
 
 
 def publish(release: Release, targets: Sequence[Path]) -> Publication:
-    """Publishes a release and makes it the latest.
+    """Publish a release at all targets and make it the latest version.
 
     Args:
-        release: what to publish.
-        targets: folders, made if missing.
+        release: release to publish.
+        targets: folders of the targets; missing ones are created.
 
     Raises:
-        NodeError: a target can't be written; all of them are as they were.
-        InputError: another push holds a target.
+        NodeError: a target cannot be written; all targets are then unchanged.
+        InputError: another push has locked a target.
     """
     with ExitStack() as locks:
         try:
             for target in sorted(targets):
                 target.mkdir(parents=True, exist_ok=True)
                 locks.enter_context(locked(target))
-                _remove_debris(target)
+                _remove_leftovers(target)
             version, missing = _plan(release, targets)
             _publish(release, version, missing, targets)
         except OSError as error:
@@ -66,8 +70,8 @@ def publish(release: Release, targets: Sequence[Path]) -> Publication:
     return Publication(version, release.digest, tuple(missing))
 
 
-def _remove_debris(target: Path) -> None:
-    """Takes away what dead pushes left; with the lock held, no living one has a staging folder here."""
+def _remove_leftovers(target: Path) -> None:
+    """Remove what dead pushes left; because the target is locked, no other push is running."""
     for folder in target.glob(f"{STAGING}*"):
         shutil.rmtree(folder)
     for link in target.glob(f".{LATEST}-*"):
@@ -75,10 +79,10 @@ def _remove_debris(target: Path) -> None:
 
 
 def _plan(release: Release, targets: Sequence[Path]) -> tuple[int, list[Path]]:
-    """Under which number the release is published, and where it is not there yet.
+    """Return the version number of the release and the targets that do not have it yet.
 
-    The number is the same everywhere: the one that targets already hold it under if the others have that number free
-    and nothing newer, else the next one.
+    The number is the same at every target. If some targets already have the release, and the others have no version
+    with that or a higher number, the number is kept. Otherwise it is the next unused number.
     """
     held = {target: holding_version(target, release.digest) for target in targets}
     missing = [target for target, version in held.items() if version is None]
@@ -113,7 +117,7 @@ def _restore_latest(target: Path, version: int | None) -> None:
 
 
 def _stage(release: Release, version: int, staging: Path) -> None:
-    """Makes the whole version in a hidden folder, safe on disk, and checks what was written."""
+    """Write the complete version into a hidden folder, flush it to disk, and check it."""
     staging.mkdir()
     manifest = release.manifest(version)
     for name, source in release.sources.items():

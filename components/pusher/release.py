@@ -1,4 +1,4 @@
-"""What is to be published: the files, and what is known of them."""
+"""A release: the files of a model that is ready to be published, with everything that goes into the manifest."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from components.artifacts.edge_model import list_files
-from components.artifacts.verdicts import read_verdicts
 from data.digests import file_digest
 from data.errors import NodeError
 from data.layouts import load_layout
+from payloads.judgements import Judgement
+from payloads.verdict import Verdict
 from serving_targets.contract import Contract, read_contract
 from serving_targets.manifest import (
     FLOAT_MODEL,
@@ -22,7 +23,6 @@ from serving_targets.manifest import (
     LayoutTable,
     Manifest,
     Provenance,
-    Verdict,
     behaviour_digest,
 )
 
@@ -32,12 +32,12 @@ class Release:
     """A model that is ready to be published.
 
     Attributes:
-        sources: path in the bundle to the file it is copied from.
-        files: the same paths with digest and size.
-        contract: what the TFLite files say of themselves.
-        facts: what the pipeline tells beyond that, see Pusher's `manifest_facts`.
-        verdicts: what ModelValidator and ServingSmoke said.
-        digest: of what decides how the bundle behaves.
+        sources: path in the bundle to the file that is copied there.
+        files: path, digest and size of each file in the bundle.
+        contract: contract in the TFLite files.
+        facts: content of the manifest from the pipeline; see `manifest_facts` of Pusher.
+        verdicts: verdicts of ModelValidator and ServingSmoke.
+        digest: digest of everything that determines the behaviour of the bundle.
     """
 
     sources: Mapping[str, Path]
@@ -49,21 +49,21 @@ class Release:
 
     @classmethod
     def of(cls, saved_model: Path, edge_model: Path, judged: Sequence[Path], facts: Mapping[str, Any]) -> Release:
-        """Gathers a release.
+        """Create a release from the files of a model.
 
         Args:
             saved_model: folder of the SavedModel.
             edge_model: folder that EdgeConverter wrote.
-            judged: folders that ModelValidator and ServingSmoke wrote.
-            facts: see Pusher's `manifest_facts`.
+            judged: folders with the judgements of ModelValidator and ServingSmoke.
+            facts: content of the manifest from the pipeline; see `manifest_facts` of Pusher.
 
         Raises:
-            NodeError: a file is missing, or the TFLite files do not say the same of themselves.
+            NodeError: a file is missing, or the contracts in the TFLite files differ.
         """
         sources = {name: edge_model / name for name in (INT8_MODEL, FLOAT_MODEL)}
         sources |= {file.path.name: file.path for file in list_files(edge_model) if file.shipped}
-        inside = (path for path in sorted(saved_model.rglob("*")) if path.is_file())
-        sources |= {f"{SAVED_MODEL}/{path.relative_to(saved_model).as_posix()}": path for path in inside}
+        saved_model_files = (path for path in sorted(saved_model.rglob("*")) if path.is_file())
+        sources |= {f"{SAVED_MODEL}/{path.relative_to(saved_model).as_posix()}": path for path in saved_model_files}
         needed = {f"{SAVED_MODEL}/saved_model.pb": saved_model / "saved_model.pb", **sources}
         if missing := [str(path) for path in needed.values() if not path.is_file()]:
             raise NodeError(
@@ -78,12 +78,12 @@ class Release:
             files=files,
             contract=contract,
             facts=facts,
-            verdicts=tuple(verdict for folder in judged for verdict in read_verdicts(folder)),
+            verdicts=tuple(verdict for folder in judged for verdict in Judgement.read(folder).verdicts),
             digest=behaviour_digest(files, contract.labels, contract.layout, contract.channels, contract.window_spec),
         )
 
     def manifest(self, version: int) -> Manifest:
-        """The manifest of this release under a version number."""
+        """Return the manifest of this release for a version number."""
         return Manifest(
             **self.contract.model_dump(exclude={"layout", "joints"}),
             version=version,
@@ -98,11 +98,11 @@ class Release:
 
 
 def _common_contract(files: Sequence[Path]) -> Contract:
-    """What all TFLite files say of themselves."""
+    """Return the contract that all TFLite files have in common."""
     found = {path.name: read_contract(path) for path in files}
     contract = found[INT8_MODEL]
     if contract is None or any(other != contract for other in found.values()):
         raise NodeError(
-            f"{', '.join(found)} do not say the same of themselves", str(files[0].parent), "run again with --no-cache"
+            f"the contracts in {', '.join(found)} differ", str(files[0].parent), "run again with --no-cache"
         )
     return contract

@@ -1,1 +1,1 @@
-"""Resolver strategies that the graph uses: which earlier model or statistics a run is compared with."""
+"""Resolver strategies that find earlier models and statistics for a run to start from or compare with."""

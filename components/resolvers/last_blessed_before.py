@@ -1,4 +1,4 @@
-"""Resolver strategy: the model that a warm start goes on from."""
+"""Resolver strategy for the model that a warm start continues from."""
 
 from __future__ import annotations
 
@@ -7,19 +7,20 @@ from tfx.types.artifact import Artifact
 
 
 class LastBlessedBefore(resolver.ResolverStrategy):
-    """Resolves the newest `model` that was blessed before the `examples` of this run were made.
+    """Resolves to the newest `model` that was blessed before the `examples` of this run were created.
 
-    What came after them does not count: an unchanged run finds the model that it found before, not the one that it
-    trained itself, and stays unchanged. A new span goes on from what all earlier ones led to.
+    Later models are ignored. If a run is repeated without changes, it therefore finds the same model again, not the one
+    that it trained itself, and its result stays cached. A run on a new span continues from the model of all earlier
+    spans.
 
-    Channels: `examples` (Examples, of this run), `model` (every Model of the pipeline), `model_blessing` (every
-    ModelBlessing). Resolves to one `model`, or to none.
+    Input channels: `examples` (examples of this run), `model` (all models of the pipeline), `model_blessing` (all
+    ModelBlessings). The result has one `model`, or none.
     """
 
     def resolve_artifacts(self, store: object, input_dict: dict[str, list[Artifact]]) -> dict[str, list[Artifact]]:
-        """Chooses the model; see the class."""
+        """Return the inputs with the chosen model."""
         del store
-        made = min(artifact.id for artifact in input_dict["examples"])  # ids count upwards
+        made = min(artifact.id for artifact in input_dict["examples"])  # artifact ids increase with time
         blessed = {
             blessing.get_int_custom_property("current_model_id")
             for blessing in input_dict["model_blessing"]

@@ -1,4 +1,4 @@
-"""Resolver strategies: what a candidate is compared with is the last that was blessed, other than the candidate."""
+"""Resolver strategies for the baseline: the last blessed model or its statistics, other than the candidate's."""
 
 from __future__ import annotations
 
@@ -17,20 +17,21 @@ _OUTPUT = (metadata_store_pb2.Event.OUTPUT, metadata_store_pb2.Event.DECLARED_OU
 
 
 class LastOtherBlessedModel(resolver.ResolverStrategy):
-    """Resolves the newest blessed `model` that is not the `candidate`, for Evaluator's change thresholds.
+    """Resolves to the newest blessed `model` that is not the `candidate`, for Evaluator's change thresholds.
 
-    Replaces TFX's LatestBlessedModelStrategy: on an unchanged run that one resolves the model which the run before
-    blessed, that is the candidate itself; Evaluator then sees a new input and measures a model against itself. Left
-    out of the choice, the candidate keeps its baseline, and an unchanged run stays unchanged.
+    This strategy replaces TFX's LatestBlessedModelStrategy. When a run is repeated without changes, TFX's strategy
+    finds the model that was blessed by the first run, which is the candidate itself; Evaluator then has a new input and
+    compares the model with itself. Because the candidate is excluded here, it keeps its baseline, and the result of
+    Evaluator stays cached.
 
-    Channels: `candidate` (Model, of this run), `model` (every Model of the pipeline), `model_blessing` (every
-    ModelBlessing). Resolves to one `model` with its `model_blessing`, or to none when nothing else was blessed.
+    Input channels: `candidate` (model of this run), `model` (all models of the pipeline), `model_blessing` (all
+    ModelBlessings). The result has one `model` with its `model_blessing`, or none if no other model is blessed.
     """
 
     def resolve_artifacts(
         self, store: MetadataStore, input_dict: dict[str, list[Artifact]]
     ) -> dict[str, list[Artifact]]:
-        """Chooses the baseline; see the class."""
+        """Return the candidate and the chosen baseline."""
         del store
         candidate = {artifact.id for artifact in input_dict["candidate"]}
         blessings = _blessings(input_dict["model_blessing"])
@@ -43,34 +44,34 @@ class LastOtherBlessedModel(resolver.ResolverStrategy):
 
 
 class LastOtherBlessedStatistics(resolver.ResolverStrategy):
-    """Resolves the statistics of the data behind the newest blessed model, for the comparison of spans.
+    """Resolves to the statistics of the data that the newest blessed model was trained on, for comparing spans.
 
-    The candidate's own statistics are left out of the choice for the reason that LastOtherBlessedModel leaves out the
-    candidate: an unchanged run, or another model on the same data, is compared with what it was compared with before.
+    The statistics of this run are excluded, as LastOtherBlessedModel excludes the candidate: a repeated run, or another
+    model on the same data, then keeps its baseline.
 
-    Channels: `candidate` (ExampleStatistics, of this run), `baseline` (ExampleStatistics, names the type), `model` and
-    `model_blessing` (every one of the pipeline). Resolves to one `baseline`, or to none when no model was blessed yet
-    that was made of other data.
+    Input channels: `candidate` (statistics of this run), `baseline` (empty; its type is that of the result), `model`
+    and `model_blessing` (all of the pipeline). The result has one `baseline`, or none if no model that was trained on
+    other data is blessed.
     """
 
     def resolve_artifacts(
         self, store: MetadataStore, input_dict: dict[str, list[Artifact]]
     ) -> dict[str, list[Artifact]]:
-        """Chooses the baseline; see the class."""
+        """Return the inputs with the chosen baseline."""
         candidate = {artifact.id for artifact in input_dict["candidate"]}
-        statistics_of = cache(lambda artifact: _statistics_beside(store, artifact))
+        statistics_of = cache(lambda artifact: _statistics_of(store, artifact))
         inputs_of = cache(lambda artifact: _inputs(store, artifact))
         baseline: list[Artifact] = []
         for model in _blessed(input_dict["model"], _blessings(input_dict["model_blessing"])):
-            made_of = _ancestors(model.id, inputs_of)
-            baseline = next(filter(None, map(statistics_of, made_of)), [])
+            ancestors = _ancestors(model.id, inputs_of)
+            baseline = next(filter(None, map(statistics_of, ancestors)), [])
             if baseline and baseline[0].id not in candidate:
                 return {**input_dict, "baseline": baseline}
         return {**input_dict, "baseline": []}
 
 
 def _blessings(blessings: Iterable[Artifact]) -> dict[int, Artifact]:
-    """Model id to its newest blessing, for models that are blessed."""
+    """Return the newest blessing of each blessed model, by the id of the model."""
     return {
         blessing.get_int_custom_property("current_model_id"): blessing
         for blessing in sorted(blessings, key=lambda artifact: artifact.id)
@@ -79,12 +80,12 @@ def _blessings(blessings: Iterable[Artifact]) -> dict[int, Artifact]:
 
 
 def _blessed(models: Iterable[Artifact], blessings: dict[int, Artifact]) -> list[Artifact]:
-    """The blessed models, newest first."""
+    """Return the blessed models, newest first."""
     return sorted((m for m in models if m.id in blessings), key=lambda artifact: artifact.id, reverse=True)
 
 
 def _ancestors(artifact: int, inputs_of: Callable[[int], list[int]]) -> Iterator[int]:
-    """Ids of all artifacts that one was made of, nearest first."""
+    """Yield the ids of all artifacts that an artifact was created from, nearest first."""
     seen = {artifact}
     waiting = deque([artifact])
     while waiting:
@@ -96,14 +97,14 @@ def _ancestors(artifact: int, inputs_of: Callable[[int], list[int]]) -> Iterator
 
 
 def _inputs(store: MetadataStore, artifact: int) -> list[int]:
-    """Ids of the inputs of the executions that made an artifact."""
+    """Return the ids of the inputs of the executions that created an artifact."""
     made_by = {event.execution_id for event in store.get_events_by_artifact_ids([artifact]) if event.type in _OUTPUT}
     events = store.get_events_by_execution_ids(made_by) if made_by else []
     return sorted({event.artifact_id for event in events if event.type not in _OUTPUT})
 
 
-def _statistics_beside(store: MetadataStore, examples: int) -> list[Artifact]:
-    """The newest statistics that were made of some examples; empty if there are none, or it is no examples."""
+def _statistics_of(store: MetadataStore, examples: int) -> list[Artifact]:
+    """Return the newest statistics of an Examples artifact; empty for other artifacts or without statistics."""
     read_by = {
         event.execution_id for event in store.get_events_by_artifact_ids([examples]) if event.type not in _OUTPUT
     }

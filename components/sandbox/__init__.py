@@ -1,1 +1,1 @@
-"""Models that may be broken, run in processes of their own: a crash or a hang is an outcome."""
+"""Runs models that may be broken in processes of their own, so that a crash or a hang becomes a result."""

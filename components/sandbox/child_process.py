@@ -1,4 +1,4 @@
-"""A module run in a new interpreter: nothing is inherited, its time is limited, and its end is understood."""
+"""Child processes: a module runs in a new interpreter with a time limit, and the reason for its end is reported."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class Ending:
     """How a child process ended.
 
     Attributes:
-        code: exit code; negative: the signal that ended it; None: it was ended because its time was up.
-        seconds: how long it ran.
-        limit: how long it might have run, in seconds.
-        log: what it wrote.
+        code: exit code; if negative, the signal that ended the process; None if it exceeded its time limit.
+        seconds: wall time of the process.
+        limit: time limit in seconds.
+        log: standard output and standard error of the process.
     """
 
     code: int | None
@@ -35,7 +35,7 @@ class Ending:
 
     @property
     def fault(self) -> str | None:
-        """What was wrong, in a few words; None if it ended well."""
+        """Describe the failure in a few words; None if the process succeeded."""
         if self.code is None:
             return f"took more than {self.limit:g} s"
         if self.code < 0:
@@ -44,13 +44,13 @@ class Ending:
 
 
 def run_module(module: str, arguments: Sequence[str], log: Path, time_limit_seconds: float) -> Ending:
-    """Runs `python -m module arguments...` and waits for its end.
+    """Run `python -m module arguments...` and wait for its end.
 
     Args:
-        module: dotted name, of this project.
-        arguments: of its command line.
-        log: file that gets what it writes.
-        time_limit_seconds: it is killed after this time, with all that it started.
+        module: dotted name of a module of this project.
+        arguments: command-line arguments of the module.
+        log: file for standard output and standard error.
+        time_limit_seconds: seconds after which the process is killed together with every process it started.
     """
     start = time.monotonic()
     with log.open("wb") as output:
@@ -68,17 +68,17 @@ def run_module(module: str, arguments: Sequence[str], log: Path, time_limit_seco
         except subprocess.TimeoutExpired:
             code = None
         finally:
-            _end(child)
+            _kill_group(child)
     return Ending(code, time.monotonic() - start, time_limit_seconds, log.read_text(errors="replace"))
 
 
-def die_with_parent(how: signal.Signals = signal.SIGKILL) -> None:
-    """Asks the kernel to send this process a signal when the one that started it ends."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, how)
+def die_with_parent(sent: signal.Signals = signal.SIGKILL) -> None:
+    """Make the kernel send this process a signal when its parent process ends."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, sent)
 
 
-def _end(child: subprocess.Popen[bytes]) -> None:
-    """Ends the child and whatever it started."""
+def _kill_group(child: subprocess.Popen[bytes]) -> None:
+    """Kill a child that still runs, together with the processes it started."""
     if child.poll() is None:
         os.killpg(child.pid, signal.SIGKILL)
         child.wait()

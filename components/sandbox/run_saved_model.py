@@ -1,10 +1,10 @@
-"""Run a SavedModel: `python -m components.sandbox.run_saved_model MODEL WINDOWS.npz RECORDS FOLDER`."""
+"""Program that runs a SavedModel: `python -m components.sandbox.run_saved_model MODEL WINDOWS.npz RECORDS FOLDER`."""
 
 from __future__ import annotations
 
 import sys
 
-# A server has TensorFlow alone. What TensorFlow imports beside it if it is there takes half of its start.
+# A server has only TensorFlow. These packages, which TensorFlow imports if it finds them, take half of its start.
 for _name in ("keras", "sklearn", "scipy", "pandas", "IPython"):
     sys.modules[_name] = None  # type: ignore[assignment]
 
@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from components.sandbox.child_process import die_with_parent
-from components.sandbox.files import write_answers, write_figures
+from components.sandbox.result_files import write_figures, write_probabilities
 from serving_targets.latency import percentiles
 
 RAW, DEFAULT = "raw", "serving_default"
@@ -26,7 +26,14 @@ RUNS = 50
 
 
 def main(model: Path, windows_file: Path, records: Path, folder: Path) -> int:
-    """Runs the trial; returns the exit code."""
+    """Run the model and write its results; return the exit code.
+
+    Args:
+        model: folder of the SavedModel.
+        windows_file: .npz file with `windows`, float32 `[N, T, J, C]`.
+        records: folder of gzipped TFRecord files of tf.Examples.
+        folder: folder for the results.
+    """
     windows = np.load(windows_file)["windows"]
     try:
         start = time.perf_counter()
@@ -36,17 +43,17 @@ def main(model: Path, windows_file: Path, records: Path, folder: Path) -> int:
         seconds = []
         for run in range(RUNS + 1):
             start = time.perf_counter()
-            _answers(raw, INPUT, windows[[run % len(windows)]])
+            _predict(raw, INPUT, windows[[run % len(windows)]])
             seconds.append(time.perf_counter() - start)
         latency = percentiles(seconds[1:])
         figures |= {"first_ms": seconds[0] * 1e3, "p50_ms": latency.p50, "p95_ms": latency.p95}
-        examples = _read(records)
+        examples = _read_examples(records)
         shape = tuple(raw.structured_input_signature[1][INPUT].shape[1:])
         parsed = tf.io.parse_example(examples, {INPUT: tf.io.FixedLenFeature(shape, tf.float32)})[INPUT]
-        difference = np.abs(_answers(default, EXAMPLES, examples) - _answers(raw, INPUT, parsed)).max()
+        difference = np.abs(_predict(default, EXAMPLES, examples) - _predict(raw, INPUT, parsed)).max()
         figures |= {"records": len(examples), "endpoint_difference": float(difference)}
         write_figures(folder, figures)
-        write_answers(folder, _answers(raw, INPUT, windows))
+        write_probabilities(folder, _predict(raw, INPUT, windows))
     except (ValueError, OSError, tf.errors.OpError) as error:
         print(" ".join(str(error).split())[:600])
         return 1
@@ -59,11 +66,11 @@ def _endpoint(model: Any, name: str) -> Any:
     return model.signatures[name]
 
 
-def _answers(endpoint: Any, name: str, values: Any) -> np.ndarray:
+def _predict(endpoint: Any, name: str, values: Any) -> np.ndarray:
     return endpoint(**{name: tf.constant(values)})[OUTPUT].numpy()
 
 
-def _read(records: Path) -> list[bytes]:
+def _read_examples(records: Path) -> list[bytes]:
     files = sorted(str(path) for path in records.glob("*.gz"))
     return list(tf.data.TFRecordDataset(files, compression_type="GZIP").take(RECORDS).as_numpy_iterator())
 

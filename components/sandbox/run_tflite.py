@@ -1,10 +1,10 @@
-"""The process that runs a TFLite file: `python -m components.sandbox.run_tflite MODEL WINDOWS.npz [--timed] FOLDER`."""
+"""Program that runs a TFLite file: `python -m components.sandbox.run_tflite MODEL WINDOWS.npz [--timed] FOLDER`."""
 
 from __future__ import annotations
 
 import sys
 
-sys.modules["tensorflow"] = None  # type: ignore[assignment]  # a phone has none
+sys.modules["tensorflow"] = None  # type: ignore[assignment]  # a phone does not have it
 
 import argparse
 import time
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from components.sandbox.child_process import die_with_parent
-from components.sandbox.files import write_answers, write_figures
+from components.sandbox.result_files import write_figures, write_probabilities
 from data.errors import InputError
 from serving_targets.classifier import Classifier
 from serving_targets.latency import measure
@@ -22,7 +22,7 @@ from serving_targets.tflite_file import operators
 
 
 def main() -> int:
-    """Runs the trial; returns the exit code."""
+    """Run the model and write its results; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model", type=Path)
     parser.add_argument("windows", type=Path)
@@ -43,7 +43,7 @@ def main() -> int:
             latency = measure(arguments.model, windows)
             figures |= {"p50_ms": latency.p50, "p95_ms": latency.p95}
         write_figures(arguments.folder, figures)
-        write_answers(arguments.folder, probabilities)
+        write_probabilities(arguments.folder, probabilities)
     except (InputError, ValueError) as error:
         print(error.what if isinstance(error, InputError) else error)
         return 1

@@ -1,8 +1,9 @@
-"""Starts a trial and reads what it found."""
+"""Runs a model in the sandbox and returns what it predicted, how long it took, or why it failed."""
 
 from __future__ import annotations
 
 import json
+import sys
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,21 +11,26 @@ from typing import Any
 
 import numpy as np
 
-from components.sandbox import files
 from components.sandbox.child_process import run_module
+from components.sandbox.result_files import figures_file, probabilities_file
+from data.errors import NodeError
+from serving_targets.latency import RUNS, Latency
+
+LATENCY_LIMIT_SECONDS = 120.0
+"""Time limit of `sandbox_latency`."""
 
 
 @dataclass(frozen=True)
-class Trial:
-    """What came of running a model.
+class SandboxRun:
+    """Result of running a model in the sandbox.
 
     Attributes:
-        fault: how it failed; None if it answered.
-        seconds: from the start of its process to the end.
-        probabilities: its answers, float32 `[windows, classes]`; None if it failed.
-        figures: what it found by the way, as far as it came: `load_ms`, `first_ms`, `p50_ms`, `p95_ms` (of a TFLite
-            file the last two only if asked for); of a TFLite file `operators` and the `labels` that it says it has
-            (null if it says nothing); of a SavedModel `endpoint_difference`.
+        fault: reason for the failure; None if the model answered.
+        seconds: wall time of the process.
+        probabilities: predictions, float32 `[windows, classes]`; None if the model failed.
+        figures: measurements up to the end or the failure: `load_ms`, `first_ms`, `p50_ms`, `p95_ms` (of a TFLite file
+            the last two only if `timed`); of a TFLite file also `operators`, and `labels` as stated in its metadata
+            (null without metadata); of a SavedModel also `endpoint_difference` and `records`.
     """
 
     fault: str | None
@@ -33,38 +39,54 @@ class Trial:
     figures: dict[str, Any] = field(default_factory=dict)
 
 
-def try_tflite(model: Path, windows: Path, time_limit_seconds: float, *, timed: bool) -> Trial:
-    """Runs a TFLite file on one thread where TensorFlow can't be imported.
+def sandbox_tflite(model: Path, windows: Path, time_limit_seconds: float, *, timed: bool) -> SandboxRun:
+    """Run a TFLite file on one thread in a process that cannot import TensorFlow.
 
     Args:
-        model: the file.
-        windows: .npz with `windows`, float32 `[N, T, J, C]`.
-        time_limit_seconds: its process is ended after this time.
-        timed: whether to measure what a window takes.
+        model: TFLite file.
+        windows: .npz file with `windows`, float32 `[N, T, J, C]`.
+        time_limit_seconds: seconds after which the process is killed.
+        timed: whether to measure the latency of a window.
     """
-    return _try(
-        "components.sandbox.run_tflite", [str(model), str(windows), *(["--timed"] if timed else [])], time_limit_seconds
-    )
+    options = ["--timed"] if timed else []
+    return _run("components.sandbox.run_tflite", [str(model), str(windows), *options], time_limit_seconds)
 
 
-def try_saved_model(folder: Path, windows: Path, records: Path, time_limit_seconds: float) -> Trial:
-    """Runs a SavedModel with TensorFlow alone: by its endpoint `raw`, and by `serving_default` on recorded examples.
+def sandbox_latency(model: Path, windows: Path) -> Latency:
+    """Measure the latency of a TFLite file in a process that has loaded only NumPy and LiteRT.
 
     Args:
-        folder: of the SavedModel.
-        windows: .npz with `windows`, float32 `[N, T, J, C]`.
-        records: folder of gzipped TFRecords of tf.Examples.
-        time_limit_seconds: its process is ended after this time.
+        model: TFLite file.
+        windows: .npz file with `windows`, float32 `[N, T, J, C]`.
+
+    Raises:
+        NodeError: the process failed or exceeded its time limit.
     """
-    return _try("components.sandbox.run_saved_model", [str(folder), str(windows), str(records)], time_limit_seconds)
+    result = sandbox_tflite(model, windows, LATENCY_LIMIT_SECONDS, timed=True)
+    if result.fault:
+        program = f"{sys.executable} -m components.sandbox.run_tflite {model} {windows} --timed FOLDER"
+        raise NodeError(f"the latency measurement {result.fault}", str(model), f"run it by hand: {program}")
+    return Latency(result.figures["p50_ms"], result.figures["p95_ms"], RUNS)
 
 
-def _try(module: str, arguments: list[str], time_limit_seconds: float) -> Trial:
-    with tempfile.TemporaryDirectory(prefix="poseline-trial-") as scratch:
+def sandbox_saved_model(folder: Path, windows: Path, records: Path, time_limit_seconds: float) -> SandboxRun:
+    """Run both endpoints of a SavedModel in a process with TensorFlow only: `raw` and `serving_default`.
+
+    Args:
+        folder: folder of the SavedModel.
+        windows: .npz file with `windows`, float32 `[N, T, J, C]`, the input of `raw`.
+        records: folder of gzipped TFRecord files of tf.Examples, the input of `serving_default`.
+        time_limit_seconds: seconds after which the process is killed.
+    """
+    return _run("components.sandbox.run_saved_model", [str(folder), str(windows), str(records)], time_limit_seconds)
+
+
+def _run(module: str, arguments: list[str], time_limit_seconds: float) -> SandboxRun:
+    with tempfile.TemporaryDirectory(prefix="poseline-sandbox-") as scratch:
         folder = Path(scratch)
         ending = run_module(module, [*arguments, scratch], folder / "log.txt", time_limit_seconds)
-        figures = json.loads(files.figures_file(folder).read_text()) if files.figures_file(folder).exists() else {}
+        figures = json.loads(figures_file(folder).read_text()) if figures_file(folder).exists() else {}
         if ending.fault:
-            last = ending.log.strip().splitlines()[-1:] if ending.code == 1 else []
-            return Trial(": ".join([ending.fault, *last]), ending.seconds, figures=figures)
-        return Trial(None, ending.seconds, np.load(files.answers_file(folder)), figures)
+            last_line = ending.log.strip().splitlines()[-1:] if ending.code == 1 else []
+            return SandboxRun(": ".join([ending.fault, *last_line]), ending.seconds, figures=figures)
+        return SandboxRun(None, ending.seconds, np.load(probabilities_file(folder)), figures)

@@ -1,1 +1,1 @@
-"""The gate that serves a model before anybody else does."""
+"""The gate that serves every format of a model and compares the answers."""

@@ -1,4 +1,4 @@
-"""ServingSmoke: serves what will be shipped, and compares the formats."""
+"""ServingSmoke: serves every format of a model and compares the answers."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from tfx.types.standard_artifacts import Examples, InfraBlessing, Model
 
 from components.artifacts.types import EdgeModel
 from components.serving_smoke.executor import Executor
+from schema.gates import ServingSmokeThresholds
 
 
 class ServingSmokeSpec(ComponentSpec):
@@ -25,39 +26,41 @@ class ServingSmokeSpec(ComponentSpec):
 
 
 class ServingSmoke(BaseComponent):
-    """Serves SavedModel and TFLite files on real windows, each in a process of its own, and blesses them or not.
+    """Serves the SavedModel and the TFLite files, each in a process of its own, and blesses them or not.
 
-    Replaces TFX's InfraValidator, which needs Docker or Kubernetes and knows SavedModels alone. A new interpreter with
-    TensorFlow and nothing else loads the SavedModel and asks both of its endpoints, `serving_default` on examples of
-    the test split as they were recorded; new interpreters without TensorFlow run the TFLite files on one thread. All
-    get the same raw windows of the test split. Asked is: does each start and answer, in time; do they answer the same;
-    how long does a window take. How right the answers are, Evaluator and ModelValidator ask.
+    This component replaces TFX's InfraValidator, which needs Docker or Kubernetes and supports only SavedModels. All
+    formats get the same raw windows of the test split. One process, which imports TensorFlow and nothing else, loads
+    the SavedModel and calls both of its endpoints, `serving_default` with examples of the test split. Other processes,
+    which cannot import TensorFlow, run the TFLite files on one thread. The gate checks whether each format starts and
+    answers in time, whether all give the same answers, and how long a window takes. Whether the answers are correct is
+    the task of Evaluator and ModelValidator. The thresholds are in the section `serving_smoke` of `schema/gates.yaml`.
 
-    A no is an outcome, not an error, and so is a crash, a hang or a damaged file: `blessing` (TFX's own type) then has
-    the custom property `blessed` 0, and Pusher pushes nothing. `verdict.json` beside TFX's marker file has `verdicts`
-    [{gate, figure, threshold, unit, passed, detail}], `latency_ms` of the int8 file, and `formats`: figures of every
-    format, also of files that are only made to be compared. Thresholds are section `serving_smoke` of
-    `schema/gates.yaml`. The executor itself loads NumPy alone.
+    A rejection, a crash, a hang or a damaged file is a result, not an error: the custom property `blessed` of
+    `blessing` (TFX's own type) is then 0, and Pusher pushes nothing. The payload of the blessing is a marker file as in
+    TFX and a `ServingJudgement`: verdicts, latency of the int8 file, and figures of every format, including files made
+    only for comparison. The executor itself loads only NumPy.
     """
 
     SPEC_CLASS = ServingSmokeSpec
     EXECUTOR_SPEC = ExecutorClassSpec(Executor)
 
-    def __init__(self, model: BaseChannel, edge_model: BaseChannel, examples: BaseChannel, thresholds: str) -> None:
-        """Wires the component.
+    def __init__(
+        self, model: BaseChannel, edge_model: BaseChannel, examples: BaseChannel, thresholds: ServingSmokeThresholds
+    ) -> None:
+        """Create the node.
 
         Args:
-            model: the SavedModel.
-            edge_model: its TFLite files, with golden and test windows.
+            model: SavedModel from Trainer.
+            edge_model: TFLite files, golden windows and test windows from EdgeConverter.
             examples: raw windows with the split `test`.
-            thresholds: JSON object, see `components.serving_smoke.judge.Thresholds`.
+            thresholds: section `serving_smoke` of the gates file.
         """
         super().__init__(
             ServingSmokeSpec(
                 model=model,
                 edge_model=edge_model,
                 examples=examples,
-                thresholds=thresholds,
+                thresholds=thresholds.model_dump_json(),
                 blessing=Channel(type=InfraBlessing),
             )
         )

@@ -1,4 +1,4 @@
-"""TFX's side of ServingSmoke."""
+"""Executor of ServingSmoke."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ from pathlib import Path
 from typing import Any
 
 from tfx.dsl.components.base.base_executor import BaseExecutor
-from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
 
-from components.artifacts.verdicts import parse_thresholds, write_blessing
-from components.serving_smoke.judge import Thresholds, judge
+from components.artifacts.blessings import parse_thresholds, write_blessing
+from components.artifacts.folders import artifact_folder, only_artifact, saved_model_folder, split_folder
+from components.serving_smoke.judge import judge
+from schema.gates import ServingSmokeThresholds
 
-_MARKS = {True: "INFRA_BLESSED", False: "INFRA_NOT_BLESSED"}  # as TFX's InfraValidator names them
+_MARKER_FILES = {True: "INFRA_BLESSED", False: "INFRA_NOT_BLESSED"}  # the names that TFX's InfraValidator uses
 
 
 class Executor(BaseExecutor):
-    """Serves a model and writes down the verdicts."""
+    """TFX executor that serves every format of a model and blesses the model or not."""
 
     def Do(  # noqa: N802
         self,
@@ -24,13 +25,13 @@ class Executor(BaseExecutor):
         output_dict: dict[str, list[Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """See BaseExecutor."""
-        blessing = artifact_utils.get_single_instance(output_dict["blessing"])
+        """Serve the formats and write the blessing."""
+        blessing = only_artifact(output_dict, "blessing")
         judgement = judge(
-            Path(artifact_utils.get_single_uri(input_dict["model"])) / "Format-Serving",
-            Path(artifact_utils.get_single_uri(input_dict["edge_model"])),
-            Path(artifact_utils.get_single_uri(input_dict["examples"])) / "Split-test",
-            parse_thresholds(Thresholds, exec_properties["thresholds"], "serving_smoke"),
+            saved_model_folder(artifact_folder(input_dict, "model")),
+            artifact_folder(input_dict, "edge_model"),
+            split_folder(artifact_folder(input_dict, "examples"), "test"),
+            parse_thresholds(ServingSmokeThresholds, exec_properties["thresholds"], "serving_smoke"),
         )
         write_blessing(blessing, judgement)
-        (Path(blessing.uri) / _MARKS[judgement.passed]).touch()
+        (Path(blessing.uri) / _MARKER_FILES[judgement.passed]).touch()

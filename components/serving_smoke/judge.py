@@ -1,4 +1,7 @@
-"""Tries all formats of a model and holds what was found against the thresholds. No TensorFlow in this process."""
+"""Serves every format of a model and compares the figures with the thresholds of ServingSmoke.
+
+TensorFlow is not imported into this process.
+"""
 
 from __future__ import annotations
 
@@ -9,112 +12,37 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-from pydantic import BaseModel, Field
 
-from components.artifacts.edge_model import list_files
-from components.artifacts.verdicts import Judgement as _Judgement
-from components.artifacts.verdicts import Thresholds as _Thresholds
-from components.artifacts.verdicts import hold
-from components.sandbox.sandbox import Trial, try_saved_model, try_tflite
-from serving_targets.manifest import FLOAT_MODEL, INT8_MODEL, SAVED_MODEL, Verdict
+from components.artifacts.blessings import check
+from components.artifacts.edge_model import EVALUATION_WINDOWS, GOLDEN_WINDOWS, list_files
+from components.sandbox.sandbox import SandboxRun, sandbox_saved_model, sandbox_tflite
+from payloads.judgements import FormatFigures, ServingJudgement
+from payloads.verdict import Verdict
+from schema.gates import ServingSmokeThresholds
+from serving_targets.manifest import FLOAT_MODEL, INT8_MODEL, SAVED_MODEL
 
 TEST_WINDOWS = 64
-"""Windows of the test split that are run besides the golden ones."""
+"""Number of windows of the test split that are served in addition to the golden windows."""
 
 
-class Thresholds(_Thresholds):
-    """Section `serving_smoke` of the gates file.
-
-    Attributes:
-        max_failed_formats: shipped formats that crash, hang, or do not give one finite probability a class.
-        max_serving_seconds: for the whole trial of any shipped format; its process is ended after this time.
-        max_saved_model_start_ms: from the load of the SavedModel to its first answer.
-        max_tflite_start_ms: from the load of a shipped file to its first answer.
-        max_latency_p95_ms: of the int8 file, for one window on one thread, preprocessing included.
-        max_saved_model_difference: greatest difference of a probability between the SavedModel's two endpoints, and
-            between its answers now and at conversion.
-        max_float_difference: greatest difference of a probability between float TFLite and SavedModel.
-        min_agreement: least share of windows that a shipped file and the SavedModel call the same.
-        max_difference: mean over windows of the greatest difference of a probability between a shipped file and the
-            SavedModel.
-    """
-
-    max_failed_formats: int = Field(ge=0)
-    max_serving_seconds: float = Field(gt=0)
-    max_saved_model_start_ms: float = Field(gt=0)
-    max_tflite_start_ms: float = Field(gt=0)
-    max_latency_p95_ms: float = Field(gt=0)
-    max_saved_model_difference: float = Field(ge=0, le=1)
-    max_float_difference: float = Field(ge=0, le=1)
-    min_agreement: float = Field(ge=0, le=1)
-    max_difference: float = Field(ge=0, le=1)
-
-
-class FormatFigures(BaseModel):
-    """What was found of one format; None for what could not be measured.
-
-    Attributes:
-        shipped: whether it is shipped, or only made to be compared.
-        fault: why it did not serve, None if it did.
-        seconds: of its whole trial.
-        load_ms: to be loaded.
-        first_ms: for the first window.
-        p50_ms: for a window, in the median.
-        p95_ms: 95 of 100 windows took no longer.
-        agreement: share of windows called as the SavedModel calls them.
-        mean_difference: mean over windows of the greatest difference of a probability from the SavedModel's.
-        max_difference: greatest such difference.
-    """
-
-    shipped: bool
-    fault: str | None
-    seconds: float
-    load_ms: float | None = None
-    first_ms: float | None = None
-    p50_ms: float | None = None
-    p95_ms: float | None = None
-    agreement: float | None = None
-    mean_difference: float | None = None
-    max_difference: float | None = None
-
-    @property
-    def start_ms(self) -> float | None:
-        """Load and first window; None if it did not come so far."""
-        return None if self.load_ms is None or self.first_ms is None else self.load_ms + self.first_ms
-
-
-class Judgement(_Judgement):
-    """What was measured and what follows from it.
-
-    Attributes:
-        verdicts: one a gate.
-        latency_ms: `p50` and `p95` of the int8 file, if it served.
-        formats: `saved_model` and names of files to what was found of them.
-        windows: that every format was run on.
-    """
-
-    latency_ms: dict[str, float]
-    formats: dict[str, FormatFigures]
-    windows: int
-
-
-def judge(saved_model: Path, edge_model: Path, records: Path, thresholds: Thresholds) -> Judgement:
-    """Serves all formats.
+def judge(saved_model: Path, edge_model: Path, records: Path, thresholds: ServingSmokeThresholds) -> ServingJudgement:
+    """Serve every format of a model and judge the answers.
 
     Args:
         saved_model: folder of the SavedModel.
         edge_model: folder that EdgeConverter wrote.
-        records: folder of recorded examples, the test split.
-        thresholds: of every gate.
+        records: folder with the examples of the test split.
+        thresholds: thresholds of ServingSmoke.
     """
-    golden = np.load(edge_model / "golden.npz")
-    windows = np.concatenate([golden["windows"], _spread(np.load(edge_model / "evaluation.npz")["windows"])])
+    golden = np.load(edge_model / GOLDEN_WINDOWS)
+    evaluation = np.load(edge_model / EVALUATION_WINDOWS)
+    windows = np.concatenate([golden["windows"], _evenly_spaced(evaluation["windows"])])
     shipped = {SAVED_MODEL: True} | {file.path.name: file.shipped for file in list_files(edge_model)}
-    trials = _try_all(saved_model, edge_model, records, windows, thresholds.max_serving_seconds)
-    truth = trials[SAVED_MODEL].probabilities
-    formats = {name: _figures(trial, truth, shipped=shipped[name]) for name, trial in trials.items()}
-    return Judgement(
-        verdicts=tuple(hold_all(formats, _saved_model_difference(trials[SAVED_MODEL], golden), thresholds)),
+    runs = _run_all(saved_model, edge_model, records, windows, thresholds.max_serving_seconds)
+    truth = runs[SAVED_MODEL].probabilities
+    formats = {name: _figures(run, truth, shipped=shipped[name]) for name, run in runs.items()}
+    return ServingJudgement(
+        verdicts=tuple(check_all(formats, _saved_model_difference(runs[SAVED_MODEL], golden), thresholds)),
         latency_ms={
             name: figure
             for name in ("p50", "p95")
@@ -125,74 +53,79 @@ def judge(saved_model: Path, edge_model: Path, records: Path, thresholds: Thresh
     )
 
 
-def _spread(windows: np.ndarray) -> np.ndarray:
+def _evenly_spaced(windows: np.ndarray) -> np.ndarray:
     return windows[:: max(1, len(windows) // TEST_WINDOWS)][:TEST_WINDOWS]
 
 
-def _try_all(saved_model: Path, edge_model: Path, records: Path, windows: np.ndarray, limit: float) -> dict[str, Trial]:
-    """The SavedModel in one thread; the files in another, one after the other: they are timed."""
+def _run_all(
+    saved_model: Path, edge_model: Path, records: Path, windows: np.ndarray, limit: float
+) -> dict[str, SandboxRun]:
+    """Run the SavedModel in one thread and the files one by one in another, because the files are timed."""
     with tempfile.TemporaryDirectory(prefix="poseline-smoke-") as scratch, ThreadPoolExecutor(2) as pool:
-        shown = Path(scratch) / "windows.npz"
-        np.savez(shown, windows=windows)
-        served = pool.submit(try_saved_model, saved_model, shown, records, limit)
-        files = {file.path.name: try_tflite(file.path, shown, limit, timed=True) for file in list_files(edge_model)}
+        windows_file = Path(scratch) / "windows.npz"
+        np.savez(windows_file, windows=windows)
+        served = pool.submit(sandbox_saved_model, saved_model, windows_file, records, limit)
+        files = {
+            file.path.name: sandbox_tflite(file.path, windows_file, limit, timed=True)
+            for file in list_files(edge_model)
+        }
         return {SAVED_MODEL: served.result(), **files}
 
 
-def _figures(trial: Trial, truth: np.ndarray | None, *, shipped: bool) -> FormatFigures:
-    times = {name: trial.figures[name] for name in ("load_ms", "first_ms", "p50_ms", "p95_ms") if name in trial.figures}
-    found = FormatFigures(shipped=shipped, fault=trial.fault, seconds=trial.seconds, **times)
-    if truth is None or trial.probabilities is None:
+def _figures(run: SandboxRun, truth: np.ndarray | None, *, shipped: bool) -> FormatFigures:
+    times = {name: run.figures[name] for name in ("load_ms", "first_ms", "p50_ms", "p95_ms") if name in run.figures}
+    found = FormatFigures(shipped=shipped, fault=run.fault, seconds=run.seconds, **times)
+    if truth is None or run.probabilities is None:
         return found
-    if trial.probabilities.shape != truth.shape:
-        classes = trial.probabilities.shape[-1], truth.shape[-1]
-        return found.model_copy(update={"fault": "gives {} probabilities, the SavedModel {}".format(*classes)})
-    difference = np.abs(trial.probabilities - truth).max(axis=1)
+    if run.probabilities.shape != truth.shape:
+        fault = f"gives {run.probabilities.shape[-1]} probabilities, the SavedModel {truth.shape[-1]}"
+        return found.model_copy(update={"fault": fault})
+    difference = np.abs(run.probabilities - truth).max(axis=1)
     return found.model_copy(
         update={
-            "agreement": float((trial.probabilities.argmax(axis=1) == truth.argmax(axis=1)).mean()),
+            "agreement": float((run.probabilities.argmax(axis=1) == truth.argmax(axis=1)).mean()),
             "mean_difference": float(difference.mean()),
             "max_difference": float(difference.max()),
         }
     )
 
 
-def _saved_model_difference(trial: Trial, golden: Mapping[str, np.ndarray]) -> float | None:
+def _saved_model_difference(run: SandboxRun, golden: Mapping[str, np.ndarray]) -> float | None:
     expected = golden["probabilities"]
-    if trial.probabilities is None or trial.probabilities.shape[1:] != expected.shape[1:]:
+    if run.probabilities is None or run.probabilities.shape[1:] != expected.shape[1:]:
         return None
-    since = np.abs(trial.probabilities[: len(expected)] - expected).max()
-    return float(np.maximum(since, trial.figures["endpoint_difference"]))  # NaN stays NaN
+    since_conversion = np.abs(run.probabilities[: len(expected)] - expected).max()
+    return float(np.maximum(since_conversion, run.figures["endpoint_difference"]))  # NaN stays NaN
 
 
-def hold_all(
-    formats: dict[str, FormatFigures], saved_model_difference: float | None, limits: Thresholds
+def check_all(
+    formats: dict[str, FormatFigures], saved_model_difference: float | None, thresholds: ServingSmokeThresholds
 ) -> list[Verdict]:
-    """Holds the figures of all formats against the thresholds.
+    """Compare the figures of all formats with the thresholds.
 
     Args:
-        formats: `saved_model` and names of files to what was found of them.
-        saved_model_difference: see `Thresholds.max_saved_model_difference`.
-        limits: of every gate.
+        formats: `saved_model` or file name to its figures.
+        saved_model_difference: figure for `ServingSmokeThresholds.max_saved_model_difference`.
+        thresholds: thresholds of ServingSmoke.
     """
     shipped = {name: found for name, found in formats.items() if found.shipped}
     files = {name: found for name, found in shipped.items() if name != SAVED_MODEL}
     faults = [f"{name} {found.fault}" for name, found in shipped.items() if found.fault]
-    figures = {
-        "max_failed_formats": (len(faults), "; ".join(faults), "formats"),
-        "max_serving_seconds": (*_worst({name: found.seconds for name, found in shipped.items()}), "s"),
-        "max_saved_model_start_ms": (shipped[SAVED_MODEL].start_ms, "", "ms"),
-        "max_tflite_start_ms": (*_worst({name: found.start_ms for name, found in files.items()}), "ms"),
-        "max_latency_p95_ms": (files[INT8_MODEL].p95_ms, "", "ms"),
-        "max_saved_model_difference": (saved_model_difference, "", "probability"),
-        "max_float_difference": (files[FLOAT_MODEL].max_difference, "", "probability"),
-        "min_agreement": (*_worst({name: found.agreement for name, found in files.items()}, sign=-1), "share"),
-        "max_difference": (*_worst({name: found.mean_difference for name, found in files.items()}), "probability"),
+    figures: dict[str, tuple[float | None, str]] = {
+        "max_failed_formats": (len(faults), "; ".join(faults)),
+        "max_serving_seconds": _worst({name: found.seconds for name, found in shipped.items()}),
+        "max_saved_model_start_ms": (shipped[SAVED_MODEL].start_ms, ""),
+        "max_tflite_start_ms": _worst({name: found.start_ms for name, found in files.items()}),
+        "max_latency_p95_ms": (files[INT8_MODEL].p95_ms, ""),
+        "max_saved_model_difference": (saved_model_difference, ""),
+        "max_float_difference": (files[FLOAT_MODEL].max_difference, ""),
+        "min_agreement": _worst({name: found.agreement for name, found in files.items()}, sign=-1),
+        "max_difference": _worst({name: found.mean_difference for name, found in files.items()}),
     }
-    return [hold(gate, figure, getattr(limits, gate), unit, detail) for gate, (figure, detail, unit) in figures.items()]
+    return [check(thresholds, name, figure, detail) for name, (figure, detail) in figures.items()]
 
 
 def _worst(figures: Mapping[str, float | None], sign: int = 1) -> tuple[float | None, str]:
-    """The greatest figure (the least if `sign` is -1) and whose it is; one that could not be measured is worst."""
+    """Return the largest figure (with `sign` -1 the smallest) and its file; a missing figure is the worst."""
     name = max(figures, key=lambda name: math.inf if (figure := figures[name]) is None else sign * figure)
     return figures[name], name

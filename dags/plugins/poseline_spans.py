@@ -1,7 +1,7 @@
-"""New spans, as Airflow sees them: a trigger that notices one, and a timetable that counts them by date.
+"""Airflow plugin for spans: a trigger that fires when a new span arrives, and a timetable that numbers spans by date.
 
-A span folder is complete when it has its name: `poseline data import` writes it beside its place, under a name that
-begins with a dot, and renames it. That rename is the ready marker; whoever copies spans in by hand does the same.
+A folder named `span-N` is complete: `poseline data import` writes it under a name that begins with a dot and renames it
+at the end. When you copy a span in by hand, do the same.
 """
 
 from __future__ import annotations
@@ -23,17 +23,22 @@ _LATEST = "latest"
 
 
 def latest_span(folder: Path) -> int:
-    """Number of the newest complete span; 0 if there is none."""
+    """Return the number of the newest complete span; 0 if there is none."""
     folders = [entry for entry in folder.iterdir() if entry.is_dir()] if folder.is_dir() else []
     names = (_SPAN.fullmatch(entry.name) for entry in folders)
     return max((int(name[1]) for name in names if name), default=0)
 
 
 class NewSpan(BaseEventTrigger):
-    """Fires when the folder holds a span newer than the newest that was there before.
+    """A trigger that fires when a folder contains a newer span than at the last check.
 
-    What was seen is kept in Airflow's database with the asset: a span that arrives while the triggerer is down is
-    noticed when it is up again, and none is announced twice. Spans that are there at the very first look are not new.
+    The number of the newest known span is stored with the asset in Airflow's database. A span that arrives while the
+    triggerer is down is therefore reported when it runs again, and no span is reported twice. Spans that exist at the
+    first check are not reported.
+
+    Args:
+        folder: folder with the span-N folders.
+        seconds: seconds between two checks.
     """
 
     def __init__(self, folder: str, seconds: float = 30.0) -> None:
@@ -41,12 +46,12 @@ class NewSpan(BaseEventTrigger):
         self.folder, self.seconds = folder, seconds
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """See BaseTrigger."""
+        """Return the class path and the arguments, from which Airflow creates this trigger in the triggerer."""
         return "poseline_spans.NewSpan", {"folder": self.folder, "seconds": self.seconds}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """See BaseTrigger."""
-        assert self.asset_state_store is not None, "this trigger belongs to an AssetWatcher"
+        """Check the folder again and again; yield an event for each newer span."""
+        assert self.asset_state_store is not None, "NewSpan works only inside an AssetWatcher"
         while True:
             seen = await self.asset_state_store.aget(_LATEST)
             latest = await asyncio.to_thread(latest_span, Path(self.folder))
@@ -58,23 +63,24 @@ class NewSpan(BaseEventTrigger):
 
 
 class SpanTimetable(AssetTriggeredTimetable):
-    """Starts runs when assets change; for backfills, day N after 1970-01-01 stands for span N, as in TFX.
+    """A timetable that starts a run when a span arrives, and in backfills maps day N after 1970-01-01 to span N.
 
-    Time alone starts nothing unless the DAG catches up: then spans that are numbered by date run day by day.
+    TFX numbers spans by date in the same way. The clock starts no run, unless the DAG has catch-up enabled: then there
+    is one run for each day since its start date.
     """
 
-    description = "when a new span arrives; backfills count spans as days since 1970-01-01"
+    description = "runs when a new span arrives; in backfills, day N after 1970-01-01 is span N"
     periodic = True
 
     @property
     def summary(self) -> str:
-        """See Timetable."""
+        """Return the text in the schedule column."""
         return "New span"
 
     def next_dagrun_info(
         self, *, last_automated_data_interval: DataInterval | None, restriction: TimeRestriction
     ) -> DagRunInfo | None:
-        """See Timetable."""
+        """Return the next day, if the DAG has catch-up enabled; otherwise None."""
         if not restriction.catchup or restriction.earliest is None:
             return None
         if last_automated_data_interval:
@@ -88,7 +94,7 @@ class SpanTimetable(AssetTriggeredTimetable):
 
 
 class PoselinePlugin(AirflowPlugin):
-    """Lets the scheduler find the timetable."""
+    """Registration of the timetable with the scheduler."""
 
     name = "poseline"
     timetables = [SpanTimetable]  # noqa: RUF012

@@ -1,1 +1,1 @@
-"""What the DAG files are made of. Airflow and the standard library alone: TFX lives in another environment."""
+"""Building blocks of the DAGs, which import only Airflow and the standard library: TFX has another environment."""

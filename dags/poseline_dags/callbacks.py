@@ -1,4 +1,4 @@
-"""What happened, a JSON object a line in a file: an example to put mail, chat or a pager in place of."""
+"""Callbacks that log each success, failure and retry as a line of JSON; replace them to send mail or page somebody."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from poseline_dags import settings
 
 
 def note_success(context: Any) -> None:
-    """A DAG run or a task ended well."""
+    """Log that a DAG run or a task succeeded."""
     _note("success", context)
 
 
 def note_failure(context: Any) -> None:
-    """A DAG run or a task failed, for good."""
+    """Log that a DAG run or a task failed and is not retried."""
     _note("failure", context)
 
 
 def note_retry(context: Any) -> None:
-    """A task failed and will be tried again."""
+    """Log that a task failed and will be retried."""
     _note("retry", context)
 
 
@@ -36,5 +36,6 @@ def _note(event: str, context: Any) -> None:
         "error": str(error) if error and event != "success" else None,
     }
     settings.EVENTS.parent.mkdir(parents=True, exist_ok=True)
-    with settings.EVENTS.open("a", encoding="utf-8") as file:  # a short line is appended in one write
+    with settings.EVENTS.open("a", encoding="utf-8") as file:
+        # One write for each line, so that lines of several tasks do not mix.
         file.write(json.dumps(entry) + "\n")

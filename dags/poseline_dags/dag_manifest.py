@@ -1,4 +1,4 @@
-"""A pipeline's manifest, which `poseline compile` writes: its nodes, its parameters, and where its environment is."""
+"""The DAG manifest, which `poseline compile` writes: nodes, run parameters, and the environment of a pipeline."""
 
 from __future__ import annotations
 
@@ -11,12 +11,20 @@ FORMAT = 2
 
 
 class UnusableManifestError(ValueError):
-    """There is no manifest, or not one of this format; says what to do."""
+    """The manifest is missing, damaged or of another format; the message says what to do."""
 
 
 @dataclass(frozen=True)
 class Node:
-    """One node of the graph, one task of the DAG."""
+    """A node of the graph, which becomes a task of the DAG.
+
+    Attributes:
+        id: name of the node and of its task.
+        upstream: ids of the nodes that must end before.
+        heavy: whether the node loads TensorFlow or Beam.
+        group: task group, for example `train`.
+        doc: purpose of the node in one sentence.
+    """
 
     id: str
     upstream: tuple[str, ...]
@@ -27,17 +35,17 @@ class Node:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a DAG is drawn from.
+    """Content of a DAG manifest.
 
     Attributes:
-        file: it was read from.
-        pipeline: name in ML Metadata.
-        description: of the pipeline, a sentence.
+        file: path of the manifest.
+        pipeline: name of the pipeline in ML Metadata.
+        description: description of the pipeline in one sentence.
         data: folder with the span-N folders; empty if the configuration names none.
-        python: interpreter of the pipeline's environment.
-        project: folder of the pipeline's code.
-        nodes: in topological order.
-        parameters: of a run: `name`, configuration `key`, JSON `schema`.
+        python: Python interpreter of the pipeline's environment.
+        project: folder of the project's code.
+        nodes: nodes in topological order.
+        parameters: parameters of a run, each with `name`, configuration `key` and JSON `schema`.
     """
 
     file: Path
@@ -51,7 +59,7 @@ class Manifest:
 
 
 def read_manifest(file: Path, pipeline: str) -> Manifest:
-    """Reads a manifest.
+    """Read a DAG manifest.
 
     Raises:
         UnusableManifestError: the file is missing, unreadable, or of another format.

@@ -1,4 +1,4 @@
-"""The tasks of a pipeline's DAG: one prepares the run, the others run a node each."""
+"""Airflow operators: one prepares a run, one runs a node, one runs another `poseline` command."""
 
 from __future__ import annotations
 
@@ -17,17 +17,20 @@ from poseline_dags.process import PoselineProcess
 
 SPAN_ORIGIN = datetime.date(1970, 1, 1)
 _BY_DATE = ("backfill", "scheduled")
-_LOGGED = 20_000
+_LOGGED_CHARACTERS = 20_000
 
 
 def metadata_run_id(pipeline: str, dag_id: str, run_id: str) -> str:
-    """Name of an Airflow run in ML Metadata: it sorts under the pipeline, tells its origin, and may name a file."""
+    """Return the id in ML Metadata of an Airflow run.
+
+    The id begins with the pipeline's name, contains a readable part of Airflow's id, and is a valid file name.
+    """
     readable = re.sub(r"[^A-Za-z0-9_.]+", "-", run_id)[:80].strip("-.")
     return f"{pipeline}-{readable}-{hashlib.sha256(f'{dag_id}/{run_id}'.encode()).hexdigest()[:8]}"
 
 
 class _PoselineTask(BaseOperator):
-    """A task that is a `poseline` command."""
+    """A task that runs a `poseline` command."""
 
     ui_color = "#e8f4f0"
 
@@ -37,7 +40,7 @@ class _PoselineTask(BaseOperator):
         self._process: PoselineProcess | None = None
 
     def on_kill(self) -> None:
-        """Airflow wants the task gone: nothing of it survives."""
+        """End the command and all its child processes, because Airflow ends the task."""
         if self._process:
             self._process.end()
 
@@ -53,10 +56,10 @@ class _PoselineTask(BaseOperator):
 
 
 class PrepareRun(_PoselineTask):
-    """Compiles the graph with this run's parameters, pins its data, and puts the run into ML Metadata."""
+    """An operator that compiles the graph for a run, fixes its span, and registers it in ML Metadata."""
 
     def execute(self, context: Any) -> dict[str, Any]:
-        """See BaseOperator; returns the run's id in ML Metadata, its span and overrides."""
+        """Prepare the run; return its id in ML Metadata, its span and its overrides."""
         manifest, dag_run, parameters = self._manifest(), context["dag_run"], context["params"]
         if unknown := sorted(set(dag_run.conf or {}) - set(self.dag.params)):  # Airflow itself lets them pass
             raise AirflowFailException(f"no parameter {', '.join(unknown)}; there are: {', '.join(self.dag.params)}")
@@ -80,22 +83,28 @@ class PrepareRun(_PoselineTask):
 
 
 class RunNode(_PoselineTask):
-    """Runs one node of the graph, or finds its result in the cache."""
+    """An operator that runs one node of the graph or takes its result from the cache.
+
+    Args:
+        node: id of the node.
+        announces: asset that gets an event when the node blesses a model or pushes a bundle.
+        arguments: arguments of BaseOperator.
+    """
 
     def __init__(self, *, node: str, announces: Asset | None = None, **arguments: Any) -> None:
         super().__init__(**arguments)
         self.node, self.announces = node, announces
 
     def execute(self, context: Any) -> dict[str, Any]:
-        """See BaseOperator; returns state, artifacts (ids and places) and figures of the node, never data."""
+        """Run the node; return its state, the ids and URIs of its artifacts, and its figures."""
         dag_run, ti = context["dag_run"], context["ti"]
         run_id = metadata_run_id(self.pipeline, dag_run.dag_id, dag_run.run_id)
-        # Clearing a task raises its `max_tries` by the tries that it has had; retries leave it alone. What ended well
-        # before the user cleared it is therefore run again, what was merely retried is not.
+        # When a user clears a task, Airflow raises its `max_tries` by the number of tries so far; a retry does not.
+        # The difference therefore says whether a user asked to run the node again, past the cache.
         cleared = max(0, ti.max_tries - (self.retries or 0))
         result = self._run(
             self._manifest(),
-            *("node", self.node, "--run-id", run_id, "--ir", str(settings.ROOT / "ir" / f"{run_id}.json")),
+            *("node", self.node, "--run-id", run_id, "--plan", str(settings.ROOT / "plans" / f"{run_id}.json")),
             *("--try", str(ti.try_number), "--cleared", str(cleared), "--with-parent"),
         )
         self.log.info("%s %s in %s s: %s", self.node, result["state"], result["seconds"], result["reason"] or "-")
@@ -106,7 +115,7 @@ class RunNode(_PoselineTask):
         return {name: value for name, value in result.items() if name != "error"}
 
     def _announce(self, context: Any, result: dict[str, Any]) -> None:
-        """Tells whoever waits for a blessed model or a pushed bundle, if this run made a new one."""
+        """Add an event to the asset if this run made a new blessed model or pushed bundle."""
         if self.announces is None or result["state"] != "done":
             return
         for output in result["outputs"]:
@@ -116,7 +125,12 @@ class RunNode(_PoselineTask):
 
 
 class RunCommand(_PoselineTask):
-    """Runs another `poseline` command that prints JSON; what it found is in the task's log."""
+    """An operator that runs any `poseline` command that prints JSON, and logs what it printed.
+
+    Args:
+        command: arguments of `poseline`; Airflow fills in templates, and empty arguments are left out.
+        arguments: arguments of BaseOperator.
+    """
 
     template_fields = ("command",)
 
@@ -125,15 +139,15 @@ class RunCommand(_PoselineTask):
         self.command = command
 
     def execute(self, context: Any) -> None:
-        """See BaseOperator."""
+        """Run the command."""
         del context
         found = self._run(self._manifest(), *filter(None, self.command))
-        for line in json.dumps(found, indent=1)[:_LOGGED].splitlines():
+        for line in json.dumps(found, indent=1)[:_LOGGED_CHARACTERS].splitlines():
             self.log.info("%s", line)
 
 
 def _span(context: Any) -> int | None:
-    """The span that a run is for: its parameter, the new span that started it, or the date that it stands for."""
+    """Return the span of a run from its parameter, the event that started it or its date; None means the latest."""
     if (span := context["params"].get("span")) is not None:
         return int(span)
     events = [event for found in (context.get("triggering_asset_events") or {}).values() for event in found]
@@ -146,7 +160,7 @@ def _span(context: Any) -> int | None:
 
 
 def _overrides(manifest: Manifest, parameters: Any) -> list[str]:
-    """Configuration keys that a run's parameters change."""
+    """Return the configuration settings that the parameters of a run change, each as `key=value`."""
     overrides = [
         f"{parameter['key']}={json.dumps(parameters[parameter['name']])}"
         for parameter in manifest.parameters

@@ -1,8 +1,14 @@
-"""Runs a `poseline` command in the pipeline's environment, for as long as the task lives and not longer."""
+"""Runs a `poseline` command in the pipeline's environment and ends it when the Airflow task ends.
+
+`components.sandbox.child_process`, which starts the project's other processes, cannot be used: this module runs in
+Airflow's environment, which contains none of the project's packages. It also passes the output on line by line, and
+ends the command with SIGTERM first, so that the failure is recorded in ML Metadata.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import enum
 import json
 import os
 import signal
@@ -13,30 +19,45 @@ from typing import Any
 
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
-_SKIPPED = 99
-_LOGGED = 20_000
-_GATE_SAID_NO, _WRONG_INPUT = 1, 2
-_SECONDS_TO_CLEAR_UP = 4.0  # Airflow waits 5 s before it kills the task itself
+_LOGGED_CHARACTERS = 20_000
+_SECONDS_TO_END = 4.0  # Airflow kills the task itself after 5 s
 _SECRETS = ("AIRFLOW_", "_AIRFLOW")
 
 
+class ExitCode(enum.IntEnum):
+    """Exit codes of `poseline`, as in `data.errors.ExitCode`; a test compares the two."""
+
+    DONE = 0
+    REJECTED = 1
+    WRONG_INPUT = 2
+    FAILED = 3
+    SKIPPED = 99
+
+
 class PoselineProcess:
-    """One command; its lines go to the task's log while it runs, its JSON comes back."""
+    """A `poseline` command, whose output appears in the task's log while it runs.
+
+    Args:
+        python: Python interpreter of the pipeline's environment.
+        project: folder of the project's code.
+        log: logger of the task.
+    """
 
     def __init__(self, python: str, project: str, log: Any) -> None:
         self._python, self._project, self._log = python, project, log
         self._process: subprocess.Popen[str] | None = None
 
     def run(self, arguments: Sequence[str]) -> dict[str, Any]:
-        """Runs `poseline` with these arguments.
+        """Run `poseline` with these arguments.
 
         Returns:
-            The JSON that it printed.
+            The JSON object that the command printed.
 
         Raises:
             AirflowSkipException: the node was skipped.
-            AirflowFailException: a gate said no, the input is wrong, or there is no environment: retrying won't help.
-            AirflowException: anything else, such as a process that was killed: retrying may help.
+            AirflowFailException: retrying is useless: a gate rejected, the input is wrong, or the environment is
+                missing.
+            AirflowException: retrying may help, for example because the process was killed.
         """
         command = [self._python, "-m", "pipelines.cli", *arguments]
         self._log.info("$ %s", " ".join(command))
@@ -55,19 +76,19 @@ class PoselineProcess:
         except OSError as error:
             raise AirflowFailException(
                 f"the pipeline's environment cannot be used ({error}): run `make setup` in {self._project}, then "
-                "`poseline compile` if it stands elsewhere now, and clear this task"
+                "`poseline compile` if it was moved, and clear this task"
             ) from error
         try:
-            output, complaint = self._pump(self._process)
+            output, error_text = self._pump(self._process)
             code = self._process.wait()
             if code:
-                self._log.info("%s", output[:_LOGGED])
+                self._log.info("%s", output[:_LOGGED_CHARACTERS])
         finally:
             self.end()
-        return _judged(code, output, complaint)
+        return _result_or_exception(code, output, error_text)
 
     def end(self) -> None:
-        """Ends the command with all its children: first asks, so that it records its failure and clears up."""
+        """End the command and all its child processes, first with SIGTERM, so that it can record its failure."""
         process = self._process
         if process is None:
             return
@@ -75,7 +96,7 @@ class PoselineProcess:
             self._log.warning("ending process %s", process.pid)
             process.send_signal(signal.SIGTERM)
             with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(_SECONDS_TO_CLEAR_UP)
+                process.wait(_SECONDS_TO_END)
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
@@ -86,33 +107,35 @@ class PoselineProcess:
         return kept | {"PYTHONPATH": self._project, "PYTHONUNBUFFERED": "1"}
 
     def _pump(self, process: subprocess.Popen[str]) -> tuple[str, str]:
-        """Passes standard error on line by line; returns standard output, and what was said from `error:` on."""
+        """Log standard error line by line; return standard output, and standard error from the line `error:` on."""
         assert process.stdout is not None
         assert process.stderr is not None
         output: list[str] = []
         reader = threading.Thread(target=lambda: output.append(process.stdout.read()), daemon=True)  # type: ignore[union-attr]
         reader.start()
-        complaint: list[str] = []
+        error_text: list[str] = []
         for line in process.stderr:
             text = line.rstrip("\n")
             self._log.info("%s", text)
-            if complaint or text.startswith(("error:", "Error:")):
-                complaint.append(text)
+            if error_text or text.startswith(("error:", "Error:")):
+                error_text.append(text)
         reader.join()
-        return "".join(output), "\n".join(complaint)
+        return "".join(output), "\n".join(error_text)
 
 
-def _judged(code: int, output: str, complaint: str) -> dict[str, Any]:
+def _result_or_exception(code: int, output: str, error_text: str) -> dict[str, Any]:
+    """Return the command's result, or raise the exception by which Airflow decides whether to retry."""
     try:
         result = json.loads(output)
     except ValueError:
         result = {}
     if code == 0 and result:
         return result
-    if code == _SKIPPED:
+    if code == ExitCode.SKIPPED:
         raise AirflowSkipException(result.get("reason") or "TFX skipped this node")
-    reason = result.get("error") or complaint.removeprefix("error:").strip()
-    if code == _WRONG_INPUT or (code == _GATE_SAID_NO and result):
+    reason = result.get("error") or error_text.removeprefix("error:").strip()
+    # A damaged environment also ends with 1 (Python's own code for an exception), but without a result.
+    if code == ExitCode.WRONG_INPUT or (code == ExitCode.REJECTED and result):
         raise AirflowFailException(f"not retried: {reason}")
     if code < 0:
         raise AirflowException(f"the process was ended by signal {-code}")

@@ -1,4 +1,4 @@
-"""Options that several commands share."""
+"""Command-line options that several lineage commands share."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from lineage.payloads.places import DEFAULT_ROOT
+from lineage.places import DEFAULT_ROOT
 
 PATH = click.Path(path_type=Path)
 

@@ -1,1 +1,1 @@
-"""The `poseline` command, a module a group of commands."""
+"""The `poseline` command: one module for each group of commands, and what they print."""

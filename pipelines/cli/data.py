@@ -1,105 +1,125 @@
-"""`poseline data`: import, make and describe keypoint sequences."""
+"""`poseline data`: commands that import, generate, describe and export keypoint sequences."""
 
 from __future__ import annotations
 
+import contextlib
 import json
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from pipelines.cli.options import PATH, OutputPath, json_option, make_console
+
 if TYPE_CHECKING:
-    from rich.console import Console
+    from data.importers import ImportProgress
 
 _FOLDER = click.Path(path_type=Path, file_okay=False)
-_PATH = click.Path(path_type=Path)
-
-
-def _console(*, stderr: bool = False) -> Console:
-    from rich.console import Console
-
-    return Console(stderr=stderr, soft_wrap=not sys.stdout.isatty())
 
 
 @click.group(name="data")
 def group() -> None:
-    """Import, make and describe keypoint sequences."""
+    """Import, generate, describe and export keypoint sequences."""
 
 
-def _import_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add what a source may leave unsaid, in the order of the help."""
-    options = (
-        click.option("--labels", type=_PATH, help="CSV of label, subject, view... by sequence or file."),
-        click.option("--pattern", metavar="P", help="Fields in paths below SRC, such as '{label}/{subject}_{view}'."),
-        click.option("--segments", type=_PATH, help="Actions of sessions: a CSV, an ELAN .eaf or a folder of them."),
-        click.option("--label-names", type=_PATH, help="Text file, one label a line, for formats that number them."),
-        click.option("--label", default="unknown", show_default=True, help="Label of sequences that bear none."),
-        click.option(
-            "--person",
-            type=click.Choice(["tracked", "largest", "confident", "left", "right", "centre"]),
-            default="tracked",
-            show_default=True,
-            help="Who is taken where several are in view.",
-        ),
-        click.option("--image-size", metavar="WxH", help="Size in pixels of images where it is not told."),
-        click.option("--image-height", type=click.FloatRange(1), help="The same, where the height alone matters."),
-        click.option("--dimensions", type=click.Choice(["2"]), help="2 leaves out the depth of image landmarks."),
-        click.option(
-            "--space",
-            type=click.Choice(["image", "world"]),
-            default="image",
-            show_default=True,
-            help="Landmarks to take where a format has both.",
-        ),
-        click.option("--layout", help="Map all sequences to this layout."),
-        click.option("--columns", metavar="FIELD=COLUMN,...", help="Names of a CSV's columns, where not found."),
-        click.option(
-            "--fps", default=30.0, show_default=True, type=click.FloatRange(0.01, 1e4), help="Where none is told."
-        ),
-        click.option(
-            "--time-unit",
-            type=click.Choice(["auto", "s", "ms", "us", "frames"]),
-            default="auto",
-            show_default=True,
-            help="Of timestamps.",
-        ),
-        click.option(
-            "--max-gap",
-            default=1.0,
-            show_default=True,
-            type=click.FloatRange(0.0, min_open=True),
-            help="Seconds without a pose that split a sequence.",
-        ),
-        click.option(
-            "--fill-gap",
-            default=0.2,
-            show_default=True,
-            type=click.FloatRange(0.0, 0.5),
-            help="Seconds without a pose up to which it is interpolated.",
-        ),
-    )
-    for option in reversed(options):
+def _span_option(what: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    return click.option("--span", type=click.IntRange(0), help=f"Number of the span to {what}.  [default: the latest]")
+
+
+def _new_span_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add `--to` and `--span` to a command that makes a span."""
+    for option in (
+        click.option("--span", type=click.IntRange(0), help="Number of the new span.  [default: the next free number]"),
+        click.option("--to", "target", type=_FOLDER, required=True, help="Data folder that gets a new folder span-N."),
+    ):
         command = option(command)
     return command
 
 
+def _import_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options for what the sources do not say, in the order of the help text."""
+    for option in reversed((*_LABEL_OPTIONS, *_IMAGE_OPTIONS, *_TIME_OPTIONS)):
+        command = option(command)
+    return command
+
+
+_LABEL_OPTIONS = (
+    click.option("--labels", type=PATH, help="CSV with label, subject, view, ... of each sequence or file."),
+    click.option("--pattern", metavar="P", help="Pattern of paths below SRC, such as '{label}/{subject}_{view}'."),
+    click.option("--segments", type=PATH, help="Segments of sessions: a CSV, an ELAN .eaf or a folder of them."),
+    click.option("--label-names", type=PATH, help="Text file with one label a line, for formats with label numbers."),
+    click.option("--label", default="unknown", show_default=True, help="Label of sequences that have none."),
+    click.option(
+        "--person",
+        type=click.Choice(["tracked", "largest", "confident", "left", "right", "centre"]),
+        default="tracked",
+        show_default=True,
+        help="Person to take where several are in view.",
+    ),
+)
+_IMAGE_OPTIONS = (
+    click.option("--image-size", metavar="WxH", help="Image size in pixels, for files that do not contain it."),
+    click.option("--image-height", type=click.FloatRange(1), help="Image height in pixels, if the width is not known."),
+    click.option("--dimensions", type=click.Choice(["2"]), help="Set to 2 to drop the depth of image landmarks."),
+    click.option(
+        "--space",
+        type=click.Choice(["image", "world"]),
+        default="image",
+        show_default=True,
+        help="Landmarks to take from formats that have both.",
+    ),
+    click.option("--layout", help="Layout to convert all sequences to."),
+    click.option("--columns", metavar="FIELD=COLUMN,...", help="Columns of a CSV that are not recognised by name."),
+)
+_TIME_OPTIONS = (
+    click.option(
+        "--fps",
+        default=30.0,
+        show_default=True,
+        type=click.FloatRange(0.01, 1e4),
+        help="Frames per second of files that contain neither a frame rate nor timestamps.",
+    ),
+    click.option(
+        "--time-unit",
+        type=click.Choice(["auto", "s", "ms", "us", "frames"]),
+        default="auto",
+        show_default=True,
+        help="Unit of the timestamps.",
+    ),
+    click.option(
+        "--max-gap",
+        default=1.0,
+        show_default=True,
+        type=click.FloatRange(0.0, min_open=True),
+        help="Seconds without a pose after which a new sequence starts.",
+    ),
+    click.option(
+        "--fill-gap",
+        default=0.2,
+        show_default=True,
+        type=click.FloatRange(0.0, 0.5),
+        help="Longest gap that is interpolated, in seconds.",
+    ),
+)
+
+
 @group.command(name="import")
-@click.option("--from", "format_", metavar="FORMAT", help="Format of SRC, see `data formats`.  [default: detected]")
-@click.argument("src", nargs=-1, required=True, type=_PATH)
-@click.option("--to", "target", type=_FOLDER, required=True, help="Data folder; gets a new span-N.")
-@click.option("--span", type=click.IntRange(0), help="Number of the span.  [default: the next]")
+@click.option("--from", "format_", metavar="FORMAT", help="Format of SRC; see `data formats`.  [default: detected]")
+@click.argument("src", nargs=-1, required=True, type=PATH)
+@_new_span_options
 @_import_options
 @click.option(
     "--max-quarantined",
     default=0.05,
     show_default=True,
     type=click.FloatRange(0, 1),
-    help="Share of records that may be left out.",
+    help="Largest share of records that may be quarantined.",
 )
-@click.option("--workers", type=click.IntRange(1), help="Processes that read files.  [default: one a core]")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option(
+    "--workers", type=click.IntRange(1), help="Number of processes that read files.  [default: number of cores]"
+)
+@json_option
 def data_import(
     format_: str | None,
     src: tuple[Path, ...],
@@ -108,28 +128,19 @@ def data_import(
     max_quarantined: float,
     workers: int | None,
     as_json: bool,
-    **told: Any,
+    **source_options: Any,
 ) -> None:
-    """Import SRC (files or folders) into a new span of canonical Parquet."""
+    """Import SRC, files or folders, into a new span of canonical Parquet."""
     import os
     from dataclasses import asdict
 
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    from data.importers import ImportProgress, TooManyQuarantinedError, import_to_span
+    from data.importers import TooManyQuarantinedError, import_to_span
     from data.importers.import_summary import show
     from data.importers.option_parsing import options_from
 
-    options = options_from(told)
-    refused: TooManyQuarantinedError | None = None
-    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=_console(stderr=True), transient=True) as bar:
-        task = bar.add_task("files", total=None)
-
-        def step(done: ImportProgress) -> None:
-            text = f"sources, {done.records:,} records"
-            bar.update(task, completed=done.sources, total=done.of, description=text)
-
+    options = options_from(source_options)
+    too_many: TooManyQuarantinedError | None = None
+    with _progress_bar() as progress:
         try:
             summary = import_to_span(
                 format_,
@@ -139,20 +150,36 @@ def data_import(
                 options=options,
                 max_quarantined=max_quarantined,
                 workers=workers or os.cpu_count() or 1,
-                progress=step,
+                progress=progress,
             )
         except TooManyQuarantinedError as error:
-            refused, summary = error, error.summary
+            too_many, summary = error, error.summary
     if as_json:
         click.echo(json.dumps(asdict(summary), indent=1, default=str))
     else:
-        show(summary, _console())
-    if refused is not None:
-        raise refused
+        show(summary, make_console())
+    if too_many is not None:
+        raise too_many
+
+
+@contextlib.contextmanager
+def _progress_bar() -> Iterator[Callable[[ImportProgress], None]]:
+    """Show a progress bar while the block runs, and yield the function that updates it."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=make_console(stderr=True), transient=True) as bar:
+        task = bar.add_task("files", total=None)
+
+        def update(done: ImportProgress) -> None:
+            text = f"sources, {done.records:,} records"
+            bar.update(task, completed=done.sources, total=done.of, description=text)
+
+        yield update
 
 
 @group.command(name="formats")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 def data_formats(as_json: bool) -> None:
     """List the formats that can be imported."""
     from rich.table import Table
@@ -166,16 +193,16 @@ def data_formats(as_json: bool) -> None:
     table = Table("format", "files", "what it is", box=None)
     for one in FORMATS.values():
         table.add_row(one.name, " ".join(one.suffixes), one.about)
-    _console().print(table)
+    make_console().print(table)
 
 
 @group.command(name="export")
-@click.argument("folder", type=_PATH)
-@click.option("--span", type=click.IntRange(0), help="Span to export.  [default: the latest]")
-@click.option("--as", "format_", required=True, metavar="FORMAT", help="Format to write, see `data formats`.")
-@click.option("--to", "target", required=True, type=_PATH, help="File or folder, as the format has it.")
+@click.argument("folder", type=PATH)
+@_span_option("export")
+@click.option("--as", "format_", required=True, metavar="FORMAT", help="Format to write; see `data formats`.")
+@click.option("--to", "target", required=True, type=OutputPath(), help="File or folder to write.")
 def data_export(folder: Path, span: int | None, format_: str, target: Path) -> None:
-    """Write a span in another tool's format."""
+    """Write a span in the format of another tool."""
     from data.importers.span_export import export_span
     from data.store import span_folder
 
@@ -184,19 +211,20 @@ def data_export(folder: Path, span: int | None, format_: str, target: Path) -> N
 
 
 @group.command(name="synth")
-@click.option("--to", "target", type=_FOLDER, required=True, help="Data folder; gets a new span-N.")
-@click.option("--span", type=click.IntRange(0), help="Number of the span.  [default: the next]")
-@click.option("--subjects", default=24, show_default=True, type=click.IntRange(2), help="People to invent.")
+@_new_span_options
+@click.option("--subjects", default=24, show_default=True, type=click.IntRange(2), help="Number of synthetic people.")
 @click.option(
-    "--repetitions", default=3, show_default=True, type=click.IntRange(1), help="Clips a movement and person."
+    "--repetitions", default=3, show_default=True, type=click.IntRange(1), help="Clips of each movement by each person."
 )
-@click.option("--sessions", default=0, show_default=True, type=click.IntRange(0), help="Whole practice sessions.")
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="The same seed makes the same data.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--sessions", default=0, show_default=True, type=click.IntRange(0), help="Number of long sessions.")
+@click.option(
+    "--seed", default=0, show_default=True, type=click.IntRange(0), help="The same seed generates the same data."
+)
+@json_option
 def data_synth(
     target: Path, span: int | None, subjects: int, repetitions: int, sessions: int, seed: int, as_json: bool
 ) -> None:
-    """Make synthetic Baduanjin: eight movements by invented people."""
+    """Generate synthetic Baduanjin: eight movements, performed by synthetic people."""
     from data.store import next_span, write_span
     from data.synthetic import SyntheticSpec, generate
 
@@ -206,11 +234,11 @@ def data_synth(
 
 
 @group.command(name="describe")
-@click.argument("folder", type=_PATH)
-@click.option("--span", type=click.IntRange(0), help="Span to describe.  [default: the latest]")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.argument("folder", type=PATH)
+@_span_option("describe")
+@json_option
 def data_describe(folder: Path, span: int | None, as_json: bool) -> None:
-    """Count classes, people, views and lengths; show missing joints and confidence."""
+    """Count the labels, people, views and lengths of a span, and show its missing joints and confidences."""
     from data import describe
     from data.store import span_folder
 
@@ -218,16 +246,16 @@ def data_describe(folder: Path, span: int | None, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(description.to_dict(), indent=1))
     else:
-        describe.show(description, _console())
+        describe.show(description, make_console())
 
 
 @group.command(name="report")
-@click.argument("folder", type=_PATH)
-@click.option("--to", "target", type=click.Path(path_type=Path, dir_okay=False), required=True, help="HTML file.")
-@click.option("--span", type=click.IntRange(0), help="Span to show.  [default: the latest]")
-@click.option("--against", metavar="SPAN", help="Compare with this span: its number, or a folder of another one.")
+@click.argument("folder", type=PATH)
+@click.option("--to", "target", type=OutputPath(dir_okay=False), required=True, help="HTML file to write.")
+@_span_option("show")
+@click.option("--against", metavar="SPAN", help="Span to compare with: a number, or the folder of another span.")
 def data_report(folder: Path, target: Path, span: int | None, against: str | None) -> None:
-    """Show a span on one page: counts, missing joints, health, drift, and skeletons that move."""
+    """Write an HTML page about a span: counts, missing joints, health, drift and moving skeletons."""
     from data.report import write_report
     from data.store import find_span
 
@@ -239,13 +267,13 @@ def data_report(folder: Path, target: Path, span: int | None, against: str | Non
 
 
 @group.command(name="propose-schema")
-@click.argument("folder", type=_PATH)
+@click.argument("folder", type=PATH)
 @click.option("--config", "config_name", default="baduanjin", show_default=True, help="Name or YAML file.")
-@click.option("--span", type=click.IntRange(0), help="Span to look at.  [default: the latest]")
-@click.option("--to", "target", type=click.Path(path_type=Path, dir_okay=False), help="Write the inferred schema here.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@_span_option("infer from")
+@click.option("--to", "target", type=OutputPath(dir_okay=False), help="File for the inferred schema.")
+@json_option
 def data_propose_schema(folder: Path, config_name: str, span: int | None, target: Path | None, as_json: bool) -> None:
-    """Infer a schema from a span and show how it differs from the curated one. Changes nothing."""
+    """Infer a schema from a span and compare it with the curated schema, which is not changed."""
     import tempfile
     from dataclasses import asdict
 
@@ -260,4 +288,4 @@ def data_propose_schema(folder: Path, config_name: str, span: int | None, target
     if as_json:
         click.echo(json.dumps(asdict(proposal), indent=1))
     else:
-        schema_proposal.show(proposal, _console())
+        schema_proposal.show(proposal, make_console())

@@ -1,4 +1,4 @@
-"""Looks at the machine and the environment, and says what to do about each fault."""
+"""Checks the machine and the installed packages, and says how to fix each fault."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ _GIB = 2**30
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at.
+    """The result of one check.
 
     Attributes:
-        what: the thing.
-        found: what was found.
-        fault: what is wrong with it and what to do, empty if nothing.
+        what: name of what was checked.
+        found: version, size or state that was found.
+        fault: what is wrong and how to fix it; empty if nothing is wrong.
     """
 
     what: str
@@ -60,7 +60,12 @@ class Finding:
 
 
 def examine(root: Path, imports: bool = True) -> Iterator[Finding]:
-    """Looks at interpreter, C library, versions, imports, disk and memory, in that order, as each is found out."""
+    """Check interpreter, C library, versions, disk, memory and imports, and yield each result as soon as it is known.
+
+    Args:
+        root: root folder that runs would use.
+        imports: whether to check the imports, which takes a minute.
+    """
     version = platform.python_version()
     yield Finding("python", f"{version} ({sys.executable})", "" if version.startswith("3.12.") else "run `make setup`")
     yield _glibc()
@@ -76,7 +81,7 @@ def _glibc() -> Finding:
     with_confstr = os.confstr("CS_GNU_LIBC_VERSION") if "CS_GNU_LIBC_VERSION" in os.confstr_names else None
     version = (with_confstr or f"{library} {version}").rpartition(" ")[2]
     numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
-    fault = "" if numbers >= (2, 39) else "TFDV and ml-metadata need 2.39: run `make setup`, which brings one"
+    fault = "" if numbers >= (2, 39) else "TFDV and ml-metadata need 2.39: run `make setup`, which installs a newer one"
     return Finding("glibc", version, fault)
 
 
@@ -91,7 +96,9 @@ def _versions() -> Iterator[Finding]:
 def _disk(root: Path) -> Finding:
     place = next(path for path in (root, *root.parents) if path.exists())
     free = shutil.disk_usage(place).free
-    fault = "" if free > 2 * _GIB else "a run needs up to 2 GB: free some, or use --root on another disk"
+    fault = (
+        "" if free > 2 * _GIB else "a run needs up to 2 GB: free some space, or name a root on another disk with --root"
+    )
     return Finding("free disk", f"{free / _GIB:.1f} GB at {place}", fault)
 
 
@@ -101,7 +108,9 @@ def _memory() -> Finding:
     if meminfo.exists():
         lines = dict(line.split(":", 1) for line in meminfo.read_text(encoding="utf-8").splitlines())
         free = int(lines["MemAvailable"].split()[0]) * 1024
-    fault = "" if free > 3 * _GIB else "two executors need about 3 GB: end something, or set runner.parallel_nodes=1"
+    fault = (
+        "" if free > 3 * _GIB else "two executors need about 3 GB: end other programs, or set runner.parallel_nodes=1"
+    )
     return Finding("free memory", f"{free / _GIB:.1f} GB", fault)
 
 

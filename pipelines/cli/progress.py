@@ -1,4 +1,4 @@
-"""Shows a run while it runs: a live table in a terminal, plain lines elsewhere."""
+"""Shows the progress of a run: a live table in a terminal, lines of text elsewhere."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _MARKS = {
 
 
 class LineProgress:
-    """A line an event; for logs and pipes."""
+    """A progress display that prints one line for each event, for logs and pipes."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -37,26 +37,26 @@ class LineProgress:
         pass
 
     def plan(self, nodes: Sequence[str]) -> None:
-        """See local_runner.Progress."""
+        """Show the nodes of the run; see `local_runner.Progress`."""
         self._console.print(f"{len(nodes)} nodes", highlight=False)
 
     def running(self, node: str, reason: str) -> None:
-        """See local_runner.Progress."""
+        """Show that a node's executor starts; see `local_runner.Progress`."""
         self._console.print(f"{node:<20} running   {reason}", highlight=False, markup=False)
 
     def ended(self, result: NodeResult) -> None:
-        """See local_runner.Progress."""
+        """Show how a node ended; see `local_runner.Progress`."""
         self._console.print(
             f"{result.node:<20} {result.state:<9} {result.seconds:6.1f} s", highlight=False, markup=False
         )
 
     def say(self, line: str) -> None:
-        """See local_runner.Progress."""
+        """Show a message; see `local_runner.Progress`."""
         self._console.print(line, highlight=False, markup=False)
 
 
 class LiveProgress:
-    """A table that is redrawn as nodes start and end."""
+    """A progress display with a table that is redrawn as nodes start and end."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -75,22 +75,22 @@ class LiveProgress:
         self._live.stop()
 
     def plan(self, nodes: Sequence[str]) -> None:
-        """See local_runner.Progress."""
+        """Show the nodes of the run; see `local_runner.Progress`."""
         with self._lock:
             self._nodes = list(nodes)
 
     def running(self, node: str, reason: str) -> None:
-        """See local_runner.Progress."""
+        """Show that a node's executor starts; see `local_runner.Progress`."""
         with self._lock:
             self._running[node] = (time.monotonic(), reason)
 
     def ended(self, result: NodeResult) -> None:
-        """See local_runner.Progress."""
+        """Show how a node ended; see `local_runner.Progress`."""
         with self._lock:
             self._ended[result.node] = result
 
     def say(self, line: str) -> None:
-        """See local_runner.Progress."""
+        """Show a message; see `local_runner.Progress`."""
         self._live.console.print(line, markup=False)
 
     def _render(self) -> Table:
@@ -117,5 +117,5 @@ class LiveProgress:
 
 
 def make_progress(console: Console) -> LineProgress | LiveProgress:
-    """The display that suits where the output goes."""
+    """Return a live table for a terminal, and lines of text for everything else."""
     return LiveProgress(console) if console.is_terminal else LineProgress(console)

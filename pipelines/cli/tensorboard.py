@@ -1,4 +1,4 @@
-"""TensorBoard on the logs that every Trainer leaves as its `model_run` artifact."""
+"""Starts TensorBoard on the training logs of all runs, which are the `model_run` artifacts of Trainer."""
 
 from __future__ import annotations
 
@@ -10,24 +10,26 @@ from data.errors import InputError, NodeError
 
 
 def serve(artifacts: Path, config_name: str | None, host: str, port: int) -> None:
-    """Runs TensorBoard until it is interrupted. A training is named by its configuration and its execution's number.
+    """Run TensorBoard until it is interrupted.
+
+    It names each training by its configuration and the id of its execution.
 
     Args:
-        artifacts: folder of all configurations' artifacts.
-        config_name: show this configuration alone; all if None.
+        artifacts: folder with the artifacts of all configurations.
+        config_name: name of the configuration to show; None shows all.
         host: address to listen on.
-        port: 0 takes any free one.
+        port: port to listen on; 0 takes any free port.
 
     Raises:
-        InputError: nothing was trained there yet.
-        NodeError: TensorBoard ended by itself.
+        InputError: there are no training logs in the folder.
+        NodeError: TensorBoard ended with an error.
     """
     known = sorted(path.name for path in artifacts.iterdir()) if artifacts.is_dir() else []
     if config_name is not None and config_name not in known:
         raise InputError(
-            f"nothing of configuration {config_name!r} was run",
+            f"configuration {config_name!r} has not been run",
             str(artifacts),
-            f"there is {', '.join(known)}" if known else "run it first",
+            f"these have been run: {', '.join(known)}" if known else "run it first",
         )
     folder = artifacts / config_name if config_name else artifacts
     if not any(folder.rglob("model_run/*/events.out.tfevents.*")):
@@ -35,5 +37,5 @@ def serve(artifacts: Path, config_name: str | None, host: str, port: int) -> Non
     command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(folder), "--host", host, "--port", str(port)]
     if code := subprocess.call(command):
         raise NodeError(
-            f"TensorBoard ended with exit code {code}", str(folder), "see its message above, or take another --port"
+            f"TensorBoard ended with exit code {code}", str(folder), "see its message above, or choose another --port"
         )

@@ -1,1 +1,1 @@
-"""From a configuration to a plan: the compiled graph with the settings it was made from."""
+"""Compiles a configuration into a plan, checks it, and fingerprints the code of its nodes."""

@@ -1,4 +1,4 @@
-"""Compiles the graph to TFX's IR, in a child that has TFX's components at hand."""
+"""Compiles a configuration into a plan, in a child process that may import TFX's components."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from pipelines.processes.executor_main import write_error
 
 
 def compile_to(config_json: str, pipeline_root: str, plan_file: str) -> None:
-    """Compiles a configuration and saves the plan, or leaves a description of the failure beside it.
+    """Compile a configuration and write the plan, or write the failure to `<plan_file>.error`.
 
     Args:
-        config_json: a PipelineConfig.
+        config_json: a PipelineConfig as JSON.
         pipeline_root: folder of the artifacts' payloads.
-        plan_file: where the plan goes.
+        plan_file: path of the plan.
     """
     try:
         from tfx.dsl.compiler.compiler import Compiler

@@ -1,4 +1,4 @@
-"""What an orchestrator needs to know of a compiled graph: a file that it reads without TFX, in milliseconds."""
+"""The DAG manifest: a plan with all that an orchestrator needs to draw the graph, readable without TFX."""
 
 from __future__ import annotations
 
@@ -10,71 +10,29 @@ from typing import Any
 
 from data.errors import InputError
 from data.project import PROJECT_ROOT
-from pipelines.compilation.plan import Plan
+from lineage.nodes import NODES, NodeId
+from pipelines.compilation.plan import Plan, read_plan_file
 from pipelines.config import PipelineConfig, load_config
 from pipelines.workspace import Workspace
 
 
 @dataclass(frozen=True)
-class Source:
-    """What the configuration was loaded from, so that it can be loaded again with changes.
+class ConfigSource:
+    """The source of a configuration, from which it can be loaded again with changes.
 
     Attributes:
-        config: name, or path of a YAML file.
-        overrides: `key=value`, in order.
+        config: name of a configuration, or path of a YAML file.
+        overrides: overrides `key=value`, in order.
     """
 
     config: str
     overrides: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class _Described:
-    group: str
-    doc: str
-    heavy: bool = False
-
-
-_NODES = {
-    "KeypointExampleGen": _Described(
-        "ingest_and_guard", "Reads one span of canonical Parquet and writes its windows, split by subject."
-    ),
-    "StatisticsGen": _Described("ingest_and_guard", "Statistics of every feature of every split (TFDV)."),
-    "ImportSchemaGen": _Described("ingest_and_guard", "The curated schema: shapes, labels, domains."),
-    "LastBlessedStatistics": _Described(
-        "ingest_and_guard", "Resolves the statistics behind the last blessed model, which drift is measured from."
-    ),
-    "ExampleValidator": _Described("ingest_and_guard", "Holds the statistics against the schema."),
-    "DataGate": _Described(
-        "ingest_and_guard", "Stops the run on anomalies. A no is final: the task fails and is not retried."
-    ),
-    "Transform": _Described("features", "All preprocessing as graph operators, with constants of a full pass."),
-    "Tuner": _Described("train", "Searches hyperparameters; resumes where it was stopped."),
-    "WarmStartModel": _Described(
-        "train", "Resolves the model that a warm start goes on from; skipped unless the run asks for one."
-    ),
-    "Trainer": _Described("train", "Trains the network; a killed training goes on at its last checkpoint."),
-    "LatestBlessedModel": _Described("gates", "Resolves the last blessed model other than the candidate."),
-    "Evaluator": _Described(
-        "gates", "Measures the SavedModel by slices, against thresholds and the last blessed model (TFMA)."
-    ),
-    "EdgeConverter": _Described("gates", "Converts to float and int8 TFLite, in a process of its own.", heavy=True),
-    "ModelValidator": _Described("gates", "Judges the shipped files: accuracy, what int8 lost of it, size, operators."),
-    "ServingSmoke": _Described(
-        "gates",
-        "Serves every format in a process of its own: starts, agreement with the SavedModel, latency.",
-        heavy=True,
-    ),
-    "Pusher": _Described(
-        "ship", "Publishes what all gates blessed, atomically. If one refused, the task fails and is not retried."
-    ),
-}
-_OTHER = _Described("other", "")
-
-# Settings that add nodes to the graph. It is drawn with all of them; what a run does not have is skipped in it.
+# Settings that add nodes to the graph. The graph is drawn with all of them; a run skips nodes that it does not have.
 _ADDING_NODES = ("training.warm_start=true",)
 
-# Parameter of a run to the configuration key that it overrides; its JSON schema is the configuration's own.
+# Parameter of a run to the configuration key that it overrides. Its JSON schema is that of the key.
 _PARAMETERS = {
     "split": "split.method",
     "epochs": "training.epochs",
@@ -83,20 +41,20 @@ _PARAMETERS = {
 }
 
 
-def complete_source(source: Source) -> PipelineConfig:
-    """The configuration with everything that adds nodes to its graph."""
+def with_all_nodes(source: ConfigSource) -> PipelineConfig:
+    """Return the configuration with all settings that add nodes to its graph."""
     return load_config(source.config, [*source.overrides, *_ADDING_NODES])
 
 
-def write_manifest(plan: Plan, complete: Plan, source: Source, workspace: Workspace, path: Path) -> None:
-    """Writes what an orchestrator draws its graph and its form from, with the plan.
+def write_manifest(plan: Plan, complete: Plan, source: ConfigSource, workspace: Workspace, path: Path) -> None:
+    """Write a DAG manifest.
 
     Args:
-        plan: of the configuration.
-        complete: of `complete_source`.
-        source: of the configuration.
-        workspace: where its runs are kept.
-        path: where to write.
+        plan: plan of the configuration.
+        complete: plan of the configuration that `with_all_nodes` returns.
+        source: source of the configuration.
+        workspace: workspace of the runs.
+        path: path of the file.
     """
     plan.save(
         path,
@@ -107,36 +65,62 @@ def write_manifest(plan: Plan, complete: Plan, source: Source, workspace: Worksp
     )
 
 
-def check_drawn(plan: Plan, drawn: Sequence[Mapping[str, Any]], manifest: Path) -> None:
-    """Makes sure that an orchestrator's graph has every node and every edge of a run's.
+def read_manifest(path: Path) -> dict[str, Any]:
+    """Return the content of a DAG manifest.
 
     Raises:
-        InputError: it was drawn from other code.
+        InputError: the file does not exist or is not a DAG manifest.
+    """
+    content = read_plan_file(path)
+    if not {"source", "nodes"} <= content.keys():
+        raise InputError(
+            "the file is a plan, but not a DAG manifest", str(path), "give the file that `poseline compile` wrote"
+        )
+    return content
+
+
+def check_drawn(plan: Plan, drawn: Sequence[Mapping[str, Any]], manifest: Path) -> None:
+    """Check that an orchestrator's graph has every node and every edge of a run's graph.
+
+    Args:
+        plan: plan of the run.
+        drawn: nodes of the DAG manifest from which the orchestrator drew its graph.
+        manifest: path of that manifest.
+
+    Raises:
+        InputError: a node or an edge is missing, because the manifest was written by other code.
     """
     upstream = {node["id"]: set(node["upstream"]) for node in drawn}
-    for node in nodes_of(plan):
-        if not set(node["upstream"]) <= upstream.get(node["id"], {None}):
+    for node_id, node in plan.nodes.items():
+        if not set(node.upstream_nodes) <= upstream.get(node_id, {None}):
             raise InputError(
-                f"the manifest is stale: node {node['id']} stands elsewhere in the graph, or is new",
+                f"the manifest is stale: node {node_id} is new, or has other upstream nodes",
                 str(manifest),
-                f"run `poseline compile --config {plan.config.name}`, let the graph be drawn anew, trigger again",
+                f"run `poseline compile --config {plan.config.name}`, wait until the graph is drawn again, then trigger"
+                " the run again",
             )
 
 
 def nodes_of(plan: Plan) -> list[dict[str, Any]]:
-    """The nodes in topological order: `id`, `upstream`, `group`, `heavy` (loads TensorFlow or Beam), `doc`."""
+    """Return the nodes in topological order: `id`, `upstream`, `group`, `doc` and `heavy` (loads TensorFlow)."""
     nodes = []
     for node_id, node in plan.nodes.items():
-        described = _NODES.get(node_id, _OTHER)
+        described = NODES[NodeId(node_id)]
         heavy = described.heavy or (plan.executor_spec(node_id) is not None and plan.is_heavy(node_id))
         nodes.append(
-            {"id": node_id, "upstream": list(node.upstream_nodes), **asdict(described), "heavy": heavy},
+            {
+                "id": node_id,
+                "upstream": list(node.upstream_nodes),
+                "group": described.group,
+                "doc": described.doc,
+                "heavy": heavy,
+            }
         )
     return nodes
 
 
 def _parameters(config: PipelineConfig) -> list[dict[str, Any]]:
-    """Per parameter its `name`, `key` and JSON `schema`, whose default is the configuration's value."""
+    """Return each parameter's `name`, `key` and JSON `schema`, whose default is the configuration's value."""
     parameters = []
     for name, key in _PARAMETERS.items():
         schema: Any = type(config).model_json_schema()

@@ -1,8 +1,8 @@
-"""Fingerprints of the code that a node runs.
+"""Fingerprints of the code that a node runs, so that an edit of the code changes the cache key.
 
-TFX's cache key holds the dotted path of a function, not its body, so an edit goes unseen. A node's fingerprint is the
-digest of its module closure (every module of this project that its entry points import, directly or not, at the top or
-inside a function, with the data files beside them) and of the lock file, which stands for everything installed.
+TFX's own cache key contains the dotted path of a function but not its code. A fingerprint is the digest of a node's
+module closure and of the lock file, which stands for all installed packages. The module closure is every module of this
+project that the node imports, directly or indirectly, with the data files in the same folders.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import ast
 import functools
 import hashlib
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,18 +17,29 @@ from pathlib import Path
 from data.project import PROJECT_ROOT
 
 _CODE = {".py", ".pyc"}
-_DOTTED = re.compile(r"[a-z_]\w*(\.[a-z_]\w*)+")
+
+ENTRY_POINTS = (
+    "components.edge_converter.worker",
+    "components.sandbox.run_saved_model",
+    "components.sandbox.run_tflite",
+)
+"""Modules that executors start as processes of their own, by name. A test finds one that is missing here."""
 
 
 @dataclass(frozen=True)
 class Closure:
-    """Files of this project that some entry points stand on, and the packages from elsewhere that they import."""
+    """The code that some modules depend on.
+
+    Attributes:
+        files: files of this project, sorted.
+        foreign: names of the modules of other projects that are imported.
+    """
 
     files: tuple[Path, ...]
     foreign: frozenset[str]
 
     def digest(self, extra: Iterable[Path] = ()) -> str:
-        """Sha256 over names and contents of the files, of `extra` files and of the lock file."""
+        """Return the SHA-256 digest of the names and contents of the files, of `extra` files and of the lock file."""
         state = hashlib.sha256()
         for path in sorted({*self.files, *extra, PROJECT_ROOT / "uv.lock"}):
             name = path.relative_to(PROJECT_ROOT) if path.is_relative_to(PROJECT_ROOT) else path.name
@@ -37,29 +47,32 @@ class Closure:
         return state.hexdigest()
 
     def short_digests(self) -> dict[str, str]:
-        """File, as a path from the project's root, to a short digest; to say later which file was edited."""
+        """Return each file's path, relative to the project's root, with a short digest of its content."""
         return {str(path.relative_to(PROJECT_ROOT)): _file_digest(path).hex()[:12] for path in self.files}
 
 
-def closure(entry_points: Iterable[str]) -> Closure:
-    """Follows imports from dotted module names; names of other projects end in `foreign`.
+def closure(modules: Iterable[str]) -> Closure:
+    """Return the code that modules depend on.
 
-    A module whose name stands in the code as a string is one that is started as a process of its own: its files count,
-    what it imports from elsewhere does not.
+    An entry point (`ENTRY_POINTS`) belongs to it if its name is a string in the code. Its files are added to the
+    closure, but not the modules of other projects that it imports, because it imports them in a process of its own.
+
+    Args:
+        modules: dotted names of modules.
     """
-    files, foreign, started = _follow(entry_points, set())
+    files, foreign, started = _follow(modules, set())
     while started:
         more, _, started = _follow(started, files)
         files |= more
     return Closure(tuple(sorted(files)), frozenset(foreign))
 
 
-def _follow(entry_points: Iterable[str], known: set[Path]) -> tuple[set[Path], set[str], set[str]]:
-    """Files, names of other projects, and names of modules that stand in strings and are not `known` yet."""
+def _follow(modules: Iterable[str], known: set[Path]) -> tuple[set[Path], set[str], set[str]]:
+    """Return the files, the imported modules of other projects, and the entry points that are not `known` yet."""
     files: set[Path] = set()
     foreign: set[str] = set()
     started: set[str] = set()
-    waiting, seen = list(entry_points), set[str]()
+    waiting, seen = list(modules), set[str]()
     while waiting:
         name = waiting.pop()
         if name in seen:
@@ -71,7 +84,7 @@ def _follow(entry_points: Iterable[str], known: set[Path]) -> tuple[set[Path], s
             if _module_file(name.partition(".")[0]) is None:
                 foreign.add(name)
             elif parent:
-                waiting.append(parent)  # `from package import name`: the name is no module
+                waiting.append(parent)  # `from package import name`, and the name is not a module
             continue
         files.add(path)
         if path.name == "__init__.py":
@@ -98,7 +111,7 @@ def _names(path: Path, name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 @functools.cache
 def _names_at(path: Path, name: str, _modified: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Names that a module imports, and dotted names that stand in it as strings."""
+    """Return the names that a module imports, and the entry points that it names in strings."""
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]
     imported: list[str] = []
     named: list[str] = []
@@ -112,7 +125,7 @@ def _names_at(path: Path, name: str, _modified: int) -> tuple[tuple[str, ...], t
                 base = ".".join([*above, *([node.module] if node.module else [])])
             imported.append(base)
             imported.extend(f"{base}.{alias.name}" for alias in node.names)
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and _DOTTED.fullmatch(node.value):
+        elif isinstance(node, ast.Constant) and node.value in ENTRY_POINTS:
             named.append(node.value)
     return tuple(imported), tuple(named)
 

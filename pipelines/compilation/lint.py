@@ -1,55 +1,68 @@
-"""Checks a compiled graph before anything of it runs: what a mistake there costs shows only minutes later, or never."""
+"""Checks a plan before it runs, because most mistakes in a graph would only show after minutes, or never."""
 
 from __future__ import annotations
 
 import json
 
-import schema
 from data.errors import InputError
 from data.layouts import load_layout
+from lineage.nodes import NODES, NodeId
 from pipelines.compilation.plan import Plan, ancestors
+from schema.window_contract import read_window_contract
 from trainer_module.labels import mirror_images, mirrored_labels
 
-_GUARDED = {"Transform": ("DataGate",), "Pusher": ("Evaluator", "ModelValidator", "ServingSmoke")}
 _FORBIDDEN_RUNNERS = ("DirectRunner", "SwitchingDirectRunner", "PrismRunner")
 
 
 def lint(plan: Plan) -> None:
-    """Checks a plan.
+    """Check a plan.
 
     Raises:
-        InputError: lists everything that is wrong.
+        InputError: the plan is not sound; the message lists everything that is wrong.
     """
-    problems = [*_gates(plan), *_runner(plan), *_shapes(plan), *_labels(plan), *_splits(plan), *_functions(plan)]
+    problems = [
+        *_undescribed(plan),
+        *_gates(plan),
+        *_runner(plan),
+        *_shapes(plan),
+        *_labels(plan),
+        *_splits(plan),
+        *_functions(plan),
+    ]
     if problems:
         raise InputError(
             "the graph is not sound: " + "; ".join(problems),
             f"configuration {plan.config.name!r}",
-            "mend the configuration, the schema or pipelines/graph.py",
+            "correct the configuration, the schema or pipelines/graph.py",
         )
+
+
+def _undescribed(plan: Plan) -> list[str]:
+    return [f"node {node} is not in lineage/nodes.py" for node in plan.nodes if node not in NODES]
 
 
 def _gates(plan: Plan) -> list[str]:
     return [
-        f"{node} does not come after {gate}"
-        for node, gates in _GUARDED.items()
-        for gate in gates
-        if node in plan.nodes and gate not in ancestors(plan.nodes, node)
+        f"{description.before} does not come after {gate}"
+        for gate, description in NODES.items()
+        if description.before in plan.nodes and gate not in ancestors(plan.nodes, description.before)
     ]
 
 
 def _runner(plan: Plan) -> list[str]:
     runners = [arg.partition("=")[2] for arg in plan.config.runner.beam_args if arg.startswith("--runner=")]
     if not runners:
-        return ["runner.beam_args pins no --runner (Beam would try to download one)"]
+        return ["runner.beam_args has no --runner (Beam would try to download one)"]
     return [
-        f"Beam runner {runner} is not pinned: use FnApiRunner" for runner in runners if runner in _FORBIDDEN_RUNNERS
+        f"Beam runner {runner} may download or start another runner: use FnApiRunner"
+        for runner in runners
+        if runner in _FORBIDDEN_RUNNERS
     ]
 
 
 def _shapes(plan: Plan) -> list[str]:
     config = plan.config
-    contract = schema.read_window_contract(config.schema_file)
+    contract = read_window_contract(config.schema_file)
     layout = load_layout(config.layout)
     if len(layout.joints) != contract.joints:
         return [
@@ -62,8 +75,11 @@ def _shapes(plan: Plan) -> list[str]:
 
 
 def _labels(plan: Plan) -> list[str]:
-    """A label that tells a side needs one for the other side, and a model that can see sides."""
-    labels = schema.read_window_contract(plan.config.schema_file).labels
+    """Return what is wrong with labels that name a side, left or right.
+
+    Such a label needs a label for the other side, and a model that can distinguish the sides.
+    """
+    labels = read_window_contract(plan.config.schema_file).labels
     problems = []
     if plan.config.training.augmentation.mirror:
         try:
@@ -78,7 +94,7 @@ def _labels(plan: Plan) -> list[str]:
 
 def _splits(plan: Plan) -> list[str]:
     made = set(plan.config.split.split_names())
-    evaluated = plan.nodes["Evaluator"].parameters.parameters["example_splits"].field_value.string_value
+    evaluated = plan.nodes[NodeId.EVALUATOR].parameters.parameters["example_splits"].field_value.string_value
     used = {"train", *(json.loads(evaluated) or ())}
     return [f"split {split!r} is used but the split policy makes {sorted(made)}" for split in sorted(used - made)]
 

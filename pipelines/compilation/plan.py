@@ -1,11 +1,11 @@
-"""A plan: one configuration with the graph compiled from it, as one file that any process can run a node from."""
+"""A plan: a configuration with the graph compiled from it, in one file from which any process can run a node."""
 
 from __future__ import annotations
 
 import copy
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -23,7 +23,7 @@ from pipelines.config import PipelineConfig
 from pipelines.processes.import_blocker import HEAVY
 
 FORMAT = 2
-_FUNCTION_PARAMETERS = ("run_fn", "preprocessing_fn", "tuner_fn")
+_FUNCTION_PARAMETERS = ("run_fn", "preprocessing_fn")
 _HEAVY = (*HEAVY, "tfx.components")
 
 
@@ -32,8 +32,8 @@ class Plan:
     """A configuration and its compiled graph.
 
     Attributes:
-        config: what it was compiled from.
-        ir: TFX's intermediate representation; its run id is still a parameter.
+        config: configuration that the graph was compiled from.
+        ir: compiled graph in TFX's intermediate representation; the run id in it is still a parameter.
     """
 
     config: PipelineConfig
@@ -41,7 +41,7 @@ class Plan:
 
     @cached_property
     def nodes(self) -> dict[str, pipeline_pb2.PipelineNode]:
-        """Node id to node, in topological order."""
+        """The nodes by id, in topological order."""
         return {n.pipeline_node.node_info.id: n.pipeline_node for n in self.ir.nodes}
 
     @cached_property
@@ -50,22 +50,25 @@ class Plan:
 
     @cached_property
     def code(self) -> dict[str, Closure]:
-        """Node id to the module closure that it runs; nodes without an executor are absent."""
-        return {node: closure(self._entry_points(node)) for node in self.nodes if self._bare_spec(node)}
+        """The code of each node with an executor, by node id."""
+        return {node: closure(self._modules(node)) for node in self.nodes if self._bare_spec(node)}
 
     def executor_spec(self, node: str) -> Message | None:
-        """The node's executor with the fingerprint of its code, which so enters the cache key."""
+        """Return the spec of a node's executor with the fingerprint of its code; None if the node has no executor.
+
+        TFX makes the whole spec part of the cache key.
+        """
         spec = copy.deepcopy(self._bare_spec(node))
         if spec is not None:
             _python_spec(spec).extra_flags.append(f"--code_version={self.code_digest(node)}")
         return spec
 
     def code_digest(self, node: str) -> str:
-        """Fingerprint of the code and of the project's files that the node's parameters name."""
+        """Return the fingerprint of a node's code and of the files that its parameters name."""
         return self.code[node].digest(self._named_files(node))
 
     def is_heavy(self, node: str) -> bool:
-        """Whether the node's executor imports TensorFlow or Beam."""
+        """Return whether the executor of a node imports TensorFlow or Beam."""
         spec = _python_spec(self._bare_spec(node))
         names = (spec.class_path, *self.code[node].foreign)
         return any(name == heavy or name.startswith(f"{heavy}.") for name in names for heavy in _HEAVY)
@@ -73,7 +76,7 @@ class Plan:
     def _bare_spec(self, node: str) -> Message | None:
         return runner_utils.extract_executor_spec(self._deployment, node)
 
-    def _entry_points(self, node: str) -> list[str]:
+    def _modules(self, node: str) -> list[str]:
         paths = [_python_spec(self._bare_spec(node)).class_path]
         paths += [value for key, value in self._strings(node) if key in _FUNCTION_PARAMETERS and value]
         return [path.rpartition(".")[0] for path in paths]
@@ -86,11 +89,11 @@ class Plan:
         return [(key, value.field_value.string_value) for key, value in parameters.items()]
 
     def save(self, path: Path, **more: Any) -> None:
-        """Writes the plan, all of it or nothing.
+        """Write the plan atomically.
 
         Args:
-            path: where to.
-            more: what else the file shall hold, ready for JSON.
+            path: path of the file.
+            more: further values for the file, which can be written as JSON.
         """
         content = {
             "format": FORMAT,
@@ -102,10 +105,11 @@ class Plan:
 
     @classmethod
     def load(cls, path: Path) -> Plan:
-        """Reads a plan.
+        """Read a plan.
 
         Raises:
-            InputError: no such file, not a plan of this format, or code, schema or gates changed since it was compiled.
+            InputError: the file does not exist or is not a plan of this format, or the graph's code, the schema or the
+                gates changed since it was compiled.
         """
         content = read_plan_file(path)
         try:
@@ -116,7 +120,7 @@ class Plan:
             raise _unusable(path, error) from error
         if stale:
             raise InputError(
-                "the compiled graph is stale: the graph's code, the schema or the gates changed since it was compiled",
+                "the plan is stale: the graph's code, the schema or the gates changed since it was compiled",
                 str(path),
                 f"compile it again with `poseline compile --config {config.name}`; in Airflow clear the task `prepare`",
             )
@@ -124,10 +128,10 @@ class Plan:
 
 
 def read_plan_file(path: Path) -> dict[str, Any]:
-    """All that a plan's file holds.
+    """Return the content of a plan's file.
 
     Raises:
-        InputError: no such file, or not a plan of this format.
+        InputError: the file does not exist or is not a plan of this format.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -139,36 +143,34 @@ def read_plan_file(path: Path) -> dict[str, Any]:
 
 
 def _unusable(path: Path, error: Exception) -> InputError:
-    return InputError(
-        f"the compiled graph cannot be used: {error}", str(path), "compile it again with `poseline compile`"
-    )
+    return InputError(f"the plan cannot be used: {error}", str(path), "compile it again with `poseline compile`")
 
 
 def compile_key(config: PipelineConfig) -> str:
-    """Digest of everything that the compiled graph depends on: configuration, graph code, schema, gates."""
+    """Return a digest of everything that a plan depends on: configuration, graph code, schema and gates."""
     code = closure(["pipelines.graph"]).digest([config.schema_file, config.gates_file])
     settings = config.model_dump_json(exclude={"data": True, "targets": True, "runner": {"parallel_nodes"}})
     return hashlib.sha256(f"{FORMAT}\n{code}\n{settings}".encode()).hexdigest()
 
 
 def descendants(nodes: Mapping[str, pipeline_pb2.PipelineNode], start: str) -> set[str]:
-    """The node and all that follow it."""
-    return _reach(start, lambda node: nodes[node].downstream_nodes)
+    """Return a node and all nodes that depend on it."""
+    return _reachable(start, lambda node: nodes[node].downstream_nodes)
 
 
 def ancestors(nodes: Mapping[str, pipeline_pb2.PipelineNode], start: str) -> set[str]:
-    """The node and all that it needs."""
-    return _reach(start, lambda node: nodes[node].upstream_nodes)
+    """Return a node and all nodes that it depends on."""
+    return _reachable(start, lambda node: nodes[node].upstream_nodes)
 
 
-def _reach(start: str, following: object) -> set[str]:
+def _reachable(start: str, neighbours: Callable[[str], Iterable[str]]) -> set[str]:
     seen: set[str] = set()
     waiting = [start]
     while waiting:
         node = waiting.pop()
         if node not in seen:
             seen.add(node)
-            waiting.extend(following(node))  # type: ignore[operator]
+            waiting.extend(neighbours(node))
     return seen
 
 

@@ -1,1 +1,1 @@
-"""Child processes of a run, and what keeps heavy libraries out of the driver."""
+"""The child processes of a run, and what keeps heavy libraries out of the driver."""

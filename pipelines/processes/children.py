@@ -1,7 +1,7 @@
-"""Child processes that run what needs TensorFlow or Beam.
+"""Child processes for code that needs TensorFlow or Beam, or that the driver must outlive.
 
-A *warm* child is forked from a server process that has imported the heavy libraries once, so that a node pays a
-second instead of ten. A *fresh* child is a new interpreter, for executors that need none of them.
+A *warm* child is forked from a server process that has imported the heavy libraries once, so that it starts within a
+second instead of ten. A *fresh* child is a new interpreter, for executors without heavy libraries.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from pathlib import Path
 from typing import Any
 
 from components.sandbox.child_process import die_with_parent
-from pipelines.processes.import_blocker import make_light
+from pipelines.processes.import_blocker import block_heavy_imports
 
 _PRELOAD = ("pipelines.processes.preload",)
 
 
 class ChildProcesses:
-    """Starts children and ends them with this process."""
+    """The child processes of one driver, which end when the driver ends."""
 
     def __init__(self) -> None:
         self._warm = multiprocessing.get_context("forkserver")
@@ -33,29 +33,30 @@ class ChildProcesses:
         self._fresh = multiprocessing.get_context("spawn")
         self._alive: set[BaseProcess] = set()
         self._lock = threading.Lock()
-        self._ended = False
+        self._terminated = False
 
     def warm_up(self) -> None:
-        """Starts the imports now, in the background."""
+        """Start the heavy imports now, in the background."""
         forkserver.ensure_running()
 
     def run(self, target: Callable[..., None], args: tuple[Any, ...], log: Path, *, heavy: bool) -> int:
-        """Runs `target(*args)` in a child and waits for it.
+        """Run `target(*args)` in a child process and wait until it ends.
 
         Args:
             target: function at the top level of a module.
-            args: picklable arguments.
-            log: file that gets the child's output, appended.
+            args: arguments of `target`, which can be pickled.
+            log: file to which the child's output is appended.
             heavy: whether the child needs TensorFlow or Beam.
 
         Returns:
-            Exit code; negative: the signal that ended it, or would have, had it been started after `terminate`.
+            The exit code. A negative number is the signal that ended the child. After `terminate` no child is started
+            and the number is that of SIGTERM.
         """
         context = self._warm if heavy else self._fresh
         log.parent.mkdir(parents=True, exist_ok=True)
         process = context.Process(target=_child, args=(target, args, str(log), os.getpid(), heavy))
         with self._lock:
-            if self._ended:
+            if self._terminated:
                 return -signal.SIGTERM
             process.start()
             self._alive.add(process)
@@ -68,9 +69,9 @@ class ChildProcesses:
         return process.exitcode
 
     def terminate(self) -> None:
-        """Ends all children that are running; no other is started."""
+        """Kill all running children and start no more."""
         with self._lock:
-            self._ended = True
+            self._terminated = True
             for process in self._alive:
                 process.kill()
 
@@ -87,7 +88,7 @@ def _child(target: Callable[..., None], args: tuple[Any, ...], log: str, parent:
     os.dup2(descriptor, 2)
     code = 0
     if not heavy:
-        make_light()
+        block_heavy_imports()
     try:
         target(*args)
     except BaseException:
@@ -95,4 +96,4 @@ def _child(target: Callable[..., None], args: tuple[Any, ...], log: str, parent:
         code = 1
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(code)  # TensorFlow takes seconds to tear itself down, for nothing
+    os._exit(code)  # a normal exit would spend seconds on the clean-up of TensorFlow

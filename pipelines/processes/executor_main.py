@@ -1,4 +1,4 @@
-"""The executor's side of a node: runs in a child process, tells its outcome in a file."""
+"""Runs one executor in a child process and writes its result, or its failure, to a file."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from pathlib import Path
 from data.errors import GateError, InputError, NodeError, PoselineError
 from data.files import write_atomically
 
-_KINDS = {kind.__name__: kind for kind in (GateError, InputError, NodeError)}
+_KINDS: dict[str, type[PoselineError]] = {kind.__name__: kind for kind in (GateError, InputError, NodeError)}
 
 
 def execute(invocation: bytes, spec: bytes, is_beam: bool, outcome: str) -> None:
-    """Runs one executor; the outcome file gets an ExecutorOutput, or `<outcome>.error` a description of the failure.
+    """Run one executor; write an ExecutorOutput to the outcome file, or the failure to `<outcome>.error`.
 
     Args:
-        invocation: serialised ExecutionInvocation.
-        spec: serialised PythonClassExecutableSpec or BeamExecutableSpec.
-        is_beam: which of the two.
+        invocation: serialized ExecutionInvocation.
+        spec: serialized PythonClassExecutableSpec or BeamExecutableSpec.
+        is_beam: whether `spec` is a BeamExecutableSpec.
         outcome: path of the outcome file.
     """
-    sys.argv = sys.argv[:1]  # TFX passes the rest of it on as executor flags
+    sys.argv = sys.argv[:1]  # TFX would pass the other arguments to the executor as flags
     try:
         from tfx.orchestration.portable import data_types
         from tfx.orchestration.portable.beam_executor_operator import BeamExecutorOperator
@@ -46,18 +46,18 @@ def execute(invocation: bytes, spec: bytes, is_beam: bool, outcome: str) -> None
 
 
 def write_error(error: BaseException, outcome: Path) -> None:
-    """Leaves a description of the failure beside the outcome that there is not."""
+    """Write `<outcome>.error`, which says why there is no outcome."""
     write_atomically(_error_file(outcome), json.dumps(_describe(error)))
 
 
 def read_error(outcome: Path) -> PoselineError | None:
-    """The failure that a child described, if it did."""
+    """Return the failure that a child process wrote, and remove its file; None if it wrote none."""
     path = _error_file(outcome)
     if not path.exists():
         return None
     described = json.loads(path.read_text(encoding="utf-8"))
     path.unlink()
-    return _KINDS[described["kind"]](described["what"], described["where"], described["remedy"])
+    return _KINDS.get(described["kind"], NodeError)(described["what"], described["where"], described["remedy"])
 
 
 def _error_file(outcome: Path) -> Path:
@@ -68,13 +68,18 @@ def _describe(error: BaseException) -> dict[str, str | None]:
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, PoselineError):
-            return {"kind": type(cause).__name__, "what": cause.what, "where": cause.where, "remedy": cause.remedy}
+            return {"kind": _kind(cause), "what": cause.what, "where": cause.where, "remedy": cause.remedy}
         cause = cause.__cause__ or cause.__context__
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if "site-packages" not in frame.filename] or frames
     where = f"{own[-1].filename}:{own[-1].lineno} in {own[-1].name}" if own else None
     text = str(error).strip() or type(error).__name__
-    return {"kind": "NodeError", "what": f"{type(error).__name__}: {text}", "where": where, "remedy": None}
+    return {"kind": NodeError.__name__, "what": f"{type(error).__name__}: {text}", "where": where, "remedy": None}
+
+
+def _kind(error: PoselineError) -> str:
+    """Return the name of the nearest base class that the driver knows; it may not know a subclass."""
+    return next((base.__name__ for base in type(error).__mro__ if base.__name__ in _KINDS), NodeError.__name__)
 
 
 def _log_to_stderr() -> None:

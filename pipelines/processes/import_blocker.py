@@ -1,7 +1,7 @@
-"""Keeps heavy libraries out of the driver process.
+"""Makes TensorFlow, Beam and other slow libraries impossible to import in a process that does not need them.
 
-TFX's launcher resolves inputs, checks the cache and publishes without TensorFlow and Beam, and loads in 0.6 s when
-they are not to be had; with them it takes 20 s. Executors get them, in processes of their own.
+TFX's launcher resolves inputs, checks the cache and publishes without TensorFlow and Beam. If they cannot be imported
+it loads in 0.6 s, otherwise in 20 s. Executors import them in child processes.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ HEAVY = (
 )
 
 
-def make_light() -> None:
-    """Makes heavy libraries un-importable in this process. Call before anything of TFX is imported."""
+def block_heavy_imports() -> None:
+    """Let every later import of a heavy library fail. Call it before anything of TFX is imported."""
     for name in HEAVY:
         if name not in sys.modules:
             sys.modules[name] = None  # type: ignore[assignment]
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
-    # What TFX logs while it drives a node is told by the progress display, in a person's words.
+    # The progress display reports what TFX logs while it drives a node, in plainer words.
     logging.getLogger("absl").setLevel(logging.CRITICAL)

@@ -1,4 +1,4 @@
-"""Passes on what another process appends to a log, while it does."""
+"""Copies what another process appends to a log file, while it is being written."""
 
 from __future__ import annotations
 
@@ -8,38 +8,41 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
-_SECONDS_BETWEEN_LOOKS = 0.3
+_POLL_SECONDS = 0.3
 
 
 @contextlib.contextmanager
 def following(log: Path, sink: TextIO | None) -> Iterator[None]:
-    """Copies what is appended to a file while the block lasts.
+    """Copy what is appended to a file while the block runs.
 
     Args:
-        log: the file; need not exist yet.
-        sink: where its new text goes, None for nowhere.
+        log: log file; it need not exist yet.
+        sink: stream that gets the new text; None copies nothing.
     """
     if sink is None:
         yield
         return
-    over = threading.Event()
-    begin = log.stat().st_size if log.exists() else 0
-    thread = threading.Thread(target=_copy, args=(log, begin, sink, over), daemon=True)
+    stop = threading.Event()
+    position = log.stat().st_size if log.exists() else 0
+    thread = threading.Thread(target=_copy, args=(log, position, sink, stop), daemon=True)
     thread.start()
     try:
         yield
     finally:
-        over.set()
+        stop.set()
         thread.join()
 
 
-def _copy(log: Path, begin: int, sink: TextIO, over: threading.Event) -> None:
-    ended = False
-    while not ended:
-        ended = over.wait(_SECONDS_BETWEEN_LOOKS)  # one more look after the end
+def _copy(log: Path, position: int, sink: TextIO, stop: threading.Event) -> None:
+    stopping = False
+    while not stopping:
+        stopping = stop.wait(_POLL_SECONDS)  # after the stop the file is read one last time
         with contextlib.suppress(FileNotFoundError), log.open("rb") as file:
-            file.seek(begin)
+            file.seek(position)
             text = file.read()
-            begin += len(text)
-            sink.write(text.decode(errors="replace"))
-            sink.flush()
+            position += len(text)
+            try:
+                sink.write(text.decode(errors="replace"))
+                sink.flush()
+            except (OSError, ValueError):  # the reader has gone away; the log file has everything
+                return

@@ -1,10 +1,10 @@
-"""What warm children are forked with: imported once, before the first heavy node."""
+"""The heavy libraries that the fork server imports once, before it forks the first child."""
 
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-# What libraries say while they load is not the user's concern. Children write to their own logs, and import by
-# themselves, with the error in the log, what could not be imported here.
+# The user has no use for what libraries print while they load. A child writes to its own log; it imports again what
+# could not be imported here, so that the error is in that log.
 _nowhere = os.open(os.devnull, os.O_WRONLY)
 os.dup2(_nowhere, 1)
 os.dup2(_nowhere, 2)
@@ -14,5 +14,5 @@ import tfx.components  # noqa: F401
 
 from components.sandbox.child_process import die_with_parent
 
-# The server that imports this has to end with the driver, also when the driver is killed.
+# The server that imports this module must end with the driver, even if the driver is killed.
 die_with_parent()

@@ -1,1 +1,1 @@
-"""Run a plan: node by node, on this machine or under an orchestrator."""
+"""Runs a plan: cache keys, launches of nodes, attempts, recovery and records."""

@@ -1,4 +1,4 @@
-"""Attempts at a node within one run. Each is an execution of its own; the one that ended well and stands counts."""
+"""Attempts at a node within one run: finds the successful one, and discards it if the user asks for another."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from pipelines.tfx_patches.bounded_queries import SUPERSEDED, executions_in_all
 from pipelines.tfx_patches.shared_store import shared_store
 
 CLEARED = "cleared"
+"""Custom property of an execution: how often the orchestrator's user had cleared the task when it started."""
 
 
-def ended_well(run: RunContext, node: pipeline_pb2.PipelineNode) -> metadata_store_pb2.Execution | None:
-    """The execution that ended this node of this run well, if there is one."""
+def last_success(run: RunContext, node: pipeline_pb2.PipelineNode) -> metadata_store_pb2.Execution | None:
+    """Return the successful execution of a node in this run; None if there is none."""
     store = shared_store(run.connection)
     contexts = [
         store.get_context_by_type_and_name(constants.PIPELINE_RUN_CONTEXT_TYPE_NAME, run.run_id),
@@ -29,13 +30,13 @@ def ended_well(run: RunContext, node: pipeline_pb2.PipelineNode) -> metadata_sto
     return next((found for found in executions if execution_lib.is_execution_successful(found)), None)
 
 
-def stands(run: RunContext, execution: metadata_store_pb2.Execution) -> bool:
-    """Whether an execution that ended well still counts, or the orchestrator's user has asked for another."""
-    properties = execution.custom_properties  # reading a key that is not there would put it there, without a value
+def counts(run: RunContext, execution: metadata_store_pb2.Execution) -> bool:
+    """Return whether a successful execution still counts, or the orchestrator's user has asked for another one."""
+    properties = execution.custom_properties  # reading a missing key would add it, without a value
     return (int(properties[CLEARED].string_value) if CLEARED in properties else 0) >= run.cleared
 
 
 def supersede(run: RunContext, execution: metadata_store_pb2.Execution) -> None:
-    """Takes an execution back: its artifacts and events stay, but nothing resolves to them in this run any more."""
+    """Discard an execution: its artifacts and events stay in the store, but no node of this run uses them any more."""
     execution.custom_properties[SUPERSEDED].string_value = "run again on request"
     shared_store(run.connection).put_executions([execution])

@@ -1,7 +1,7 @@
-"""TFX's cache key, taken apart: what a node's result depends on, whether it is there already, and what changed.
+"""TFX's cache key in named parts, so that a cache hit can be predicted and a miss explained.
 
-The key itself is TFX's (tfx.orchestration.portable.cache_utils.get_cache_context); `CacheKey.digest` repeats its
-hash over named parts, so that a hit can be foretold and a miss explained without writing to the metadata store.
+`cache_key` computes the same digest as `tfx.orchestration.portable.cache_utils.get_cache_context`, which would write to
+the metadata store. A test compares the two.
 """
 
 from __future__ import annotations
@@ -15,10 +15,12 @@ from dataclasses import dataclass, field
 from google.protobuf.message import Message
 from tfx.orchestration import data_types_utils
 from tfx.orchestration.metadata import Metadata
-from tfx.orchestration.portable import cache_utils, inputs_utils, outputs_utils
+from tfx.orchestration.portable import inputs_utils, outputs_utils
 from tfx.orchestration.portable.mlmd import context_lib
 from tfx.proto.orchestration import pipeline_pb2
 from tfx.types.artifact import Artifact
+
+from pipelines.tfx_patches import bounded_queries
 
 Artifacts = Mapping[str, Sequence[Artifact]]
 
@@ -28,8 +30,8 @@ class CacheKey:
     """The parts of a node's cache key, in TFX's order.
 
     Attributes:
-        digest: TFX's key, the name of the cache context in the metadata store.
-        parts: part to a short digest or a readable value; what `explain-cache` compares.
+        digest: TFX's cache key, which is the name of the cache context in the metadata store.
+        parts: name of each part to a short digest or a readable value, for `explain-cache`.
     """
 
     digest: str
@@ -42,7 +44,14 @@ def cache_key(
     executor_spec: Message,
     inputs: Artifacts,
 ) -> CacheKey:
-    """Computes the key of a node whose parameters are filled in and that is about to run with these inputs."""
+    """Compute the cache key of a node.
+
+    Args:
+        node: node with all parameters filled in.
+        info: pipeline that the node belongs to.
+        executor_spec: spec of the executor, with the fingerprint of its code.
+        inputs: input key to the resolved artifacts.
+    """
     state = hashlib.sha256()
     parts: dict[str, str] = {}
 
@@ -51,16 +60,16 @@ def cache_key(
             state.update(chunk)
         parts[part] = shown or hashlib.sha256(b"".join(chunks)).hexdigest()[:16]
 
-    add("pipeline", _serialised(info), shown=info.id)
-    add("node", _serialised(node.node_info))
-    add("executor", _serialised(executor_spec), shown=_without_code_version(executor_spec))
+    add("pipeline", _serialized(info), shown=info.id)
+    add("node", _serialized(node.node_info))
+    add("executor", _serialized(executor_spec), shown=_without_code_version(executor_spec))
     for key in sorted(inputs):
-        chunks = [_serialised(artifact.mlmd_artifact) for artifact in inputs[key]]
+        chunks = [_serialized(artifact.mlmd_artifact) for artifact in inputs[key]]
         ids = ", ".join(f"artifact {artifact.id}" for artifact in inputs[key]) or "none"
         add(f"input {key}", key.encode(), *chunks, shown=ids)
     outputs = outputs_utils.generate_output_artifacts(0, node.outputs.outputs, "")
     for key in sorted(outputs):
-        chunks = [_serialised(_bare(artifact).mlmd_artifact) for artifact in outputs[key]]
+        chunks = [_serialized(_bare(artifact).mlmd_artifact) for artifact in outputs[key]]
         add(f"output {key}", key.encode(), *chunks)
     parameters = data_types_utils.build_parsed_value_dict(
         inputs_utils.resolve_parameters_with_schema(node_parameters=node.parameters)
@@ -72,13 +81,13 @@ def cache_key(
 
 
 def cached_outputs(handle: Metadata, key: CacheKey) -> dict[str, list[Artifact]] | None:
-    """Outputs of the newest successful execution under this key whose payloads still exist; None if there is none."""
+    """Return the outputs of the newest execution under a key whose payloads exist; None if there are none."""
     context = handle.store.get_context_by_type_and_name(context_lib.CONTEXT_TYPE_EXECUTION_CACHE, key.digest)
-    return cache_utils.get_cached_outputs(handle, context) if context else None
+    return bounded_queries.cached_outputs(handle, context) if context else None
 
 
 def difference(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
-    """Says which parts differ, a line each; empty if none does."""
+    """Return a line of text for each part that differs between two keys."""
     lines = []
     for part in sorted(old.keys() | new.keys()):
         before, after = old.get(part), new.get(part)
@@ -89,11 +98,11 @@ def difference(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
         elif after is None:
             lines.append(f"{part}: gone (was {before})")
         else:
-            lines.append(f"{part}: {before} -> {after}{_inner(before, after)}")
+            lines.append(f"{part}: {before} -> {after}{_changed_keys(before, after)}")
     return lines
 
 
-def _inner(before: str, after: str) -> str:
+def _changed_keys(before: str, after: str) -> str:
     try:
         old, new = json.loads(before), json.loads(after)
     except ValueError:
@@ -103,7 +112,7 @@ def _inner(before: str, after: str) -> str:
     return f" (keys {', '.join(sorted(k for k in old.keys() | new.keys() if old.get(k) != new.get(k)))})"
 
 
-def _serialised(message: Message) -> bytes:
+def _serialized(message: Message) -> bytes:
     return message.SerializeToString(deterministic=True)
 
 
@@ -114,8 +123,8 @@ def _bare(artifact: Artifact) -> Artifact:
 
 
 def _without_code_version(spec: Message) -> str:
-    """The executor's class and a digest of its settings; the code's fingerprint is shown file by file instead."""
+    """Return the executor's class and a digest of its settings, without the code's fingerprint."""
     bare = copy.deepcopy(spec)
     python = getattr(bare, "python_executor_spec", bare)
     del python.extra_flags[:]
-    return f"{python.class_path} {hashlib.sha256(_serialised(bare)).hexdigest()[:8]}"
+    return f"{python.class_path} {hashlib.sha256(_serialized(bare)).hexdigest()[:8]}"

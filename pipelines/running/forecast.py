@@ -1,9 +1,9 @@
-"""What a run would do, and why, without doing it: for `--dry-run`, `explain-cache` and early imports."""
+"""Predicts which nodes a run will run, and why, without changing anything."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,11 @@ from tfx.orchestration import metadata
 from tfx.proto.orchestration import pipeline_pb2
 from tfx.types.artifact import Artifact
 
+from lineage.nodes import NodeId
 from lineage.store import backend
 from pipelines.compilation.plan import Plan
 from pipelines.running import cache_key, late_binding
-from pipelines.tfx_patches.bounded_queries import resolve
+from pipelines.tfx_patches.bounded_resolver import resolve
 from pipelines.tfx_patches.shared_store import SharedMetadata
 from pipelines.workspace import Workspace
 
@@ -25,14 +26,14 @@ Outputs = dict[str, list[Artifact]]
 
 @dataclass(frozen=True)
 class Forecast:
-    """What would become of a node.
+    """The predicted outcome of a node.
 
     Attributes:
-        node: its id.
-        runs: whether its executor would run.
-        reason: why.
-        key: parts of its cache key; empty where it depends on what does not exist yet.
-        changes: how the key differs from the last execution's, a line a part.
+        node: id of the node.
+        runs: whether the node's executor will run.
+        reason: why the executor will or will not run.
+        key: parts of the cache key; empty if the key depends on results that do not exist yet.
+        changes: differences from the cache key of the last execution, one line for each part.
     """
 
     node: str
@@ -48,31 +49,37 @@ def forecast(
     connection: metadata_store_pb2.ConnectionConfig,
     span: int | None,
     use_cache: bool = True,
-    nodes: Sequence[str] | None = None,
 ) -> list[Forecast]:
-    """Foretells every node of a run, in order.
+    """Predict the outcome of every node of a run, in the order of the plan.
+
+    Args:
+        plan: plan of the run.
+        workspace: workspace of the run.
+        connection: connection of the metadata store.
+        span: number of the span to read; None reads the latest.
+        use_cache: whether earlier results may be used.
 
     Raises:
         InputError: the data cannot be trained on.
     """
     if not backend.exists(connection):
-        first = plan.nodes[late_binding.EXAMPLE_GEN]
+        first = plan.nodes[NodeId.KEYPOINT_EXAMPLE_GEN]
         late_binding.bind_before_cache(
             plan.config, span, pipeline_pb2.PipelineNode.FromString(first.SerializeToString())
         )
-        return [Forecast(node, True, "nothing was run in this root yet") for node in nodes or plan.nodes]
+        return [Forecast(node, True, "nothing has been run in this root yet") for node in plan.nodes]
     outputs: dict[str, Outputs | None] = {}
     result = []
     with SharedMetadata(connection) as handle:
-        for node_id in nodes or plan.nodes:
+        for node_id in plan.nodes:
             node = pipeline_pb2.PipelineNode()
             node.CopyFrom(plan.nodes[node_id])
-            foretold, outputs[node_id] = _node(plan, handle, node, span, outputs, use_cache, workspace)
-            result.append(foretold)
+            predicted, outputs[node_id] = _predict(plan, handle, node, span, outputs, use_cache, workspace)
+            result.append(predicted)
     return result
 
 
-def _node(
+def _predict(
     plan: Plan,
     handle: metadata.Metadata,
     node: pipeline_pb2.PipelineNode,
@@ -88,7 +95,7 @@ def _node(
     spec = plan.executor_spec(node_id)
     if spec is None:
         chosen = resolve(handle.store, plan.config.name, node, lambda spec_: _input(spec_, outputs))
-        return Forecast(node_id, False, "resolves what was blessed last"), chosen
+        return Forecast(node_id, False, "resolves the last blessed results"), chosen
     late_binding.bind_before_cache(plan.config, span, node)
     inputs = {key: _input(spec_, outputs) for key, spec_ in node.inputs.inputs.items()}
     key = cache_key.cache_key(node, plan.ir.pipeline_info, spec, inputs)
@@ -102,7 +109,7 @@ def _node(
 
 
 def changes_since_last(plan: Plan, workspace: Workspace, node_id: str, key: Mapping[str, str]) -> list[str]:
-    """How a node's code and key differ from those of its last execution in this root; empty if there is none."""
+    """Return how a node's code and key differ from those of its last execution in this root, one line for each part."""
     last = last_record(workspace, plan.config.name, node_id)
     if last is None:
         return []
@@ -111,7 +118,7 @@ def changes_since_last(plan: Plan, workspace: Workspace, node_id: str, key: Mapp
 
 
 def last_record(workspace: Workspace, pipeline: str, node_id: str) -> dict[str, Any] | None:
-    """The newest record of a node that ended well in a run of this pipeline."""
+    """Return the newest record of a node that succeeded in a run of this pipeline; None if there is none."""
     records = (workspace.root / "runs").glob(f"{pipeline}-*/{node_id}.json")
     for path in sorted(records, key=lambda path: path.stat().st_mtime_ns, reverse=True):
         record = read_record(path)
@@ -121,7 +128,7 @@ def last_record(workspace: Workspace, pipeline: str, node_id: str) -> dict[str, 
 
 
 def read_record(path: Path) -> dict[str, Any] | None:
-    """A node's record, if there is one."""
+    """Return a node's record; None if the file does not exist or cannot be read."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -1,7 +1,7 @@
-"""What a node learns at launch and not at compilation.
+"""Node parameters that are filled in when the node is launched, not when the plan is compiled.
 
-Before the cache is asked: which span is used and what its content is. After it: places and moments (folders, run id),
-which must not decide whether a result is used again.
+Before the cache lookup a node gets the span and the digest of its content. After the lookup it gets folders and the run
+id, because they must not decide whether an earlier result is used.
 """
 
 from __future__ import annotations
@@ -15,21 +15,20 @@ from typing import Any
 from tfx.proto.orchestration import pipeline_pb2
 from tfx.types.artifact import Artifact
 
-import schema
 from data.errors import InputError
 from data.splits import SplitPolicy
 from data.store import content_digest, span_folder
 from data.validation import validate_span
+from lineage.nodes import NodeId
 from pipelines.config import PipelineConfig
 from pipelines.running.cache_key import CacheKey
 from pipelines.running.run_context import RunContext
+from schema.window_contract import read_window_contract
 from serving_targets.releases import destination_holds
-
-EXAMPLE_GEN, TRAINER, PUSHER = "KeypointExampleGen", "Trainer", "Pusher"
 
 
 def chosen_span(config: PipelineConfig, span: int | None) -> Path:
-    """The folder of the span that a run reads.
+    """Return the folder of the span that a run reads.
 
     Raises:
         InputError: the configuration names no data, or the folder or span does not exist.
@@ -42,15 +41,15 @@ def chosen_span(config: PipelineConfig, span: int | None) -> Path:
 
 
 def bind_before_cache(config: PipelineConfig, span: int | None, node: pipeline_pb2.PipelineNode) -> None:
-    """Fills in the parameters that say which data a run reads, by content.
+    """Set a node's parameters for the span that the run reads, if it is the node that reads the data.
 
     Raises:
-        InputError: the data cannot be trained on; names file, row, reason and remedy.
+        InputError: the data cannot be trained on; the message names file, row, reason and remedy.
     """
-    if node.node_info.id != EXAMPLE_GEN:
+    if node.node_info.id != NodeId.KEYPOINT_EXAMPLE_GEN:
         return
     folder = chosen_span(config, span)
-    contract = schema.read_window_contract(config.schema_file)
+    contract = read_window_contract(config.schema_file)
     state = tuple((part.name, part.stat().st_size, part.stat().st_mtime_ns) for part in sorted(folder.iterdir()))
     parameters = node.parameters.parameters
     parameters["span"].field_value.int_value = int(folder.name.rpartition("-")[2])
@@ -61,9 +60,10 @@ def bind_before_cache(config: PipelineConfig, span: int | None, node: pipeline_p
 
 @functools.lru_cache(maxsize=1)
 def _checked_digest(folder: Path, state: object, layout: str, channels: int, policy: str) -> str:
-    """Content digest of a span that can be trained on.
+    """Return the digest of a span's content after a check that it can be trained on.
 
-    A run forecasts before it launches: what has the same `state` as a moment ago is not read a second time.
+    A run predicts its nodes before it launches them, so this is called twice. The second call reads nothing if the
+    names, sizes and times of the files (`state`) are the same.
     """
     del state
     validate_span(folder, layout=layout, channels=channels, policy=SplitPolicy.model_validate_json(policy))
@@ -71,15 +71,15 @@ def _checked_digest(folder: Path, state: object, layout: str, channels: int, pol
 
 
 def late_properties(run: RunContext, node_id: str, key: CacheKey) -> dict[str, Any]:
-    """Execution properties that the executor gets but the cache key does not hold."""
+    """Return the execution properties that the executor gets but that are not part of the cache key."""
     config = run.plan.config
-    if node_id == EXAMPLE_GEN:
+    if node_id == NodeId.KEYPOINT_EXAMPLE_GEN:
         return {"data_folder": str(chosen_span(config, run.span).parent)}
-    if node_id == TRAINER:
+    if node_id == NodeId.TRAINER:
         custom = json.loads(_parameter(run.node(node_id), "custom_config"))
         custom["checkpoint_dir"] = str(run.workspace.checkpoints(config.name) / key.digest[:16])
         return {"custom_config": json.dumps(custom)}
-    if node_id == PUSHER:
+    if node_id == NodeId.PUSHER:
         targets = config.targets or {config.name: run.workspace.pushed / config.name}
         facts = json.loads(_parameter(run.node(node_id), "manifest_facts"))
         return {
@@ -90,14 +90,17 @@ def late_properties(run: RunContext, node_id: str, key: CacheKey) -> dict[str, A
 
 
 def why_stale(config: PipelineConfig, outputs: Mapping[str, Sequence[Artifact]]) -> str | None:
-    """Why cached outputs can't be used although they exist, if so: a push whose destination lost what it got."""
+    """Return why cached outputs cannot be used; None if they can.
+
+    The outputs of a push cannot be used if a target no longer has the version that was pushed.
+    """
     for pushed in outputs.get("pushed_model", ()):
         if not pushed.get_int_custom_property("pushed"):
             continue
         digest = pushed.get_string_custom_property("digest")
         for name, path in json.loads(pushed.get_string_custom_property("targets")).items():
             if not destination_holds(Path(path), digest):
-                return f"target {name!r} does not hold what was pushed"
+                return f"target {name!r} no longer has the pushed version"
     return None
 
 

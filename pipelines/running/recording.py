@@ -1,7 +1,7 @@
-"""What is recorded beyond TFX's own: code and environment of every execution, content of every artifact.
+"""Records more than TFX does: the code and environment of every execution, and the content of every artifact.
 
-Everything that belongs to an artifact is set before TFX publishes it: each field of an artifact is part of the cache
-keys of what follows, so that a later touch would recompute it. Executions are in no key.
+All properties of an artifact are set before TFX publishes it. Each of them is part of the cache keys of the nodes that
+read the artifact, so a later change would make those nodes run again. Executions are not part of any cache key.
 """
 
 from __future__ import annotations
@@ -9,23 +9,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-import pyarrow.parquet as pq
 from ml_metadata.metadata_store import MetadataStore
 from ml_metadata.proto import metadata_store_pb2
 from tfx.proto.orchestration import execution_result_pb2
 from tfx.types.artifact import Artifact
 
 from data.digests import Listing, list_folder, save_listing
-from lineage.payloads import marks
-from lineage.payloads.places import SEQUENCES_FILE, listing_file
-from lineage.payloads.push import PushRecord
+from lineage import marks
+from lineage.artifact_types import PUSHED_MODEL, TRACED
+from lineage.places import listing_file
+from payloads.push import PushRecord
+from payloads.sequences import has_sequences, read_sequences
 from pipelines.running.run_context import RunContext
 
 _EXECUTION_FACTS = ("git_commit", "git_dirty", "lock_digest")
 
 
 def execution_facts(run: RunContext, node_id: str) -> dict[str, str | int]:
-    """What an execution is recorded with: where it belongs, its code and its environment."""
+    """Return the custom properties of a new execution: its run and node, its code and its environment."""
     facts: dict[str, str | int] = {"run_id": run.run_id, "node_id": node_id, **run.marks}
     facts |= {name: str(run.facts[name]) for name in _EXECUTION_FACTS if name in run.facts}
     if run.plan.executor_spec(node_id) is not None:
@@ -34,7 +35,7 @@ def execution_facts(run: RunContext, node_id: str) -> dict[str, str | int]:
 
 
 def origin_facts(store: MetadataStore, outputs: Mapping[str, Sequence[Artifact]]) -> dict[str, str | int]:
-    """What an execution is recorded with that takes these outputs from the cache: which one made them."""
+    """Return the custom properties of an execution that takes outputs from the cache: which execution made them."""
     origin = _maker(store, [artifact.mlmd_artifact for found in outputs.values() for artifact in found])
     return {"cached_from": origin.id} if origin else {}
 
@@ -42,7 +43,7 @@ def origin_facts(store: MetadataStore, outputs: Mapping[str, Sequence[Artifact]]
 def complete_facts(
     store: MetadataStore, execution_id: int, facts: Mapping[str, str | int]
 ) -> metadata_store_pb2.Execution:
-    """Adds facts to an execution if TFX registered it without them."""
+    """Add facts to an execution if TFX registered it without them, and return the execution."""
     [execution] = store.get_executions_by_id([execution_id])
     before = execution.SerializeToString(deterministic=True)
     for name, value in facts.items():
@@ -56,9 +57,10 @@ def complete_facts(
 
 
 def record_snapshot(store: MetadataStore, run: RunContext) -> None:
-    """Completes the cached executions by which a partial run takes over the nodes that it does not run.
+    """Complete the cached executions that TFX writes for the nodes that a partial run does not run.
 
-    Nobody asked whether their code is still the same: what is recorded is the code that made what they take over.
+    Nothing has checked whether the code of these nodes is unchanged. The code that is recorded is therefore that of the
+    execution that made the outputs.
     """
     context = store.get_context_by_type_and_name("pipeline_run", run.run_id)
     prefix = f"{run.plan.config.name}."
@@ -68,7 +70,9 @@ def record_snapshot(store: MetadataStore, run: RunContext) -> None:
         facts.pop("code_digest", None)
         events = [e for e in store.get_events_by_execution_ids([execution.id]) if _is_output(e)]
         origin = _maker(store, store.get_artifacts_by_id([event.artifact_id for event in events]))
-        if origin is not None and origin.type_id == execution.type_id:  # a resolver's outputs were made by others
+        if (
+            origin is not None and origin.type_id == execution.type_id
+        ):  # the outputs of a Resolver were made by other nodes
             facts["cached_from"] = origin.id
             if "code_digest" in origin.custom_properties:
                 facts["code_digest"] = origin.custom_properties["code_digest"].string_value
@@ -78,7 +82,7 @@ def record_snapshot(store: MetadataStore, run: RunContext) -> None:
 def _maker(
     store: MetadataStore, artifacts: Sequence[metadata_store_pb2.Artifact]
 ) -> metadata_store_pb2.Execution | None:
-    """The execution that made some artifacts; the folder of a payload is named after it."""
+    """Return the execution that made some artifacts; the name of a payload's folder is the execution's id."""
     named = {int(tail) for a in artifacts if (tail := a.uri.rpartition("/")[2]).isdecimal()}
     wanted = {artifact.id for artifact in artifacts}
     makers = {e.execution_id for e in store.get_events_by_execution_ids(named) if e.artifact_id in wanted}
@@ -93,7 +97,7 @@ class OutputRecorder:
     """Describes the payloads of one execution's outputs.
 
     Args:
-        root: of the workspace, where lists of files are kept.
+        root: root folder of the workspace, which keeps the lists of files.
     """
 
     def __init__(self, root: Path) -> None:
@@ -103,7 +107,7 @@ class OutputRecorder:
     def describe(
         self, output: execution_result_pb2.ExecutorOutput, made: dict[str, list[Artifact]]
     ) -> execution_result_pb2.ExecutorOutput:
-        """Sets `content_digest`, `bytes` and `files` of every output that lies in a local folder."""
+        """Set `content_digest`, `bytes` and `files` of every output in a local folder, and return the output."""
         for key, skeletons in made.items():
             if key not in output.output_artifacts:
                 output.output_artifacts[key].artifacts.extend(a.mlmd_artifact for a in skeletons)
@@ -122,12 +126,12 @@ class OutputRecorder:
         self._marks += _marks(artifact, type_name, folder, listing)
 
     def contexts(self, store: MetadataStore) -> list[metadata_store_pb2.Context]:
-        """The marks as contexts to publish the outputs with."""
+        """Return the contexts to publish the outputs with; lineage finds the outputs by them."""
         return mark_contexts(store, self._marks)
 
 
 def mark_contexts(store: MetadataStore, wanted: Iterable[tuple[str, str]]) -> list[metadata_store_pb2.Context]:
-    """Contexts of these types and names; those that do not exist come to be when something is published with them."""
+    """Return contexts of these types and names; those that do not exist are created when something is published."""
     contexts = []
     types: dict[str, int] = {}
     for type_name, name in sorted(set(wanted)):
@@ -140,17 +144,16 @@ def mark_contexts(store: MetadataStore, wanted: Iterable[tuple[str, str]]) -> li
 def _marks(
     artifact: metadata_store_pb2.Artifact, type_name: str, folder: Path, listing: Listing
 ) -> Iterator[tuple[str, str]]:
-    if type_name == "PushedModel":
+    if type_name == PUSHED_MODEL:
         yield from ((marks.FILE, digest) for digest in _pushed_digests(folder))
-    elif type_name in marks.TRACED_TYPES:
+    elif type_name in TRACED:
         yield from ((marks.FILE, file.sha256) for file in listing.files)
-    if any(file.path == SEQUENCES_FILE for file in listing.files):
+    if has_sequences(folder):
         yield marks.SPAN, str(artifact.properties["span"].int_value)
-        table = pq.ParquetFile(folder / SEQUENCES_FILE).read(columns=["subject", "split"])
-        people = set(zip(table["subject"].to_pylist(), table["split"].to_pylist(), strict=True))
+        people = {(row.subject, row.split) for row in read_sequences(folder)}
         yield from ((marks.SUBJECT, marks.subject_mark(subject, split)) for subject, split in people)
 
 
 def _pushed_digests(folder: Path) -> Sequence[str]:
-    record = PushRecord.read(folder)
+    record = PushRecord.read_if_sound(folder)
     return [file.sha256 for version in record.versions.values() for file in version] if record else []

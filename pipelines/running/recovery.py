@@ -1,7 +1,7 @@
-"""Clears up after processes that were killed while they ran a node.
+"""Removes what a process left behind that was killed while it ran a node.
 
-A running node is announced by a locked file in the journal. A file whose lock can be had belongs to a process that is
-dead: its execution is marked failed and its half-written outputs are removed, before anything new is started.
+For each running node there is a locked file in the journal. If a file can be locked, the process that wrote it is dead.
+Its execution is then marked as failed and its incomplete outputs are removed, before anything new is started.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ def journal(
     run_id: str,
     node_id: str,
 ) -> Iterator[None]:
-    """Announces a node as running for as long as the block lasts.
+    """Keep a locked file in the journal while the block runs a node.
 
     Raises:
-        NodeError: another process runs this node of this run right now.
+        NodeError: another process is running this node of this run.
     """
     workspace.journal.mkdir(parents=True, exist_ok=True)
     path = workspace.journal / f"{run_id}.{node_id}.json"
@@ -42,10 +42,10 @@ def journal(
     try:
         if not _lock(descriptor):
             raise NodeError(
-                "another process is running this node of this run", str(path), "wait for it, or end it first"
+                "another process is running this node of this run", str(path), "wait until it ends, or end it"
             )
-        if os.fstat(descriptor).st_size:  # a dead attempt at the very same node
-            clear_dead_attempt(workspace, connection, json.loads(path.read_text(encoding="utf-8")))
+        if os.fstat(descriptor).st_size:  # left by a dead attempt at the same node
+            _clear_entry(workspace, connection, path.read_bytes())
         os.ftruncate(descriptor, 0)
         entry = {"pipeline": pipeline, "run_id": run_id, "node_id": node_id, "pid": os.getpid()}
         os.write(descriptor, json.dumps(entry).encode())
@@ -54,35 +54,37 @@ def journal(
         except Exception:
             path.unlink(missing_ok=True)
             raise
-        path.unlink(missing_ok=True)  # not after an interrupt: what it left is cleared up by whoever comes next
+        path.unlink(missing_ok=True)  # after an interrupt it stays: the next process clears up
     finally:
         os.close(descriptor)
 
 
 def recover(workspace: Workspace, connection: metadata_store_pb2.ConnectionConfig) -> list[str]:
-    """Clears up after all dead processes.
+    """Remove what all dead processes left behind.
 
     Returns:
-        `run.node` of each node that had been killed.
+        The names `<run>.<node>` of the nodes that were killed.
     """
     recovered = []
     for path in sorted(workspace.journal.glob("*.json")) if workspace.journal.is_dir() else []:
         with contextlib.suppress(FileNotFoundError), path.open("r+b") as file:
             if not _lock(file.fileno()):
                 continue
-            content = file.read()
-            if content:
-                with contextlib.suppress(json.JSONDecodeError):  # killed while it wrote: nothing was launched yet
-                    clear_dead_attempt(workspace, connection, json.loads(content))
+            _clear_entry(workspace, connection, file.read())
             path.unlink(missing_ok=True)
             recovered.append(path.stem)
     return recovered
 
 
-def clear_dead_attempt(
+def _clear_entry(workspace: Workspace, connection: metadata_store_pb2.ConnectionConfig, content: bytes) -> None:
+    with contextlib.suppress(ValueError):  # the process was killed while it wrote the entry: nothing was launched
+        _clear_dead_attempt(workspace, connection, json.loads(content))
+
+
+def _clear_dead_attempt(
     workspace: Workspace, connection: metadata_store_pb2.ConnectionConfig, entry: dict[str, str]
 ) -> None:
-    """Marks the executions of a dead attempt failed and removes what they wrote."""
+    """Mark the executions of a dead attempt as failed and remove their outputs."""
     store = shared_store(connection)
     context = store.get_context_by_type_and_name("pipeline_run", entry["run_id"])
     if context is None:
@@ -102,7 +104,7 @@ def clear_dead_attempt(
 
 
 def _outputs(node_folder: Path, execution_id: int) -> Iterator[Path]:
-    """`<output key>/<execution id>` and TFX's own folders of that execution."""
+    """Yield the folders `<output key>/<execution id>` and the folder of TFX's own files of that execution."""
     if node_folder.is_dir():
         for parent in (*node_folder.iterdir(), node_folder / ".system" / "executor_execution"):
             folder = parent / str(execution_id)

@@ -1,4 +1,4 @@
-"""What the nodes of one run share."""
+"""The settings and connections that all nodes of one run have in common."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from pipelines.workspace import Workspace
 
 @dataclass(frozen=True)
 class RunContext:
-    """What the nodes of one run share.
+    """The settings and connections that all nodes of one run have in common.
 
     Attributes:
-        plan: compiled graph; `ir` below is its copy with the run id filled in.
-        workspace: where everything is kept.
+        plan: plan of the run.
+        workspace: workspace of the run.
         run_id: name of the run in the metadata store.
-        children: starts executors.
-        connection: of the metadata store; never written anywhere.
-        span: span of the data, None for the latest.
+        children: child processes for the executors.
+        connection: connection of the metadata store; it may hold a password and is never written anywhere.
+        span: number of the span to read; None reads the latest.
         use_cache: whether earlier results may be used.
-        facts: of the code and the machine, recorded with the run.
-        marks: recorded with every execution that this process makes, such as an orchestrator's count of attempts.
-        cleared: how far an orchestrator's user has taken results of this run back: what ended well with a smaller
-            number (mark `cleared` of its execution) is run again.
+        facts: facts about the code and the machine, recorded with the run.
+        marks: custom properties of every execution of this process, such as the orchestrator's number of the attempt.
+        cleared: how often the orchestrator's user has cleared the task; successful executions whose mark `cleared` is
+            smaller no longer count.
     """
 
     plan: Plan
@@ -49,7 +49,7 @@ class RunContext:
 
     @functools.cached_property
     def ir(self) -> pipeline_pb2.Pipeline:
-        """The graph of this run."""
+        """The compiled graph with the id of this run filled in."""
         ir = pipeline_pb2.Pipeline()
         ir.CopyFrom(self.plan.ir)
         runtime_parameter_utils.substitute_runtime_parameter(
@@ -58,13 +58,13 @@ class RunContext:
         return ir
 
     def node(self, node_id: str) -> pipeline_pb2.PipelineNode:
-        """The node of this run's graph, to be changed freely by its launch."""
+        """Return a node of this run's graph."""
         return next(n.pipeline_node for n in self.ir.nodes if n.pipeline_node.node_info.id == node_id)
 
     def log_file(self, node_id: str) -> Path:
-        """What the node's executor prints."""
+        """Return the path of the file with the output of a node's executor."""
         return self.workspace.run_folder(self.run_id) / f"{node_id}.log"
 
     def record_file(self, node_id: str) -> Path:
-        """What became of the node, with the parts of its cache key."""
+        """Return the path of the file with a node's outcome and the parts of its cache key."""
         return self.workspace.run_folder(self.run_id) / f"{node_id}.json"

@@ -1,45 +1,48 @@
-"""Runs that an orchestrator steps through: prepared once, then node by node, each in a process of its own."""
+"""Runs that an orchestrator drives: prepared once, then one node after the other, each in its own process."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from ml_metadata.metadata_store import MetadataStore
 
-from data.errors import GateError, InputError, PoselineError
-from pipelines.cli import summary
-from pipelines.compilation.dag_manifest import check_drawn
+from data.errors import ExitCode, GateError, InputError, PoselineError
+from lineage.nodes import NodeId
+from payloads.push import PushRecord
+from pipelines.compilation.dag_manifest import check_drawn, read_manifest
 from pipelines.compilation.plan import Plan, read_plan_file
 from pipelines.config import load_config
 from pipelines.processes.children import ChildProcesses
+from pipelines.processes.interruption import ending_children
 from pipelines.processes.log_tail import following
-from pipelines.running import late_binding
+from pipelines.running import late_binding, outcome
 from pipelines.running.attempts import CLEARED
-from pipelines.running.local_runner import RunResult, connection_of, interruptible, obtain_plan, register, run_facts
+from pipelines.running.local_runner import RunResult
 from pipelines.running.node_launch import SKIPPED, NodeResult, launch_node
+from pipelines.running.plan_cache import obtain_plan
 from pipelines.running.recovery import recover
+from pipelines.running.registration import connection_of, register, run_facts
 from pipelines.running.run_context import RunContext
 from pipelines.tfx_patches.shared_store import shared_store
 from pipelines.workspace import Workspace
 
-SKIPPED_EXIT_CODE = 99
+_FIGURES = ("data", "accuracy", "verdicts", "files", "latency_ms", "pushed")
 
 
 @dataclass(frozen=True)
 class Step:
-    """How one node of a prepared run came out, small enough for an orchestrator's own store.
+    """The outcome of one node of a run, small enough for an orchestrator's own store.
 
     Attributes:
-        result: of the node.
-        run_id: its run.
-        outputs: per artifact `key`, `id`, `type`, `uri`, and the `properties` that say what it is worth.
-        figures: what the node counted, measured or judged.
-        error: why it did not end well.
+        result: result of the node.
+        run_id: name of the run in the metadata store.
+        outputs: `key`, `id`, `type`, `uri` and main `properties` of each output artifact.
+        figures: counts, measurements and verdicts of the node, by name.
+        error: cause of the failure or the rejection; None if there is none.
     """
 
     result: NodeResult
@@ -50,13 +53,13 @@ class Step:
 
     @property
     def exit_code(self) -> int:
-        """Of the command: 0 done, 1 a gate said no, 2 wrong input, 3 failed, 99 skipped."""
+        """The command's exit code: 0 done, 1 rejected by a gate, 2 wrong input, 3 failed, 99 skipped."""
         if self.error:
             return self.error.exit_code
-        return SKIPPED_EXIT_CODE if self.result.state == SKIPPED else 0
+        return ExitCode.SKIPPED if self.result.state == SKIPPED else ExitCode.DONE
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return the outcome as values for JSON."""
         result = self.result
         return {
             "node": result.node,
@@ -80,32 +83,32 @@ def prepare_run(
     overrides: Sequence[str],
     use_cache: bool,
     facts: Mapping[str, str],
-    say: Any,
+    say: Callable[[str], object],
 ) -> dict[str, Any]:
-    """Compiles the graph for one run, pins the run's data and settings in a file, and registers the run.
+    """Compile the plan of one run, write it to a file with the run's span and settings, and record the run.
 
     Args:
-        manifest: what `poseline compile` wrote.
-        workspace: where to keep everything.
+        manifest: DAG manifest that `poseline compile` wrote.
+        workspace: workspace of the run.
         run_id: name of the run in the metadata store.
-        span: span of the data, None for the latest.
-        overrides: `key=value`, on top of those that the manifest was compiled with.
+        span: number of the span to read; None reads the latest.
+        overrides: overrides `key=value`, applied after those of the manifest.
         use_cache: whether earlier results may be used.
-        facts: custom properties of the run, beside those of code and machine.
-        say: told what happens, a line a call.
+        facts: custom properties of the run, in addition to the facts about code and machine.
+        say: function that is called with each message.
 
     Returns:
-        `run_id`, `plan_file` that `step` needs, `span`, and the `overrides` in force.
+        The `run_id`, the `plan_file` for `step`, the `span`, and the `overrides` of this run.
 
     Raises:
-        InputError: the manifest does not fit the code any more, an override is not valid, or there is no such data.
+        InputError: the manifest is stale, an override is not valid, or the span does not exist.
     """
-    content = read_plan_file(manifest)
+    content = read_manifest(manifest)
     source = content["source"]
     config = load_config(source["config"], [*source["overrides"], *overrides])
     connection = connection_of(workspace)
     for name in recover(workspace, connection):
-        say(f"cleared up after {name}, whose process was killed")
+        say(f"removed what the killed process of {name} left behind")
     plan = obtain_plan(config, workspace, ChildProcesses(), say)
     check_drawn(plan, content["nodes"], manifest)
     folder = late_binding.chosen_span(config, span)
@@ -117,7 +120,7 @@ def prepare_run(
         "facts": facts,
         "drawn": [node["id"] for node in content["nodes"]],
     }
-    path = workspace.run_plan(run_id)
+    path = workspace.plan_file_of_run(run_id)
     plan.save(path, run=pinned)
     register(RunContext(plan, workspace, run_id, ChildProcesses(), connection, facts=facts))
     say(f"run {run_id}: data {folder}")
@@ -134,39 +137,43 @@ def step(
     use_cache: bool = True,
     try_number: int = 0,
     cleared: int = 0,
-    log_to: Any = None,
+    log_to: TextIO | None = None,
 ) -> Step:
-    """Runs one node of a run whose earlier nodes have ended well; what an orchestrator's task calls.
+    """Run one node of a run whose earlier nodes have succeeded, as a task of an orchestrator does.
 
     Args:
-        plan_file: of `prepare_run`, or of `poseline compile` for a run that was not prepared.
-        workspace: where everything is kept.
-        node: its id.
-        run_id: the run.
-        span: span of the data where the file pins none, None for the latest.
+        plan_file: file that `prepare_run` wrote, or a DAG manifest for a run that was not prepared.
+        workspace: workspace of the run.
+        node: id of the node.
+        run_id: name of the run in the metadata store.
+        span: number of the span to read if the file names none; None reads the latest.
         use_cache: whether earlier results may be used.
-        try_number: the orchestrator's count of attempts, recorded with the execution.
-        cleared: see RunContext.
-        log_to: text stream that gets what the executor prints, while it prints it.
+        try_number: the orchestrator's number of the attempt, which is recorded with the execution.
+        cleared: how often the orchestrator's user has cleared the task; see `RunContext`.
+        log_to: stream to which the executor's output is copied; None copies nothing.
+
+    Returns:
+        The outcome of the node.
 
     Raises:
-        InputError: no such node, or the file is stale or of another run.
+        InputError: there is no such node, or the file is stale or belongs to another run.
     """
     content = read_plan_file(plan_file)
     pinned = content.get("run", {})
     if pinned and pinned["id"] != run_id:
-        raise InputError(f"the file is of run {pinned['id']}, not {run_id}", str(plan_file), "prepare the run first")
+        raise InputError(
+            f"the file belongs to run {pinned['id']}, not to {run_id}", str(plan_file), "run `poseline prepare` first"
+        )
     plan = Plan.load(plan_file)
     if node not in plan.nodes and node in pinned.get("drawn", ()):
-        return Step(NodeResult(node, SKIPPED, reason="this run's settings need no such node"), run_id)
+        return Step(NodeResult(node, SKIPPED, reason="the settings of this run do not need it"), run_id)
     if node not in plan.nodes:
-        raise InputError(f"no node {node!r}", "the compiled graph", f"there are: {', '.join(plan.nodes)}")
-    children = ChildProcesses()
+        raise InputError(f"no node {node!r}", "the plan", f"the nodes are: {', '.join(plan.nodes)}")
     run = RunContext(
         plan=plan,
         workspace=workspace,
         run_id=run_id,
-        children=children,
+        children=ChildProcesses(),
         connection=connection_of(workspace),
         span=pinned.get("span", span),
         use_cache=use_cache and pinned.get("use_cache", True),
@@ -176,26 +183,23 @@ def step(
     )
     if not pinned:
         register(run)
-    # In a thread: an interrupt then ends the executor, and the launch records the failure and clears up.
-    with ThreadPoolExecutor(1) as pool, following(run.log_file(node), log_to), interruptible(children):
-        result = pool.submit(launch_node, run, node).result()
-    return _described(run, result)
+    return _describe(run, _launch_in_thread(run, node, log_to))
 
 
-def _described(run: RunContext, result: NodeResult) -> Step:
+def _launch_in_thread(run: RunContext, node: str, log_to: TextIO | None) -> NodeResult:
+    """Launch a node so that its failure is recorded even after an interrupt, which ends the executor."""
+    with ThreadPoolExecutor(1) as pool, following(run.log_file(node), log_to), ending_children(run.children):
+        return pool.submit(launch_node, run, node).result()
+
+
+def _describe(run: RunContext, result: NodeResult) -> Step:
     if result.error or result.execution_id is None:
         return Step(result, run.run_id, error=result.error)
-    report = summary.collect(RunResult(run.run_id, run.plan, {result.node: result}), run.workspace)
-    figures = {
-        "data": report.data,
-        "accuracy": report.accuracy,
-        "verdicts": report.verdicts,
-        "files": report.files,
-        "latency_ms": report.latency_ms,
-        "pushed": report.pushed,
-    }
+    report = outcome.collect(RunResult(run.run_id, run.plan, {result.node: result}), run.workspace)
+    values = report.to_dict()
+    figures = {name: values[name] for name in _FIGURES if values[name]}
     outputs = _outputs(shared_store(run.connection), result.execution_id)
-    return Step(result, run.run_id, outputs, {k: v for k, v in figures.items() if v}, _refusal(result.node, outputs))
+    return Step(result, run.run_id, outputs, figures, _rejection(result.node, outputs))
 
 
 def _outputs(store: MetadataStore, execution_id: int) -> list[dict[str, Any]]:
@@ -212,18 +216,18 @@ def _outputs(store: MetadataStore, execution_id: int) -> list[dict[str, Any]]:
                 if name in ("blessed", "pushed", "version", "digest")
             },
         }
-        for key, artifact in summary.outputs_of(store, execution_id).items()
+        for key, artifact in outcome.outputs_of(store, execution_id).items()
     ]
 
 
-def _refusal(node: str, outputs: Sequence[Mapping[str, Any]]) -> GateError | None:
-    """A push that did not take place is a gate's no."""
+def _rejection(node: str, outputs: Sequence[Mapping[str, Any]]) -> GateError | None:
+    """Return the error of a Pusher that did not push, because a gate rejected the model."""
     for output in outputs:
-        if node == late_binding.PUSHER and not output["properties"].get("pushed"):
-            record = json.loads((Path(output["uri"]) / "push.json").read_text(encoding="utf-8"))
-            reasons = "".join(f"; {reason}" for reason in record["reasons"])
+        if node == NodeId.PUSHER and not output["properties"].get("pushed"):
+            record = PushRecord.read(Path(output["uri"]))
+            reasons = "".join(f"; {reason}" for reason in record.reasons)
             return GateError(
-                f"not pushed: {' and '.join(record['refused_by'])} did not bless the model{reasons};"
+                f"not pushed: {' and '.join(record.refused_by)} rejected the model{reasons};"
                 " the version that is served stays",
                 output["uri"],
                 "see the verdicts of that gate; train longer or on more data, or change its threshold in schema/",

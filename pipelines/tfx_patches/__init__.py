@@ -1,1 +1,1 @@
-"""Everything that changes TFX at run time."""
+"""Everything that replaces or extends non-public parts of TFX, each with a contract test."""

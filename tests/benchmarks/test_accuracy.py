@@ -48,4 +48,4 @@ def test_halvings_of_a_set_that_has_none_are_refused() -> None:
     command = [sys.executable, "-m", "benchmarks.accuracy", without, "--halvings"]
     done = subprocess.run(command, cwd=PROJECT_ROOT, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 2
-    assert "--halvings are of msr_action3d" in done.stderr
+    assert "--halvings exist only for msr_action3d" in done.stderr

@@ -1,4 +1,4 @@
-"""Evaluator's own metric and record, through TFX's real executor on a real SavedModel."""
+"""The metric and the record of Evaluator, computed by TFX's executor with a SavedModel."""
 
 import json
 
@@ -11,17 +11,18 @@ from sklearn.metrics import f1_score
 from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.types import standard_artifacts
 
-from components.evaluator.executor import METRICS_FILE, Executor
+from components.evaluator.executor import Executor
 from pipelines.config import EvaluationConfig
 from pipelines.evaluation import eval_config
+from schema.gates import EvaluatorThresholds
 
-GATE = {"min_accuracy": 0.5, "min_macro_f1": 0.9, "max_accuracy_drop": 0.02}
+GATE = EvaluatorThresholds(min_accuracy=0.5, min_macro_f1=0.9, max_accuracy_drop=0.02)
 LABELS = np.array([0, 0, 0, 0, 1, 1, 1, 2, 2, 3])
 CALLED = np.array([0, 0, 0, 1, 1, 1, 2, 2, 2, 2])
 
 
 class Answers(tf.Module):
-    """A model that reads its answer from the example."""
+    """A model whose prediction is a feature of the example."""
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
     def serve(self, examples):
@@ -64,7 +65,7 @@ def record(tmp_path_factory):
             "fairness_indicator_thresholds": "null",
         },
     )
-    return json.loads((folder / "evaluation" / METRICS_FILE).read_text()), blessing, folder
+    return json.loads((folder / "evaluation" / "metrics.json").read_text()), blessing, folder
 
 
 def test_macro_f1_is_that_of_scikit_learn(record):
@@ -80,11 +81,12 @@ def test_slices_and_confusion_matrix_are_kept(record):
     assert counts == {(0, 0): 3, (0, 1): 1, (1, 1): 2, (1, 2): 1, (2, 2): 2, (3, 2): 1}
 
 
-def test_the_threshold_stands_on_the_mean_of_the_whole_split_alone(record):
+def test_the_threshold_applies_only_to_the_mean_of_the_whole_split(record):
     verdicts = {verdict["gate"]: verdict for verdict in record[0]["verdicts"]}
     assert verdicts["evaluator accuracy"]["passed"]
     assert not verdicts["evaluator macro_f1"]["passed"]
     assert len(verdicts) == 2
+    assert {(verdict["direction"], verdict["unit"]) for verdict in verdicts.values()} == {("min", "share")}
     assert record[1].get_int_custom_property("blessed") == 0
     failures = [
         failure.metric_key.name

@@ -6,7 +6,6 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from components.keypoint_example_gen.window_table import read_windows
 from data.errors import InputError
 from data.health import window_health
 from data.layouts import load_layout
@@ -14,6 +13,7 @@ from data.records import KeypointSequence, Segment
 from data.splits import SplitPolicy
 from data.store import content_digest, read_sequences, write_span
 from data.windows import WindowSpec, cut_windows
+from payloads.window_table import read_windows
 
 LABELS = ["wave", "clap"]
 WINDOWS = WindowSpec(length=16, stride=8)
@@ -138,7 +138,7 @@ def test_every_window_is_there_once_with_its_features(made, data_folder):
             ]
 
 
-def test_nobody_is_on_two_sides(made):
+def test_nobody_is_in_two_splits(made):
     sides = {
         split: {value(example, "subject")[0] for example in read(made, split)} for split in ("train", "eval", "test")
     }
@@ -225,7 +225,11 @@ def test_statistics_gen_reads_the_examples(made, tmp_path):
 def test_component_compiles_with_its_properties():
     from components.keypoint_example_gen.component import KeypointExampleGen
 
-    component = KeypointExampleGen(layout="coco17", labels="[]", windows="{}", split="{}")
+    component = KeypointExampleGen(
+        layout="coco17", labels=["a", "b"], windows=WindowSpec(length=24, stride=8, fps=30), split=SplitPolicy()
+    )
     assert component.exec_properties["num_shards"] == 2
     assert component.exec_properties["data_folder"] == ""
+    assert json.loads(component.exec_properties["labels"]) == ["a", "b"]
+    assert SplitPolicy.model_validate_json(component.exec_properties["split"]) == SplitPolicy()
     assert component.outputs["examples"].type_name == "Examples"

@@ -1,4 +1,4 @@
-"""Whole spans of synthetic Baduanjin, sound and broken, through the real components from ExampleGen to DataGate."""
+"""Whole spans of synthetic Baduanjin, correct and faulty, through all components up to DataGate."""
 
 import json
 import re
@@ -14,7 +14,8 @@ from data.layouts import load_layout
 from data.store import content_digest, write_span
 from data.synthetic import SyntheticSpec, generate
 from data.windows import WindowSpec
-from schema import read_gates, read_window_contract
+from schema.gates import read_gates
+from schema.window_contract import read_window_contract
 
 SCHEMAS = Path(__file__).parents[2] / "schema"
 CONTRACT = read_window_contract(SCHEMAS / "baduanjin.pbtxt")
@@ -26,7 +27,7 @@ def people(seed):
 
 
 class Span:
-    """A span and what the components say of it."""
+    """A span and the results of the components for it."""
 
     def __init__(self, folder, sequences, number):
         self.folder, self.number = folder, number
@@ -72,7 +73,7 @@ class Span:
         Executor(context).Do({"examples": [self.examples]}, {"statistics": [self.statistics]}, {"exclude_splits": "[]"})
 
     def pass_the_gate(self, baseline=None):
-        """The verdict, or GateError."""
+        """Return the verdict, or raise GateError."""
         from components.artifacts.types import DataBlessing
         from components.data_gate.executor import Executor
         from components.example_validator.executor import Executor as Validator
@@ -85,11 +86,11 @@ class Span:
         blessing.uri = str(self.folder / "blessing")
         given = {"statistics": [self.statistics], "baseline": [baseline.statistics] if baseline else []}
         Validator().Do(given | {"schema": [schema]}, {"anomalies": [anomalies]}, {})
-        policy = read_gates(SCHEMAS / "gates.yaml")["data_gate"]
+        policy = read_gates(SCHEMAS / "gates.yaml").data_gate
         Executor().Do(
             given | {"anomalies": [anomalies], "examples": [self.examples]},
             {"blessing": [blessing]},
-            {"policy": json.dumps(policy)},
+            {"policy": policy.model_dump_json()},
         )
         return json.loads((self.folder / "blessing" / "verdict.json").read_text())
 
@@ -105,7 +106,7 @@ def span(tmp_path):
 
 
 def each(change):
-    """A change of all keypoints; change gets [T, J, 3] and returns it."""
+    """Return a change of all sequences; `change` gets keypoints [T, J, 3] and returns the changed ones."""
     return lambda sequences: [replace(s, keypoints=change(s.keypoints.copy())) for s in sequences]
 
 
@@ -139,7 +140,7 @@ def test_other_people_pass(first, span):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (each(shifted), ["centre_y", "drift", "Jensen-Shannon", "span 1", "people stand elsewhere in the picture"]),
+        (each(shifted), ["centre_y", "drift", "Jensen-Shannon", "span 1", "people are in another part of the image"]),
         (each(frozen_wrist), ["broken_joint", "left_wrist frozen", "none in 90% of windows"]),
         (new_class, ["label", "drunken_fist", "one of 8 values", "a new one goes to the end"]),
         (each(swapped), ["sides", "swapped", "as_named, unclear in 90% of windows", "left and right are swapped"]),

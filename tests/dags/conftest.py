@@ -1,4 +1,4 @@
-"""Airflow's own environment, and a manifest that the real compiler wrote."""
+"""Fixtures: Airflow's own environment, and a DAG manifest that the real compiler wrote."""
 
 import json
 import os
@@ -33,7 +33,7 @@ def root(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def facts(airflow_python, root, tmp_path_factory) -> dict:
-    """What tests/dags/dag_probe.py finds out in Airflow's interpreter, in one start of it."""
+    """Facts that tests/dags/dag_probe.py collects in Airflow's interpreter, which starts only once."""
     home = tmp_path_factory.mktemp("airflow")
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
     environment |= {
@@ -43,7 +43,7 @@ def facts(airflow_python, root, tmp_path_factory) -> dict:
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "POSELINE_ROOT": str(root),
     }
-    command = [airflow_python, Path(__file__).with_name("look.py"), PROJECT / "dags" / "poseline.py"]
+    command = [airflow_python, Path(__file__).with_name("dag_probe.py"), PROJECT / "dags" / "poseline.py"]
     done = subprocess.run(command, env=environment, cwd=home, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout.splitlines()[-1])

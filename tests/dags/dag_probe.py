@@ -1,4 +1,4 @@
-"""Run by Airflow's interpreter: parses the DAG file, asks it this and that, prints what it found as JSON."""
+"""Program for Airflow's interpreter: parses the DAG file, collects facts about it, and prints them as JSON."""
 
 import importlib
 import json
@@ -25,7 +25,7 @@ WRONG = {
 }
 RUN_IDS = ["manual__2026-11-23T02:10:40.123456+00:00", "../../etc", "x" * 250, "a/b c\nd", "."]
 
-# What the dag-processor has loaded long before, though Airflow itself puts it off until a DAG is made.
+# The dag-processor has loaded these modules before it parses a DAG; Airflow itself imports them with the first DAG.
 for name in ("serialization.serialized_objects", "timetables.simple", "triggers.base", "sdk.definitions.asset"):
     importlib.import_module(f"airflow.{name}")
 
@@ -38,7 +38,7 @@ facts["heavy modules"] = [name for name in sys.modules if name.partition(".")[0]
 from poseline_dags import settings  # noqa: E402
 from poseline_dags.dag_manifest import UnusableManifestError, read_manifest  # noqa: E402
 from poseline_dags.operator import _overrides, metadata_run_id  # noqa: E402
-from poseline_dags.process import PoselineProcess  # noqa: E402
+from poseline_dags.process import ExitCode, PoselineProcess  # noqa: E402
 from poseline_spans import SpanTimetable, latest_span  # noqa: E402
 
 facts["tasks"] = {
@@ -51,6 +51,7 @@ facts["tasks"] = {
         "backoff": bool(task.retry_exponential_backoff),
         "timeout": task.execution_timeout.total_seconds(),
         "rule": task.trigger_rule,
+        "announces": announced.name if (announced := getattr(task, "announces", None)) else None,
     }
     for task in dag.tasks
 }
@@ -126,9 +127,10 @@ def outcome(python: str, *arguments: str) -> list[str]:
     return []
 
 
-node = ("node", "Nonsense", "--ir", str(manifest.file), "--run-id", "r")
+node = ("node", "Nonsense", "--plan", str(manifest.file), "--run-id", "r")
 facts["wrong input"] = outcome(manifest.python, *node)
 facts["no environment"] = outcome("/nowhere/bin/python", "runs")
-# Airflow's interpreter has none of the pipeline's packages: the process ends with 1, as for a gate's no.
+# Airflow's interpreter lacks the pipeline's packages: the process ends with 1, as if a gate had rejected.
 facts["damaged environment"] = outcome(sys.executable, "runs")
+facts["exit codes"] = {code.name: code.value for code in ExitCode}
 print(json.dumps(facts))

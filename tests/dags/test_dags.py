@@ -1,9 +1,11 @@
-"""The DAG file in Airflow's own interpreter, drawn from a manifest that the real compiler wrote."""
+"""The DAG file in Airflow's own interpreter, with a DAG manifest that the real compiler wrote."""
 
 import json
 import re
 
 import pytest
+
+from data.errors import ExitCode
 
 
 def test_the_dag_parses_fast_and_without_tensorflow(facts):
@@ -24,6 +26,15 @@ def test_a_task_is_a_node_and_an_edge_is_an_edge(facts, root):
         "describe it in pipelines/compilation/dag_manifest.py"
     )
     assert {node["id"] for node in nodes if node["heavy"]} >= {"Transform", "Trainer", "Evaluator", "EdgeConverter"}
+
+
+def test_the_nodes_that_announce_are_nodes_of_the_graph(facts):
+    announced = {name: task["announces"] for name, task in facts["tasks"].items() if task["announces"]}
+    assert announced == {"Evaluator": "baduanjin blessed model", "Pusher": "baduanjin pushed bundle"}
+
+
+def test_exit_codes_are_those_of_the_commands(facts):
+    assert facts["exit codes"] == {code.name: code.value for code in ExitCode}
 
 
 def test_what_an_airflow_user_expects_is_set(facts):

@@ -1,7 +1,5 @@
 import io
 import json
-import subprocess
-import sys
 import tracemalloc
 from pathlib import Path
 
@@ -147,12 +145,3 @@ def test_the_generator_s_output_can_be_described(tmp_path: Path):
     description = describe(tmp_path)
     assert set(description.segments) == set(LABELS)
     assert description.sequences == 17
-
-
-def test_import_is_light():
-    program = (
-        "import sys, data.describe, data.synthetic\n"
-        "heavy = {'tensorflow', 'tfx', 'apache_beam', 'pandas', 'rich', 'scipy'} & sys.modules.keys()\n"
-        "assert not heavy, heavy"
-    )
-    subprocess.run([sys.executable, "-c", program], check=True, cwd=ROOT)

@@ -211,11 +211,3 @@ def test_a_browser_shows_it_without_network_or_complaint(page, width, scheme):
         browser.close()
     assert complaints == []
     assert asked in ([page.as_uri()], [page.as_uri(), "data:,"])
-
-
-def test_no_tensorflow(page):
-    import subprocess
-    import sys
-
-    code = "import sys, data.report; print([m for m in ('tensorflow', 'tfx', 'apache_beam') if m in sys.modules])"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

@@ -1,4 +1,4 @@
-"""One real pipeline run, shared by all end-to-end tests: a copy of the project, small synthetic data, few epochs."""
+"""One real pipeline run for all end-to-end tests: a copy of the project, small synthetic data, few epochs."""
 
 import json
 import os
@@ -13,7 +13,7 @@ import pytest
 PROJECT = Path(__file__).parents[2]
 _LEFT_OUT = shutil.ignore_patterns(".venv", ".tools", ".git", ".poseline", "__pycache__", ".*_cache", "*.egg-info")
 
-# Trained for seconds on invented people: the gates stand open, what they say is tested elsewhere.
+# The training takes seconds, on synthetic people. The gates accept everything; other tests check their verdicts.
 SETTINGS = (
     "training.epochs=2",
     "training.jit_compile=false",
@@ -25,7 +25,7 @@ SETTINGS = (
 
 @dataclass(frozen=True)
 class Bench:
-    """A copy of the project with data and a root of its own."""
+    """A copy of the project with its own data and root."""
 
     project: Path
     data: Path

@@ -20,7 +20,7 @@ PROJECT = Path(__file__).parents[2]
 DAG = "poseline_baduanjin"
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
-# Gates stand open, and nothing here is measured: two seconds of training.
+# The gates accept everything, and nothing is measured: two seconds of training.
 SETTINGS = (
     "training.jit_compile=false",
     "model.widths=[16]",
@@ -33,7 +33,7 @@ PARAMETERS = {"epochs": 1}
 
 
 def free_ports(count: int) -> int:
-    """The first of so many ports in a row that nobody listens at."""
+    """Return the first of `count` free ports in a row."""
     for first in range(20_000 + os.getpid() % 5000, 32_000, count):
         with contextlib.ExitStack() as stack, contextlib.suppress(OSError):
             for port in range(first, first + count):
@@ -43,7 +43,7 @@ def free_ports(count: int) -> int:
 
 
 class Airflow:
-    """An Airflow of its own, with the pipeline's root."""
+    """An Airflow for these tests alone, with a root for the pipeline."""
 
     def __init__(self, folder: Path, data: Path) -> None:
         self.root, self.home, self.data = folder / "root", folder / "home", data
@@ -56,7 +56,7 @@ class Airflow:
             "POSELINE_RETRY_SECONDS": "1",
             "POSELINE_WATCH_SECONDS": "1",
             "PYTHONPATH": str(PROJECT),
-            # A scheduler that was killed is noticed soon.
+            # Airflow notices a killed scheduler after this time.
             "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "20",
             "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "5",
         }
@@ -107,7 +107,7 @@ class Airflow:
         return json.dumps(self.call("GET", path)["content"])
 
     def process_at(self, node: str) -> int:
-        """Waits for a node's executor to begin; the process that drives the node."""
+        """Wait until a node's executor has started; return the id of the process that drives the node."""
         [entry] = wait(
             lambda: [
                 path
@@ -151,7 +151,7 @@ def airflow(bench, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def first(airflow) -> str:
-    """A run that lost the process of one node and the scheduler while another node ran."""
+    """A run during which the process of one node and, later, the scheduler were killed."""
     airflow.trigger("first", PARAMETERS)
     os.kill(airflow.process_at("StatisticsGen"), signal.SIGKILL)
     airflow.process_at("Transform")
@@ -161,7 +161,7 @@ def first(airflow) -> str:
     return "first"
 
 
-def test_a_run_ends_right_after_a_killed_node_and_a_killed_scheduler(airflow, first):
+def test_a_run_succeeds_although_a_node_and_the_scheduler_are_killed(airflow, first):
     tasks = airflow.tasks(first)
     assert {name for name, task in tasks.items() if task["state"] != "success"} == {"WarmStartModel"}
     assert tasks["WarmStartModel"]["state"] == "skipped"
@@ -226,7 +226,7 @@ def test_a_local_run_serves_as_cache_and_a_cleared_green_task_runs_again(airflow
 
 
 def test_a_new_span_starts_a_run_and_bad_data_fails_it_once(airflow, first):
-    """Half a file is copied under a name that does not count, then renamed: that is when the run starts."""
+    """Half a file is copied to a folder whose name is ignored. The run starts when the folder is renamed."""
     shutil.copytree(airflow.data / "span-1", airflow.data / ".span-2")
     part = next((airflow.data / ".span-2").glob("*.parquet"))
     part.write_bytes(part.read_bytes()[: part.stat().st_size // 2])
@@ -250,11 +250,11 @@ def test_a_new_span_starts_a_run_and_bad_data_fails_it_once(airflow, first):
 
 
 @pytest.mark.parametrize("wrong", [{"epochs": 0}, {"span": "latest"}, {"gates_that_warn": ["pusher"]}])
-def test_a_wrong_parameter_is_refused(airflow, wrong):
-    with pytest.raises(urllib.error.HTTPError) as refused:
+def test_a_wrong_parameter_is_rejected(airflow, wrong):
+    with pytest.raises(urllib.error.HTTPError) as rejected:
         airflow.trigger("wrong", wrong)
-    assert refused.value.code == 400
-    assert next(iter(wrong)) in refused.value.read().decode()
+    assert rejected.value.code == 400
+    assert next(iter(wrong)) in rejected.value.read().decode()
 
 
 def test_an_unknown_parameter_and_a_missing_span_are_named(airflow, first):
@@ -269,8 +269,8 @@ _AUDIT = """
 import json, sys
 from collections import Counter
 from pathlib import Path
-from pipelines.processes.import_blocker import make_light
-make_light()
+from pipelines.processes.import_blocker import block_heavy_imports
+block_heavy_imports()
 from ml_metadata.proto import metadata_store_pb2 as pb
 from lineage.store.reader import LineageStore
 from pipelines.running.attempts import SUPERSEDED

@@ -1,4 +1,4 @@
-"""SIGKILL while a node runs, node after node in one root; then a run to the end."""
+"""Runs that are killed at one node after the other in the same root; then a run to the end."""
 
 import hashlib
 import json
@@ -14,7 +14,11 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
 
 def kill_at(bench, root: Path, node: str) -> bool:
-    """Starts a run and kills its driver as soon as the node's executor has begun; False if it was over before."""
+    """Start a run and kill its driver as soon as a node's executor has started.
+
+    Returns:
+        Whether the driver was killed; False if the run had ended before.
+    """
     process = subprocess.Popen(
         bench.command(*bench.run_arguments("--set", "runner.parallel_nodes=1", root=root)),
         cwd=bench.project,
@@ -37,7 +41,7 @@ def kill_at(bench, root: Path, node: str) -> bool:
 
 
 def alive_in(root: Path) -> list[str]:
-    """Processes whose command line or open log lies in the root."""
+    """Return the ids of the processes whose standard output is a file in the root."""
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
@@ -50,7 +54,7 @@ def alive_in(root: Path) -> list[str]:
     return found
 
 
-def test_killed_at_every_node_the_next_run_is_right(bench, first_run, tmp_path):
+def test_after_a_kill_at_every_node_the_next_run_succeeds(bench, first_run, tmp_path):
     root = tmp_path / "root"
     killed = []
     executed = [node for node, entry in first_run["nodes"].items() if entry["state"] == "done"]
@@ -71,7 +75,7 @@ def test_killed_at_every_node_the_next_run_is_right(bench, first_run, tmp_path):
         "ServingSmoke",
         "Pusher",
     }
-    assert len(killed) >= 7, f"only {killed} were caught running"
+    assert len(killed) >= 7, f"only {killed} were killed while they ran"
 
     report = json.loads(bench.poseline(*bench.run_arguments("--json", root=root)).stdout)
     assert report["state"] == "pushed"
@@ -108,11 +112,11 @@ def test_killed_at_every_node_the_next_run_is_right(bench, first_run, tmp_path):
 _AUDIT = """
 import json, sys
 from pathlib import Path
-from pipelines.processes.import_blocker import make_light
-make_light()
+from pipelines.processes.import_blocker import block_heavy_imports
+block_heavy_imports()
 from ml_metadata.metadata_store import MetadataStore
 from ml_metadata.proto import metadata_store_pb2 as pb
-from pipelines.running.local_runner import connection_of
+from pipelines.running.registration import connection_of
 from pipelines.workspace import Workspace
 root = Path(sys.argv[1])
 store = MetadataStore(connection_of(Workspace(root)))

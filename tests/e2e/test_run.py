@@ -44,8 +44,8 @@ def test_nothing_is_left_running_or_half_written(bench, first_run):
     assert not [path for path in (bench.root / "pushed" / "baduanjin").iterdir() if path.name.startswith(".staging")]
 
 
-def test_every_format_says_the_same(bench, first_run):
-    """SavedModel `raw` and float TFLite agree to 1e-4, int8 within its gate, on windows of real sequences."""
+def test_every_format_gives_the_same_answer(bench, first_run):
+    """On windows of real sequences, SavedModel `raw` and float TFLite agree to 1e-4, and int8 to its gate."""
     script = """
 import json, sys
 import numpy as np, tensorflow as tf
@@ -63,12 +63,12 @@ result = {"saved": raw.tolist()}
 for name in ("float", "int8"):
     interpreter = tf.lite.Interpreter(str(bundle / f"model_{name}.tflite"), num_threads=1)
     interpreter.allocate_tensors()
-    [given], [asked] = interpreter.get_input_details(), interpreter.get_output_details()
+    [source], [result_of] = interpreter.get_input_details(), interpreter.get_output_details()
     rows = []
     for window in windows:
-        interpreter.set_tensor(given["index"], window[None])
+        interpreter.set_tensor(source["index"], window[None])
         interpreter.invoke()
-        rows.append(interpreter.get_tensor(asked["index"])[0].tolist())
+        rows.append(interpreter.get_tensor(result_of["index"])[0].tolist())
     result[name] = rows
 print(json.dumps(result))
 """
@@ -87,7 +87,7 @@ print(json.dumps(result))
     assert np.allclose(found["saved"].sum(axis=1), 1, atol=1e-4)
 
 
-def test_the_bundle_is_judged_without_tensorflow(bench, first_run):
+def test_the_bundle_is_evaluated_without_tensorflow(bench, first_run):
     done = bench.poseline("evaluate", "--bundle", str(latest(bench)), "--data", str(bench.data), "--json")
     report = json.loads(done.stdout)
     assert report["sequences"] == 48
@@ -107,8 +107,8 @@ def test_touched_data_and_a_comment_in_dags_run_nothing(bench, first_run):
         os.utime(part, (1, 1))
     with (bench.project / "dags" / "poseline.py").open("a") as file:
         file.write("# a comment\n")
-    foretold = bench.poseline(*bench.run_arguments("--dry-run", "--json")).stdout
-    assert not [entry for entry in json.loads(foretold) if entry["runs"]]
+    forecast = bench.poseline(*bench.run_arguments("--dry-run", "--json")).stdout
+    assert not [entry for entry in json.loads(forecast) if entry["runs"]]
 
 
 def test_one_changed_frame_runs_everything(bench, first_run, tmp_path):
@@ -121,17 +121,17 @@ def test_one_changed_frame_runs_everything(bench, first_run, tmp_path):
     rows[0][0] += 0.01
     table = table.set_column(column, table.schema.field(column), pa.array(rows, table.schema.field(column).type))
     pq.write_table(table, part)
-    foretold = json.loads(bench.poseline(*bench.run_arguments("--dry-run", "--json", data=changed)).stdout)
-    kept = {entry["node"] for entry in foretold if not entry["runs"]}
+    forecast = json.loads(bench.poseline(*bench.run_arguments("--dry-run", "--json", data=changed)).stdout)
+    kept = {entry["node"] for entry in forecast if not entry["runs"]}
     assert kept == {"ImportSchemaGen"}
-    [first] = [entry for entry in foretold if entry["node"] == "KeypointExampleGen"]
+    [first] = [entry for entry in forecast if entry["node"] == "KeypointExampleGen"]
     assert [line.split(":")[0] for line in first["changes"]] == ["parameter span_digest"]
 
 
 def test_moved_data_runs_nothing(bench, first_run, tmp_path):
     shutil.copytree(bench.data, tmp_path / "elsewhere")
-    foretold = bench.poseline(*bench.run_arguments("--dry-run", "--json", data=tmp_path / "elsewhere")).stdout
-    assert not [entry for entry in json.loads(foretold) if entry["runs"]]
+    forecast = bench.poseline(*bench.run_arguments("--dry-run", "--json", data=tmp_path / "elsewhere")).stdout
+    assert not [entry for entry in json.loads(forecast) if entry["runs"]]
 
 
 def test_a_lost_push_is_pushed_again_and_only_that(bench, first_run):
@@ -153,7 +153,7 @@ def test_an_edit_to_the_trainer_runs_the_trainer_and_what_follows(bench, first_r
     assert states["Trainer"] == "done"
     assert report["state"] == "pushed"
     again = bench.run()
-    assert again["did_nothing"], "the baseline of the second model must not be the second model"
+    assert again["did_nothing"], "the second model was used as its own baseline"
     assert latest(bench).exists()
     assert before.exists()
 
@@ -164,15 +164,15 @@ def test_runs_are_listed(bench, first_run):
     assert runs[-1]["state"] == "done"
 
 
-def test_tfx_registered_the_keys_that_were_foretold(bench, first_run):
-    """The names of TFX's cache contexts are the digests that pipelines.running.cache_key computes."""
+def test_tfx_registered_the_keys_that_were_computed(bench, first_run):
+    """The names of TFX's cache contexts are the digests that `pipelines.running.cache_key` computes."""
     script = """
 import json, sys
-from pipelines.processes.import_blocker import make_light
-make_light()
+from pipelines.processes.import_blocker import block_heavy_imports
+block_heavy_imports()
 from pathlib import Path
 from ml_metadata.metadata_store import MetadataStore
-from pipelines.running.local_runner import connection_of
+from pipelines.running.registration import connection_of
 from pipelines.workspace import Workspace
 store = MetadataStore(connection_of(Workspace(Path(sys.argv[1]))))
 registered = {c.name for c in store.get_contexts_by_type("execution_cache")}
@@ -199,7 +199,7 @@ def test_a_part_can_be_run_and_the_rest_later(bench, first_run):
     assert set(bench.states(rest)) == AFTER_TRAINER | {"LatestBlessedModel"}
 
 
-def test_a_gate_that_says_no_keeps_what_is_served(bench, first_run):
+def test_a_gate_that_rejects_keeps_the_served_version(bench, first_run):
     served = latest(bench).resolve()
     report = bench.run("--set", "gates.model_validator.max_bytes=1000", expect=1)
     assert report["state"] == "refused"
@@ -220,33 +220,33 @@ def _five_megabytes(path):
 
 
 @pytest.mark.parametrize(
-    ("spoil", "seed", "refused_by", "gates", "told"),
+    ("damage", "seed", "refused_by", "gates", "reason"),
     [
         (
             _not_built_in,
             8,
             ["ModelValidator", "ServingSmoke"],
             {"max_custom_operators", "max_failed_formats"},
-            "max_custom_operators: 1, threshold 0 operators (FlexErf)",
+            "max_custom_operators: 1 (at most 0 operators): FlexErf",
         ),
-        (_five_megabytes, 9, ["ModelValidator"], {"max_bytes"}, ", threshold 300,000 bytes"),
+        (_five_megabytes, 9, ["ModelValidator"], {"max_bytes"}, "(at most 300,000 bytes)"),
     ],
 )
-def test_a_file_spoilt_after_its_conversion_is_refused_and_the_served_version_stays(
-    bench, first_run, spoil, seed, refused_by, gates, told
+def test_a_file_damaged_after_its_conversion_is_rejected_and_the_served_version_stays(
+    bench, first_run, damage, seed, refused_by, gates, reason
 ):
     served = latest(bench).resolve()
     other = ("--set", f"edge.seed={seed}")
     bench.run("--until", "EdgeConverter", *other)
     made = max((bench.root / "artifacts/baduanjin/EdgeConverter/edge_model").iterdir(), key=lambda path: int(path.name))
-    spoil(made / "model_int8.tflite")
+    damage(made / "model_int8.tflite")
     report = bench.run(*other, expect=1)
     assert report["state"] == "refused"
     assert gates <= {verdict["gate"] for verdict in report["verdicts"] if not verdict["passed"]}
     pushes = (bench.root / "artifacts/baduanjin/Pusher/pushed_model").iterdir()
     record = json.loads((max(pushes, key=lambda path: int(path.name)) / "push.json").read_text())
     assert record["refused_by"] == refused_by
-    assert any(told in reason for reason in record["reasons"])
+    assert any(reason in recorded for recorded in record["reasons"])
     assert latest(bench).resolve() == served
 
 

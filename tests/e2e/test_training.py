@@ -1,4 +1,4 @@
-"""Trainings that go on: after SIGKILL, and from the last blessed model on a new span."""
+"""Trainings that continue: after a kill, and from the last blessed model on a new span."""
 
 import json
 import os
@@ -15,12 +15,12 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
 
 def training_of(root: Path) -> dict:
-    """`training.json` of the newest training in the root."""
+    """Return `training.json` of the newest training in the root."""
     records = root.glob("artifacts/baduanjin/Trainer/model_run/*/training.json")
     return json.loads(max(records, key=lambda path: int(path.parent.name)).read_text())
 
 
-def test_a_training_killed_in_the_middle_goes_on_and_ends_as_if_it_had_not_been(bench, first_run):
+def test_a_killed_training_resumes_and_reaches_the_accuracy_of_an_uninterrupted_one(bench, first_run):
     epochs = 8
     more = ("--until", "Trainer", "--set", f"training.epochs={epochs}")
     earlier = set(bench.root.glob("runs/*"))
@@ -33,7 +33,7 @@ def test_a_training_killed_in_the_middle_goes_on_and_ends_as_if_it_had_not_been(
     )
 
     def printed() -> str:
-        """What the trainings that began here have said so far."""
+        """Return the logs of the trainings that this test started."""
         logs = (run / "Trainer.log" for run in set(bench.root.glob("runs/*")) - earlier)
         return "".join(log.read_text(errors="replace") for log in logs if log.exists())
 

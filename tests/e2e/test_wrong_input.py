@@ -1,4 +1,4 @@
-"""Wrong data, wrong use: each ends in an error that says what, where and what to do, and changes nothing."""
+"""Wrong data and wrong use end in an error that says what, where and what to do, and change nothing."""
 
 import hashlib
 import json
@@ -18,9 +18,9 @@ Rows = list[dict]
 
 
 def rewrite(change: Callable[[Rows], Rows | None]) -> Callable[[Path], None]:
-    """A way to spoil a span: all rows are read, changed, and written to one file."""
+    """Return a function that damages a span: it changes all rows and writes them to one file."""
 
-    def spoil(span: Path) -> None:
+    def damage(span: Path) -> None:
         parts = sorted(span.glob("*.parquet"))
         table = pa.concat_tables([pq.read_table(part) for part in parts])
         rows = table.to_pylist()
@@ -29,7 +29,7 @@ def rewrite(change: Callable[[Rows], Rows | None]) -> Callable[[Path], None]:
             part.unlink()
         pq.write_table(pa.Table.from_pylist(rows, table.schema), parts[0])
 
-    return spoil
+    return damage
 
 
 def first(**values: object) -> Callable[[Path], None]:
@@ -48,21 +48,21 @@ def set_number(value: float) -> Callable[[Path], None]:
 
 
 def without_column(name: str) -> Callable[[Path], None]:
-    def spoil(span: Path) -> None:
+    def damage(span: Path) -> None:
         for part in span.glob("*.parquet"):
             pq.write_table(pq.read_table(part).drop_columns([name]), part)
 
-    return spoil
+    return damage
 
 
 def with_type(name: str, kind: pa.DataType) -> Callable[[Path], None]:
-    def spoil(span: Path) -> None:
+    def damage(span: Path) -> None:
         for part in span.glob("*.parquet"):
             table = pq.read_table(part)
             index = table.schema.get_field_index(name)
             pq.write_table(table.set_column(index, name, pa.nulls(len(table), kind)), part)
 
-    return spoil
+    return damage
 
 
 def cut_short(span: Path) -> None:
@@ -93,7 +93,7 @@ def unseen_label(rows: Rows) -> Rows:
     )
 
 
-SPOILT = {
+DAMAGED = {
     "no span": (shutil.rmtree, "span"),
     "empty span": (lambda span: [part.unlink() for part in span.iterdir()], "no .parquet file"),
     "truncated file": (cut_short, "part-00000.parquet"),
@@ -121,7 +121,7 @@ SPOILT = {
 
 
 def state_of(root: Path) -> dict[str, str]:
-    """Digests of everything that is pushed, and how many artifacts there are."""
+    """Return the digests of all pushed files, and the number of push artifacts."""
     files = [path for path in sorted((root / "pushed").rglob("*")) if path.is_file()]
     state = {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
     with sqlite3.connect(root / "metadata.sqlite") as connection:
@@ -136,13 +136,13 @@ def assert_explains(stderr: str, word: str) -> None:
     assert "remedy:" in stderr
 
 
-@pytest.mark.parametrize("name", SPOILT)
-def test_spoilt_data(bench, first_run, tmp_path, name):
-    spoil, word = SPOILT[name]
+@pytest.mark.parametrize("name", DAMAGED)
+def test_damaged_data(bench, first_run, tmp_path, name):
+    damage, word = DAMAGED[name]
     data = tmp_path / "data"
     shutil.copytree(bench.data, data)
     before = state_of(bench.root)
-    spoil(data / "span-1")
+    damage(data / "span-1")
     done = bench.poseline(*bench.run_arguments(data=data), expect=2)
     assert_explains(done.stderr, word)
     assert state_of(bench.root) == before
@@ -168,11 +168,11 @@ WRONG_USE = {
     "unknown node": (["run", "--from", "Trainr"], "Trainr"),
     "unpinned runner": (["run", "--set", "runner.beam_args=[--runner=DirectRunner]"], "FnApiRunner"),
     "layout of another size": (["run", "--set", "layout=kinect20"], "kinect20"),
-    "bundle that is none": (["evaluate", "--bundle", ".", "--data", "data/sample"], "manifest"),
-    "target that is none": (["rollback", "nowhere"], "nowhere"),
-    "import of no archive": (["data", "import", "--from", "npz", "README.md", "--to", "x"], "README.md"),
-    "import of nothing": (["data", "import", "--from", "npz", "nothing.npz", "--to", "x"], "nothing.npz"),
-    "describe nothing": (["data", "describe", "nowhere"], "nowhere"),
+    "not a bundle": (["evaluate", "--bundle", ".", "--data", "data/sample"], "manifest"),
+    "not a target": (["rollback", "nowhere"], "nowhere"),
+    "not an archive": (["data", "import", "--from", "npz", "README.md", "--to", "x"], "README.md"),
+    "missing archive": (["data", "import", "--from", "npz", "nothing.npz", "--to", "x"], "nothing.npz"),
+    "missing folder": (["data", "describe", "nowhere"], "nowhere"),
 }
 
 
@@ -193,7 +193,7 @@ def test_a_label_of_one_side_whose_mirror_image_has_none(bench, first_run, tmp_p
     before = state_of(bench.root)
     settings = ["--set", f"schema_file={schema}", "--set", "transform.align_side=true"]
     done = bench.poseline(*bench.run_arguments(*settings), expect=2)
-    assert_explains(done.stderr, "labelled draw_bow_right, which is no label")
+    assert_explains(done.stderr, "would need the label draw_bow_right, which does not exist")
     assert "align_side hides which side is meant in draw_bow_left" in done.stderr
     assert state_of(bench.root) == before
 
@@ -215,7 +215,7 @@ def test_a_locked_store(bench, first_run, tmp_path):
     assert_explains(done.stderr, "locked")
 
 
-def test_errors_are_also_told_where_a_program_reads(bench, first_run, tmp_path):
+def test_with_json_errors_go_to_standard_error(bench, first_run, tmp_path):
     done = bench.poseline("run", "--json", "--data", str(tmp_path), "--root", str(bench.root), expect=2)
     assert not done.stdout or json.loads(done.stdout)
     assert_explains(done.stderr, str(tmp_path))

@@ -1,7 +1,7 @@
-"""A small graph of quick nodes with the shape, names and artifact types of the real one; Pusher is the real one.
+"""A small graph of fast nodes with the shape, names and artifact types of the real one.
 
-The nodes do in Python what the real ones need TensorFlow and Beam for; everything around them (launcher, cache,
-recording, recovery, metadata store) is what `poseline run` uses.
+The nodes do in plain Python what the real ones do with TensorFlow and Beam; Pusher is the real one. Everything around
+them (launcher, cache, recording, recovery, metadata store) is what `poseline run` uses.
 """
 
 import hashlib
@@ -10,8 +10,6 @@ import os
 import signal
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 from tfx.dsl.components.base.base_component import BaseComponent
 from tfx.dsl.components.base.base_executor import BaseExecutor
 from tfx.dsl.components.base.executor_spec import ExecutorClassSpec
@@ -25,9 +23,15 @@ from components.pusher.component import Pusher
 from components.resolvers.last_other_blessed import LastOtherBlessedModel
 from data.errors import GateError
 from data.windows import WindowSpec
+from payloads.data_judgement import DataJudgement
+from payloads.evaluation import Evaluation, Slice
+from payloads.judgements import EdgeJudgement, ServingJudgement
+from payloads.sequences import SequenceRow, write_sequences
+from payloads.verdict import check_threshold
 from serving_targets.contract import make_contract, with_contract
 
-TROUBLE = "TINY_TROUBLE"
+FAILURE_FILE = "TINY_FAILURE_FILE"
+"""Environment variable with the path of a file that says which node fails and how: `NODE fail|reject|kill`."""
 LABELS = ["bow", "lift"]
 CONTRACT = {
     "name": "tiny",
@@ -41,7 +45,7 @@ CONTRACT = {
 
 
 def graph(*, span, rows, seed, quality):
-    """The nodes of the graph; the arguments are parameters of its nodes."""
+    """Return the nodes of the graph; the arguments are parameters of its nodes."""
     schema = _node("ImportSchemaGen", Importing, {}, {"schema": Schema}, text="the schema")
     reader = _node("Reader", Reading, {}, {"examples": Examples}, span=str(span), rows=json.dumps(rows))
     examples = reader.outputs["examples"]
@@ -85,7 +89,7 @@ def graph(*, span, rows, seed, quality):
         model_blessing=evaluator.outputs["blessing"],
         edge_blessing=validator.outputs["blessing"],
         infra_blessing=smoke.outputs["blessing"],
-        manifest_facts=json.dumps({"gates": {}}),
+        manifest_facts={"gates": {}},
     )
     return [schema, reader, gate, transform, trainer, baseline, evaluator, converter, validator, smoke, pusher]
 
@@ -108,18 +112,18 @@ def _node(name, executor, inputs, outputs, **parameters):
     return kind(spec(**inputs, **parameters, **made)).with_id(name)
 
 
-def _trouble(node):
-    """Fails or dies as a file says; the file is taken away first, so that the next attempt goes well."""
-    file = Path(os.environ[TROUBLE])
+def _fail_if_asked(node):
+    """Fail or die if a file names this node; the file is removed first, so that the next attempt succeeds."""
+    file = Path(os.environ[FAILURE_FILE])
     if not file.exists() or file.read_text().split()[0] != node:
         return
     how = file.read_text().split()[1]
     file.unlink()
     if how == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
-    if how == "refuse":
-        raise GateError("the data is not fit", "somewhere", "mend it")
-    raise ValueError(f"{node} was told to fail")
+    if how == "reject":
+        raise GateError("the data is not fit", "somewhere", "fix it")
+    raise ValueError(f"{node} was made to fail")
 
 
 def _folder(output_dict, key):
@@ -140,13 +144,10 @@ class Importing(BaseExecutor):
 
 class Reading(BaseExecutor):
     def Do(self, input_dict, output_dict, exec_properties):
-        _trouble("Reader")
+        _fail_if_asked("Reader")
         folder = _folder(output_dict, "examples")
-        rows = [
-            {"sequence_id": name, "subject": subject, "label": "bow", "split": split, "windows": 3}
-            for name, subject, split in json.loads(exec_properties["rows"])
-        ]
-        pq.write_table(pa.Table.from_pylist(rows), folder / "sequences.parquet")
+        rows = json.loads(exec_properties["rows"])
+        write_sequences(folder, [SequenceRow(name, subject, "bow", split, windows=3) for name, subject, split in rows])
         [examples] = output_dict["examples"]
         examples.split_names = artifact_utils.encode_split_names(["train", "eval", "test"])
         examples.span = int(exec_properties["span"])
@@ -154,9 +155,8 @@ class Reading(BaseExecutor):
 
 class Judging(BaseExecutor):
     def Do(self, input_dict, output_dict, exec_properties):
-        _trouble("DataGate")
-        verdict = {"blessed": 1, "findings": []}
-        (_folder(output_dict, "blessing") / "verdict.json").write_text(json.dumps(verdict))
+        _fail_if_asked("DataGate")
+        DataJudgement().write(_folder(output_dict, "blessing"))
         output_dict["blessing"][0].set_int_custom_property("blessed", 1)
 
 
@@ -169,7 +169,7 @@ class Transforming(BaseExecutor):
 
 class Training(BaseExecutor):
     def Do(self, input_dict, output_dict, exec_properties):
-        _trouble("Trainer")
+        _fail_if_asked("Trainer")
         folder = _folder(output_dict, "model") / "Format-Serving"
         (folder / "variables").mkdir(parents=True)
         seed = json.loads(exec_properties["custom_config"])["seed"]
@@ -180,15 +180,14 @@ class Training(BaseExecutor):
 
 class Evaluating(BaseExecutor):
     def Do(self, input_dict, output_dict, exec_properties):
-        _trouble("Evaluator")
+        _fail_if_asked("Evaluator")
         accuracy = float(exec_properties["quality"])
         passed = accuracy >= 0.5
-        verdict = {"gate": "evaluator accuracy", "figure": accuracy, "threshold": 0.5, "unit": "at least"}
-        slices = [{"slice": {}, "metrics": {"accuracy": accuracy}}]
-        slices += [{"slice": {"label": label}, "metrics": {"accuracy": accuracy}} for label in LABELS]
-        (_folder(output_dict, "evaluation") / "metrics.json").write_text(
-            json.dumps({"slices": slices, "verdicts": [verdict | {"passed": passed}], "blessed": passed})
-        )
+        verdict = check_threshold("evaluator accuracy", accuracy, 0.5, "min", "share")
+        slices = [Slice(metrics={"accuracy": accuracy})]
+        slices += [Slice(slice={"label": label}, metrics={"accuracy": accuracy}) for label in LABELS]
+        evaluation = Evaluation(slices=tuple(slices), verdicts=(verdict,), blessed=passed)
+        evaluation.write(_folder(output_dict, "evaluation"))
         [blessing] = output_dict["blessing"]
         (_folder(output_dict, "blessing") / ("BLESSED" if passed else "NOT_BLESSED")).write_text("")
         blessing.set_int_custom_property("blessed", int(passed))
@@ -207,15 +206,13 @@ class Converting(BaseExecutor):
 class Validating(BaseExecutor):
     def Do(self, input_dict, output_dict, exec_properties):
         size = len(_content(input_dict, "edge_model"))
-        verdict = {"gate": "max_bytes", "figure": float(size), "threshold": 1e6, "unit": "bytes", "passed": True}
-        found = {"verdicts": [verdict], "accuracy": {"int8_sequence": 0.75}}
-        (_folder(output_dict, "blessing") / "verdict.json").write_text(json.dumps(found))
+        verdict = check_threshold("max_bytes", size, 1e6, "max", "bytes")
+        EdgeJudgement(verdicts=(verdict,), accuracy={"int8_sequence": 0.75}).write(_folder(output_dict, "blessing"))
         output_dict["blessing"][0].set_int_custom_property("blessed", 1)
 
 
 class Serving(BaseExecutor):
     def Do(self, input_dict, output_dict, exec_properties):
-        verdict = {"gate": "max_latency_p95_ms", "figure": 0.1, "threshold": 0.3, "unit": "ms", "passed": True}
-        found = {"verdicts": [verdict], "latency_ms": {"p95": 0.1}}
-        (_folder(output_dict, "blessing") / "verdict.json").write_text(json.dumps(found))
+        verdict = check_threshold("max_latency_p95_ms", 0.1, 0.3, "max", "ms")
+        ServingJudgement(verdicts=(verdict,), latency_ms={"p95": 0.1}).write(_folder(output_dict, "blessing"))
         output_dict["blessing"][0].set_int_custom_property("blessed", 1)

@@ -1,3 +1,5 @@
+import json
+import typing
 from pathlib import Path
 
 import pytest
@@ -5,8 +7,11 @@ import yaml
 
 from data.errors import InputError
 from data.layouts import load_layout
-from pipelines.config import config_names, load_config
-from schema import read_gates, read_window_contract
+from lineage.nodes import GATES
+from pipelines.config import PipelineConfig, config_names, load_config
+from schema.gates import read_gates
+from schema.window_contract import read_window_contract
+from trainer_module.model_config import FAMILIES, DdnetConfig, TcnConfig
 
 
 @pytest.mark.parametrize("name", config_names())
@@ -15,7 +20,7 @@ def test_every_configuration_fits_its_schema_and_gates(name):
     assert config.name == name
     contract = read_window_contract(config.schema_file)
     assert len(load_layout(config.layout).joints) == contract.joints
-    assert {"evaluator", "model_validator", "data_gate"} <= read_gates(config.gates_file, config.gates).keys()
+    assert config.read_gates() == read_gates(config.gates_file, config.gates)
 
 
 def test_overrides_reach_nested_keys():
@@ -35,12 +40,56 @@ def test_overrides_reach_nested_keys():
         ("training", "not of the form key=value"),
         ("training.epochs.deep=1", "epochs"),
         ("shards=[1", "not YAML"),
+        ("name=2020-13-45", "not YAML"),
+        ("name=" + "[" * 3000, "not YAML"),
+        ('data="a\\0b"', "data: "),
+        ('targets={a: "\\0"}', "null character"),
+        ("edge.seed=9223372036854775808", "edge.seed"),
     ],
 )
 def test_a_wrong_override_names_the_key(override, expected):
     with pytest.raises(InputError) as caught:
         load_config("baduanjin", [override])
     assert expected in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("model.width=[8]", "unknown key model.width; did you mean model.widths?"),
+        ("model.stem=wide", "model.stem: Input should be a valid integer"),
+        ("model.members=[[jonts]]", "model.members.0.0: Input should be 'joints'"),
+        ("model.family=tnc", "model.family: 'tnc' does not exist; did you mean 'tcn'? There are: tcn, ddnet, graph"),
+        ("model={family: graph, kernal: 3}", "unknown key model.kernal; did you mean model.kernel?"),
+        ("model={family: ddnet, stem: 32, dropout: 0.1}", "family ddnet does not have the key model.dropout"),
+        ("model=3", "model: Input should be a valid dictionary"),
+    ],
+)
+def test_a_wrong_key_of_the_model_is_named_as_the_user_writes_it(override, expected):
+    with pytest.raises(InputError) as caught:
+        load_config("baduanjin", [override])
+    assert expected in caught.value.what
+
+
+def test_a_family_that_does_not_have_the_keys_of_the_file_names_them_and_says_how_to_replace_them():
+    with pytest.raises(InputError) as caught:
+        load_config("baduanjin", ["model.family=ddnet"])
+    assert "family ddnet does not have the key model.members, which belongs to tcn" in caught.value.what
+    assert "family ddnet does not have the key model.widths, which belongs to tcn, graph" in caught.value.what
+    assert "--set 'model={family: ddnet}'" in caught.value.remedy
+    assert load_config("baduanjin", ["model={family: ddnet}"]).model == DdnetConfig()
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_configuration_holds_only_the_keys_of_its_family_and_survives_json(family):
+    config = load_config("baduanjin", [f"model={{family: {family}}}"])
+    written = config.model_dump(mode="json")
+    assert written["model"].keys() == FAMILIES[family].model_fields.keys()
+    assert PipelineConfig.model_validate(json.loads(json.dumps(written))) == config
+
+
+def test_without_a_family_the_model_is_the_temporal_network():
+    assert isinstance(load_config("baduanjin", ["model={stem: 8}"]).model, TcnConfig)
 
 
 def test_an_unknown_name_suggests_the_nearest():
@@ -60,14 +109,43 @@ def test_a_file_is_read_and_its_unknown_keys_are_named(tmp_path):
 
 
 @pytest.mark.parametrize("text", ["[1, 2", "- a list", ""])
-def test_a_file_that_is_no_configuration_is_refused(tmp_path, text):
+def test_a_file_that_is_not_a_configuration_is_rejected(tmp_path, text):
     path = tmp_path / "bad.yaml"
     path.write_text(text)
-    with pytest.raises(InputError):
+    with pytest.raises(InputError, match=r"the configuration (cannot be read|is not a mapping of keys to values)"):
         load_config(str(path))
 
 
-def test_a_threshold_that_no_gate_has_is_refused():
+def test_an_unknown_threshold_is_rejected():
     config = load_config("baduanjin")
-    with pytest.raises(ValueError, match="no threshold"):
+    with pytest.raises(InputError, match=r"unknown key gates\.evaluator\.minimal_accuracy; did you mean gates\."):
         read_gates(config.gates_file, {"evaluator": {"minimal_accuracy": 0.5}})
+
+
+@pytest.mark.parametrize(
+    ("override", "fault"),
+    [
+        ("gates.serving_smoke.min_agreement=2", r"gates\.serving_smoke\.min_agreement: .* less than or equal to 1"),
+        ("gates.evaluator.min_acuracy=0.8", r"did you mean gates\.evaluator\.min_accuracy\?"),
+        ("gates.evaluatr.min_accuracy=0.8", r"did you mean gates\.evaluator\?"),
+        ("gates.data_gate.anomalies={'*': ignore}", r"gates\.data_gate\.anomalies\.\*: .* 'pass', 'warn' or 'stop'"),
+        ("gates.data_gate.means={fps: 3}", r"gates\.data_gate\.means\.fps"),
+        ("gates.evaluator=3", r"gates\.evaluator"),
+        ("gates.model_validator.max_bytes=.nan", r"gates\.model_validator\.max_bytes"),
+    ],
+)
+def test_a_wrong_threshold_is_rejected_when_the_configuration_is_read(override, fault):
+    with pytest.raises(InputError, match=fault):
+        load_config("baduanjin", [override])
+
+
+@pytest.mark.parametrize("text", ["[1, 2", "- a list", "", "evaluator: {min_accuracy: 0.5}", "\x00"])
+def test_a_file_that_is_not_a_gates_file_is_rejected(tmp_path, text):
+    (tmp_path / "gates.yaml").write_text(text)
+    with pytest.raises(InputError, match="gates"):
+        load_config("baduanjin", [f"gates_file={tmp_path / 'gates.yaml'}"])
+
+
+def test_every_gate_that_may_only_warn_is_a_node():
+    annotation = PipelineConfig.model_fields["only_warn"].annotation
+    assert set(typing.get_args(typing.get_args(annotation)[0])) == GATES.keys()

@@ -13,7 +13,7 @@ from pipelines.config import load_config
 
 @pytest.fixture(scope="module")
 def proposal(tmp_path_factory):
-    """A span in which one class is new, one is not there, and people fill the picture four times over."""
+    """The proposal for a span with one new label, one missing label, and people far larger than the image."""
     folder = tmp_path_factory.mktemp("data")
     sequences = []
     for sequence in generate(SyntheticSpec(subjects=2, repetitions=1, seed=4)):
@@ -22,7 +22,7 @@ def proposal(tmp_path_factory):
         label = "drunken_fist" if sequence.label == "lift_the_sky" else sequence.label
         sequences.append(replace(sequence, keypoints=keypoints, label=label))
     span = write_span(folder, 1, sequences)
-    # What the child process does, in this one, where TFDV is loaded by other tests as well.
+    # Runs in this process what a child process does; other tests load TFDV in this process, too.
     return schema_proposal._infer(load_config("baduanjin"), span)
 
 
@@ -37,7 +37,7 @@ def test_differences_are_named(proposal):
 
 
 def test_the_proposal_is_a_schema_of_the_same_windows(proposal, tmp_path):
-    from schema import read_window_contract
+    from schema.window_contract import read_window_contract
 
     (tmp_path / "proposed.pbtxt").write_text(proposal.text)
     contract = read_window_contract(tmp_path / "proposed.pbtxt")
@@ -46,7 +46,7 @@ def test_the_proposal_is_a_schema_of_the_same_windows(proposal, tmp_path):
     assert "lift_the_sky" not in contract.labels
 
 
-def test_what_is_to_judge_comes_first(proposal):
+def test_features_that_differ_come_first(proposal):
     console = Console(record=True, width=200)
     schema_proposal.show(proposal, console)
     text = console.export_text()
@@ -55,6 +55,6 @@ def test_what_is_to_judge_comes_first(proposal):
     assert f"{judged} of {len(proposal.changes)} features to judge" in text
 
 
-def test_no_span_is_wrong_input(tmp_path):
+def test_a_missing_span_is_wrong_input(tmp_path):
     with pytest.raises(InputError, match="no span"):
         schema_proposal.propose(load_config("baduanjin"), tmp_path, None, tmp_path)

@@ -14,7 +14,7 @@ from data.splits import SplitPolicy
 from data.store import content_digest, write_span
 from data.synthetic import SyntheticSpec, generate
 from data.windows import WindowSpec
-from schema import read_window_contract
+from schema.window_contract import read_window_contract
 
 SCHEMAS = Path(__file__).parents[2] / "schema"
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"

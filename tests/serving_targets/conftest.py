@@ -7,6 +7,7 @@ from data.digests import file_digest
 from data.layouts import load_layout
 from data.records import KeypointSequence
 from data.windows import WindowSpec
+from payloads.verdict import Verdict
 from serving_targets.contract import WindowShape, channel_names
 from serving_targets.manifest import (
     FLOAT_MODEL,
@@ -15,7 +16,6 @@ from serving_targets.manifest import (
     LayoutTable,
     Manifest,
     Provenance,
-    Verdict,
     behaviour_digest,
 )
 
@@ -26,7 +26,7 @@ FIRST_JOINT = 5  # class k is what joint FIRST_JOINT + k has the greatest x for
 
 @pytest.fixture(scope="session")
 def tflite_model(tmp_path_factory):
-    """A TFLite file whose answer is known: the class whose joint is furthest to the right, on the mean."""
+    """A TFLite file that predicts the class whose joint is furthest to the right on average."""
     import tensorflow as tf
 
     @tf.function(input_signature=[tf.TensorSpec([1, SPEC.length, 17, 3], tf.float32, name="keypoints")])
@@ -69,7 +69,7 @@ def write_version(folder, version, model, **changes):
         "fps": SPEC.fps,
         "window": WindowShape(length=SPEC.length, stride=SPEC.stride, fit=SPEC.fit),
         "thresholds": {"model_validator": {"max_bytes": 1}},
-        "verdicts": (Verdict(gate="max_bytes", figure=0.5, threshold=1, unit="bytes", passed=True),),
+        "verdicts": (Verdict(gate="max_bytes", figure=0.5, threshold=1, direction="max", unit="bytes", passed=True),),
         "files": files,
         "provenance": Provenance(run_id=f"run-{version}"),
     }
@@ -80,7 +80,7 @@ def write_version(folder, version, model, **changes):
 
 @pytest.fixture
 def sequence():
-    """Makes a sequence in which the windows of 8 frames show the given classes one after the other."""
+    """Return a sequence whose windows of 8 frames show the given classes one after the other."""
 
     def make(name, label, shown, layout="coco17", **options):
         joints = load_layout(layout).joints

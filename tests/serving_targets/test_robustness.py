@@ -6,7 +6,7 @@ from rich.console import Console
 
 from data.layouts import load_layout
 from data.store import write_span
-from schema import read_gates
+from schema.gates import read_gates
 from serving_targets.evaluate import evaluate, show
 from serving_targets.robustness import DISTURBANCES, disturbed
 
@@ -62,7 +62,7 @@ def test_one_seed_one_disturbance(windows, changed):
 
 
 def test_a_model_that_reads_places_fails_where_places_change(target, tmp_path, sequence):
-    """The stand-in calls what is furthest to the right: mirrored, that is another; smaller or larger, the same."""
+    """The model predicts by the joint furthest to the right: mirroring changes that joint, scaling does not."""
     data = write_span(tmp_path / "data", 1, [sequence("a", "right", ["right", "right"])]).parent
     assert evaluate(target, data).robustness is None
     evaluation = evaluate(target, data, robustness=True)
@@ -77,4 +77,4 @@ def test_a_model_that_reads_places_fails_where_places_change(target, tmp_path, s
 
 def test_the_gates_file_has_a_threshold_for_each(request):
     gates = read_gates(request.config.rootpath / "schema" / "gates.yaml")
-    assert gates["robustness"].keys() == DISTURBANCES.keys()
+    assert gates.robustness.model_dump().keys() == DISTURBANCES.keys()

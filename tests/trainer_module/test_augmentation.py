@@ -7,11 +7,11 @@ import tensorflow as tf
 from data.errors import InputError
 from data.layouts import load_layout
 from trainer_module.augmentation import augment
-from trainer_module.config import AugmentationConfig
 from trainer_module.labels import mirrored_labels
+from trainer_module.training_config import AugmentationConfig
 
 LABELS = ("a", "b")
-NOTHING = AugmentationConfig(
+NO_CHANGE = AugmentationConfig(
     mirror=0,
     exchange=0,
     crop=0,
@@ -44,7 +44,7 @@ def augmented(pose: np.ndarray, layout: str, config: AugmentationConfig, seed: i
 
 
 def only(**values: float) -> AugmentationConfig:
-    return NOTHING.model_copy(update=values)
+    return NO_CHANGE.model_copy(update=values)
 
 
 def bone_lengths(pose: np.ndarray, layout: str) -> np.ndarray:
@@ -53,9 +53,9 @@ def bone_lengths(pose: np.ndarray, layout: str) -> np.ndarray:
 
 
 @pytest.mark.parametrize(("layout", "dimensions"), [("coco17", 2), ("kinect20", 3)])
-def test_nothing_changes_nothing(layout: str, dimensions: int) -> None:
+def test_a_strength_of_zero_changes_nothing(layout: str, dimensions: int) -> None:
     pose = poses(layout, dimensions)
-    np.testing.assert_allclose(augmented(pose, layout, NOTHING), pose, atol=1e-4)
+    np.testing.assert_allclose(augmented(pose, layout, NO_CHANGE), pose, atol=1e-4)
 
 
 @pytest.mark.parametrize(("layout", "dimensions"), [("coco17", 2), ("kinect20", 3)])
@@ -66,16 +66,16 @@ def test_mirroring_swaps_left_and_right(layout: str, dimensions: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("layout", "dimensions", "turns"), [("coco17", 2, {"tilt": 1.0}), ("kinect20", 3, {"yaw": 3.0, "tilt": 1.0})]
+    ("layout", "dimensions", "rotations"), [("coco17", 2, {"tilt": 1.0}), ("kinect20", 3, {"yaw": 3.0, "tilt": 1.0})]
 )
-def test_turning_keeps_every_bone_as_long_as_it_was(layout: str, dimensions: int, turns: dict[str, float]) -> None:
+def test_rotation_keeps_the_length_of_every_bone(layout: str, dimensions: int, rotations: dict[str, float]) -> None:
     pose = poses(layout, dimensions)
-    turned = augmented(pose, layout, only(**turns))
-    assert np.abs(turned - pose).max() > 0.1
-    np.testing.assert_allclose(bone_lengths(turned, layout), bone_lengths(pose, layout), atol=1e-4)
+    rotated = augmented(pose, layout, only(**rotations))
+    assert np.abs(rotated - pose).max() > 0.1
+    np.testing.assert_allclose(bone_lengths(rotated, layout), bone_lengths(pose, layout), atol=1e-4)
 
 
-def test_bones_grow_alike_left_and_right_and_all_along() -> None:
+def test_bones_change_their_length_equally_left_and_right_and_in_all_frames() -> None:
     pose = poses("coco17", 2)
     ratio = bone_lengths(augmented(pose, "coco17", only(bones=0.1)), "coco17") / bone_lengths(pose, "coco17")
     np.testing.assert_allclose(ratio, np.repeat(ratio[:, :1], ratio.shape[1], axis=1), rtol=1e-2)
@@ -86,17 +86,17 @@ def test_bones_grow_alike_left_and_right_and_all_along() -> None:
 
 
 @pytest.mark.parametrize(
-    ("layout", "busy", "resting"),
+    ("layout", "active", "resting"),
     [
         ("kinect20", {"right_elbow", "right_wrist", "right_hand"}, {"left_elbow", "left_wrist", "left_hand"}),
         ("coco17", {"right_elbow", "right_wrist"}, {"left_knee", "left_ankle"}),
     ],
 )
-def test_limbs_that_rest_are_exchanged_and_the_busy_one_is_not(layout: str, busy: set[str], resting: set[str]) -> None:
+def test_resting_limbs_are_exchanged_and_active_ones_are_not(layout: str, active: set[str], resting: set[str]) -> None:
     joints, bones = load_layout(layout).joints, load_layout(layout).bones
     pose = np.repeat(poses(layout, 2)[:, :1], 20, axis=1)
     swing = np.sin(np.linspace(0, 6, 20, dtype=np.float32))
-    for joint in busy:
+    for joint in active:
         pose[:, :, joints.index(joint), 0] += swing
     result = augmented(pose, layout, only(exchange=1.0))
 
@@ -104,11 +104,11 @@ def test_limbs_that_rest_are_exchanged_and_the_busy_one_is_not(layout: str, busy
         pairs = np.array([bone for bone in bones if joints[bone[1]] in children])
         return of[:, :, pairs[:, 1]] - of[:, :, pairs[:, 0]]
 
-    np.testing.assert_allclose(vectors(result, busy), vectors(pose, busy), atol=1e-4)
+    np.testing.assert_allclose(vectors(result, active), vectors(pose, active), atol=1e-4)
     np.testing.assert_allclose(vectors(result, resting), vectors(pose, resting)[::-1], atol=1e-4)
 
 
-def test_cutting_and_warping_shows_moments_of_the_window_in_their_order() -> None:
+def test_cropping_and_warping_keep_the_order_of_frames() -> None:
     time = np.linspace(0, 1, 20, dtype=np.float32)
     pose = np.broadcast_to(time[np.newaxis, :, np.newaxis, np.newaxis], (8, 20, 17, 2))
     result = augmented(pose, "coco17", only(crop=0.5, warp=0.9))[:, :, 0, 0]
@@ -118,7 +118,7 @@ def test_cutting_and_warping_shows_moments_of_the_window_in_their_order() -> Non
     assert (span <= 1 + 1e-5).all()
 
 
-def test_one_seed_one_result() -> None:
+def test_the_same_seed_gives_the_same_result() -> None:
     pose = poses("kinect20", 3)
     config = AugmentationConfig()
     first = augmented(pose, "kinect20", config)
@@ -127,10 +127,10 @@ def test_one_seed_one_result() -> None:
     assert np.abs(first - augmented(pose, "kinect20", config, seed=6)).max() > 0.1
 
 
-def test_a_label_that_tells_a_side_is_swapped_in_the_mirror() -> None:
+def test_a_label_that_names_a_side_is_swapped_in_mirrored_windows() -> None:
     labels = ("wave_left_hand", "bow", "wave_right_hand", "turn_left_right")
     assert mirrored_labels((*labels, "turn_right_left")) == [2, 1, 0, 4, 3]
-    with pytest.raises(InputError, match="turn_right_left, which is no label"):
+    with pytest.raises(InputError, match="would need the label turn_right_left, which does not exist"):
         mirrored_labels(labels)
 
     pose, target = np.zeros((3, 20, 17, 2), np.float32), tf.one_hot([0, 1, 2], 3)

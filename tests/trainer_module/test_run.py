@@ -1,4 +1,4 @@
-"""The whole Trainer on a tiny two-class problem: transformed as TFX does it, trained, exported, run."""
+"""The whole Trainer on a small problem of two classes: transformed as by TFX, trained, exported, run."""
 
 from __future__ import annotations
 
@@ -16,15 +16,16 @@ import tensorflow_transform as tft
 import tensorflow_transform.beam as tft_beam
 from tensorflow_transform.tf_metadata import dataset_metadata, schema_utils
 
-from trainer_module.config import AugmentationConfig, ModelConfig, TrainingConfig
 from trainer_module.dataset import read_windows
+from trainer_module.model_config import TcnConfig
 from trainer_module.run import run_fn
+from trainer_module.training_config import AugmentationConfig, TrainingConfig
 from transform_module.config import TransformConfig
 from transform_module.preprocessing import preprocessing_fn
 
 FRAMES, JOINTS, CHANNELS, CLASSES = 16, 17, 3, 2
 LAYOUT = "coco17"
-MODEL = ModelConfig(stem=8, widths=(16,), strides=(2,), kernel=3, dropout=0)
+MODEL = TcnConfig(stem=8, widths=(16,), strides=(2,), kernel=3, dropout=0)
 TRAINING = TrainingConfig(
     epochs=6,
     warmup_epochs=1,
@@ -37,7 +38,7 @@ TRAINING = TrainingConfig(
 
 
 def wave(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Windows `[N, T, J, C]` of people who lift their wrists (label 1) or their knees (label 0)."""
+    """Return windows `[N, T, J, C]` of people who lift their wrists (label 1) or their knees (label 0), and labels."""
     random = np.random.default_rng(seed)
     body = random.normal(size=(JOINTS, 2)) * 0.02 + np.linspace(0.2, 0.8, JOINTS)[:, np.newaxis]
     keypoints = np.ones((count, FRAMES, JOINTS, CHANNELS), np.float32)
@@ -53,7 +54,7 @@ def wave(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def serialise(keypoints: np.ndarray, label_id: int) -> bytes:
-    """One raw tf.Example."""
+    """Return one raw tf.Example, serialised."""
     features = tf.train.Features(
         feature={
             "keypoints": tf.train.Feature(float_list=tf.train.FloatList(value=keypoints.ravel())),
@@ -65,13 +66,13 @@ def serialise(keypoints: np.ndarray, label_id: int) -> bytes:
 
 @pytest.fixture(scope="module")
 def windows() -> tuple[np.ndarray, np.ndarray]:
-    """64 windows and their labels."""
+    """Return 64 windows and their labels."""
     return wave(64, seed=0)
 
 
 @pytest.fixture(scope="module")
 def transformed(tmp_path_factory: pytest.TempPathFactory, windows: tuple[np.ndarray, np.ndarray]) -> Path:
-    """Folder with `graph/` (TFT's output) and `train-0.gz` (transformed examples)."""
+    """Return a folder with `graph/` (output of TFT) and `train-*.gz` (transformed examples)."""
     folder = tmp_path_factory.mktemp("transformed")
     spec = {
         "keypoints": tf.io.FixedLenFeature((FRAMES, JOINTS, CHANNELS), tf.float32),
@@ -80,7 +81,7 @@ def transformed(tmp_path_factory: pytest.TempPathFactory, windows: tuple[np.ndar
     metadata = dataset_metadata.DatasetMetadata(schema_utils.schema_from_feature_spec(spec))
     config: dict[str, Any] = {"layout": LAYOUT, "transform": TransformConfig().model_dump()}
     rows = [{"keypoints": window, "label_id": [label]} for window, label in zip(*windows, strict=True)]
-    # DirectRunner would look for a runner to download first.
+    # DirectRunner would try to download another runner first.
     with beam.Pipeline(runner="FnApiRunner") as pipeline, tft_beam.Context(temp_dir=str(folder / "tmp")):
         data = pipeline | beam.Create(rows)
         (examples, transformed_metadata), transform_fn = (data, metadata) | tft_beam.AnalyzeAndTransformDataset(
@@ -120,7 +121,7 @@ def trained(transformed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     return folder
 
 
-def test_a_training_learns_and_says_so(trained: Path) -> None:
+def test_a_training_learns_and_records_its_accuracy(trained: Path) -> None:
     record = json.loads((trained / "logs" / "training.json").read_text())
     assert record["epochs"] == TRAINING.epochs
     assert record["windows"] == {"train": 64, "eval": 64}

@@ -11,9 +11,10 @@ import tensorflow as tf
 from data.layouts import load_layout
 from trainer_module import training
 from trainer_module.callbacks import Progress
-from trainer_module.config import ModelConfig, TrainingConfig
 from trainer_module.dataset import Windows, class_weights
+from trainer_module.model_config import TcnConfig
 from trainer_module.models.tcn import build_tcn
+from trainer_module.training_config import TrainingConfig
 
 LAYOUT, SHAPE, LABELS = "coco17", (12, 17, 2), ("a", "b", "c")
 CLASSES = len(LABELS)
@@ -21,7 +22,7 @@ CONFIG = TrainingConfig(epochs=4, warmup_epochs=1, batch_size=8, jit_compile=Fal
 
 
 def windows(count: int = 24) -> Windows:
-    """Each class has a posture of its own."""
+    """Return windows in which each class has its own posture."""
     label_ids = np.arange(count) % CLASSES
     postures = np.random.default_rng(1).normal(size=(CLASSES, 1, *SHAPE[1:]))
     noise = np.random.default_rng(2).normal(size=(count, *SHAPE)) * 0.1
@@ -32,21 +33,20 @@ def fit(
     folder: Path, config: TrainingConfig = CONFIG, evaluate: bool = False, checkpoint_dir: Path | None = None
 ) -> tuple[keras.Model, dict[str, list[float]]]:
     keras.utils.set_random_seed(config.seed)
-    model = build_tcn(ModelConfig(members=(("joints",),), stem=4, widths=(8,), strides=(1,)), LAYOUT, SHAPE, CLASSES)
-    history = training.fit(
-        model,
-        windows(),
-        windows() if evaluate else None,
-        LABELS,
-        load_layout(LAYOUT),
-        config,
-        folder,
-        checkpoint_dir,
+    model = build_tcn(TcnConfig(members=(("joints",),), stem=4, widths=(8,), strides=(1,)), LAYOUT, SHAPE, CLASSES)
+    job = training.TrainingJob(
+        train=windows(),
+        evaluation=windows() if evaluate else None,
+        labels=LABELS,
+        layout=load_layout(LAYOUT),
+        config=config,
+        log_dir=folder,
+        checkpoint_dir=checkpoint_dir,
     )
-    return model, history
+    return model, training.fit(model, job)
 
 
-def test_one_seed_one_model_whose_curves_tensorboard_can_read(tmp_path: Path) -> None:
+def test_the_same_seed_gives_the_same_model_and_tensorboard_can_read_its_curves(tmp_path: Path) -> None:
     first, history = fit(tmp_path)
     second, again = fit(tmp_path / "again")
     assert history == again
@@ -67,7 +67,7 @@ def test_one_seed_one_model_whose_curves_tensorboard_can_read(tmp_path: Path) ->
     np.testing.assert_allclose(curve, history["loss"], rtol=1e-6)
 
 
-def test_the_best_evaluation_stays(tmp_path: Path) -> None:
+def test_the_weights_of_the_best_evaluation_are_kept(tmp_path: Path) -> None:
     config = CONFIG.model_copy(update={"epochs": 8})
     model, history = fit(tmp_path, config, evaluate=True)
     probabilities = model.predict(windows().poses, verbose=0)
@@ -75,7 +75,7 @@ def test_the_best_evaluation_stays(tmp_path: Path) -> None:
     assert accuracy == pytest.approx(max(history["val_accuracy"]))
 
 
-def test_training_stops_at_its_target_or_out_of_patience(tmp_path: Path) -> None:
+def test_training_stops_at_its_target_or_when_patience_runs_out(tmp_path: Path) -> None:
     _, reached = fit(tmp_path, CONFIG.model_copy(update={"epochs": 20, "target": 0.01}), evaluate=True)
     assert len(reached["loss"]) == 1
     frozen = CONFIG.model_copy(update={"epochs": 20, "patience": 2, "learning_rate": 1e-12, "weight_decay": 0.0})
@@ -84,7 +84,7 @@ def test_training_stops_at_its_target_or_out_of_patience(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("evaluate", [False, True])
-def test_a_killed_training_goes_on_where_it_was_and_ends_as_if_it_had_not_been(
+def test_a_killed_training_is_resumed_and_ends_with_the_weights_of_an_uninterrupted_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, evaluate: bool
 ) -> None:
     checkpoint = tmp_path / "checkpoint"

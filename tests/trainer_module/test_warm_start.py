@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 
 from data.errors import InputError
-from trainer_module.config import ModelConfig
+from trainer_module.model_config import TcnConfig
 from trainer_module.models import build_model
 from trainer_module.warm_start import warm_up
 
-SMALL = ModelConfig(stem=4, widths=(8,), strides=(1,))
+SMALL = TcnConfig(stem=4, widths=(8,), strides=(1,))
 SHAPE = (8, 17, 2)
 
 
-def test_a_warm_model_answers_as_the_one_it_starts_from(tmp_path: Path) -> None:
+def test_a_warm_started_model_answers_as_the_earlier_model(tmp_path: Path) -> None:
     pose = np.random.default_rng(0).normal(size=(2, *SHAPE))
     earlier, model = (build_model(SMALL, "coco17", SHAPE, 3) for _ in range(2))
     earlier.save(tmp_path / "model.keras")
@@ -31,8 +31,8 @@ def test_a_warm_model_answers_as_the_one_it_starts_from(tmp_path: Path) -> None:
         (SMALL.model_copy(update={"widths": (8, 8), "strides": (1, 1)}), 3, "do not fit"),
     ],
 )
-def test_weights_that_do_not_fit_are_an_error_that_says_so(
-    tmp_path: Path, config: ModelConfig, classes: int, expected: str
+def test_weights_that_do_not_fit_are_an_error_that_names_them(
+    tmp_path: Path, config: TcnConfig, classes: int, expected: str
 ) -> None:
     build_model(SMALL, "coco17", SHAPE, 3).save(tmp_path / "model.keras")
     with pytest.raises(InputError, match=expected) as caught:

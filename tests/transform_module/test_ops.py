@@ -14,7 +14,7 @@ THRESHOLD = 0.1
 
 
 def random_pose(layout: Layout, dimensions: int, seed: int = 0, count: int = 2) -> np.ndarray:
-    """Windows `[N, T, J, D+1]` of a body that moves a little, everything seen."""
+    """Return windows `[N, T, J, D+1]` of a body that moves a little, with all joints visible."""
     random = np.random.default_rng(seed)
     body = random.normal(size=(count, 1, len(layout.joints), dimensions))
     motion = 0.1 * random.normal(size=(count, FRAMES, len(layout.joints), dimensions)).cumsum(axis=1)
@@ -28,12 +28,12 @@ def normalised(keypoints: np.ndarray, layout: Layout, **aligned: bool) -> np.nda
 
 
 def mirrored(keypoints: np.ndarray, layout: Layout) -> np.ndarray:
-    """Windows `[N, T, J, C]` in a mirror, whether they end in a confidence or not."""
+    """Return mirrored windows `[N, T, J, C]`, with or without confidence as the last channel."""
     return keypoints[:, :, list(layout.mirror)] * np.array([-1, 1, 1, 1][: keypoints.shape[3]], np.float32)
 
 
 def reference(keypoints: np.ndarray, layout: Layout, align_view: bool) -> np.ndarray:
-    """`normalise` in plain NumPy, for windows in which everything is seen."""
+    """Return the result of `normalise`, computed with NumPy, for windows with all joints visible."""
     position = keypoints[..., :-1].astype(np.float64)
     root = position[:, :, list(layout.root)].mean(axis=2).mean(axis=1)
     upper, lower = (position[:, :, list(joints)].mean(axis=2) for joints in layout.torso)
@@ -60,7 +60,7 @@ def yaw(keypoints: np.ndarray, angle: float) -> np.ndarray:
 
 @pytest.mark.parametrize(("name", "dimensions"), [("coco17", 2), ("kinect20", 3), ("openpose15", 2), ("uiprmd22", 3)])
 @pytest.mark.parametrize("align_view", [True, False])
-def test_normalise_is_what_numpy_says(name: str, dimensions: int, align_view: bool) -> None:
+def test_normalise_agrees_with_numpy(name: str, dimensions: int, align_view: bool) -> None:
     layout = load_layout(name)
     keypoints = random_pose(layout, dimensions)
     np.testing.assert_allclose(
@@ -70,7 +70,7 @@ def test_normalise_is_what_numpy_says(name: str, dimensions: int, align_view: bo
 
 @pytest.mark.parametrize("name", layout_names())
 @pytest.mark.parametrize("dimensions", [2, 3])
-def test_place_size_and_view_do_not_matter(name: str, dimensions: int) -> None:
+def test_the_result_does_not_depend_on_position_size_and_direction(name: str, dimensions: int) -> None:
     layout = load_layout(name)
     keypoints = random_pose(layout, dimensions)
     moved = keypoints.copy()
@@ -81,7 +81,7 @@ def test_place_size_and_view_do_not_matter(name: str, dimensions: int) -> None:
 
 
 @pytest.mark.parametrize(("name", "dimensions"), [("coco17", 2), ("kinect20", 3)])
-def test_a_mirrored_person_is_a_mirrored_pose(name: str, dimensions: int) -> None:
+def test_a_mirrored_person_gives_a_mirrored_pose(name: str, dimensions: int) -> None:
     layout = load_layout(name)
     keypoints = random_pose(layout, dimensions)
     np.testing.assert_allclose(
@@ -90,7 +90,7 @@ def test_a_mirrored_person_is_a_mirrored_pose(name: str, dimensions: int) -> Non
 
 
 @pytest.mark.parametrize(("name", "dimensions"), [("coco17", 2), ("kinect20", 3)])
-def test_the_right_side_leads_whichever_did(name: str, dimensions: int) -> None:
+def test_the_right_side_moves_more_with_align_side_whichever_side_did(name: str, dimensions: int) -> None:
     layout = load_layout(name)
     keypoints = random_pose(layout, dimensions)
     wrist = keypoints[:, :, layout.index("right_wrist"), 0]
@@ -101,7 +101,7 @@ def test_the_right_side_leads_whichever_did(name: str, dimensions: int) -> None:
 
 
 @pytest.mark.parametrize("name", layout_names())
-def test_upright_whichever_way_the_camera_was_held(name: str) -> None:
+def test_poses_are_upright_however_the_camera_was_tilted(name: str) -> None:
     layout = load_layout(name)
     keypoints = random_pose(layout, 3)
     turns, _ = np.linalg.qr(np.random.default_rng(3).normal(size=(4, 3, 3)))
@@ -120,7 +120,7 @@ def test_upright_whichever_way_the_camera_was_held(name: str) -> None:
     )
 
 
-def test_a_hidden_joint_is_put_where_it_was_seen_before_and_after() -> None:
+def test_a_hidden_joint_gets_its_position_from_the_frames_before_and_after() -> None:
     layout = load_layout("coco17")
     still = np.repeat(random_pose(layout, 2)[:, :1], FRAMES, axis=1)
     hidden = still.copy()
@@ -128,7 +128,7 @@ def test_a_hidden_joint_is_put_where_it_was_seen_before_and_after() -> None:
     np.testing.assert_allclose(normalised(hidden, layout), normalised(still, layout), atol=5e-3)
 
 
-def test_a_joint_never_seen_is_put_at_its_neighbour() -> None:
+def test_a_joint_that_is_never_seen_gets_the_position_of_its_neighbour() -> None:
     layout = load_layout("coco17")
     keypoints = random_pose(layout, 2)
     wrist, elbow = layout.index("left_wrist"), layout.index("left_elbow")
@@ -160,13 +160,13 @@ def test_a_joint_of_low_confidence_hardly_counts() -> None:
 
 
 @pytest.mark.parametrize("name", layout_names())
-def test_streams(name: str) -> None:
+def test_streams_of_joints_bones_and_motion_agree_with_numpy(name: str) -> None:
     layout = load_layout(name)
     pose = normalised(random_pose(layout, 3), layout)
     joints, bones, slow, fast = compute_streams(tf.constant(pose), layout, ("joints", "bones", "slow", "fast"))
 
     def expected(values: np.ndarray) -> np.ndarray:
-        """`[N, T, M, D]` to `[N, T, 1, D * M]`."""
+        """Reshape `[N, T, M, D]` to `[N, T, 1, D * M]`."""
         by_axis = np.moveaxis(values, 2, 3)
         return by_axis.reshape(*by_axis.shape[:2], 1, -1)
 
@@ -181,7 +181,7 @@ def test_streams(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["coco17", "kinect20"])
-def test_streams_of_bones_distances_and_angles(name: str) -> None:
+def test_streams_of_bone_motion_distances_and_angles_agree_with_numpy(name: str) -> None:
     layout = load_layout(name)
     pose = normalised(random_pose(layout, 3), layout)
     bones_slow, distances, angles = compute_streams(tf.constant(pose), layout, ("bones_slow", "distances", "angles"))
@@ -197,12 +197,14 @@ def test_streams_of_bones_distances_and_angles(name: str) -> None:
     elbow, arm, forearm = (layout.index(f"left_{joint}") for joint in ("elbow", "shoulder", "wrist"))
     up, down = pose[:, :, arm] - pose[:, :, elbow], pose[:, :, forearm] - pose[:, :, elbow]
     cosine = (up * down).sum(axis=-1) / np.linalg.norm(up, axis=-1) / np.linalg.norm(down, axis=-1)
-    assert np.abs(angles[:, :, 0] - cosine[:, :, np.newaxis]).max(axis=(0, 1)).min() < 1e-3, "no angle of the elbow"
+    assert np.abs(angles[:, :, 0] - cosine[:, :, np.newaxis]).max(axis=(0, 1)).min() < 1e-3, (
+        "there is no angle at the elbow"
+    )
     assert np.abs(angles).max() <= 1
 
 
 @pytest.mark.parametrize("name", ["coco17", "kinect20"])
-def test_joints_kept_apart_show_the_same(name: str) -> None:
+def test_the_streams_of_each_joint_agree_with_the_pose(name: str) -> None:
     layout = load_layout(name)
     pose = normalised(random_pose(layout, 3), layout)
     views = compute_joint_streams(tf.constant(pose), layout).numpy()

@@ -27,7 +27,7 @@ def test_everything_before_the_network_converts_to_few_builtin_operators(layout:
     resolver = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
     interpreter = Interpreter(model_content=converter.convert(), experimental_op_resolver_type=resolver)
     interpreter.allocate_tensors()
-    # What is linear is folded into matrices; a device pays about a microsecond an operator.
+    # Linear steps are products with constant matrices; each operator costs a device about a microsecond.
     assert len(interpreter._get_ops_details()) <= 65
 
     keypoints = np.random.default_rng(0).random(shape, dtype=np.float32)

@@ -1,31 +1,34 @@
-"""Model families, by name: one module each."""
+"""Registry of the networks: builds the one that a configuration describes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import keras
 
-from trainer_module.config import ModelConfig
+from trainer_module.model_config import ModelConfig
 from trainer_module.models.ddnet import build_ddnet
 from trainer_module.models.skeleton_graph import build_graph
 from trainer_module.models.tcn import build_tcn
 
-Builder = Callable[[ModelConfig, str, tuple[int, int, int], int], keras.Model]
+Builder = Callable[[Any, str, tuple[int, int, int], int], keras.Model]
 
-FAMILIES: dict[str, Builder] = {"tcn": build_tcn, "ddnet": build_ddnet, "graph": build_graph}
+BUILDERS: dict[str, Builder] = {"tcn": build_tcn, "ddnet": build_ddnet, "graph": build_graph}
+"""Function that builds the network of each family in `model_config.FAMILIES`."""
 
 
 def build_model(config: ModelConfig, layout: str, shape: tuple[int, int, int], classes: int) -> keras.Model:
-    """Builds the network that a configuration describes, with fresh weights.
+    """Build the network that a configuration describes, with fresh weights.
 
     Args:
-        config: family, widths and depths.
+        config: settings of the network.
         layout: name of the joint layout.
-        shape: T, J and D of a pose.
-        classes: how many labels there are.
+        shape: frames T, joints J and dimensions D of a pose.
+        classes: number of labels.
 
     Returns:
-        A model from poses `[N, T, J, D]` to probabilities `[N, classes]`, whose learned part is named `layers.CORE`.
+        Model from poses `[N, T, J, D]` to probabilities `[N, classes]`. All its learned weights are in its submodel
+        named `layers.CORE`.
     """
-    return FAMILIES[config.family](config, layout, shape, classes)
+    return BUILDERS[config.family](config, layout, shape, classes)

@@ -1,4 +1,4 @@
-"""The reference that others set: DD-Net, on our poses and in our harness.
+"""DD-Net, the published reference network, on normalised poses: the family `ddnet`.
 
 Reference: Yang et al., Make Skeleton-based Action Recognition Model Smaller, Faster and Better, ACM MM Asia 2019.
 """
@@ -9,28 +9,27 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from trainer_module.config import ModelConfig
+from trainer_module.model_config import DdnetConfig
 from trainer_module.models.layers import CORE, PoseStreams, same_scale, temporal_convolution
 
 FRAMES = 32
-"""Length that the authors resample every sequence to."""
+"""Number of frames to which the authors resample every sequence."""
 
 
-def build_ddnet(config: ModelConfig, layout: str, shape: tuple[int, int, int], classes: int) -> keras.Model:
-    """Builds the network: joint distances, slow and fast motion, each through a stem of its own; then three stages.
+def build_ddnet(config: DdnetConfig, layout: str, shape: tuple[int, int, int], classes: int) -> keras.Model:
+    """Build the network: joint distances, slow and fast motion, a stem for each; then three stages.
 
-    As published, but for ReLU in place of LeakyReLU, which the int8 quantiser does not know. `config.stem` is the
-    authors' number of filters: 16 (0.15 M parameters on JHMDB), 32 (0.5 M) or 64 (1.8 M); the rest of `config` is not
-    read.
+    It is built as published, except that ReLU replaces LeakyReLU, which the int8 quantiser does not support.
+    `config.stem` is the authors' number of filters: 16 (0.15 M parameters on JHMDB), 32 (0.5 M) or 64 (1.8 M).
 
     Args:
-        config: see above.
+        config: settings of the network.
         layout: name of the joint layout.
-        shape: T, J and D of a pose.
-        classes: how many labels there are.
+        shape: frames T, joints J and dimensions D of a pose.
+        classes: number of labels.
 
     Returns:
-        A model from poses `[N, T, J, D]` to probabilities `[N, classes]`.
+        Model from poses `[N, T, J, D]` to probabilities `[N, classes]`.
     """
     pose = keras.Input(shape, name="pose")
     whole = Resample(FRAMES)(pose)
@@ -49,7 +48,7 @@ def _build_core(filters: int, shapes: list[tuple[int, ...]], classes: int) -> ke
     x = _halve(_stage(x, 2 * filters))
     x = _halve(_stage(x, 4 * filters))
     x = _drop(_stage(x, 8 * filters))
-    x = keras.layers.MaxPooling2D((x.shape[1], 1))(x)  # as an operator that can be quantised
+    x = keras.layers.MaxPooling2D((x.shape[1], 1))(x)  # unlike a global maximum, this operator can be quantised
     for _ in range(2):
         x = keras.layers.Dropout(0.5)(temporal_convolution(x, 128))
     x = keras.layers.Dense(classes, activation="softmax")(keras.layers.Flatten()(x))
@@ -76,7 +75,7 @@ def _drop(x: keras.KerasTensor) -> keras.KerasTensor:
 
 @keras.saving.register_keras_serializable("poseline")
 class Resample(keras.layers.Layer):
-    """A pose `[N, T, J, D]` stretched evenly in time to `frames`, of which every `step`-th is kept."""
+    """Resamples a pose `[N, T, J, D]` to `frames` frames by linear interpolation, then keeps every `step`-th frame."""
 
     def __init__(self, frames: int, step: int = 1, **kwargs: object) -> None:
         super().__init__(**kwargs)
@@ -84,7 +83,7 @@ class Resample(keras.layers.Layer):
         self.step = step
 
     def call(self, pose: tf.Tensor) -> tf.Tensor:
-        """Returns `[N, frames / step, J, D]`."""
+        """Return the resampled pose, float32 `[N, frames / step, J, D]`."""
         frames, joints, dimensions = pose.shape[1:]
         places = np.linspace(0, frames - 1, self.frames)[:: self.step, np.newaxis]
         weights = np.maximum(1 - np.abs(places - np.arange(frames)), 0).astype(np.float32)
@@ -92,5 +91,5 @@ class Resample(keras.layers.Layer):
         return tf.reshape(resampled, (-1, len(places), joints, dimensions))
 
     def get_config(self) -> dict[str, object]:
-        """Configuration for `from_config`."""
+        """Return the arguments of the constructor, for `from_config`."""
         return {**super().get_config(), "frames": self.frames, "step": self.step}

@@ -13,12 +13,15 @@ from transform_module.ops import centre
 from transform_module.streams import compute_joint_streams, compute_streams
 
 CORE = "core"
-"""Name of the part that EdgeConverter quantises. What stands before it stays in float32."""
+"""Name of the submodel that EdgeConverter quantises. Everything before it stays in float32."""
 
 
 @keras.saving.register_keras_serializable("poseline")
 class PoseStreams(keras.layers.Layer):
-    """A pose `[N, T, J, D]` to its streams, each `[N, T, 1, F]`; see `transform_module.streams`."""
+    """Computes the streams of a pose: `[N, T, J, D]` to one `[N, T, 1, F]` per name.
+
+    `transform_module.streams.compute_streams` describes the streams.
+    """
 
     def __init__(self, layout: str, names: Sequence[str], **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -26,36 +29,40 @@ class PoseStreams(keras.layers.Layer):
         self.names = tuple(names)
 
     def call(self, pose: tf.Tensor) -> list[tf.Tensor]:
-        """Returns the streams in the order of their names."""
+        """Return the streams in the order of their names."""
         return compute_streams(pose, load_layout(self.layout), self.names)
 
     def get_config(self) -> dict[str, Any]:
-        """Configuration for `from_config`."""
+        """Return the arguments of the constructor, for `from_config`."""
         return {**super().get_config(), "layout": self.layout, "names": self.names}
 
 
 @keras.saving.register_keras_serializable("poseline")
 class JointStreams(keras.layers.Layer):
-    """A pose `[N, T, J, D]` to the views of each joint `[N, T, J, 5 D]`; see `transform_module.streams`."""
+    """Computes the streams of each joint of a pose: `[N, T, J, D]` to `[N, T, J, 5 D]`.
+
+    `transform_module.streams.compute_joint_streams` describes the streams.
+    """
 
     def __init__(self, layout: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.layout = layout
 
     def call(self, pose: tf.Tensor) -> tf.Tensor:
-        """Returns the views, one after the other."""
+        """Return the streams of each joint, concatenated along the last axis."""
         return compute_joint_streams(pose, load_layout(self.layout))
 
     def get_config(self) -> dict[str, Any]:
-        """Configuration for `from_config`."""
+        """Return the arguments of the constructor, for `from_config`."""
         return {**super().get_config(), "layout": self.layout}
 
 
 @keras.saving.register_keras_serializable("poseline")
 class CentreCrop(keras.layers.Layer):
-    """The middle of a window `[N, T, J, D]` stretched to the whole, but in training, whose windows are cut at random.
+    """Crops a window `[N, T, J, D]` to its middle and stretches that to full length, except in training.
 
-    So a window that is judged moves as fast as those that were learned from. Its root is centred again, as theirs is.
+    Augmentation crops training windows at random. With the centre crop, evaluated windows show movements at about the
+    same speed as training windows. The cropped window is centred at its root again, as augmentation does too.
     Reference: Touvron et al., Fixing the train-test resolution discrepancy, NeurIPS 2019.
     """
 
@@ -65,27 +72,27 @@ class CentreCrop(keras.layers.Layer):
         self.share = share
 
     def call(self, pose: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """Returns poses of the same shape."""
+        """Return poses of the same shape."""
         frames, joints = pose.shape[1:3]
-        # However short the window, one frame is left.
+        # At least one frame is left, however short the window is.
         cut = min(round((1 - self.share) / 2 * frames), (frames - 1) // 2)
         if training or not cut:
             return pose
-        # An operator; the weights of `Resample` would be 9 KB of constants for 48 frames.
+        # The resize operator needs no weights; those of `Resample` would be 9 KB of constants for 48 frames.
         middle = tf.image.resize(pose[:, cut:-cut], (frames, joints))
         return centre(middle, load_layout(self.layout))
 
     def get_config(self) -> dict[str, Any]:
-        """Configuration for `from_config`."""
+        """Return the arguments of the constructor, for `from_config`."""
         return {**super().get_config(), "layout": self.layout, "share": self.share}
 
 
 @keras.saving.register_keras_serializable("poseline")
 class LateFusion(keras.layers.Layer):
-    """Features of several members, each `[N, F]`, to probabilities `[N, classes]`: the mean of the members' logits.
+    """Classifies the features of several members, each `[N, F]`, by the mean of the members' logits.
 
-    In training each member has to be right by itself: the result is then the geometric mean of the members'
-    probabilities, which does not sum to 1, and whose cross entropy is the mean of theirs.
+    In training the output is the geometric mean of the members' probabilities, which does not sum to 1. Its cross
+    entropy is the mean of the members' cross entropies, so each member learns to classify by itself.
     """
 
     def __init__(self, classes: int, **kwargs: Any) -> None:
@@ -93,7 +100,7 @@ class LateFusion(keras.layers.Layer):
         self.classes = classes
 
     def build(self, shapes: Sequence[tuple[int | None, ...]]) -> None:
-        """Makes a kernel and a bias for each member."""
+        """Create a kernel and a bias for each member."""
         self.kernels = [
             self.add_weight(shape=(shape[-1], self.classes), initializer="glorot_uniform", name=f"kernel_{i}")
             for i, shape in enumerate(shapes)
@@ -103,7 +110,7 @@ class LateFusion(keras.layers.Layer):
         ]
 
     def call(self, features: Sequence[tf.Tensor], training: bool = False) -> tf.Tensor:
-        """Returns the probabilities."""
+        """Return the probabilities, float32 `[N, classes]`."""
         if training:
             logits = [x @ kernel + bias for x, kernel, bias in zip(features, self.kernels, self.biases, strict=True)]
             return tf.exp(tf.add_n([tf.nn.log_softmax(member) for member in logits]) / len(logits))
@@ -112,21 +119,25 @@ class LateFusion(keras.layers.Layer):
         return tf.nn.softmax(tf.concat(features, axis=1) @ kernel + tf.add_n(self.biases) * mean)
 
     def get_config(self) -> dict[str, Any]:
-        """Configuration for `from_config`."""
+        """Return the arguments of the constructor, for `from_config`."""
         return {**super().get_config(), "classes": self.classes}
 
 
 def same_scale(stream: keras.KerasTensor) -> keras.KerasTensor:
-    """Normalises without learned scale or offset, only so that all streams enter the core, and its int8, alike."""
+    """Normalise a stream to zero mean and unit variance, without learned scale or offset.
+
+    All streams then enter the core, which is quantised, at the same scale.
+    """
     return keras.layers.BatchNormalization(momentum=0.9, center=False, scale=False)(stream)
 
 
 def temporal_convolution(
     x: keras.KerasTensor, channels: int, kernel: int = 1, stride: int = 1, activation: str | None = "relu"
 ) -> keras.KerasTensor:
-    """Convolution over time of `[N, T, 1, F]`, batch normalisation, activation.
+    """Apply a convolution over the time axis of `[N, T, J, F]`, batch normalisation and an activation.
 
-    Two-dimensional with a kernel of width 1, because TFLite reshapes around a one-dimensional one.
+    The convolution is two-dimensional with a kernel of width 1, because TFLite adds reshape operators around a
+    one-dimensional one.
     """
     x = keras.layers.Conv2D(channels, (kernel, 1), (stride, 1), padding="same", use_bias=False)(x)
     x = keras.layers.BatchNormalization(momentum=0.9)(x)
@@ -134,7 +145,7 @@ def temporal_convolution(
 
 
 def gate(x: keras.KerasTensor, reduction: int = 4) -> keras.KerasTensor:
-    """Squeeze and excite: weighs channels by what the whole window holds.
+    """Weight each channel by a learned function of the mean of all channels over the window (squeeze and excite).
 
     Reference: Hu et al., Squeeze-and-Excitation Networks, CVPR 2018.
     """

@@ -1,6 +1,6 @@
-"""Spatio-temporal graph convolutions: joints exchange what they know along a graph that is learned.
+"""Spatio-temporal graph convolutions over a learned graph of the joints: the family `graph`.
 
-Reference: Yan et al., Spatial Temporal Graph Convolutional Networks, AAAI 2018; the learned graph as in Shi et al.,
+References: Yan et al., Spatial Temporal Graph Convolutional Networks, AAAI 2018; for the learned graph Shi et al.,
 Two-Stream Adaptive Graph Convolutional Networks, CVPR 2019.
 """
 
@@ -13,23 +13,23 @@ import numpy as np
 import tensorflow as tf
 
 from data.layouts import Layout, load_layout
-from trainer_module.config import ModelConfig
+from trainer_module.model_config import GraphConfig
 from trainer_module.models.layers import CORE, JointStreams, gate, same_scale, temporal_convolution
 
 
-def build_graph(config: ModelConfig, layout: str, shape: tuple[int, int, int], classes: int) -> keras.Model:
-    """Builds the network: one stem for all joints, residual blocks of graph and temporal convolution, mean over both.
+def build_graph(config: GraphConfig, layout: str, shape: tuple[int, int, int], classes: int) -> keras.Model:
+    """Build the network: a stem, residual blocks of graph and temporal convolution, a mean over time and joints.
 
-    Reads `stem`, `widths`, `strides`, `kernel` and the dropouts of `config`; its streams are those of each joint.
+    All joints share the weights of the stem. The network reads the streams of single joints (`JointStreams`).
 
     Args:
-        config: widths and depths.
+        config: settings of the network.
         layout: name of the joint layout.
-        shape: T, J and D of a pose.
-        classes: how many labels there are.
+        shape: frames T, joints J and dimensions D of a pose.
+        classes: number of labels.
 
     Returns:
-        A model from poses `[N, T, J, D]` to probabilities `[N, classes]`.
+        Model from poses `[N, T, J, D]` to probabilities `[N, classes]`.
     """
     pose = keras.Input(shape, name="pose")
     joints = same_scale(JointStreams(layout)(pose))
@@ -43,7 +43,7 @@ def build_graph(config: ModelConfig, layout: str, shape: tuple[int, int, int], c
     return keras.Model(pose, core(joints), name="poseline")
 
 
-def _block(x: keras.KerasTensor, layout: str, width: int, stride: int, config: ModelConfig) -> keras.KerasTensor:
+def _block(x: keras.KerasTensor, layout: str, width: int, stride: int, config: GraphConfig) -> keras.KerasTensor:
     shortcut = x
     x = temporal_convolution(GraphMix(layout)(x), width)
     x = temporal_convolution(x, width, config.kernel, stride, activation=None)
@@ -57,9 +57,10 @@ def _block(x: keras.KerasTensor, layout: str, width: int, stride: int, config: M
 
 @keras.saving.register_keras_serializable("poseline")
 class GraphMix(keras.layers.Layer):
-    """Each joint gets its own features, its parent's and its children's: `[N, T, J, C]` to `[N, T, J, 3 C]`.
+    """Mixes the features of joints by three learned matrices: `[N, T, J, C]` to `[N, T, J, 3 C]`.
 
-    That is where the three mixing matrices start; they are learned. One product mixes all, with the joint axis last.
+    The matrices are initialised from the skeleton: they give each joint its own features, those of its parent, and the
+    mean of its children's. One matrix product, with the joint axis last, applies all three.
     """
 
     def __init__(self, layout: str, **kwargs: Any) -> None:
@@ -67,24 +68,24 @@ class GraphMix(keras.layers.Layer):
         self.layout = layout
 
     def build(self, shape: tuple[int | None, ...]) -> None:
-        """Starts from the skeleton."""
+        """Create the matrices, initialised from the skeleton."""
         start = _skeleton(load_layout(self.layout))
         self.mix = self.add_weight(shape=start.shape, initializer=lambda *_, **__: tf.constant(start), name="mix")
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
-        """Returns the mixed features."""
+        """Return the mixed features, float32 `[N, T, J, 3 C]`."""
         frames, joints, channels = x.shape[1:]
         mixed = tf.reshape(tf.transpose(x, (0, 1, 3, 2)), (-1, joints)) @ self.mix
         mixed = tf.reshape(mixed, (-1, frames, mixed.shape[-1] // joints * channels, joints))
         return tf.transpose(mixed, (0, 1, 3, 2))
 
     def get_config(self) -> dict[str, Any]:
-        """Configuration for `from_config`."""
+        """Return the arguments of the constructor, for `from_config`."""
         return {**super().get_config(), "layout": self.layout}
 
 
 def _skeleton(layout: Layout) -> np.ndarray:
-    """Float32 `[J, 3 J]`: the joint itself, its parent, the mean of its children."""
+    """Return float32 `[J, 3 J]`: weights of the joint itself, of its parent, and of its children (their mean)."""
     joints = len(layout.joints)
     children = np.zeros((joints, joints), np.float32)
     for parent, child in layout.bones:

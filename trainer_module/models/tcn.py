@@ -1,4 +1,4 @@
-"""Multi-stream temporal convolutional network."""
+"""Temporal convolutional network that reads several streams: the family `tcn`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import keras
 
-from trainer_module.config import ModelConfig
+from trainer_module.model_config import TcnConfig
 from trainer_module.models.layers import (
     CORE,
     CentreCrop,
@@ -18,19 +18,19 @@ from trainer_module.models.layers import (
 )
 
 
-def build_tcn(config: ModelConfig, layout: str, shape: tuple[int, int, int], classes: int) -> keras.Model:
-    """Builds the network: members with streams of their own, which only meet at the end.
+def build_tcn(config: TcnConfig, layout: str, shape: tuple[int, int, int], classes: int) -> keras.Model:
+    """Build the network: several members, each with its own streams, fused at their logits.
 
-    A member has a stem for each stream, gated fusion, residual bottleneck blocks, mean over time.
+    A member has a stem for each stream, gated fusion, residual bottleneck blocks and a mean over time.
 
     Args:
-        config: streams, widths and depths.
+        config: settings of the network.
         layout: name of the joint layout.
-        shape: T, J and D of a pose.
-        classes: how many labels there are.
+        shape: frames T, joints J and dimensions D of a pose.
+        classes: number of labels.
 
     Returns:
-        A model from poses `[N, T, J, D]` to probabilities `[N, classes]`.
+        Model from poses `[N, T, J, D]` to probabilities `[N, classes]`.
     """
     names = list(dict.fromkeys(name for member in config.members for name in member))
     pose = keras.Input(shape, name="pose")
@@ -42,7 +42,7 @@ def build_tcn(config: ModelConfig, layout: str, shape: tuple[int, int, int], cla
     return keras.Model(pose, core(streams), name="poseline")
 
 
-def _member(config: ModelConfig, streams: Sequence[keras.KerasTensor]) -> keras.KerasTensor:
+def _member(config: TcnConfig, streams: Sequence[keras.KerasTensor]) -> keras.KerasTensor:
     stems = [temporal_convolution(temporal_convolution(x, config.stem), config.stem, config.kernel) for x in streams]
     x = stems[0] if len(stems) == 1 else gate(keras.layers.Concatenate()(stems))
     x = temporal_convolution(x, config.widths[0])
@@ -52,8 +52,8 @@ def _member(config: ModelConfig, streams: Sequence[keras.KerasTensor]) -> keras.
     return keras.layers.Dropout(config.dropout)(x)
 
 
-def _block(x: keras.KerasTensor, width: int, stride: int, config: ModelConfig) -> keras.KerasTensor:
-    """Reduce, convolve over time, expand, gate, add to the input."""
+def _block(x: keras.KerasTensor, width: int, stride: int, config: TcnConfig) -> keras.KerasTensor:
+    """Reduce the channels, convolve over time, expand the channels, gate them, and add the block's input."""
     shortcut = x
     x = temporal_convolution(x, width // 2)
     x = temporal_convolution(x, width // 2, config.kernel, stride)

@@ -25,7 +25,7 @@ def poseline(*arguments):
     return CliRunner().invoke(main, ["data", *map(str, arguments)])
 
 
-def test_import_prints_a_table_that_accounts_for_every_record(source, tmp_path):
+def test_import_prints_a_table_with_the_number_of_records_of_each_outcome(source, tmp_path):
     done = poseline("import", source, "--to", tmp_path / "out", "--max-quarantined", "0.4")
     assert done.exit_code == 0
     rows = [line.split(maxsplit=2) for line in done.stdout.splitlines()]
@@ -38,12 +38,12 @@ def test_import_prints_a_table_that_accounts_for_every_record(source, tmp_path):
     assert "the image height is unknown: assuming 240 pixels" in done.stdout
 
 
-def test_import_as_json_and_over_the_share(source, tmp_path):
+def test_import_prints_json_and_rejects_too_many_quarantined_records(source, tmp_path):
     arguments = ("import", source, "--to", tmp_path / "out", "--image-size", "640x480", "--json")
-    refused = poseline(*arguments)
-    assert refused.exit_code == 2
-    assert "1 of 3 records are unusable" in refused.stderr
-    assert json.loads(refused.stdout)["quarantined"] == {"the file is not complete JSON": 1}
+    rejected = poseline(*arguments)
+    assert rejected.exit_code == 2
+    assert "1 of 3 records are unusable" in rejected.stderr
+    assert json.loads(rejected.stdout)["quarantined"] == {"the file is not complete JSON": 1}
     done = poseline(*arguments, "--max-quarantined", "0.4")
     summary = json.loads(done.stdout)
     assert done.exit_code == 0
@@ -73,7 +73,7 @@ def test_export_and_formats(source, tmp_path):
     assert done.exit_code == 0, done.stderr
     again = poseline("import", tmp_path / "coco.json", "--to", tmp_path / "again", "--json")
     assert json.loads(again.stdout)["kept"] == 2
-    refused = poseline("export", tmp_path / "out", "--as", "ntu", "--to", tmp_path / "ntu")
-    assert (refused.exit_code, "25 joints" in refused.stderr) == (2, True)
+    rejected = poseline("export", tmp_path / "out", "--as", "ntu", "--to", tmp_path / "ntu")
+    assert (rejected.exit_code, "25 joints" in rejected.stderr) == (2, True)
     assert "alphapose" in poseline("formats").stdout
     assert len(json.loads(poseline("formats", "--json").stdout)) == 10

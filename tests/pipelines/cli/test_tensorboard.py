@@ -17,7 +17,7 @@ PROJECT = Path(__file__).parents[3]
 
 @pytest.fixture
 def root(tmp_path):
-    """Two trainings with a curve each."""
+    """Two trainings, each with one curve."""
     import tensorflow as tf
 
     for execution, loss in (("3", 0.5), ("9", 0.25)):
@@ -47,9 +47,9 @@ def test_tensorboard_shows_the_trainings_side_by_side(root):
     assert sorted(runs) == ["demo/Trainer/model_run/3", "demo/Trainer/model_run/9"]
 
 
-def test_without_curves_it_says_so(tmp_path, root):
+def test_without_curves_there_is_an_error(tmp_path, root):
     with pytest.raises(InputError, match="no training curves yet"):
         serve(tmp_path / "nowhere", None, "localhost", 0)
-    with pytest.raises(InputError, match="nothing of configuration 'other'") as caught:
+    with pytest.raises(InputError, match="configuration 'other' has not been run") as caught:
         serve(root / "artifacts", "other", "localhost", 0)
-    assert caught.value.remedy == "there is demo"
+    assert caught.value.remedy == "these have been run: demo"

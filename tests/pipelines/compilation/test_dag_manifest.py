@@ -1,16 +1,16 @@
-"""What an orchestrator draws its graph and its form from."""
+"""The DAG manifest, from which an orchestrator draws its graph and its form."""
 
 import json
 
 import pytest
 
 from data.errors import InputError
-from pipelines.compilation.dag_manifest import Source, _parameters, check_drawn, complete_source
+from pipelines.compilation.dag_manifest import ConfigSource, _parameters, check_drawn, read_manifest, with_all_nodes
 from pipelines.compilation.plan import Plan, compile_key, read_plan_file
 from pipelines.config import PipelineConfig, load_config
 
 
-def test_parameters_carry_the_configurations_own_bounds_and_values():
+def test_parameters_have_the_bounds_and_values_of_the_configuration():
     config = load_config("baduanjin", ["training.epochs=7"])
     epochs = next(entry for entry in _parameters(config) if entry["name"] == "epochs")
     assert epochs["key"] == "training.epochs"
@@ -25,8 +25,8 @@ def test_every_parameter_is_a_key_of_the_configuration():
         assert load_config("baduanjin", [f"{parameter['key']}={value}"]) == load_config("baduanjin")
 
 
-def test_the_complete_graph_has_what_a_run_may_ask_for():
-    assert complete_source(Source("baduanjin")).training.warm_start
+def test_the_complete_graph_has_the_nodes_of_a_warm_start():
+    assert with_all_nodes(ConfigSource("baduanjin")).training.warm_start
 
 
 def test_the_key_of_a_plan_survives_its_file():
@@ -35,7 +35,7 @@ def test_the_key_of_a_plan_survives_its_file():
 
 
 @pytest.mark.parametrize("text", [None, "", "[]", "{}", '{"format": 1}', "not JSON"])
-def test_what_is_no_plan_is_refused_with_a_remedy(tmp_path, text):
+def test_a_file_that_is_not_a_plan_is_rejected_with_a_remedy(tmp_path, text):
     path = tmp_path / "plan.json"
     if text is not None:
         path.write_text(text)
@@ -43,9 +43,9 @@ def test_what_is_no_plan_is_refused_with_a_remedy(tmp_path, text):
         read_plan_file(path)
 
 
-def test_a_graph_that_was_drawn_otherwise_is_stale(tmp_path):
+def test_a_graph_that_lacks_a_node_or_an_edge_is_stale(tmp_path):
     class Drawn:
-        """A plan as far as `nodes_of` looks at it: two nodes without executors."""
+        """A plan with two nodes that have no executors."""
 
         config = load_config("baduanjin")
 
@@ -70,3 +70,10 @@ def test_a_plan_of_other_code_is_stale(tmp_path):
     path.write_text(json.dumps({"format": 2, "compile_key": "of other code", "config": config, "ir": {}}))
     with pytest.raises(InputError, match=r"stale[\s\S]*clear the task `prepare`"):
         Plan.load(path)
+
+
+def test_a_plan_that_is_not_a_dag_manifest_is_rejected(tmp_path):
+    path = tmp_path / "plan.json"
+    path.write_text('{"format": 2, "run": {"id": "r"}}')
+    with pytest.raises(InputError, match="not a DAG manifest"):
+        read_manifest(path)

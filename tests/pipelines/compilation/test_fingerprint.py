@@ -1,7 +1,11 @@
+import ast
+import re
+
 import pytest
 
+from data.project import PROJECT_ROOT
 from pipelines.compilation import fingerprint
-from pipelines.compilation.fingerprint import closure
+from pipelines.compilation.fingerprint import ENTRY_POINTS, closure
 
 
 @pytest.fixture
@@ -16,7 +20,7 @@ def project(tmp_path, monkeypatch):
         "high/late.py": "def f():\n    from high.hidden import g\n",
         "high/hidden.py": "from . import entry\nimport tensorflow as tf\n",
         "high/other.py": "",
-        "high/starter.py": "def f(run):\n    run('high.apart')\n    run('no.such.module')\n",
+        "high/starter.py": "def f(run):\n    run('high.apart')\n    run('high.other')\n",
         "high/apart.py": "import tensorflow\nfrom low import base\n",
     }
     for name, text in files.items():
@@ -24,6 +28,7 @@ def project(tmp_path, monkeypatch):
         path.parent.mkdir(exist_ok=True)
         path.write_text(text)
     monkeypatch.setattr(fingerprint, "PROJECT_ROOT", tmp_path)
+    monkeypatch.setattr(fingerprint, "ENTRY_POINTS", ("high.apart", "no.such.module"))
     return tmp_path
 
 
@@ -31,7 +36,7 @@ def names(found, root):
     return {str(path.relative_to(root)) for path in found.files}
 
 
-def test_follows_imports_between_packages_with_the_data_beside_them(project):
+def test_follows_imports_between_packages_with_the_data_files_there(project):
     found = closure(["high.entry"])
     assert names(found, project) == {
         "high/__init__.py",
@@ -49,10 +54,28 @@ def test_follows_imports_inside_functions_and_relative_ones(project):
     assert "tensorflow" in found.foreign
 
 
-def test_a_module_that_is_started_by_name_counts_and_what_it_imports_from_elsewhere_does_not(project):
+def test_an_entry_point_counts_and_what_it_imports_from_elsewhere_does_not(project):
     found = closure(["high.starter"])
     assert {"high/apart.py", "low/base.py"} <= names(found, project)
     assert "tensorflow" not in found.foreign
+
+
+def test_another_module_whose_name_is_a_string_does_not_count(project):
+    assert "high/other.py" not in names(closure(["high.starter"]), project)
+
+
+def test_every_module_that_an_executor_names_is_an_entry_point():
+    """A module that is started by name but is not listed would be missing in the fingerprints."""
+    components = (PROJECT_ROOT / "components").rglob("*.py")
+    names = [".".join(path.relative_to(PROJECT_ROOT).with_suffix("").parts) for path in components]
+    found = set()
+    for path in closure([*names, "trainer_module.run", "transform_module.preprocessing"]).files:
+        for node in ast.walk(ast.parse(path.read_bytes())) if path.suffix == ".py" else ():
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found |= {node.value} if re.fullmatch(r"[a-z_]\w*(\.[a-z_]\w*)+", node.value) else set()
+    assert {name for name in found if PROJECT_ROOT.joinpath(*name.split(".")).with_suffix(".py").is_file()} == {
+        *ENTRY_POINTS
+    }
 
 
 @pytest.mark.parametrize("edited", ["low/base.py", "low/table.yaml", "high/__init__.py", "uv.lock"])
@@ -62,7 +85,7 @@ def test_an_edit_within_the_closure_changes_the_digest(project, edited):
     assert closure(["high.entry"]).digest() != before
 
 
-def test_an_edit_elsewhere_does_not(project):
+def test_an_edit_elsewhere_does_not_change_the_digest(project):
     before = closure(["high.entry"]).digest()
     (project / "high/other.py").write_text("# edited\n")
     assert closure(["high.entry"]).digest() == before
@@ -76,7 +99,7 @@ def test_a_named_file_is_part_of_the_digest(project):
     assert closure(["high.entry"]).digest([named]) != before
 
 
-def test_an_edit_is_seen_within_one_process(project):
+def test_an_edit_is_noticed_by_a_running_process(project):
     path = project / "high/entry.py"
     closure(["high.entry"])
     path.write_text("from high import other\n")

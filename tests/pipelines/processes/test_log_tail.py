@@ -4,7 +4,7 @@ import time
 from pipelines.processes.log_tail import following
 
 
-def test_what_is_appended_is_passed_on_while_it_is_written(tmp_path):
+def test_appended_text_is_copied_while_it_is_written(tmp_path):
     log, sink = tmp_path / "log", io.StringIO()
     log.write_text("of an earlier attempt\n")
     with following(log, sink):
@@ -19,8 +19,19 @@ def test_what_is_appended_is_passed_on_while_it_is_written(tmp_path):
     assert sink.getvalue() == "first\nlast, just before the end\n"
 
 
-def test_a_log_that_never_comes_to_be_is_no_error(tmp_path):
+def test_a_log_that_is_never_written_is_not_an_error(tmp_path):
     sink = io.StringIO()
     with following(tmp_path / "log", sink):
         pass
     assert sink.getvalue() == ""
+
+
+def test_a_reader_that_has_gone_away_does_not_disturb_the_writer(tmp_path):
+    class Closed(io.StringIO):
+        def write(self, text):
+            raise BrokenPipeError
+
+    log = tmp_path / "log"
+    with following(log, Closed()):
+        log.write_text("text")
+    assert log.read_text() == "text"

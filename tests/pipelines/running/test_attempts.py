@@ -1,4 +1,4 @@
-"""Which attempt at a node counts, in a real metadata store."""
+"""Which attempt at a node counts, tried with a real metadata store."""
 
 import pytest
 from ml_metadata.metadata_store import MetadataStore
@@ -23,7 +23,7 @@ def node():
 
 @pytest.fixture
 def run_at(tmp_path):
-    """A run as the process sees it that an orchestrator starts after `cleared` clearings."""
+    """Return the run of a process that an orchestrator starts after it was cleared `cleared` times."""
     connection = sqlite_connection(tmp_path / "metadata.sqlite")
     ir = pipeline_pb2.Pipeline(pipeline_info=pipeline_pb2.PipelineInfo(id="baduanjin"))
     plan = Plan(load_config("baduanjin"), ir)
@@ -48,36 +48,36 @@ def put(run, state):
     return execution_id
 
 
-def test_before_anything_ran_nothing_ended_well(run_at, node):
-    assert attempts.ended_well(run_at(0), node) is None
+def test_before_the_first_attempt_there_is_no_success(run_at, node):
+    assert attempts.last_success(run_at(0), node) is None
 
 
-def test_a_failed_attempt_does_not_count_a_retry_does(run_at, node):
+def test_a_failed_attempt_does_not_count_but_its_retry_does(run_at, node):
     put(run_at(0), mlmd.Execution.FAILED)
-    assert attempts.ended_well(run_at(0), node) is None
+    assert attempts.last_success(run_at(0), node) is None
     good = put(run_at(0), mlmd.Execution.COMPLETE)
-    found = attempts.ended_well(run_at(0), node)
+    found = attempts.last_success(run_at(0), node)
     assert found.id == good
-    assert attempts.stands(run_at(0), found)
+    assert attempts.counts(run_at(0), found)
 
 
-def test_clearing_takes_a_good_attempt_back_once(run_at, node):
+def test_clearing_discards_a_successful_attempt_once(run_at, node):
     put(run_at(0), mlmd.Execution.COMPLETE)
     cleared = run_at(1)
-    found = attempts.ended_well(cleared, node)
-    assert not attempts.stands(cleared, found)
+    found = attempts.last_success(cleared, node)
+    assert not attempts.counts(cleared, found)
     attempts.supersede(cleared, found)
-    assert attempts.ended_well(cleared, node) is None
+    assert attempts.last_success(cleared, node) is None
     again = put(cleared, mlmd.Execution.CACHED)
-    retried = attempts.ended_well(run_at(1), node)
+    retried = attempts.last_success(run_at(1), node)
     assert retried.id == again
-    assert attempts.stands(run_at(1), retried)
+    assert attempts.counts(run_at(1), retried)
 
 
-def test_an_attempt_without_a_mark_stands_until_something_is_cleared(run_at, node):
+def test_an_attempt_without_a_mark_counts_until_the_task_is_cleared(run_at, node):
     unmarked = run_at(0)
     put(RunContext(**{**vars(unmarked), "marks": {}}), mlmd.Execution.COMPLETE)
-    found = attempts.ended_well(unmarked, node)
-    assert attempts.stands(unmarked, found)
-    assert not attempts.stands(run_at(1), found)
-    attempts.supersede(unmarked, found)  # MLMD ends the process over a property without a value
+    found = attempts.last_success(unmarked, node)
+    assert attempts.counts(unmarked, found)
+    assert not attempts.counts(run_at(1), found)
+    attempts.supersede(unmarked, found)  # MLMD aborts the process if a property has no value

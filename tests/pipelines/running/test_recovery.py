@@ -40,7 +40,7 @@ def put_execution(connection, state):
     return execution_id
 
 
-def leave_behind(workspace, execution_id):
+def leave_files_of(workspace, execution_id):
     half = workspace.artifacts(PIPELINE) / NODE / "model" / str(execution_id)
     half.mkdir(parents=True)
     (half / "part-0").write_text("half")
@@ -52,7 +52,7 @@ def leave_behind(workspace, execution_id):
 
 def test_a_dead_attempt_is_marked_failed_and_its_outputs_are_removed(workspace, connection):
     dead = put_execution(connection, mlmd.Execution.RUNNING)
-    half = leave_behind(workspace, dead)
+    half = leave_files_of(workspace, dead)
     assert recover(workspace, connection) == [f"{RUN}.{NODE}"]
     [execution] = MetadataStore(connection).get_executions_by_id([dead])
     assert execution.last_known_state == mlmd.Execution.FAILED
@@ -62,16 +62,16 @@ def test_a_dead_attempt_is_marked_failed_and_its_outputs_are_removed(workspace, 
 
 def test_a_result_that_was_published_in_time_is_kept(workspace, connection):
     complete = put_execution(connection, mlmd.Execution.COMPLETE)
-    whole = leave_behind(workspace, complete)
+    whole = leave_files_of(workspace, complete)
     recover(workspace, connection)
     [execution] = MetadataStore(connection).get_executions_by_id([complete])
     assert execution.last_known_state == mlmd.Execution.COMPLETE
     assert (whole / "part-0").read_text() == "half"
 
 
-def test_a_living_process_is_left_alone(workspace, connection):
+def test_a_running_process_is_left_alone(workspace, connection):
     alive = put_execution(connection, mlmd.Execution.RUNNING)
-    half = leave_behind(workspace, alive)
+    half = leave_files_of(workspace, alive)
     with (workspace.journal / f"{RUN}.{NODE}.json").open("r+b") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         assert recover(workspace, connection) == []
@@ -83,6 +83,15 @@ def test_an_entry_cut_short_by_the_kill_is_dropped(workspace, connection):
     workspace.journal.mkdir()
     (workspace.journal / f"{RUN}.{NODE}.json").write_text('{"pipel')
     recover(workspace, connection)
+    assert not list(workspace.journal.iterdir())
+
+
+def test_an_entry_cut_short_does_not_hinder_the_next_attempt(workspace, connection):
+    workspace.journal.mkdir()
+    (workspace.journal / f"{RUN}.{NODE}.json").write_text('{"pipel')
+    with journal(workspace, connection, PIPELINE, RUN, NODE):
+        [path] = workspace.journal.iterdir()
+        assert json.loads(path.read_text())["node_id"] == NODE
     assert not list(workspace.journal.iterdir())
 
 
@@ -107,10 +116,10 @@ def test_one_node_of_one_run_cannot_be_launched_twice_at_once(workspace, connect
         pass
 
 
-def test_an_interrupted_attempt_is_left_to_be_cleared_up(workspace, connection):
-    cut_off = put_execution(connection, mlmd.Execution.RUNNING)
+def test_an_interrupted_attempt_stays_in_the_journal_for_the_next_process(workspace, connection):
+    interrupted = put_execution(connection, mlmd.Execution.RUNNING)
     with pytest.raises(KeyboardInterrupt), journal(workspace, connection, PIPELINE, RUN, NODE):
         raise KeyboardInterrupt
     assert recover(workspace, connection) == [f"{RUN}.{NODE}"]
-    [execution] = MetadataStore(connection).get_executions_by_id([cut_off])
+    [execution] = MetadataStore(connection).get_executions_by_id([interrupted])
     assert execution.last_known_state == mlmd.Execution.FAILED

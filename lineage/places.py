@@ -1,0 +1,18 @@
+"""Paths below the root folder that runs write and lineage questions read."""
+
+from pathlib import Path
+
+from data.project import PROJECT_ROOT
+
+DEFAULT_ROOT = PROJECT_ROOT / ".poseline"
+SQLITE_NAME = "metadata.sqlite"
+
+
+def listing_file(root: Path, digest: str) -> Path:
+    """Return the file with the list of files that has a content digest; see `data.digests.Listing`."""
+    return root / "listings" / digest[:2] / f"{digest}.txt"
+
+
+def run_folder(root: Path, run: str) -> Path:
+    """Return the folder with the logs and node records of a run."""
+    return root / "runs" / run

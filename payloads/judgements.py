@@ -1,0 +1,113 @@
+"""Judgements of the gates on models: the verdicts and the figures behind them."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from payloads.json_payload import JsonPayload
+from payloads.verdict import Figure, Verdict
+
+
+class Judgement(JsonPayload):
+    """What a gate measured and decided; the payload of its blessing.
+
+    Attributes:
+        verdicts: one for each threshold.
+    """
+
+    FILE: ClassVar[str] = "verdict.json"
+
+    verdicts: tuple[Verdict, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every verdict passed."""
+        return all(verdict.passed for verdict in self.verdicts)
+
+
+class FileFigures(BaseModel):
+    """What ModelValidator measured on one TFLite file.
+
+    Attributes:
+        shipped: whether the file is shipped, or only made for comparison.
+        bytes: size of the file.
+        sequence_accuracy: share of test sequences classified correctly; None if the file could not be run.
+        window_accuracy: share of test windows classified correctly; None if the file could not be run.
+        fault: why the file could not be run; None if it ran.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    shipped: bool
+    bytes: int
+    sequence_accuracy: float | None = None
+    window_accuracy: float | None = None
+    fault: str | None = None
+
+
+class EdgeJudgement(Judgement):
+    """ModelValidator's judgement of the converted files.
+
+    Attributes:
+        accuracy: share of correct classifications by name: `int8_sequence`, `float_sequence`, `int8_window`,
+            `float_window`.
+        files: file name to its figures.
+        sequences: number of test sequences.
+        windows: number of test windows.
+    """
+
+    accuracy: dict[str, Figure] = Field(default_factory=dict)
+    files: dict[str, FileFigures] = Field(default_factory=dict)
+    sequences: int = 0
+    windows: int = 0
+
+
+class FormatFigures(BaseModel):
+    """What ServingSmoke measured on one format; None stands for what could not be measured.
+
+    Attributes:
+        shipped: whether the format is shipped, or only made for comparison.
+        fault: why the format did not serve; None if it did.
+        seconds: wall time of its whole trial.
+        load_ms: time to load it.
+        first_ms: time for the first window.
+        p50_ms: median time for a window.
+        p95_ms: 95th percentile of the time for a window.
+        agreement: share of windows classified as the SavedModel classifies them.
+        mean_difference: mean over windows of the greatest difference of a probability from the SavedModel's.
+        max_difference: greatest difference of a probability from the SavedModel's.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    shipped: bool
+    fault: str | None
+    seconds: float
+    load_ms: float | None = None
+    first_ms: float | None = None
+    p50_ms: float | None = None
+    p95_ms: float | None = None
+    agreement: float | None = None
+    mean_difference: float | None = None
+    max_difference: float | None = None
+
+    @property
+    def start_ms(self) -> float | None:
+        """Time for loading and the first window; None if it did not get that far."""
+        return None if self.load_ms is None or self.first_ms is None else self.load_ms + self.first_ms
+
+
+class ServingJudgement(Judgement):
+    """ServingSmoke's judgement of every format.
+
+    Attributes:
+        latency_ms: `p50` and `p95` of the int8 file, if it served.
+        formats: `saved_model` or file name to its figures.
+        windows: number of windows that every format was run on.
+    """
+
+    latency_ms: dict[str, Figure] = Field(default_factory=dict)
+    formats: dict[str, FormatFigures] = Field(default_factory=dict)
+    windows: int = 0

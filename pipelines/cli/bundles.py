@@ -1,0 +1,57 @@
+"""`poseline evaluate` and `poseline rollback`: commands for bundles that were pushed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from pipelines.cli.options import PATH, json_option, make_console, root_option, span_option, workspace_at
+
+group = click.Group("bundles")
+
+
+@group.command()
+@click.option(
+    "--bundle", type=PATH, required=True, help="Folder of a pushed version, or of a target with a latest version."
+)
+@click.option("--data", type=PATH, required=True, help="Data folder, with a folder span-N for each span.")
+@click.option("--split", help="Evaluate the sequences of this split only.  [default: all]")
+@span_option
+@click.option("--robustness", is_flag=True, help="Evaluate mirrored, shifted, scaled and incomplete windows, too.")
+@json_option
+def evaluate(bundle: Path, data: Path, split: str | None, span: int | None, robustness: bool, as_json: bool) -> None:
+    """Measure the accuracy of a pushed bundle.
+
+    Runs the int8 file with the LiteRT interpreter on canonical data, as a phone would.
+    """
+    from serving_targets import evaluate as evaluation
+
+    result = evaluation.evaluate(bundle, data, split=split, span=span, robustness=robustness)
+    if as_json:
+        click.echo(json.dumps(result.to_dict(), indent=1))
+    else:
+        evaluation.show(result, make_console())
+
+
+@group.command()
+@click.argument("target")
+@root_option
+@click.option("--to", "version", metavar="VERSION", help="Version to go back to.  [default: the one before]")
+@json_option
+def rollback(target: str, root: Path | None, version: str | None, as_json: bool) -> None:
+    """Point a target back to an earlier version.
+
+    Changes the link `latest` of TARGET, which is a folder or the name of a folder under pushed/ in the root.
+    """
+    from serving_targets import releases
+
+    folder = Path(target)
+    if not folder.is_dir():
+        folder = workspace_at(root).pushed / target
+    before, after = releases.rollback(folder, version)
+    if as_json:
+        click.echo(json.dumps({"target": str(folder), "from": before, "to": after}))
+    else:
+        click.echo(f"{folder}: latest was {before}, is {after}")

@@ -1,0 +1,167 @@
+"""The outcome of a run, read from the payloads of its artifacts: data, verdicts, files, push."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from ml_metadata.metadata_store import MetadataStore
+from ml_metadata.proto import metadata_store_pb2
+from pydantic import BaseModel
+
+from data.errors import ExitCode, PoselineError
+from lineage.marks import SPLITS
+from lineage.nodes import NodeId
+from payloads.data_judgement import DataJudgement
+from payloads.evaluation import Evaluation
+from payloads.judgements import EdgeJudgement, ServingJudgement
+from payloads.sequences import count_by_split, read_sequences
+from payloads.verdict import Verdict
+from pipelines.running.local_runner import RunResult
+from pipelines.running.registration import connection_of
+from pipelines.tfx_patches.shared_store import shared_store
+from pipelines.workspace import Workspace
+
+Outputs = dict[str, metadata_store_pb2.Artifact]
+"""Artifacts of an execution by output key."""
+
+
+@dataclass
+class Report:
+    """The outcome of a run.
+
+    Attributes:
+        run_id: name of the run.
+        state: `pushed`, `refused` (rejected by a gate), `failed`, or `stopped` (`--until`).
+        did_nothing: whether everything was cached.
+        seconds: wall time.
+        nodes: node to its state and seconds.
+        data: split to its number of sequences, windows, subjects and labels.
+        data_gate: `span` that the data were compared with (None before the first blessed model), and the `findings`
+            that were let through, with a `verdict` of `warn` or `pass`.
+        accuracy: headline figures by name.
+        verdicts: verdicts of the gates on the model.
+        files: file or format name to its figures: size, accuracy, differences, times.
+        latency_ms: `p50` and `p95` of the int8 file.
+        pushed: target to the folder of the published version.
+        error: why the run failed; None if it did not.
+        exit_code: exit code of the command.
+    """
+
+    run_id: str
+    state: str
+    did_nothing: bool
+    seconds: float
+    nodes: dict[str, dict[str, Any]] = field(default_factory=dict)
+    data: dict[str, dict[str, int]] = field(default_factory=dict)
+    data_gate: dict[str, Any] = field(default_factory=dict)
+    accuracy: dict[str, float] = field(default_factory=dict)
+    verdicts: list[Verdict] = field(default_factory=list)
+    files: dict[str, dict[str, Any]] = field(default_factory=dict)
+    latency_ms: dict[str, float] = field(default_factory=dict)
+    pushed: dict[str, str] = field(default_factory=dict)
+    error: str | None = None
+    exit_code: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as values for JSON."""
+        values = {entry.name: getattr(self, entry.name) for entry in fields(self)}
+        return values | {"verdicts": [verdict.model_dump() for verdict in self.verdicts]}
+
+
+def collect(result: RunResult, workspace: Workspace) -> Report:
+    """Read what the nodes of a run left behind."""
+    failed = result.failed
+    report = Report(
+        run_id=result.run_id,
+        state="failed" if failed else "stopped",
+        did_nothing=result.did_nothing,
+        seconds=round(result.seconds, 2),
+        nodes={n.node: {"state": n.state, "seconds": round(n.seconds, 2)} for n in result.nodes.values()},
+        error=str(failed.error) if failed else None,
+        exit_code=failed.error.exit_code if failed and isinstance(failed.error, PoselineError) else 0,
+    )
+    store = shared_store(connection_of(workspace))
+    outputs = {
+        node.node: outputs_of(store, node.execution_id)
+        for node in result.nodes.values()
+        if node.execution_id is not None and node.state in ("done", "cached", "resolved")
+    }
+    _read_data(report, outputs.get(NodeId.KEYPOINT_EXAMPLE_GEN, {}))
+    _read_data_gate(report, outputs.get(NodeId.DATA_GATE, {}))
+    _read_file_gates(report, outputs)
+    _read_evaluation(report, outputs.get(NodeId.EVALUATOR, {}))
+    _read_push(report, outputs.get(NodeId.PUSHER, {}))
+    return report
+
+
+def outputs_of(store: MetadataStore, execution_id: int) -> Outputs:
+    """Return the artifacts that an execution made, by output key."""
+    events = [
+        event
+        for event in store.get_events_by_execution_ids([execution_id])
+        if event.type == metadata_store_pb2.Event.OUTPUT
+    ]
+    artifacts = {a.id: a for a in store.get_artifacts_by_id([event.artifact_id for event in events])}
+    return {event.path.steps[0].key: artifacts[event.artifact_id] for event in events}
+
+
+def _read_data(report: Report, outputs: Outputs) -> None:
+    if "examples" in outputs:
+        counts = count_by_split(read_sequences(Path(outputs["examples"].uri)))
+        report.data = {split: counts[split] for split in SPLITS if split in counts}
+
+
+def _read_data_gate(report: Report, outputs: Outputs) -> None:
+    if "blessing" in outputs:
+        judgement = DataJudgement.read(Path(outputs["blessing"].uri))
+        report.data_gate = {
+            "span": judgement.baseline.span if judgement.baseline else None,
+            "findings": [finding.model_dump() for finding in judgement.findings],
+        }
+
+
+def _read_evaluation(report: Report, outputs: Outputs) -> None:
+    if "evaluation" not in outputs:
+        return
+    evaluation = Evaluation.read(Path(outputs["evaluation"].uri))
+    for name in ("accuracy", "macro_f1"):
+        value = evaluation.whole.interval(name).value
+        if value is not None:
+            report.accuracy[f"saved_model_window_{name}"] = value
+    report.verdicts += evaluation.verdicts
+
+
+def _read_file_gates(report: Report, outputs: Mapping[str, Outputs]) -> None:
+    if "blessing" in outputs.get(NodeId.MODEL_VALIDATOR, {}):
+        edge = EdgeJudgement.read(Path(outputs[NodeId.MODEL_VALIDATOR]["blessing"].uri))
+        report.verdicts += edge.verdicts
+        report.accuracy |= {name: value for name, value in edge.accuracy.items() if value is not None}
+        _add_files(report, edge.files)
+    if "blessing" in outputs.get(NodeId.SERVING_SMOKE, {}):
+        serving = ServingJudgement.read(Path(outputs[NodeId.SERVING_SMOKE]["blessing"].uri))
+        report.verdicts += serving.verdicts
+        report.latency_ms |= {name: value for name, value in serving.latency_ms.items() if value is not None}
+        _add_files(report, serving.formats)
+
+
+def _add_files(report: Report, figures: Mapping[str, BaseModel]) -> None:
+    for name, found in figures.items():
+        report.files[name] = {**report.files.get(name, {}), **found.model_dump()}
+
+
+def _read_push(report: Report, outputs: Outputs) -> None:
+    if "pushed_model" not in outputs:
+        return
+    properties = outputs["pushed_model"].custom_properties
+    if properties["pushed"].int_value:
+        report.state = "pushed"
+        version = properties["version"].string_value
+        targets = json.loads(properties["targets"].string_value)
+        report.pushed = {name: str(Path(path) / version) for name, path in targets.items()}
+    else:
+        report.state = "refused"
+        report.exit_code = ExitCode.REJECTED

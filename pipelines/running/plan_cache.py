@@ -1,0 +1,48 @@
+"""Compiled plans under the root, which are compiled again only when something that they depend on changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from data.errors import PoselineError
+from pipelines.compilation.compiler import compile_to
+from pipelines.compilation.lint import lint
+from pipelines.compilation.plan import Plan, compile_key
+from pipelines.config import PipelineConfig
+from pipelines.processes.children import ChildProcesses
+from pipelines.processes.executor_main import read_error
+from pipelines.workspace import Workspace
+
+
+def obtain_plan(
+    config: PipelineConfig,
+    workspace: Workspace,
+    children: ChildProcesses,
+    say: Callable[[str], object] = lambda _: None,
+) -> Plan:
+    """Return the plan of a configuration, compiled now if the workspace has none that is current.
+
+    Args:
+        config: configuration to compile.
+        workspace: workspace that keeps the plans.
+        children: child processes, one of which compiles.
+        say: function that is called with a line of text before the compilation starts.
+
+    Raises:
+        InputError: the configuration, the schema and the gates do not fit together.
+    """
+    path = workspace.plan_file(f"{config.name}-{compile_key(config)[:16]}")
+    if not path.exists():
+        say("compiling the graph")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        log = path.with_name(f"{config.name}.log")
+        arguments = (config.model_dump_json(), str(workspace.artifacts(config.name)), str(path))
+        children.run(compile_to, arguments, log, heavy=True)
+        error = read_error(path)
+        if error is not None:
+            raise error
+        if not path.exists():
+            raise PoselineError("the graph could not be compiled", str(log), "see the log")
+    plan = Plan(config, Plan.load(path).ir)
+    lint(plan)
+    return plan

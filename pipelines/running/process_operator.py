@@ -1,0 +1,90 @@
+"""TFX's executor operator for child processes: runs an executor and reads its result or failure from a file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from google.protobuf.message import Message
+from tfx.orchestration.portable import base_executor_operator, data_types
+from tfx.proto.orchestration import executable_spec_pb2, execution_result_pb2
+
+from data.errors import NodeError, PoselineError
+from pipelines.processes.executor_main import execute, read_error
+from pipelines.running.recording import OutputRecorder
+from pipelines.running.run_context import RunContext
+
+
+class ProcessOperator(base_executor_operator.BaseExecutorOperator):
+    """Operator that runs Python and Beam executors in child processes.
+
+    Args:
+        executor_spec: PythonClassExecutableSpec or BeamExecutableSpec.
+        platform_config: unused.
+        run: run that the node belongs to.
+        node_id: id of the node.
+        late: execution properties that only the executor gets; they are neither in the cache key nor recorded.
+        recorder: recorder that describes the outputs.
+
+    Attributes:
+        error: failure of the executor; None as long as it has not failed.
+    """
+
+    SUPPORTED_EXECUTOR_SPEC_TYPE = (
+        executable_spec_pb2.PythonClassExecutableSpec,
+        executable_spec_pb2.BeamExecutableSpec,
+    )
+    SUPPORTED_PLATFORM_CONFIG_TYPE = ()
+
+    def __init__(
+        self,
+        executor_spec: Message,
+        platform_config: Message | None = None,
+        *,
+        run: RunContext,
+        node_id: str,
+        late: Mapping[str, Any],
+        recorder: OutputRecorder,
+    ) -> None:
+        super().__init__(executor_spec, platform_config)
+        self._run, self._node_id, self._late, self._recorder = run, node_id, late, recorder
+        self.error: PoselineError | None = None
+
+    def run_executor(self, execution_info: data_types.ExecutionInfo) -> execution_result_pb2.ExecutorOutput:
+        """Run the executor and describe its outputs; see `BaseExecutorOperator`.
+
+        Returns:
+            The executor's output. After a failure its execution result has an error code.
+        """
+        execution_info.exec_properties.update(self._late)
+        outcome = Path(execution_info.execution_output_uri).with_name("outcome.pb")
+        outcome.parent.mkdir(parents=True, exist_ok=True)
+        log = self._run.log_file(self._node_id)
+        code = self._run.children.run(
+            execute,
+            (
+                execution_info.to_proto().SerializeToString(),
+                self._executor_spec.SerializeToString(),
+                isinstance(self._executor_spec, executable_spec_pb2.BeamExecutableSpec),
+                str(outcome),
+            ),
+            log,
+            heavy=self._run.plan.is_heavy(self._node_id),
+        )
+        self.error = read_error(outcome)
+        if self.error is None and outcome.exists():
+            output = execution_result_pb2.ExecutorOutput.FromString(outcome.read_bytes())
+            for name in self._late:
+                output.execution_properties.pop(name, None)
+            return self._recorder.describe(output, execution_info.output_dict)
+        if self.error is None:
+            ended = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
+            self.error = NodeError(
+                f"the executor process {ended}",
+                str(log),
+                "see the log, check the free memory, then run again to resume",
+            )
+        return execution_result_pb2.ExecutorOutput(
+            execution_result=execution_result_pb2.ExecutionResult(code=1, result_message=str(self.error))
+        )

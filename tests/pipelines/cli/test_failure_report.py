@@ -1,0 +1,168 @@
+"""Whatever ends a command: it never ends with exit code 1 or a bare traceback unless a gate rejected."""
+
+import errno
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from data.errors import GateError, InputError, NodeError
+from pipelines import config as configuration
+from pipelines.cli import main as cli
+from pipelines.cli.main import main
+
+PROJECT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def ended_by(tmp_path, monkeypatch):
+    """A command that is ended by an error, with a root and a folder for temporary files of its own."""
+    root = tmp_path / "root"
+    root.mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
+
+    def run(error, *arguments):
+        def fail(*_):
+            raise error
+
+        monkeypatch.setattr(configuration, "load_config", fail)
+        return CliRunner().invoke(main, ["config", *(arguments or ("--root", str(root)))])
+
+    return run
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("a surprise"),
+        KeyError("x"),
+        AssertionError(),
+        EOFError("half a file"),
+        RecursionError("too deep"),
+        UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte"),
+        PermissionError(errno.EACCES, "Permission denied", "/etc/shadow"),
+        type("PanicException", (BaseException,), {})("from Rust"),
+        ExceptionGroup("several", [ValueError("one")]),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_an_unexpected_error_ends_as_exit_code_3_with_a_log(ended_by, tmp_path, error):
+    done = ended_by(error)
+    assert done.exit_code == 3
+    assert done.stdout == ""
+    [log] = (tmp_path / "root" / "errors").iterdir()
+    first, where, remedy = done.stderr.splitlines()
+    assert first.startswith(f"error: unexpected {type(error).__name__}")
+    assert where == f"  where:  the traceback is in {log}"
+    assert remedy == "  remedy: this is a defect of Poseline: please open an issue and attach that file"
+    text = log.read_text()
+    assert text.startswith(f"poseline config --root {tmp_path / 'root'}\n")
+    assert "Traceback (most recent call last)" in text
+    assert type(error).__name__ in text
+
+
+def test_without_a_root_the_log_is_a_temporary_file(ended_by, tmp_path):
+    missing = tmp_path / "missing"
+    done = ended_by(RuntimeError("a surprise"), f"--root={missing}")
+    [log] = tmp_path.glob("poseline-*.log")
+    assert done.exit_code == 3
+    assert str(log) in done.stderr
+    assert not missing.exists()
+
+
+def test_if_no_log_can_be_written_the_place_in_the_code_is_named(ended_by, tmp_path, monkeypatch):
+    monkeypatch.setattr(Path, "write_text", lambda *_, **__: (_ for _ in ()).throw(OSError(errno.EROFS, "read-only")))
+    done = ended_by(RuntimeError("a surprise"))
+    assert done.exit_code == 3
+    assert f"where:  {__file__}:" in done.stderr
+    assert "add this message" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_long_message_becomes_one_line(ended_by):
+    done = ended_by(RuntimeError("line\n" * 1000))
+    assert len(done.stderr.splitlines()) == 3
+    assert len(done.stderr) < 1000
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "message"),
+    [
+        (GateError("rejected"), 1, "error: rejected"),
+        (InputError("wrong", "here", "do this"), 2, "error: wrong\n  where:  here\n  remedy: do this"),
+        (NodeError("failed"), 3, "error: failed"),
+        (click.UsageError("not like this"), 2, "Error: not like this"),
+        (click.FileError("file", "unreadable"), 2, "Could not open file"),
+        (
+            OSError(errno.ENOSPC, "No space left on device", "/disk/file"),
+            3,
+            "error: the disk is full\n  where:  /disk/file",
+        ),
+        (OSError(errno.ENAMETOOLONG, "File name too long", "a" * 9), 2, "error: the path is too long"),
+        (MemoryError(), 3, "error: there is not enough memory"),
+        (KeyboardInterrupt(), 130, "interrupted; run the same command again to resume"),
+        (click.Abort(), 130, "interrupted"),
+        (SystemExit("a text"), 3, "error: unexpected SystemExit: a text"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else None,
+)
+def test_an_expected_error_has_its_own_exit_code(ended_by, error, code, message):
+    done = ended_by(error)
+    assert done.exit_code == code
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("code", [0, 1, 2, 3, 99])
+def test_the_exit_code_of_a_command_is_kept(ended_by, code):
+    done = ended_by(SystemExit(code))
+    assert (done.exit_code, done.stderr) == (code, "")
+
+
+def test_a_module_that_cannot_be_imported_is_reported(tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    monkeypatch.setitem(cli._COMMANDS, "config", "pipelines.cli.missing")
+    done = CliRunner().invoke(main, ["config", "--root", str(tmp_path / "missing")])
+    assert done.exit_code == 3
+    assert "error: unexpected ModuleNotFoundError: No module named 'pipelines.cli.missing'" in done.stderr
+    assert list(tmp_path.glob("poseline-*.log"))
+
+
+def test_every_command_has_a_module_and_a_help_text():
+    done = CliRunner().invoke(main, ["--help"], terminal_width=200)
+    assert done.exit_code == 0
+    for name in (*cli._GROUPS, *cli._COMMANDS):
+        assert CliRunner().invoke(main, [name, "--help"]).exit_code == 0
+        [line] = [line for line in done.stdout.splitlines() if line.startswith(f"  {name} ")]
+        assert not line.endswith("...")
+
+
+def shell(script: str) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"POSELINE": f"{sys.executable} -m pipelines.cli"}
+    command = ["bash", "-c", f"set -o pipefail\n{script}"]
+    return subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("arguments", ["--help", "config", "data formats"])
+def test_output_that_nobody_reads_is_no_error(arguments):
+    done = shell(f"$POSELINE {arguments} | true")
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+def test_a_full_disk_behind_the_output_is_reported():
+    done = shell("$POSELINE config > /dev/full")
+    assert done.returncode == 3
+    assert done.stderr.startswith("error: the disk is full")
+
+
+def test_arguments_that_are_not_text_are_reported_in_any_locale():
+    script = r"LC_ALL=C PYTHONUTF8=0 PYTHONCOERCECLOCALE=0 $POSELINE config --config $'\xff'"
+    done = shell(script)
+    assert done.returncode == 2
+    assert r"no configuration '\udcff'" in done.stderr
