@@ -35,9 +35,8 @@ WINDOW, STRIDE = 64, 32
 
 TEXT = ("csv", "tfjs")
 TEXT_SHARE = 10
-"""Divisor of the data for text formats, which are ten times as large on disk. Their limit is parsing of the same files
-by
-the standard library."""
+"""Divisor of the amount of data for text formats, which are ten times as large on disk. Their limit is parsing of the
+same files by the standard library."""
 
 
 def main() -> None:

@@ -53,7 +53,7 @@ def test_half_precision_is_scaled_in_single_precision():
 
 
 @pytest.mark.parametrize(("length", "factor"), [(0.5, 1), (50, 0.01), (500, 0.001), (0, 1)])
-def test_the_torso_tells_metres_from_smaller_units(length, factor):
+def test_the_torso_distinguishes_metres_from_smaller_units(length, factor):
     positions = np.full((2, len(KINECT.joints), 3), np.nan, np.float32)
     upper, lower = KINECT.torso
     positions[:, list(lower)], positions[:, list(upper)] = 0, (0, length, 0)
@@ -62,8 +62,8 @@ def test_the_torso_tells_metres_from_smaller_units(length, factor):
     assert bool(scaling.note) == (factor != 1)
 
 
-def test_the_range_of_coordinates_tells_pixels_from_fractions():
-    assert pixels_or_fractions(POSES) == "fractions"  # what is missing does not count
+def test_the_range_of_coordinates_distinguishes_pixels_from_fractions():
+    assert pixels_or_fractions(POSES) == "fractions"  # missing joints do not count
     assert pixels_or_fractions(POSES * (600, 400, 1)) == "pixels"
     assert pixels_or_fractions(POSES * 0) == "pixels"
     assert image_scaling(POSES[..., :2] * 400, None).note == (
