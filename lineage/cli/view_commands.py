@@ -97,11 +97,11 @@ def export(form: str, target: Path, run: str | None, root: Path) -> None:
 @root_option
 def sql(query: str | None, schema: bool, as_json: bool, as_csv: bool, root: Path) -> None:
     """Run a read-only SQL QUERY over the tables runs, nodes, artifacts, edges, metrics and subjects."""
-    from lineage.cli import display_rows
+    from lineage.cli import sql_output
     from lineage.store.reader import LineageStore
 
     if schema:
-        display_rows.show_schema(as_json=as_json)
+        sql_output.show_schema(as_json=as_json)
         return
     if not query:
         raise InputError("there is no query", remedy='give one: poseline lineage sql "SELECT * FROM runs", or --schema')
@@ -111,11 +111,11 @@ def sql(query: str | None, schema: bool, as_json: bool, as_csv: bool, root: Path
 
     columns, rows = run_query(LineageStore.of_root(root), query)
     if as_json:
-        display_rows.as_json(columns, rows)
+        sql_output.as_json(columns, rows)
     elif as_csv:
-        display_rows.as_csv(columns, rows)
+        sql_output.as_csv(columns, rows)
     else:
-        display_rows.as_table(columns, rows)
+        sql_output.as_table(columns, rows)
 
 
 @click.command()

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data.health import WORDS, health_names
+from data.health import FIGURES, WORDS
 from data.layouts import load_layout
 from data.splits import SplitPolicy
 from data.store import content_digest, write_span
@@ -85,7 +85,8 @@ def anomalies_of(folder, name, sequences, tmp_path, fit="slide"):
 def test_complete_and_true_to_its_layout(name):
     features = {feature.name: feature for feature in parse(name).feature}
     texts = {"label", "subject", "sequence_id", "view"}
-    health = set(health_names(read_window_contract(SCHEMAS / f"{name}.pbtxt").channels))
+    flat = read_window_contract(SCHEMAS / f"{name}.pbtxt").channels == 3
+    health = {*FIGURES, *WORDS} - ({"centre_z"} if flat else set())
     assert features.keys() == {"keypoints", "label_id", "start_frame"} | texts | health
     assert all(feature.presence.min_fraction == 1 for feature in features.values())
     for word in WORDS:
