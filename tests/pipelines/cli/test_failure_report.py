@@ -124,6 +124,18 @@ def test_the_exit_code_of_a_command_is_kept(ended_by, code):
     assert (done.exit_code, done.stderr) == (code, "")
 
 
+def test_a_missing_package_is_a_damaged_environment_and_not_a_defect(ended_by):
+    done = ended_by(ModuleNotFoundError("No module named 'ml_metadata'", name="ml_metadata"))
+    assert done.exit_code == 3
+    assert done.stderr.splitlines() == [
+        "error: the environment is incomplete: No module named 'ml_metadata'",
+        f"  where:  {sys.executable}",
+        "  remedy: run `make setup`, then `poseline doctor`",
+    ]
+    own = ended_by(ModuleNotFoundError("No module named 'pipelines.gone'", name="pipelines.gone"))
+    assert own.stderr.startswith("error: unexpected ModuleNotFoundError")
+
+
 def test_a_module_that_cannot_be_imported_is_reported(tmp_path, monkeypatch):
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", None)
