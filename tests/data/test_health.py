@@ -8,8 +8,8 @@ from data.layouts import load_layout
 from data.records import KeypointSequence
 from data.store import read_sequences
 from data.windows import Window, WindowSpec, cut_windows
+from tests.datasets import DATASETS
 
-SHARED = Path(__file__).parents[2].parent / "shared" / "data"
 COCO, KINECT = load_layout("coco17"), load_layout("kinect20")
 FRAMES = 20
 
@@ -170,7 +170,7 @@ def test_the_sample_is_sound_and_swapping_it_is_seen():
     assert (other["sides"] == "swapped").mean() > 0.95
 
 
-@pytest.mark.skipif(not SHARED.is_dir(), reason="the recorded data sets are not on this machine")
+@pytest.mark.skipif(not DATASETS.is_dir(), reason="the recorded data sets are not on this machine")
 @pytest.mark.parametrize(
     ("file", "layout"), [("nw_ucla/nw_ucla.npz", "kinect20"), ("upper5/upper5_train.npz", "openpose15")]
 )
@@ -179,7 +179,7 @@ def test_recorded_people_have_their_sides(tmp_path, file, layout):
     from data.store import read_sequences
 
     table = load_layout(layout)
-    records = list(read_sequences(import_to_span("npz", SHARED / file, tmp_path).span_dir))
+    records = list(read_sequences(import_to_span("npz", DATASETS / file, tmp_path).span_dir))
     windows = [
         window for record in records[::9] for window in cut_windows(record, WindowSpec(length=48, fit="stretch"))
     ]

@@ -20,6 +20,7 @@ from data.synthetic.picture import draw
 from data.synthetic.poses import CHANNELS, Pose, columns
 from data.synthetic.sample import CLIPS, SAMPLE_FOLDER, SESSIONS, write_sample
 from data.windows import WindowSpec, cut_windows
+from tests.datasets import DATASETS
 
 ROOT = Path(__file__).parents[2]
 COCO = load_layout("coco17")
@@ -495,7 +496,7 @@ def test_movements_can_be_distinguished_but_not_by_one_joint(sample: list[Keypoi
 
 
 def test_a_real_performer_is_recognised_from_synthetic_examples(sample: list[KeypointSequence]):
-    path = ROOT.parent / "shared" / "data" / "baduanjin" / "baduanjin_coco17.npz"
+    path = DATASETS / "baduanjin" / "baduanjin_coco17.npz"
     if not path.exists():
         pytest.skip(f"real keypoint sequences are not here: {path}")
     with np.load(path, allow_pickle=False) as arrays:

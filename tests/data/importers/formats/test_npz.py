@@ -2,7 +2,6 @@ import json
 import random
 import zipfile
 from contextlib import suppress
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +15,7 @@ from data.layouts import load_layout
 from data.quarantine import read_quarantine
 from data.records import KeypointSequence, Segment
 from data.store import list_spans, read_sequences
+from tests.datasets import DATASETS
 
 COCO = load_layout("coco17")
 KINECT = load_layout("kinect20")
@@ -383,10 +383,7 @@ def test_wrong_sources_are_explained(tmp_path):
         import_to_span("npz", tmp_path / "empty", tmp_path)
 
 
-SHARED = Path(__file__).parents[4].parent / "shared" / "data"
-
-
-@pytest.mark.skipif(not SHARED.is_dir(), reason="the recorded data sets are not on this machine")
+@pytest.mark.skipif(not DATASETS.is_dir(), reason="the recorded data sets are not on this machine")
 @pytest.mark.parametrize(
     ("file", "layout", "kept", "subjects", "labels"),
     [
@@ -405,7 +402,7 @@ def test_recorded_sets(tmp_path, file, layout, kept, subjects, labels):
     from data.health import window_health
     from data.windows import WindowSpec, cut_windows
 
-    summary = import_to_span("npz", SHARED / file, tmp_path)
+    summary = import_to_span("npz", DATASETS / file, tmp_path)
     assert (summary.layout, summary.kept) == (layout, kept)
     table = load_layout(layout)
     torso = []
