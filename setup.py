@@ -1,4 +1,4 @@
-"""What Beam ships to remote workers (`--setup_file`). Metadata is in pyproject.toml."""
+"""Package definition that Beam sends to remote workers (`--setup_file`); the metadata are in pyproject.toml."""
 
 from setuptools import setup
 

@@ -1,0 +1,1 @@
+"""Commands that measure Poseline: accuracy, speed, latency, robustness against malformed input."""

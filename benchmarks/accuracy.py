@@ -24,6 +24,7 @@ import numpy as np
 
 from benchmarks.output import machine
 from benchmarks.table import PROJECT, RESULTS, table
+from components.artifacts.edge_model import EVALUATION_WINDOWS, GOLDEN_WINDOWS
 from components.sandbox.sandbox import sandbox_latency
 from data.files import write_atomically
 from data.layouts import load_layout
@@ -127,7 +128,7 @@ def judge(edge_model: Path, layout: str, clean: np.ndarray | None) -> dict[str, 
         clean: one bool per test sequence, in the order of their ids: False for copies of training sequences. None if
             no copies are known.
     """
-    evaluation = dict(np.load(edge_model / "evaluation.npz"))
+    evaluation = dict(np.load(edge_model / EVALUATION_WINDOWS))
     windows, sequences = evaluation["windows"], evaluation["sequences"]
     truth = np.array([evaluation["label_ids"][sequences == s][0] for s in np.unique(sequences)])
 
@@ -137,7 +138,7 @@ def judge(edge_model: Path, layout: str, clean: np.ndarray | None) -> dict[str, 
 
     int8 = called(INT8_MODEL, windows)
     accuracy = float((int8 == truth).mean())
-    latency = sandbox_latency(edge_model / INT8_MODEL, edge_model / "golden.npz")
+    latency = sandbox_latency(edge_model / INT8_MODEL, edge_model / GOLDEN_WINDOWS)
     return {
         "int8_accuracy": accuracy,
         "float_accuracy": float((called(FLOAT_MODEL, windows) == truth).mean()),

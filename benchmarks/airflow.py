@@ -1,9 +1,10 @@
-"""Times Airflow against the local runner: DAG parsing, what a task costs beside its node, whole runs.
+"""Compares the time of runs in Airflow and with the local runner: DAG parsing, overhead of tasks, whole runs.
 
     .venv/bin/python -m benchmarks.airflow [--epochs 2] [--to FILE.json]
 
-A stand-alone Airflow of its own is started in a temporary folder (tools/airflow.sh) and stopped afterwards. A task's
-overhead is its duration in Airflow less the seconds of its node; the scheduler's pauses between tasks are in the whole.
+The benchmark starts a stand-alone Airflow in a temporary folder (tools/airflow.sh) and stops it afterwards. The
+overhead of a task is its duration in Airflow minus the duration of its node. The time of a whole run includes the
+scheduler's pauses between tasks.
 """
 
 from __future__ import annotations
@@ -38,7 +39,12 @@ print(json.dumps(seconds))
 
 
 class Airflow:
-    """A stand-alone Airflow."""
+    """A stand-alone Airflow.
+
+    Args:
+        folder: folder for its files.
+        options: options of `poseline compile`.
+    """
 
     def __init__(self, folder: Path, options: list[str]) -> None:
         self.root, self._home, self._options, self._token = folder / "root", folder / "home", options, ""
@@ -50,21 +56,22 @@ class Airflow:
         }
 
     def script(self, *arguments: str) -> None:
-        """Runs tools/airflow.sh."""
+        """Run tools/airflow.sh."""
         subprocess.run([PROJECT / "tools" / "airflow.sh", *arguments], env=self.environment, check=True)
 
     def start(self) -> None:
-        """Starts it and logs in."""
+        """Start Airflow and log in."""
         self.script("start", *self._options)
         password = json.loads((self._home / "login.json").read_text(encoding="utf-8"))["admin"]
         answer = self._ask("POST", "/auth/token", {"username": "admin", "password": password})
         self._token = answer["access_token"]
 
     def run(self, run_id: str) -> tuple[float, dict[str, tuple[float, float, str]]]:
-        """Triggers a run and waits for its end.
+        """Trigger a run and wait for its end.
 
         Returns:
-            Seconds from trigger to end, and per node seconds of the task, seconds of the node, and its state.
+            Seconds from the trigger to the end, and for each node the seconds of its task, the seconds of the node, and
+            its state.
         """
         begin = time.monotonic()
         runs = f"/api/v2/dags/{DAG}/dagRuns"
@@ -91,7 +98,7 @@ class Airflow:
 
 
 def parse_seconds(environment: dict[str, str]) -> float:
-    """Seconds that the DAG file itself takes, Airflow being imported; the median of five."""
+    """Return the seconds for parsing the DAG file when Airflow is already imported, the median of five."""
     path = {"PYTHONPATH": f"{PROJECT}/dags:{PROJECT}/dags/plugins"}
     command = [str(PROJECT / ".airflow/venv/bin/python"), "-c", _PARSE, str(PROJECT / "dags" / "poseline.py")]
     done = subprocess.run(command, env=environment | path, capture_output=True, text=True, check=True)
@@ -99,7 +106,7 @@ def parse_seconds(environment: dict[str, str]) -> float:
 
 
 def local_run(root: Path, options: list[str]) -> float:
-    """Seconds of a whole `poseline run`."""
+    """Return the seconds of a `poseline run`."""
     command = [sys.executable, "-m", "pipelines.cli", "run", "--root", str(root), *options]
     begin = time.monotonic()
     subprocess.run(command, cwd=PROJECT, env=os.environ | {"PYTHONPATH": str(PROJECT)}, capture_output=True, check=True)
@@ -107,10 +114,10 @@ def local_run(root: Path, options: list[str]) -> float:
 
 
 def measure(folder: Path, epochs: int) -> dict[str, float]:
-    """Runs cold and unchanged in both ways.
+    """Time a cold and an unchanged run with Airflow and with the local runner.
 
     Returns:
-        What was timed to seconds.
+        Description of each measurement to its seconds.
     """
     settings = [f"training.epochs={epochs}", *OPEN_GATES]
     options = [part for setting in settings for part in ("--set", setting)]
@@ -125,10 +132,10 @@ def measure(folder: Path, epochs: int) -> dict[str, float]:
     overheads = [task - node for task, node, state in executed.values() if state == "done"]
     light = [task for task, _, state in cached.values() if state in ("cached", "resolved")]
     return {
-        "DAG file parsed": parse,
-        "task of an executed node, beside the node (median)": statistics.median(overheads),
-        "task of a cached node, in all (median)": statistics.median(light),
-        "task of a cached node, in all (longest)": max(light),
+        "parsing the DAG file": parse,
+        "overhead of a task whose node was executed (median)": statistics.median(overheads),
+        "task of a cached node (median)": statistics.median(light),
+        "task of a cached node (longest)": max(light),
         "whole run, cold, Airflow": cold,
         "whole run, cold, local": local_run(folder / "local", options),
         "whole run, unchanged, Airflow": unchanged,
@@ -137,7 +144,7 @@ def measure(folder: Path, epochs: int) -> dict[str, float]:
 
 
 def show(seconds: dict[str, float]) -> None:
-    """Prints the figures."""
+    """Print the measurements."""
     for what, figure in seconds.items():
         print(f"{what:<52}{figure:>9.2f} s")
 

@@ -29,7 +29,7 @@ import numpy as np
 
 from data.importers import FORMATS, ImageSize, ImportOptions, record_pipeline
 from data.importers.clips.types import Source
-from data.importers.record_pipeline import Kept, take_in
+from data.importers.record_pipeline import Kept, process_source
 from data.layouts import load_layout
 from data.quarantine import Quarantined
 from data.records import KeypointSequence
@@ -140,7 +140,7 @@ def feed(name: str, path: Path, seconds: float) -> tuple[str, str]:
     options = ImportOptions(image=ImageSize(480, 640))
     signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
-        outcomes = list(take_in(FORMATS[name], Source((path,), "input"), options))
+        outcomes = list(process_source(FORMATS[name], Source((path,), "input"), options))
     except HangError:
         return "hang", traceback.format_exc()
     except Exception:

@@ -1,6 +1,6 @@
 """Compares TFLite files: size, number of operators, and latency of one window on one thread.
 
-.venv/bin/python -m benchmarks.latency FILE.tflite|FOLDER... [--windows golden.npz]
+.venv/bin/python -m benchmarks.latency FILE.tflite|FOLDER... [--windows FILE.npz]
 
 The latency includes preprocessing. A folder, such as a bundle or an EdgeModel, means all TFLite files in it.
 """

@@ -1,9 +1,10 @@
-"""Fills a metadata store with many runs, then times the auditor's questions and what a node launch pays for reading it.
+"""Time of the auditor's questions and of launching a node, in a metadata store with many runs.
 
     python -m benchmarks.lineage [--runs 10000] [--root DIR]
 
-Every run has 12 nodes and 25 artifacts of its own and a baseline from the run before; marks as a real run leaves them.
-Payloads exist for the runs that are asked about. Questions are timed as whole processes, start-up included.
+The benchmark first fills a store. Every run has 12 nodes, 25 artifacts and the same marks as a real run, and its model
+is compared with the model of the run before. Payloads are written only for the runs that the questions are about. A
+question is timed as a whole process, including start-up.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ PIPELINE = "baduanjin"
 SUBJECTS_A_RUN, RUNS_A_SUBJECT, RUNS_A_SPAN = 24, 20, 20
 PROJECT = Path(__file__).parent.parent
 
-# Node to its inputs (key: node.output) and outputs (key: type).
+# Inputs (key: node.output) and outputs (key: artifact type) of each node.
 GRAPH: dict[str, tuple[dict[str, str], dict[str, str]]] = {
     "ImportSchemaGen": ({}, {"schema": "Schema"}),
     "KeypointExampleGen": ({}, {"examples": "Examples"}),
@@ -97,7 +98,7 @@ GRAPH: dict[str, tuple[dict[str, str], dict[str, str]]] = {
 
 
 class Filler:
-    """Writes runs into a store, a batch at a time."""
+    """A writer of runs into a store, in batches."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -119,18 +120,18 @@ class Filler:
         self._model_before: pb.Artifact | None = None
 
     def context(self, kind: str, name: str) -> pb.Context:
-        """A context, with its id if it is there already."""
+        """Return a context, with its id if it is in the store already."""
         made = pb.Context(type_id=self._contexts[kind], name=name)
         if (kind, name) in self._shared:
             made.id = self._shared[kind, name]
         return made
 
     def fill(self, first: int, count: int) -> None:
-        """Writes runs `first` to `first + count - 1` in one transaction."""
+        """Write runs `first` to `first + count - 1` in one transaction."""
         batch = _Batch(self)
         for number in range(first, first + count):
             self._run(batch, number)
-        # Contexts apart: the call links all that it gets with each other.
+        # Contexts are written separately, because the call below links everything that it gets with each other.
         new = [position for position, context in enumerate(batch.contexts) if not context.id]
         for position, context_id in zip(
             new, self._store.put_contexts([batch.contexts[position] for position in new]), strict=True
@@ -255,24 +256,24 @@ class _Batch:
 
 
 def run_name(number: int) -> str:
-    """Names that sort by time."""
+    """Return the name of a run; names sort by time."""
     return f"{PIPELINE}-20260101T{number:06d}"
 
 
 def span_of(number: int) -> int:
-    """The span that a run read."""
+    """Return the number of the span that a run reads."""
     return number // RUNS_A_SPAN
 
 
 def people_of(number: int) -> Iterator[tuple[str, str]]:
-    """The people in a run's data, with their splits; each is in `RUNS_A_SUBJECT` runs in a row."""
+    """Yield the people in a run's data with their splits; a person is in `RUNS_A_SUBJECT` runs in a row."""
     block = number // RUNS_A_SUBJECT
     for index in range(SUBJECTS_A_RUN):
         yield f"p{block * SUBJECTS_A_RUN + index}", marks.SPLITS[index % 3]
 
 
 def bundle_files(number: int) -> list[bytes]:
-    """Contents of the files of a run's bundle."""
+    """Return the contents of the files of a run's bundle."""
     return [f"{name} of run {number}".encode() for name in ("int8", "float", "manifest", "pb", "index", "variables")]
 
 
@@ -285,7 +286,7 @@ def _digest(text: str) -> str:
 
 
 def write_payloads(root: Path, number: int) -> None:
-    """What the questions read of one run."""
+    """Write the payloads of one run that the questions read."""
     first = number * len(GRAPH) + 1
     folders = {
         f"{node}.{key}": root / "artifacts" / PIPELINE / node / key / str(first + position)
@@ -318,7 +319,16 @@ def write_payloads(root: Path, number: int) -> None:
 
 
 def timed(arguments: list[str], root: Path, times: int = 5) -> tuple[float, float, float]:
-    """Of a whole process: best wall time and best processor time in seconds, peak memory in MB."""
+    """Run a command several times and measure the whole process.
+
+    Args:
+        arguments: arguments of `poseline`, without `--root`.
+        root: root of the runs.
+        times: number of repetitions.
+
+    Returns:
+        Shortest wall time in seconds, shortest processor time in seconds, and peak memory in MB.
+    """
     command = [sys.executable, "-m", "pipelines.cli", *arguments, "--root", str(root)]
     wall = processor = float("inf")
     memory = 0.0
@@ -336,7 +346,7 @@ def timed(arguments: list[str], root: Path, times: int = 5) -> tuple[float, floa
 
 
 def launch_nodes(root: Path) -> dict[str, float]:
-    """Seconds of a whole launch, in a real run, of nodes whose result is cached, and of a resolver."""
+    """Return the seconds that launching each node takes in a real run in which every result is cached."""
     from rich.console import Console
 
     from pipelines.cli.progress import LineProgress
@@ -358,10 +368,10 @@ def launch_nodes(root: Path) -> dict[str, float]:
 
 
 def main() -> None:
-    """Fills, asks, prints."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=10_000)
-    parser.add_argument("--root", type=Path, help="Empty folder; kept. Otherwise a temporary one is used.")
+    """Fill a store, ask the questions and print the times."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=10_000, help="number of runs in the store; default: %(default)s")
+    parser.add_argument("--root", type=Path, help="folder for the store, which is kept; default: a temporary folder")
     options = parser.parse_args()
     root = (options.root or Path(tempfile.mkdtemp(prefix="poseline-lineage-"))).absolute()
     root.mkdir(parents=True, exist_ok=True)
@@ -375,7 +385,7 @@ def main() -> None:
 
 
 def fill(root: Path, runs: int) -> None:
-    """Fills an empty root."""
+    """Write runs into an empty root and print how long it took."""
     begin, filler, batch = time.perf_counter(), Filler(root), 50
     for first in range(0, runs, batch):
         filler.fill(first, min(batch, runs - first))
@@ -390,7 +400,7 @@ def fill(root: Path, runs: int) -> None:
 
 
 def ask(root: Path, runs: int) -> None:
-    """Prints how long the questions take."""
+    """Ask the questions and print how long each takes."""
     middle = runs // 2
     bundle = root / "pushed" / PIPELINE / str(middle + 1)
     examples = middle * sum(len(outputs) for _, outputs in GRAPH.values()) + 2

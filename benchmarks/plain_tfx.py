@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 import tfx.v1 as tfx
 
@@ -30,7 +31,6 @@ def build(plan: Plan, examples: Path, module_folder: Path, root: Path) -> tfx.ds
         root: folder for everything that the pipeline writes.
     """
     config = plan.config
-    gates = config.read_gates()
     has_eval = "eval" in config.split.split_names()
     splits = [tfx.proto.Input.Split(name=name, pattern=f"Split-{name}/*") for name in config.split.split_names()]
     example_gen = tfx.components.ImportExampleGen(input_base=str(examples), input_config=tfx.proto.Input(splits=splits))
@@ -55,26 +55,7 @@ def build(plan: Plan, examples: Path, module_folder: Path, root: Path) -> tfx.ds
         eval_args=tfx.proto.EvalArgs(splits=["eval" if has_eval else "train"]),
         custom_config=_custom_config(plan, "Trainer"),
     )
-    resolver = tfx.dsl.Resolver(
-        strategy_class=tfx.dsl.experimental.LatestBlessedModelStrategy,
-        model=tfx.dsl.Channel(type=tfx.types.standard_artifacts.Model),
-        model_blessing=tfx.dsl.Channel(type=tfx.types.standard_artifacts.ModelBlessing),
-    ).with_id("latest_blessed_model")
-    evaluator = tfx.components.Evaluator(
-        examples=example_gen.outputs["examples"],
-        model=trainer.outputs["model"],
-        baseline_model=resolver.outputs["model"],
-        example_splits=["test"],
-        eval_config=eval_config(config.evaluation, gates.evaluator),
-        schema=schema.outputs["schema"],
-    )
-    pusher = tfx.components.Pusher(
-        model=trainer.outputs["model"],
-        model_blessing=evaluator.outputs["blessing"],
-        push_destination=tfx.proto.PushDestination(
-            filesystem=tfx.proto.PushDestination.Filesystem(base_directory=str(root / "pushed"))
-        ),
-    )
+    resolver, evaluator, pusher = _judge_and_push(plan, example_gen, schema, trainer, root)
     return tfx.dsl.Pipeline(
         pipeline_name=f"plain_{config.name}",
         pipeline_root=str(root / "artifacts"),
@@ -87,6 +68,31 @@ def build(plan: Plan, examples: Path, module_folder: Path, root: Path) -> tfx.ds
         ],
         enable_cache=True,
     )
+
+
+def _judge_and_push(plan: Plan, example_gen: Any, schema: Any, trainer: Any, root: Path) -> tuple[Any, Any, Any]:
+    """Return the resolver of the last blessed model, the evaluator and the pusher."""
+    resolver = tfx.dsl.Resolver(
+        strategy_class=tfx.dsl.experimental.LatestBlessedModelStrategy,
+        model=tfx.dsl.Channel(type=tfx.types.standard_artifacts.Model),
+        model_blessing=tfx.dsl.Channel(type=tfx.types.standard_artifacts.ModelBlessing),
+    ).with_id("latest_blessed_model")
+    evaluator = tfx.components.Evaluator(
+        examples=example_gen.outputs["examples"],
+        model=trainer.outputs["model"],
+        baseline_model=resolver.outputs["model"],
+        example_splits=["test"],
+        eval_config=eval_config(plan.config.evaluation, plan.config.read_gates().evaluator),
+        schema=schema.outputs["schema"],
+    )
+    pusher = tfx.components.Pusher(
+        model=trainer.outputs["model"],
+        model_blessing=evaluator.outputs["blessing"],
+        push_destination=tfx.proto.PushDestination(
+            filesystem=tfx.proto.PushDestination.Filesystem(base_directory=str(root / "pushed"))
+        ),
+    )
+    return resolver, evaluator, pusher
 
 
 def _custom_config(plan: Plan, node: str) -> dict[str, object]:

@@ -1,14 +1,14 @@
-"""Names that come from strangers, made fit to be shown."""
+"""Texts from imported data, made safe to show and sorted as people expect."""
 
 import re
 
 
 def printable(text: str, length: int | None = None) -> str:
-    """Return a text in which what would steer a terminal or change how a page is read is written as an escape.
+    """Return a text with its unprintable characters escaped, so that it cannot control a terminal or distort a page.
 
     Args:
-        text: may hold control characters, overrides of the writing direction and the like; line ends stay.
-        length: cut after so many characters.
+        text: any text; its line ends are kept.
+        length: largest number of characters, above which the text is cut; None for no limit.
     """
     if length is not None and len(text) > length:
         text = f"{text[: length - 1]}…"
@@ -16,7 +16,7 @@ def printable(text: str, length: int | None = None) -> str:
 
 
 def natural(text: str) -> list[str | int]:
-    """A key to sort names by as people do: `p2` before `p10`."""
+    """Return a sort key by which numbers in names count as numbers: `p2` is before `p10`."""
     return [int(part) if part.isdecimal() else part for part in re.split(r"(\d{1,18})", text)]
 
 

@@ -1,0 +1,1 @@
+"""Questions about models and data recorded in ML Metadata, and their answers as tables, drawings and exports."""

@@ -1,4 +1,4 @@
-"""Names of artifact types in ML Metadata, and which of them leave the store or hold people."""
+"""Names of the artifact types in ML Metadata."""
 
 EXAMPLES = "Examples"
 MODEL = "Model"
@@ -11,4 +11,4 @@ EDGE_BLESSING = "PoselineEdgeBlessing"
 INFRA_BLESSING = "InfraBlessing"
 
 TRACED = frozenset({MODEL, EDGE_MODEL, PUSHED_MODEL})
-"""Artifacts whose files leave the store and may have to be traced back from anywhere."""
+"""Types of artifacts whose files are copied out of the store, so that `trace` must find them by content."""

@@ -1,4 +1,4 @@
-"""How names and figures are shown: ids come from strangers and may hold anything."""
+"""Names and figures as text: every name is shown as one line of visible characters, because it may hold anything."""
 
 from __future__ import annotations
 
@@ -11,27 +11,32 @@ from data.text import printable
 
 
 def harmless(value: Any, limit: int = 200) -> str:
-    """A value as one line of visible characters: control and direction marks become escapes, long text is cut."""
+    """Return a value as one line: control and direction marks become escapes, and long text is cut to `limit`."""
     return printable(str(value), limit).replace("\n", "\\n")
 
 
 def cell(value: Any, style: str = "", limit: int = 200) -> Text:
-    """A value for a table; what looks like markup is shown as it is."""
+    """Return a value as the content of a table cell, in which Rich's markup has no effect."""
     return Text("" if value is None else harmless(value, limit), style=style)
 
 
 def moment(seconds: float) -> str:
-    """A time in UTC, to the second."""
+    """Return seconds since the epoch as date and time in UTC, to the second."""
     return datetime.datetime.fromtimestamp(seconds, datetime.UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
+def iso_time(seconds: float) -> str:
+    """Return seconds since the epoch in ISO 8601, in UTC and to the millisecond."""
+    return datetime.datetime.fromtimestamp(seconds, datetime.UTC).isoformat(timespec="milliseconds")
+
+
 def duration(seconds: float) -> str:
-    """A length of time."""
+    """Return a number of seconds as text, in minutes from two minutes on."""
     return f"{seconds:.1f} s" if seconds < 120 else f"{seconds / 60:.1f} min"
 
 
 def size(count: float) -> str:
-    """A number of bytes."""
+    """Return a number of bytes as text with a decimal unit."""
     for unit in ("B", "kB", "MB"):
         if count < 1000:
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"

@@ -1,7 +1,7 @@
-"""Marks by which an artifact is found again: contexts of ML Metadata, written with the artifact, looked up by name.
+"""Marks: contexts of ML Metadata by which the artifacts of a file, a person or a span are found.
 
-A context is found through an index, however many runs there are, and belonging to one does not touch the artifact
-itself, whose every field is part of the cache keys of what follows.
+A context is found by its name through an index, in the same time however many runs there are. Marking an artifact does
+not change the artifact itself, whose fields are all part of the cache keys of later nodes.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ SPLITS = ("train", "eval", "test")
 
 
 def subject_digest(subject: str) -> str:
-    """Stands for a person in the metadata store, which so holds no names."""
+    """Return the digest that identifies a person in the metadata store, which contains no names."""
     return hashlib.sha256(f"subject:{subject}".encode()).hexdigest()
 
 
 def subject_mark(subject: str, split: str) -> str:
-    """Name of the mark of examples that hold a person in a split."""
+    """Return the name of the mark for Examples artifacts that contain a person in a split."""
     return f"{subject_digest(subject)}.{split}"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lineage.artifact_types import DATA_BLESSING, EDGE_BLESSING, EDGE_MODEL, EVALUATION, INFRA_BLESSING
-from lineage.model import Artifact, Subgraph
+from lineage.model import Artifact
 from payloads.data_judgement import DataJudgement
 from payloads.evaluation import WHOLE, Evaluation
 from payloads.judgements import EdgeJudgement, ServingJudgement
@@ -69,7 +69,7 @@ def read_verdicts(artifact: Artifact) -> tuple[Verdict, ...]:
 
 
 def read_measures(artifact: Artifact) -> Iterator[Measure]:
-    """Yield every figure in an artifact's payload, metrics first, then verdicts."""
+    """Yield every figure in the payload of an artifact, metrics first, then verdicts."""
     judgement = read_judgement(artifact)
     if judgement is None:
         return
@@ -97,13 +97,11 @@ def read_slices(evaluation: Artifact) -> dict[str, dict[str, float]]:
     }
 
 
-def figures_of(graph: Subgraph, execution_ids: Iterable[int]) -> dict[str, float]:
-    """Return every figure of a model in the outputs of some executions: metrics, verdicts, sizes, latency."""
+def figures_of(artifacts: Iterable[Artifact]) -> dict[str, float]:
+    """Return every figure of a model in some artifacts, by name: metrics, verdicts, sizes, latency."""
     found: dict[str, float] = {}
-    for execution_id in execution_ids:
-        for artifacts in graph.outputs(execution_id).values():
-            for artifact in artifacts:
-                found |= _figures_in(artifact)
+    for artifact in artifacts:
+        found |= _figures_in(artifact)
     return found
 
 

@@ -1,7 +1,8 @@
-"""What a metadata store holds, as plain values."""
+"""Runs, executions, artifacts and the edges between them: the content of a metadata store as plain values."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -9,19 +10,23 @@ from typing import Any, Literal
 LIVE, DELETED = "LIVE", "DELETED"
 COMPLETE, CACHED, FAILED, CANCELED, RUNNING = "COMPLETE", "CACHED", "FAILED", "CANCELED", "RUNNING"
 
+# Properties of an execution that Poseline recorded in addition to the node's own parameters.
+CODE_PROPERTIES = ("git_commit", "git_dirty", "code_digest", "lock_digest")
+_RECORDED_PROPERTIES = frozenset({*CODE_PROPERTIES, "cached_from", "recovered", "state"})
+
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """Something that an execution made.
+    """A typed result of an execution, with a folder of files.
 
     Attributes:
-        id: in the metadata store.
-        type: name of its type.
-        uri: folder of its payload.
-        name: in the metadata store, often empty.
-        state: `LIVE`, `DELETED` and others of ML Metadata's.
-        created: seconds since the epoch.
-        properties: plain and custom ones; `content_digest`, `bytes` and `files` are of the payload.
+        id: artifact id in the metadata store.
+        type: name of the artifact type.
+        uri: folder of the payload.
+        name: name in the metadata store, often empty.
+        state: `LIVE`, `DELETED` or another artifact state of ML Metadata.
+        created: creation time in seconds since the epoch.
+        properties: plain and custom properties by name; `content_digest`, `bytes` and `files` describe the payload.
     """
 
     id: int
@@ -35,17 +40,17 @@ class Artifact:
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """One attempt at a node.
+    """One attempt to run a node.
 
     Attributes:
-        id: in the metadata store.
-        type: name of its type.
+        id: execution id in the metadata store.
+        type: name of the execution type, which is the class of the component.
         node: id of the node.
         state: `COMPLETE`, `CACHED`, `FAILED`, `CANCELED` or `RUNNING`.
-        run: name of the run that it belongs to.
-        started: seconds since the epoch.
-        ended: seconds since the epoch; of a running one, when it was last heard of.
-        properties: parameters, and what was recorded of code and environment.
+        run: name of the run that the execution belongs to.
+        started: start time in seconds since the epoch.
+        ended: end time in seconds since the epoch; time of the last update while the execution is running.
+        properties: parameters by name, and the recorded facts about code and environment.
     """
 
     id: int
@@ -59,8 +64,35 @@ class Execution:
 
     @property
     def succeeded(self) -> bool:
-        """Whether its outputs stand."""
+        """Whether the execution has valid outputs, made or taken from the cache."""
         return self.state in (COMPLETE, CACHED)
+
+    @property
+    def failed(self) -> bool:
+        """Whether the execution ended without outputs."""
+        return self.state in (FAILED, CANCELED)
+
+    @property
+    def failure(self) -> str | None:
+        """The error message of a failed execution; None if it did not fail or if no message was recorded."""
+        if not self.failed:
+            return None
+        if recovered := self.properties.get("recovered"):
+            return str(recovered)
+        try:
+            result = json.loads(self.properties.get("__execution_result__") or "{}")
+        except ValueError:
+            return None
+        return result.get("resultMessage") or f"code {result.get('code', 'unknown')}"
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The parameters given to the node, by name, without the recorded facts; JSON texts are parsed."""
+        return {
+            name: parse_json_text(value)
+            for name, value in sorted(self.properties.items())
+            if name not in _RECORDED_PROPERTIES and not name.startswith("__")
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +100,11 @@ class Run:
     """One run of a pipeline.
 
     Attributes:
-        id: of its context in the metadata store.
-        name: the run id.
+        id: id of the run's context in the metadata store.
+        name: run id, as commands take it.
         pipeline: name of the pipeline.
-        created: seconds since the epoch.
-        properties: what was recorded of code, environment and whoever started it.
+        created: creation time in seconds since the epoch.
+        properties: recorded facts by name: code, environment, and who started the run.
     """
 
     id: int
@@ -84,12 +116,12 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """An artifact went into an execution, or came out of it.
+    """A connection between an execution and one of its input or output artifacts.
 
     Attributes:
-        execution_id: the execution.
-        artifact_id: the artifact.
-        kind: which of the two.
+        execution_id: id of the execution.
+        artifact_id: id of the artifact.
+        kind: role of the artifact in the execution.
         key: name of the input or output.
     """
 
@@ -101,7 +133,14 @@ class Edge:
 
 @dataclass(slots=True)
 class Subgraph:
-    """A part of the lineage; every edge joins an execution and an artifact that are in it."""
+    """A part of the lineage graph; it contains the execution and the artifact of every edge.
+
+    Attributes:
+        artifacts: artifacts by id.
+        executions: executions by id.
+        runs: runs by name.
+        edges: connections between the executions and the artifacts.
+    """
 
     artifacts: dict[int, Artifact] = field(default_factory=dict)
     executions: dict[int, Execution] = field(default_factory=dict)
@@ -109,15 +148,15 @@ class Subgraph:
     edges: list[Edge] = field(default_factory=list)
 
     def of_type(self, *types: str) -> list[Artifact]:
-        """Artifacts of these types, oldest first."""
+        """Return the artifacts of the given types, oldest first."""
         return [self.artifacts[id_] for id_ in sorted(self.artifacts) if self.artifacts[id_].type in types]
 
     def outputs(self, execution_id: int) -> dict[str, list[Artifact]]:
-        """What came out of an execution, by key."""
+        """Return the output artifacts of an execution by output name."""
         return self._artifacts_of(execution_id, "output")
 
     def inputs(self, execution_id: int) -> dict[str, list[Artifact]]:
-        """What went into an execution, by key."""
+        """Return the input artifacts of an execution by input name."""
         return self._artifacts_of(execution_id, "input")
 
     def _artifacts_of(self, execution_id: int, kind: str) -> dict[str, list[Artifact]]:
@@ -126,3 +165,57 @@ class Subgraph:
             if edge.execution_id == execution_id and edge.kind == kind:
                 found.setdefault(edge.key, []).append(self.artifacts[edge.artifact_id])
         return found
+
+    def merged_with(self, other: Subgraph) -> Subgraph:
+        """Return the union of two parts of the lineage graph."""
+        return Subgraph(
+            self.artifacts | other.artifacts,
+            self.executions | other.executions,
+            self.runs | other.runs,
+            list(dict.fromkeys([*self.edges, *other.edges])),
+        )
+
+    def maker(self, artifact_id: int) -> Execution | None:
+        """Return the execution that made an artifact: the first that has it as an output; later ones are cached."""
+        makers = (edge.execution_id for edge in self.edges if edge.kind == "output" and edge.artifact_id == artifact_id)
+        first = min(makers, default=None)
+        return None if first is None else self.executions[first]
+
+    def attempts(self, run: Run) -> list[Execution]:
+        """Return all executions of a run, oldest first."""
+        return sorted((e for e in self.executions.values() if e.run == run.name), key=lambda e: e.id)
+
+    def last_attempts(self, run: Run) -> dict[str, Execution]:
+        """Return the last execution of each node in a run, by node id."""
+        return {execution.node: execution for execution in self.attempts(run)}
+
+    def cache_origin(self, execution: Execution) -> Execution | None:
+        """Return the execution of the same node that made the outputs of a cached one.
+
+        Returns:
+            The origin; None if the execution is not cached, or belongs to a resolver, which makes nothing.
+        """
+        if execution.state != CACHED:
+            return None
+        outputs = {artifact.id for artifacts in self.outputs(execution.id).values() for artifact in artifacts}
+        makers = {edge.execution_id for edge in self.edges if edge.kind == "output" and edge.artifact_id in outputs}
+        known = (self.executions.get(id_) for id_ in makers | {execution.properties.get("cached_from", 0)})
+        same_node = [found for found in known if found and found.node == execution.node and found.id != execution.id]
+        return min(same_node, key=lambda found: found.id, default=None)
+
+    def producer(self, execution: Execution) -> Execution:
+        """Return the execution that made the outputs: the cache origin, or the execution itself.
+
+        Read parameters and inputs from it: a partial run records the nodes that it reuses without them.
+        """
+        return self.cache_origin(execution) or execution
+
+
+def parse_json_text(value: Any) -> Any:
+    """Return the parsed content of a text that is a JSON object or list, and any other value as it is."""
+    if isinstance(value, str) and value[:1] in ("[", "{"):
+        try:
+            return json.loads(value)
+        except ValueError:
+            pass
+    return value

@@ -1,4 +1,4 @@
-"""Names below a root folder that runs write and audits read."""
+"""Paths below the root folder that runs write and lineage questions read."""
 
 from pathlib import Path
 
@@ -9,10 +9,10 @@ SQLITE_NAME = "metadata.sqlite"
 
 
 def listing_file(root: Path, digest: str) -> Path:
-    """Where the list of files behind a content digest is kept, see `data.digests.Listing`."""
+    """Return the file with the list of files that has a content digest; see `data.digests.Listing`."""
     return root / "listings" / digest[:2] / f"{digest}.txt"
 
 
 def run_folder(root: Path, run: str) -> Path:
-    """Logs and node records of one run."""
+    """Return the folder with the logs and node records of a run."""
     return root / "runs" / run

@@ -62,8 +62,8 @@ class Verdict(BaseModel):
         return "no limit" if self.threshold is None else f"{words} {shown(self.threshold)}{unit}"
 
     def __str__(self) -> str:
-        detail = f" ({self.detail})" if self.detail else ""
-        return f"{self.gate}: {shown(self.figure)}, {self.limit} passes{detail}"
+        detail = f": {self.detail}" if self.detail else ""
+        return f"{self.gate}: {shown(self.figure)} ({self.limit}){detail}"
 
 
 def shown(figure: float | None) -> str:

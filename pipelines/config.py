@@ -15,10 +15,10 @@ from typing import Any
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from data.config_errors import explain
 from data.errors import InputError
 from data.project import PROJECT_ROOT
 from data.splits import SplitPolicy
+from schema.config_errors import explain
 from schema.gates import GatesConfig, read_gates
 from trainer_module.model_config import ModelConfig, TcnConfig
 from trainer_module.training_config import TrainingConfig

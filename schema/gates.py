@@ -9,8 +9,8 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from data.config_errors import explain
 from data.errors import InputError
+from schema.config_errors import explain
 
 Reaction = Literal["pass", "warn", "stop"]
 """What an anomaly leads to: it is recorded; it is also reported; or it stops the run."""

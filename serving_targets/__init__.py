@@ -1,1 +1,1 @@
-"""What is shipped: the bundle, its manifest and releases, and the runtime that reads it. No TensorFlow."""
+"""Published bundles: their manifest, their versions, and the runtime that reads them without TensorFlow."""

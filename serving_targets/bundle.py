@@ -1,4 +1,4 @@
-"""A published bundle on disk: found, checked against its manifest, read."""
+"""Finds a published bundle on disk and checks it against its manifest."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from serving_targets.contract import Contract, read_contract
 from serving_targets.manifest import FLOAT_MODEL, INT8_MODEL, Manifest, read_manifest
 
 LATEST = "latest"
-"""Symbolic link in a target folder to the version in use."""
+"""Name of the symbolic link in a target folder that points to the version in use."""
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """One version of a model with everything a device needs.
+    """One published version of a model, with everything that a device needs.
 
     Attributes:
-        folder: of this version.
-        manifest: its description.
+        folder: folder of the version.
+        manifest: content of the manifest file.
     """
 
     folder: Path
@@ -28,24 +28,24 @@ class Bundle:
 
     @property
     def int8_model(self) -> Path:
-        """The TFLite file to run."""
+        """Path of the int8 TFLite file, which devices run."""
         return self.folder / INT8_MODEL
 
     @property
     def float_model(self) -> Path:
-        """The float TFLite file."""
+        """Path of the float TFLite file."""
         return self.folder / FLOAT_MODEL
 
 
 def load_bundle(path: Path) -> Bundle:
-    """Loads a bundle and checks every file against the manifest.
+    """Load a bundle and check every file against the manifest.
 
     Args:
-        path: folder of a version, or of a target, whose `latest` is taken.
+        path: folder of a version, or of a target, from which the latest version is loaded.
 
     Raises:
-        InputError: there is no bundle, a file is missing or altered, the manifest is of an unknown version, or says
-            otherwise than the files.
+        InputError: there is no bundle, a file is missing or has changed, the version of the manifest is unknown, or the
+            manifest and a TFLite file disagree.
     """
     folder = _version_folder(path)
     bundle = Bundle(folder, read_manifest(folder))
@@ -55,20 +55,21 @@ def load_bundle(path: Path) -> Bundle:
 
 
 def damage(bundle: Bundle) -> str | None:
-    """The first file that is not as the manifest says, None if all are."""
+    """Describe the first file that is missing or has changed since it was published; None if there is none."""
     for file in bundle.manifest.files:
         path = bundle.folder / file.path
         if not path.is_file():
             return f"{file.path} is missing from the bundle"
         if path.stat().st_size != file.bytes or file_digest(path) != file.sha256:
-            return f"{file.path} is not what was published: its SHA-256 differs from the manifest's"
+            return f"{file.path} has changed since it was published: its SHA-256 differs from the manifest's"
     return None
 
 
 def contradiction(bundle: Bundle) -> str | None:
-    """The first TFLite file that says otherwise of itself than the manifest, None if all say the same.
+    """Describe the first TFLite file whose contract differs from the manifest; None if there is none.
 
-    Files that say nothing are those of the first releases, whose manifest knows no SavedModel's digest.
+    Only the files of the first releases have no contract; the manifest of such a release lacks the digest of the
+    SavedModel.
     """
     expected = bundle.manifest.contract
     for file in bundle.manifest.files:
@@ -76,7 +77,7 @@ def contradiction(bundle: Bundle) -> str | None:
             continue
         found = read_contract(bundle.folder / file.path)
         if found is None and expected.saved_model_digest:
-            return f"{file.path} does not say what it is"
+            return f"{file.path} has no contract"
         if found is not None and found != expected:
             names = [name for name in Contract.model_fields if getattr(found, name) != getattr(expected, name)]
             return f"{file.path} and the manifest contradict each other: {', '.join(names)}"

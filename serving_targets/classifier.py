@@ -1,4 +1,4 @@
-"""Runs a TFLite file on windows of keypoints, with NumPy and the LiteRT interpreter alone."""
+"""Classifies windows of keypoints with a TFLite file, using only NumPy and the LiteRT interpreter."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from serving_targets.contract import read_contract
 
 
 class Classifier:
-    """A TFLite file with one input, a window of raw keypoints, and one output, a probability a class.
+    """A TFLite model that takes a window of raw keypoints and returns a probability for each class.
 
     Attributes:
-        window_shape: `[T, J, C]` of a window.
-        classes: how many probabilities come back.
-        contract: what the file says of itself: labels, joints, frames per second; None if it says nothing.
-        seconds: duration of every prediction so far, the interpreter's work alone.
+        window_shape: shape `(T, J, C)` of a window.
+        classes: number of classes.
+        contract: contract in the file: labels, joints, frames per second; None if the file has none.
+        seconds: duration of each prediction so far, without copying input and output.
 
     Raises:
-        InputError: the file is no such model, or not what it says.
+        InputError: the file is not such a model, or its contract contradicts it.
     """
 
     def __init__(self, model: Path) -> None:
@@ -30,7 +30,7 @@ class Classifier:
             self._interpreter = Interpreter(model_path=str(model), num_threads=1)
             self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
-            raise InputError(f"the file can't be run: {error}", str(model), "convert the model again") from error
+            raise InputError(f"the file cannot be run: {error}", str(model), "convert the model again") from error
         inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
         tensors = [(tensor["dtype"].__name__, *map(int, tensor["shape"])) for tensor in (*inputs, *outputs)]
         match tensors:
@@ -49,8 +49,8 @@ class Classifier:
             self.classes,
         ):
             raise InputError(
-                f"the model takes {list(self.window_shape)} and gives {self.classes} probabilities; its metadata say"
-                f" {list(self.contract.window_shape)} and {len(self.contract.labels)} labels",
+                f"the model takes windows {list(self.window_shape)} and returns {self.classes} probabilities, but its"
+                f" metadata say {list(self.contract.window_shape)} and {len(self.contract.labels)} labels",
                 str(model),
                 "convert the model again",
             )
@@ -58,21 +58,21 @@ class Classifier:
         self.seconds: list[float] = []
 
     def predict(self, window: np.ndarray) -> np.ndarray:
-        """Classifies one window.
+        """Classify one window.
 
         Args:
-            window: float32 `[T, J, C]`.
+            window: window of keypoints, float32 `[T, J, C]`.
 
         Returns:
-            float32 `[K]`, the probability of each class.
+            Probabilities of the classes, float32 `[K]`.
 
         Raises:
-            InputError: the window has another shape.
+            InputError: the window has the wrong shape.
         """
         if window.shape != self.window_shape:
             raise InputError(
                 f"the window is {list(window.shape)}, the model takes {list(self.window_shape)}",
-                remedy="cut windows as the manifest says, in its layout",
+                remedy="cut windows with the layout, length and frame rate in the manifest",
             )
         self._interpreter.set_tensor(self._input, np.ascontiguousarray(window[np.newaxis], np.float32))
         start = time.perf_counter()
@@ -81,5 +81,5 @@ class Classifier:
         return self._interpreter.get_tensor(self._output)[0]
 
     def predict_all(self, windows: np.ndarray) -> np.ndarray:
-        """Classifies windows `[N, T, J, C]` one by one; returns float32 `[N, K]`."""
+        """Classify windows `[N, T, J, C]` one by one; return probabilities, float32 `[N, K]`."""
         return np.array([self.predict(window) for window in windows], np.float32).reshape(len(windows), self.classes)

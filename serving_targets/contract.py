@@ -1,7 +1,7 @@
-"""What a TFLite file says of itself: how it wants its input, what its output means, what it was made of.
+"""The contract of a TFLite file: the input that it expects, the meaning of its output, and its origin.
 
-The file carries it as TFLite Metadata does: a zip archive behind the model, which interpreters do not look at. `unzip`
-and TFLite's own tools read `labels.txt`; `contract.json` is all of it.
+The contract is stored as TFLite Metadata prescribe: in a ZIP archive after the model, which interpreters ignore.
+`labels.txt` can be read with `unzip` and with TFLite's own tools; `contract.json` is the complete contract.
 """
 
 from __future__ import annotations
@@ -18,12 +18,18 @@ from data.layouts import load_layout
 from data.windows import WindowSpec
 
 CONTRACT, LABELS = "contract.json", "labels.txt"
-MOST_BYTES = 65_536
-"""More than this is no contract."""
+MAX_BYTES = 65_536
+"""Maximum size of `contract.json`; a larger one is rejected unread."""
 
 
 class WindowShape(BaseModel):
-    """How sequences become windows; see `data.windows.WindowSpec`."""
+    """How sequences are cut into windows; see `data.windows.WindowSpec`.
+
+    Attributes:
+        length: frames in a window.
+        stride: frames from the start of a window to the start of the next.
+        fit: `slide` for windows of a fixed frame rate, `stretch` for one window that covers the whole sequence.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -33,17 +39,18 @@ class WindowShape(BaseModel):
 
 
 class Contract(BaseModel):
-    """What a model promises to whoever runs it.
+    """Everything that a program needs to know to run a model.
 
     Attributes:
-        name: of the model.
-        labels: the classes; a label's position is the index of its probability.
+        name: name of the model.
+        labels: labels of the classes; a label's position is the index of its probability.
         layout: name of the joint layout.
-        joints: their names, in the order in which the model reads them.
-        channels: what a joint consists of, the confidence last.
-        fps: frames per second of a window (`slide`).
-        window: how sequences are cut.
-        normalisation: version of the preprocessing inside the model: 12 digits of the SHA-256 of its settings.
+        joints: names of the joints, in the order of the input.
+        channels: names of the values of a joint; the last is the confidence.
+        fps: frames per second of a window, if `window.fit` is `slide`.
+        window: how sequences are cut into windows.
+        normalisation: version of the preprocessing in the model: the first 12 hexadecimal digits of the SHA-256 of its
+            settings.
         schema_digest: SHA-256 of the curated schema.
         saved_model_digest: content digest of the SavedModel that the file was converted from.
     """
@@ -63,12 +70,12 @@ class Contract(BaseModel):
 
     @property
     def window_spec(self) -> WindowSpec:
-        """The windows that the model was trained on."""
+        """Specification of the windows that the model was trained on."""
         return WindowSpec(fps=self.fps, **self.window.model_dump())
 
     @property
     def window_shape(self) -> tuple[int, int, int]:
-        """`[T, J, C]` of one window."""
+        """Shape `(T, J, C)` of a window."""
         return self.window.length, len(self.joints), len(self.channels)
 
 
@@ -83,7 +90,18 @@ def make_contract(
     schema_digest: str,
     saved_model_digest: str,
 ) -> Contract:
-    """The contract of a model on windows of a known layout; see `Contract`."""
+    """Create the contract of a model; see `Contract` for the arguments.
+
+    Args:
+        name: name of the model.
+        labels: labels of the classes.
+        layout: name of the joint layout.
+        channels: number of values of a joint, 3 or 4.
+        window: specification of the windows.
+        normalisation: version of the preprocessing.
+        schema_digest: SHA-256 of the curated schema.
+        saved_model_digest: content digest of the SavedModel.
+    """
     return Contract(
         name=name,
         labels=tuple(labels),
@@ -99,30 +117,32 @@ def make_contract(
 
 
 def channel_names(count: int) -> tuple[str, ...]:
-    """Names of 3 (2-D) or 4 (3-D) channels."""
+    """Return the names of 3 (2-D) or 4 (3-D) channels."""
     return (*("x", "y", "z")[: count - 1], "confidence")
 
 
 def with_contract(content: bytes, contract: Contract) -> bytes:
-    """A file's content with its contract behind it, the same bytes every time."""
+    """Return the content of a TFLite file with a contract appended; equal arguments give equal bytes."""
     file = io.BytesIO(content)
-    with zipfile.ZipFile(file, "a") as archive:  # stored, not deflated: TFLite's tools read nothing else
+    with zipfile.ZipFile(
+        file, "a"
+    ) as archive:  # without compression, because TFLite's tools cannot read compressed entries
         archive.writestr(zipfile.ZipInfo(LABELS), "\n".join(contract.labels) + "\n")
         archive.writestr(zipfile.ZipInfo(CONTRACT), contract.model_dump_json())
     return file.getvalue()
 
 
 def read_contract(path: Path) -> Contract | None:
-    """What a TFLite file says of itself; None if it says nothing.
+    """Read the contract of a TFLite file; None if it has none.
 
     Raises:
-        InputError: what it says can't be read.
+        InputError: the contract cannot be read.
     """
     try:
         with zipfile.ZipFile(path) as archive, archive.open(CONTRACT) as entry:
-            content = entry.read(MOST_BYTES + 1)
-        if len(content) > MOST_BYTES:
-            raise ValueError(f"more than {MOST_BYTES} bytes")
+            content = entry.read(MAX_BYTES + 1)
+        if len(content) > MAX_BYTES:
+            raise ValueError(f"more than {MAX_BYTES} bytes")
         return Contract.model_validate_json(content)
     except KeyError:
         return None
@@ -135,4 +155,4 @@ def read_contract(path: Path) -> Contract | None:
 
 
 def _unreadable(path: Path, error: Exception) -> InputError:
-    return InputError(f"the file's metadata can't be read: {error}", str(path), "push or convert the model again")
+    return InputError(f"the file's metadata cannot be read: {error}", str(path), "push or convert the model again")

@@ -1,4 +1,4 @@
-"""Scores a published bundle on canonical data, exactly as a device would run it."""
+"""Evaluates a published bundle on canonical data, running its TFLite file as a device does."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 Progress = Callable[[int, int], None]
-"""Called with the sequences done and the sequences in all."""
+"""Function that is called with the number of evaluated sequences and the number of all sequences."""
 
 WARM_UP = 10
-"""Predictions that are not counted in the latency: the first ones lay out memory."""
+"""Number of first predictions that are left out of the latency, because they allocate memory."""
 
 
 @dataclass(frozen=True)
 class ClassScore:
-    """How well one class is recognised, over sequences.
+    """Scores of one class over sequences.
 
     Attributes:
-        precision: share of the sequences called this that are it; 0 where none is called it.
-        recall: share of its sequences that are called it; 0 where it has none.
-        f1: harmonic mean of both.
-        support: its sequences.
+        precision: share of correct predictions among the predictions of this class; 0 without predictions.
+        recall: share of the sequences of this class that are predicted correctly; 0 without sequences.
+        f1: harmonic mean of precision and recall.
+        support: number of sequences of this class.
     """
 
     precision: float
@@ -49,18 +49,18 @@ class ClassScore:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Scores of a bundle. A sequence is called what the mean of its windows' probabilities says.
+    """Scores of a bundle; the prediction for a sequence is the mean of the probabilities of its windows.
 
     Attributes:
-        sequence_accuracy: share of sequences called right; the headline.
-        window_accuracy: share of windows called right.
-        macro_f1: mean F1 over the classes that occur or are called.
-        sequences: how many were scored.
-        windows: how many they were cut into.
-        latency_ms: of one window on one thread.
-        per_class: by label, in the order of the manifest.
-        bundle: which one was scored.
-        robustness: sequence accuracy on disturbed windows, by the disturbance's name; None if it was not asked for.
+        sequence_accuracy: share of sequences that are predicted correctly.
+        window_accuracy: share of windows that are predicted correctly.
+        macro_f1: mean F1 score of the classes that occur as labels or predictions.
+        sequences: number of evaluated sequences.
+        windows: number of evaluated windows.
+        latency_ms: latency of one window on one thread, in milliseconds.
+        per_class: label to its scores, in the order of the manifest.
+        bundle: folder, name, version and digest of the bundle.
+        robustness: name of each disturbance to the accuracy by sequence on disturbed windows; None if not requested.
     """
 
     sequence_accuracy: float
@@ -74,7 +74,7 @@ class Evaluation:
     robustness: dict[str, float] | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """All of it as plain JSON values."""
+        """Return all scores as JSON values."""
         return asdict(self)
 
 
@@ -86,34 +86,34 @@ def evaluate(
     progress: Progress | None = None,
     robustness: bool = False,
 ) -> Evaluation:
-    """Scores the int8 model of a bundle on canonical data.
+    """Evaluate the int8 file of a bundle on canonical data.
 
-    Sessions are scored action by action, by their segments. Sequences of another layout are mapped by joint name.
+    Each segment of a session is evaluated like a sequence. Sequences in another layout are converted by joint names.
 
     Args:
-        bundle_dir: folder of a version, or of a target.
+        bundle_dir: folder of a version or of a target.
         data_dir: folder with `span-N/` folders.
-        split: only sequences whose record names this split; all if None.
-        span: number of the span; the latest if None.
-        progress: is told how far it is.
-        robustness: also score disturbed windows, which takes seven times as long.
+        split: split to evaluate, as recorded in the data; None for all sequences.
+        span: number of the span; None for the latest.
+        progress: function that is called after each sequence.
+        robustness: whether to evaluate disturbed windows, too, which takes seven times as long.
 
     Raises:
-        InputError: bundle or data can't be used, the split is empty, a label is unknown to the model, or the layout
-            can't be mapped.
+        InputError: the bundle or the data cannot be used, the split is empty, the model does not know a label, or the
+            layout cannot be converted.
     """
     bundle = load_bundle(bundle_dir)
     folder = span_folder(data_dir, span)
-    index = _chosen(read_index(folder), split, folder)
+    index = _select_split(read_index(folder), split, folder)
     _check_labels(index, bundle.manifest, folder)
     mappings = {key.layout: _mapping(key, bundle.manifest, folder) for key in index}
     chosen = {key.sequence_id for key in index}
     classifier = Classifier(bundle.int8_model)
     truth: list[int] = []
     means: list[np.ndarray] = []
-    disturbed_calls: dict[str, list[int]] = {name: [] for name in DISTURBANCES} if robustness else {}
+    disturbed_predictions: dict[str, list[int]] = {name: [] for name in DISTURBANCES} if robustness else {}
     layout = load_layout(bundle.manifest.layout.name)
-    judge = Classifier(bundle.int8_model)
+    disturbed_classifier = Classifier(bundle.int8_model)
     windows = right_windows = done = 0
     for sequence in read_sequences(folder):
         if sequence.sequence_id not in chosen:
@@ -124,7 +124,9 @@ def evaluate(
             probabilities = classifier.predict_all(cut)
             if robustness:
                 for name, changed in disturbed(cut, layout, seed=len(truth)).items():
-                    disturbed_calls[name].append(int(judge.predict_all(changed).mean(axis=0).argmax()))
+                    disturbed_predictions[name].append(
+                        int(disturbed_classifier.predict_all(changed).mean(axis=0).argmax())
+                    )
             truth.append(label)
             means.append(probabilities.mean(axis=0))
             windows += len(probabilities)
@@ -133,12 +135,12 @@ def evaluate(
         if progress:
             progress(done, len(index))
     scores = _scores(bundle, np.array(truth), np.array(means).argmax(axis=1), right_windows / windows, classifier)
-    right = {name: float((np.array(calls) == truth).mean()) for name, calls in disturbed_calls.items()}
+    right = {name: float((np.array(calls) == truth).mean()) for name, calls in disturbed_predictions.items()}
     return replace(scores, robustness=right or None)
 
 
 def show(evaluation: Evaluation, console: Console) -> None:
-    """Prints the scores as a table."""
+    """Print the scores as tables."""
     from rich.table import Column, Table
 
     classes = Table("class")
@@ -166,30 +168,30 @@ def show(evaluation: Evaluation, console: Console) -> None:
         console.print(changes)
 
 
-def _chosen(index: Sequence[SequenceKey], split: str | None, folder: Path) -> list[SequenceKey]:
+def _select_split(index: Sequence[SequenceKey], split: str | None, folder: Path) -> list[SequenceKey]:
     chosen = [key for key in index if split is None or key.split == split]
     if not chosen:
         known = sorted({key.split for key in index if key.split})
         raise InputError(
             f"no sequence is in split {split!r}",
             str(folder),
-            f"the splits are {', '.join(known)}" if known else "the data name no splits: leave --split out",
+            f"the splits are {', '.join(known)}" if known else "the data have no splits: do not give --split",
         )
     return chosen
 
 
 def _check_labels(index: Sequence[SequenceKey], manifest: Manifest, folder: Path) -> None:
-    """A label that the model can't answer is the data's fault, not the model's: it is not counted as wrong."""
+    """Reject labels that the model does not know, instead of counting them as wrong predictions."""
     if unknown := sorted({label for key in index for label in key.labels} - set(manifest.labels)):
         raise InputError(
             f"{len(unknown)} labels are unknown to the model: {', '.join(unknown[:10])}",
             str(folder),
-            f"the model knows {', '.join(manifest.labels)}: leave other sequences out, or train with them",
+            f"the model knows {', '.join(manifest.labels)}: remove other sequences, or train with them",
         )
 
 
 def _mapping(key: SequenceKey, manifest: Manifest, folder: Path) -> JointMapping | None:
-    """How poses of a sequence become the model's, None if they are."""
+    """Return the mapping from a sequence's layout to the model's; None if they are the same."""
     where = f"{folder}, sequence {key.sequence_id!r}"
     if key.channels != len(manifest.channels):
         raise InputError(
@@ -204,7 +206,7 @@ def _mapping(key: SequenceKey, manifest: Manifest, folder: Path) -> JointMapping
     if mapping.unmapped or not same_space:
         reason = f"it lacks {', '.join(mapping.unmapped)}" if mapping.unmapped else "its axes or unit differ"
         raise InputError(
-            f"layout {key.layout} can't be turned into the model's {manifest.layout.name}: {reason}",
+            f"layout {key.layout} cannot be converted to the model's {manifest.layout.name}: {reason}",
             where,
             f"evaluate on data in layout {manifest.layout.name}",
         )
@@ -212,7 +214,7 @@ def _mapping(key: SequenceKey, manifest: Manifest, folder: Path) -> JointMapping
 
 
 def _windows(clip: KeypointSequence, manifest: Manifest, mapping: JointMapping | None) -> np.ndarray:
-    """The windows of a clip, `[windows, T, J, C]`."""
+    """Cut a clip into windows, `[windows, T, J, C]`."""
     if mapping:
         clip = replace(clip, keypoints=mapping.apply(clip.keypoints), layout=mapping.target.name)
     return np.array([window.keypoints for window in cut_windows(clip, manifest.window_spec)])

@@ -1,4 +1,4 @@
-"""`manifest.json`: what a bundle is, how it wants its input, and where it came from. Written and read through here."""
+"""The manifest of a bundle, `manifest.json`: its model, its files and its origin."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ class BundleFile(_Part):
     """One file of a bundle.
 
     Attributes:
-        path: relative to the bundle, with forward slashes.
-        sha256: of its content.
-        bytes: its size.
+        path: path relative to the bundle, with forward slashes.
+        sha256: SHA-256 of the content.
+        bytes: size of the file.
     """
 
     path: str
@@ -51,7 +51,7 @@ class BundleFile(_Part):
 
 
 class LayoutTable(_Part):
-    """The joints that the model reads; as `data.layouts.Layout.to_dict` writes them."""
+    """The joint layout of the model, as `data.layouts.Layout.to_dict` returns it."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
@@ -60,7 +60,7 @@ class LayoutTable(_Part):
 
 
 class Provenance(_Part):
-    """Where a bundle came from; whatever else the pipeline told is kept beside these."""
+    """Origin of a bundle; it may contain more keys, which are kept."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
@@ -73,26 +73,26 @@ class Provenance(_Part):
 
 
 class Manifest(_Part):
-    """Everything that a device and an auditor need to know of a bundle.
+    """Everything that a device and an auditor need to know about a bundle.
 
     Attributes:
-        schema_version: of this file; a reader refuses versions that it does not know.
-        name: of the model.
-        version: number of the release; the name of its folder.
-        digest: of what decides how the bundle behaves, see `behaviour_digest`.
-        created: when it was published, UTC.
-        labels: the classes; a label's position is the index of its probability.
-        layout: the joints that the model reads.
-        channels: what a joint consists of, the confidence last.
-        fps: frames per second of a window (`slide`).
-        window: how sequences are cut.
-        normalisation: version of the preprocessing inside the model, see `Contract`.
+        schema_version: version of the manifest's format; unknown versions are rejected.
+        name: name of the model.
+        version: version number of the bundle, which is the name of its folder.
+        digest: digest of everything that determines the behaviour of the bundle; see `behaviour_digest`.
+        created: time of publication, UTC.
+        labels: labels of the classes; a label's position is the index of its probability.
+        layout: joint layout of the input.
+        channels: names of the values of a joint; the last is the confidence.
+        fps: frames per second of a window, if `window.fit` is `slide`.
+        window: how sequences are cut into windows.
+        normalisation: version of the preprocessing in the model; see `Contract`.
         schema_digest: SHA-256 of the curated schema.
         saved_model_digest: content digest of the SavedModel that the TFLite files were converted from.
-        thresholds: of every gate, by section.
-        verdicts: of the gates that judged the files.
-        files: all files of the bundle but this one.
-        provenance: where it came from.
+        thresholds: thresholds of every gate, by section of the gates file.
+        verdicts: verdicts of the gates that judged the files.
+        files: all files of the bundle except the manifest.
+        provenance: origin of the bundle.
     """
 
     schema_version: Literal[1] = SCHEMA_VERSION
@@ -115,29 +115,29 @@ class Manifest(_Part):
 
     @property
     def window_spec(self) -> WindowSpec:
-        """The windows that the model was trained on."""
+        """Specification of the windows that the model was trained on."""
         return self.contract.window_spec
 
     @property
     def contract(self) -> Contract:
-        """What every TFLite file of the bundle has to say of itself, too."""
+        """Contract that every TFLite file of the bundle must contain."""
         own = self.model_dump(include=set(Contract.model_fields) - {"layout"})
         return Contract(**own, layout=self.layout.name, joints=self.layout.joints)
 
     @property
     def window_shape(self) -> tuple[int, int, int]:
-        """`[T, J, C]` of one window."""
+        """Shape `(T, J, C)` of a window."""
         return self.contract.window_shape
 
     def to_json(self) -> str:
-        """The text of `manifest.json`."""
+        """Return the content of `manifest.json`."""
         return self.model_dump_json(indent=2) + "\n"
 
 
 def behaviour_digest(
     files: Sequence[BundleFile], labels: Sequence[str], layout: str, channels: Sequence[str], window: WindowSpec
 ) -> str:
-    """SHA-256 of what decides how a bundle behaves: two bundles with the same one are the same release."""
+    """Return the SHA-256 of everything that determines a bundle's behaviour; equal digests mean the same release."""
     content = {
         "files": sorted((file.path, file.sha256) for file in files),
         "labels": list(labels),
@@ -154,10 +154,10 @@ def has_manifest(folder: Path) -> bool:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """Reads the manifest of the bundle in `folder`.
+    """Read the manifest of the bundle in a folder.
 
     Raises:
-        InputError: there is none, it can't be read, or it is of a version that this reader does not know.
+        InputError: the manifest is missing, damaged or of an unknown version.
     """
     path = folder / MANIFEST
     try:
@@ -167,13 +167,13 @@ def read_manifest(folder: Path) -> Manifest:
             "the bundle has no manifest.json", str(folder), "give the folder of a pushed version"
         ) from None
     except (OSError, ValueError) as error:
-        raise InputError(f"the manifest can't be read: {error}", str(path), "push the model again") from error
+        raise InputError(f"the manifest cannot be read: {error}", str(path), "push the model again") from error
     version = content.get("schema_version") if isinstance(content, dict) else None
     if version != SCHEMA_VERSION:
         raise InputError(
-            f"the manifest is of version {version!r}, this reader knows {SCHEMA_VERSION}",
+            f"the manifest has version {version!r}, but only version {SCHEMA_VERSION} can be read",
             str(path),
-            "update Poseline, or push the model again with this one",
+            "update Poseline, or push the model again with this version of Poseline",
         )
     try:
         return Manifest.model_validate(content)

@@ -1,4 +1,4 @@
-"""The versions published at one target: `<target>/<version>/`, and `<target>/latest`, a link to the one in use."""
+"""The versions published at a target: folders `<target>/<version>/`, and `<target>/latest`, a link to one of them."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class PublishedVersion:
     """One published version.
 
     Attributes:
-        version: its number.
-        manifest: its description, None if that can't be read.
-        is_latest: whether `latest` points to it.
+        version: version number.
+        manifest: content of its manifest; None if that cannot be read.
+        is_latest: whether `latest` points to this version.
     """
 
     version: int
@@ -35,14 +35,14 @@ class PublishedVersion:
 
 
 def versions(target: Path) -> list[int]:
-    """Numbers of the versions at a target, ascending; none if it does not exist."""
+    """Return the version numbers at a target in ascending order; none if the target does not exist."""
     if not target.is_dir():
         return []
     return sorted(int(entry.name) for entry in target.iterdir() if _is_version(entry.name) and entry.is_dir())
 
 
 def latest_version(target: Path) -> int | None:
-    """The version that `latest` points to, None if there is no such link."""
+    """Return the version that `latest` points to; None if there is no such link."""
     try:
         name = (target / LATEST).readlink().name
     except OSError:
@@ -51,10 +51,10 @@ def latest_version(target: Path) -> int | None:
 
 
 def list_releases(target: Path) -> list[PublishedVersion]:
-    """What is published at a target, oldest first.
+    """List the versions at a target, oldest first.
 
     Raises:
-        InputError: the target does not exist or holds no version.
+        InputError: the target does not exist or has no version.
     """
     numbers = versions(target)
     if not numbers:
@@ -64,12 +64,12 @@ def list_releases(target: Path) -> list[PublishedVersion]:
 
 
 def destination_holds(target: Path, version_or_digest: int | str) -> bool:
-    """Whether a target has a version, by number or by the digest of its manifest, whole and unaltered."""
+    """Return whether a target has an undamaged version with the given number or digest."""
     return holding_version(target, version_or_digest) is not None
 
 
 def holding_version(target: Path, version_or_digest: int | str) -> int | None:
-    """The newest whole and unaltered version that has this number or this digest, None if there is none."""
+    """Return the newest undamaged version with the given number or digest; None if there is none."""
     for number in reversed(versions(target)):
         folder = target / str(number)
         manifest = _manifest(folder)
@@ -79,19 +79,19 @@ def holding_version(target: Path, version_or_digest: int | str) -> int | None:
 
 
 def rollback(target: Path, to: int | str | None = None) -> tuple[int | None, int]:
-    """Moves `latest` back, in one step that a reader never sees half done.
+    """Point `latest` to another version, by default the previous one; readers always see one of the two.
 
     Args:
-        target: folder of the versions.
-        to: the version to use; the one before the present one if None.
+        target: folder of the target.
+        to: version to use; None for the version before the latest.
 
     Returns:
-        The version that was in use, None if there was none, and the one that is now.
+        The version that was the latest, None if there was none, and the version that is the latest now.
 
     Raises:
-        InputError: there is no such version, or it is damaged.
+        InputError: the version does not exist or is damaged.
     """
-    list_releases(target)  # says what is wrong with a folder that is no target, before a lock is left in it
+    list_releases(target)  # rejects a folder that is not a target, before a lock file is created in it
     with locked(target):
         numbers, latest = versions(target), latest_version(target)
         published = f"published: {', '.join(map(str, numbers))}"
@@ -102,14 +102,14 @@ def rollback(target: Path, to: int | str | None = None) -> tuple[int | None, int
             to = earlier[-1]
         chosen = next((number for number in numbers if str(number) == str(to)), None)
         if chosen is None:
-            raise InputError(f"version {to} is not here", str(target), published)
+            raise InputError(f"version {to} does not exist", str(target), published)
         load_bundle(target / str(chosen))
         move_latest(target, chosen)
     return latest, chosen
 
 
 def move_latest(target: Path, version: int | None) -> None:
-    """Points `latest` to a version by replacing the link, or takes it away if None. The caller holds the lock."""
+    """Point `latest` to a version by replacing the link, or remove it if None; the caller must hold the lock."""
     link = target / LATEST
     if version is None:
         link.unlink(missing_ok=True)
@@ -126,10 +126,10 @@ def move_latest(target: Path, version: int | None) -> None:
 
 @contextmanager
 def locked(target: Path) -> Iterator[None]:
-    """Keeps other pushes and rollbacks away from a target; a dead process's lock is gone with it.
+    """Lock a target against other pushes and rollbacks; the lock ends with the process at the latest.
 
     Raises:
-        InputError: somebody else held the lock for `LOCK_SECONDS`.
+        InputError: another process held the lock for `LOCK_SECONDS`.
     """
     with (target / LOCK).open("w") as lock:
         deadline = time.monotonic() + LOCK_SECONDS
@@ -138,14 +138,14 @@ def locked(target: Path) -> Iterator[None]:
                 raise InputError(
                     f"another push or rollback has held this target for {LOCK_SECONDS} s",
                     str(target),
-                    "wait until it has ended, or end it",
+                    "wait until the other process has ended, or end it",
                 )
             time.sleep(0.05)
         yield
 
 
 def sync(path: Path) -> None:
-    """Makes a file's content, or a folder's entries, survive a power cut."""
+    """Flush a file's content or a folder's entries to disk, so that they survive a power failure."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

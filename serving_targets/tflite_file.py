@@ -1,4 +1,4 @@
-"""What a TFLite file is made of, read from the file itself."""
+"""Lists the operators in a TFLite file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _NAMES = {code: name for name, code in vars(schema.BuiltinOperator).items() if i
 
 
 def operators(path: Path) -> Counter[str]:
-    """How often each operator occurs; one that is not built in is named `custom:<name>`."""
+    """Count the operators in a file; a custom operator is named `custom:<name>`."""
     model = schema.Model.GetRootAsModel(path.read_bytes(), 0)
     codes = [model.OperatorCodes(i) for i in range(model.OperatorCodesLength())]
     graphs = [model.Subgraphs(i) for i in range(model.SubgraphsLength())]
@@ -22,17 +22,17 @@ def operators(path: Path) -> Counter[str]:
 
 
 def custom_operators(path: Path) -> list[str]:
-    """The operators of a file that an interpreter without extensions can't run, sorted."""
-    return custom(operators(path))
+    """Return the sorted names of the custom operators in a file, which need an interpreter with extensions."""
+    return select_custom(operators(path))
 
 
-def custom(names: Iterable[str]) -> list[str]:
-    """Of operators, those that an interpreter without extensions can't run, sorted."""
+def select_custom(names: Iterable[str]) -> list[str]:
+    """Return the sorted names of the custom operators among operators."""
     return sorted(name.partition(":")[2] for name in names if name.startswith("custom:"))
 
 
 def _name(code: schema.OperatorCode) -> str:
-    # Files of the first schema versions hold the code in the deprecated field alone.
+    # The first versions of the format have the code only in the deprecated field.
     builtin = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
     if builtin == schema.BuiltinOperator.CUSTOM:
         return f"custom:{(code.CustomCode() or b'').decode(errors='replace')}"

@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# A stand-alone Airflow with Poseline's DAGs. Everything it makes lies under .airflow/ of this checkout.
+# Runs a stand-alone Airflow with Poseline's DAGs. All its files are under .airflow/ of this checkout.
 #
-#   tools/airflow.sh setup                 make or mend .airflow/venv from dags/environment/uv.lock
-#   tools/airflow.sh start [OPTIONS]       compile the manifests (OPTIONS go to `poseline compile`), start, wait
-#   tools/airflow.sh stop                  end it, running tasks included
-#   tools/airflow.sh cli ARGUMENTS         the `airflow` command in its environment
-#   tools/airflow.sh backfill NAME A B     one run a span from span A to span B, one after the other
+#   tools/airflow.sh setup                 create or update .airflow/venv from dags/environment/uv.lock
+#   tools/airflow.sh start [OPTIONS]       compile the DAG manifests (OPTIONS go to `poseline compile`), start, wait
+#   tools/airflow.sh stop                  stop Airflow and all running tasks
+#   tools/airflow.sh cli ARGUMENTS         run the `airflow` command in its environment
+#   tools/airflow.sh backfill NAME A B     run the pipeline for each span from A to B, one after the other
 #
-# AIRFLOW_HOME, POSELINE_ROOT, POSELINE_PIPELINES, POSELINE_AIRFLOW_PORT and any AIRFLOW__... variable override.
+# To change the defaults, set AIRFLOW_HOME, POSELINE_ROOT, POSELINE_PIPELINES, POSELINE_AIRFLOW_PORT, or any
+# AIRFLOW__... variable.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 umask 077
@@ -42,7 +43,7 @@ settings() {
   export AIRFLOW__USAGE_DATA_COLLECTION__ENABLED=False
 }
 
-# The interpreter that the pipeline's environment was made from; Airflow's needs none of that one's C library.
+# Prints the interpreter that .venv/ was created from; Airflow does not need the C library that .venv/ may use.
 base_python() {
   local home
   home=$(sed -n 's/^home = //p' .venv/pyvenv.cfg 2>/dev/null || true)
@@ -56,7 +57,7 @@ base_python() {
 
 setup() {
   local uv=.tools/bin/uv stamp extra=()
-  [ -x "$uv" ] || die "the tools are not set up" "run: make setup"
+  [ -x "$uv" ] || die "the tools are not installed" "run: make setup"
   case "${AIRFLOW__DATABASE__SQL_ALCHEMY_CONN:-}" in postgresql*) extra=(--extra postgres) ;; esac
   stamp=$(cat dags/environment/uv.lock dags/environment/pyproject.toml tools/airflow.sh | sha256sum | cut -d' ' -f1)" $PROJECT ${extra[*]:-}"
   mkdir -p .airflow
@@ -97,7 +98,7 @@ start() {
   done)
   settings
   mkdir -p "$AIRFLOW_HOME"
-  airflow db migrate >"$AIRFLOW_HOME/migrate.log" 2>&1 || die "the database could not be made" "see $AIRFLOW_HOME/migrate.log"
+  airflow db migrate >"$AIRFLOW_HOME/migrate.log" 2>&1 || die "the database could not be created" "see $AIRFLOW_HOME/migrate.log"
   airflow pools set poseline_heavy "${POSELINE_HEAVY_SLOTS:-1}" "nodes that load TensorFlow or Beam" >/dev/null 2>&1
   for part in $PARTS; do alive "$part" || launch "$part"; done
   local deadline=$((SECONDS + 180))
@@ -111,10 +112,10 @@ start() {
   healthy || die "Airflow did not become healthy within three minutes" "logs: $AIRFLOW_HOME/run/"
   say "up at $ADDRESS"
   say "login: $(tr -d '{}"' <"$AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE" | sed 's/: */ \/ /') ($AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE)"
-  say "ends with: make airflow-down"
+  say "to stop it: make airflow-down"
 }
 
-# Processes of this Airflow, by the home that is in their environment; tasks have groups of their own.
+# Prints the ids of this Airflow's processes. Tasks have process groups of their own, so they are found by AIRFLOW_HOME.
 processes() {
   local entry
   for entry in /proc/[0-9]*; do
@@ -137,7 +138,7 @@ stop() {
   done
   # shellcheck disable=SC2046
   kill -KILL $(processes) 2>/dev/null || true
-  # Workers whose scheduler was killed: their titles hide their environment, their sessions are known.
+  # Workers of a killed scheduler are found by their session, because their changed process titles hide the environment.
   for part in $(cat "$AIRFLOW_HOME/run/sessions" 2>/dev/null); do pkill -KILL -s "$part" -f airflow || true; done
   rm -f "$AIRFLOW_HOME/run/sessions"
   for part in $PARTS; do rm -f "$(pid_file "$part")"; done
@@ -149,7 +150,7 @@ backfill() {
   local dag=poseline_$1 first last
   first=$(date -u -d "1970-01-01 + $2 days" +%F); last=$(date -u -d "1970-01-01 + $3 days" +%F); shift 3
   settings
-  say "spans as days since 1970-01-01: $first to $last"
+  say "days that stand for the spans (counted from 1970-01-01): $first to $last"
   airflow backfill create --dag-id "$dag" --from-date "$first" --to-date "$last" --max-active-runs 1 "$@"
 }
 
@@ -161,5 +162,5 @@ case "$command" in
   stop) settings; stop ;;
   cli) settings; exec airflow "$@" ;;
   backfill) backfill "$@" ;;
-  *) die "no command $command" "there are: setup start stop cli backfill" ;;
+  *) die "there is no command $command" "the commands are: setup start stop cli backfill" ;;
 esac

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what some tests start beside the pipeline: PostgreSQL, MariaDB and Chromium, from the distribution.
-# Where that can't be done (no apt, not root) it says so, and the tests that need them are skipped with that reason.
+# Installs programs that some tests start: PostgreSQL, MariaDB and Chromium, from the Linux distribution.
+# Without apt or root rights it only prints a message; the tests that need the programs are then skipped.
 set -euo pipefail
 
 readonly CHROMIUM="chromium chromium-browser google-chrome"
@@ -21,7 +21,7 @@ fi
 echo "services: installing ${missing[*]}" >&2
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
-# Servers are started by the tests themselves, on loopback: none is wanted as a service of this host.
+# The tests start the servers themselves, on loopback; they must not run as services of this host.
 export DEBIAN_FRONTEND=noninteractive RUNLEVEL=1
 { apt-get update -q && apt-get install -q -y --no-install-recommends "${missing[@]}"; } >"$log" 2>&1 ||
   { tail -n 20 "$log" >&2; echo "services: could not be installed; tests that need them are skipped" >&2; }

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Makes .venv/, the pipeline's environment, from uv.lock. Safe to repeat: it ends at once when nothing changed.
+# Creates .venv/, the pipeline's environment, from uv.lock. If nothing changed since the last time, it ends at once.
 #
-# TFDV and ml-metadata 1.21 are built for glibc 2.39. On an older Debian or Ubuntu the newer C library is unpacked
-# under .tools/glibc (nothing outside the checkout is touched) and the environment's interpreter is bound to it.
+# TFDV and ml-metadata 1.21 need glibc 2.39. On an older Debian or Ubuntu, this script unpacks a newer C library under
+# .tools/glibc and makes the interpreter of .venv/ use it; files outside the checkout do not change.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -17,7 +17,7 @@ stamp_of() { cat uv.lock pyproject.toml setup.py tools/setup.sh | sha256sum | cu
 
 if [ -x .venv/bin/python ] && [ -f "$STAMP" ] && [ "$(stamp_of)" = "$(cat "$STAMP")" ]; then exit 0; fi
 
-# One set-up at a time: two `make` commands started together must not write the same environment.
+# One set-up at a time, because two `make` commands may be started at once.
 mkdir -p .tools
 exec 9>.tools/lock
 if command -v flock >/dev/null; then flock 9; fi
@@ -50,7 +50,7 @@ install_tools() {
 
 at_least() { [ "$(printf '%s\n%s\n' "$1" "$2" | sort -V | head -n 1)" = "$1" ]; }
 
-# The newer release whose C library serves this one.
+# Prints the newer release from which the C library is taken.
 newer_release() {
   # shellcheck disable=SC1091
   . /etc/os-release
@@ -66,13 +66,13 @@ unpack_glibc() {
   read -r suite component keyring <<<"$(newer_release)" || true
   [ -n "${suite:-}" ] && command -v apt-get >/dev/null && [ "$(uname -m)" = x86_64 ] || die \
     "this host's glibc $1 is older than $NEEDED_GLIBC, which the TFDV and ml-metadata wheels need" \
-    "and a newer one is fetched on x86-64 Debian and Ubuntu alone." \
+    "and a newer one can be fetched only on x86-64 Debian and Ubuntu." \
     "Use Debian 13, Ubuntu 24.04, Fedora 40 or newer (a container will do)."
-  [ -f "$keyring" ] || die "$keyring is missing: the newer C library could not be authenticated" \
+  [ -f "$keyring" ] || die "$keyring is missing: without it, the newer C library cannot be authenticated" \
     "apt-get install $(basename "$keyring" .gpg)"
   mirror=$(apt-get indextargets --format '$(REPO_URI)|$(ORIGIN)' 2>/dev/null | grep -i "|$(. /etc/os-release; echo "$ID")$" | cut -d'|' -f1 | grep -v security | head -n 1 || true)
   [ -n "$mirror" ] || mirror=$(apt-get indextargets --format '$(REPO_URI)' | grep -v security | head -n 1 || true)
-  [ -n "$mirror" ] || die "apt knows no package mirror" "put one into /etc/apt/sources.list and run this again"
+  [ -n "$mirror" ] || die "apt has no package mirror" "add one to /etc/apt/sources.list and run this again"
   say "glibc $1 is too old; unpacking $suite's C library under .tools/glibc"
   apt="$PWD/.tools/apt"; rm -rf "$apt" .tools/glibc.new; mkdir -p "$apt"/{lists/partial,cache/archives/partial} .tools/glibc.new
   echo "deb [signed-by=$keyring] $mirror $suite $component" >"$apt/sources.list"; : >"$apt/status"
@@ -108,14 +108,14 @@ if [ "$(uname -s)" = Linux ] && [ -z "$glibc" ]; then
   die "this host has no glibc (musl?); TensorFlow's wheels need glibc $NEEDED_GLIBC" "use a Debian, Ubuntu or Fedora host"
 fi
 if [ "$(uname -s)" != Linux ]; then
-  die "TFX 1.21 has wheels for Linux alone; this is $(uname -s)" "use a Linux host or container"
+  die "TFX 1.21 has wheels only for Linux; this is $(uname -s)" "use a Linux host or container"
 fi
 
 export UV_PROJECT_ENVIRONMENT=.venv UV_LINK_MODE=copy
-# The host's certificates, where it has any: behind a company's proxy the built-in ones are of no use.
+# Use the host's certificates if it has any: behind a company's proxy, the built-in ones do not work.
 [ ! -s /etc/ssl/certs/ca-certificates.crt ] || export UV_SYSTEM_CERTS="${UV_SYSTEM_CERTS:-true}"
 rm -f "$STAMP"
-# Byte code is compiled here, once; a shell that forbids writing it would otherwise pay for it at each start.
+# Compile byte code now, even if the shell forbids it; otherwise every start would compile again.
 unset PYTHONDONTWRITEBYTECODE
 if at_least "$NEEDED_GLIBC" "$glibc"; then
   python=$(find_python); : "${python:=3.12}"
@@ -124,8 +124,8 @@ else
   if [ ! -x .venv/bin/python ] || ! .venv/bin/python -c 'import sys' 2>/dev/null || [ "$(cat .venv/.poseline-place 2>/dev/null)" != "$PWD" ]; then
     base=$(find_python)
     [ -n "$base" ] || base=$(.tools/bin/uv python install --quiet 3.12 && .tools/bin/uv python find 3.12) ||
-      die "no Python 3.12 found, and uv could not bring one" \
-        "install it, for example with pyenv, or name one in POSELINE_PYTHON"
+      die "Python 3.12 was not found, and uv could not install it" \
+        "install it, for example with pyenv, or set POSELINE_PYTHON to its path"
     rm -rf .venv; "$base" -m venv --copies --without-pip .venv
     bind_interpreter "$base"
     pwd >.venv/.poseline-place

@@ -10,6 +10,12 @@ DYNAMIC_MODEL = "model_dynamic.tflite"
 COMPARED = "compared"
 """Subfolder of the files that are only compared with the shipped ones."""
 
+GOLDEN_WINDOWS = "golden.npz"
+"""Test windows (`windows`) with the SavedModel's `probabilities`, which every format must give, too."""
+
+EVALUATION_WINDOWS = "evaluation.npz"
+"""Windows of whole test sequences, by which ModelValidator judges: `windows`, `label_ids`, `labels`, `sequences`."""
+
 
 @dataclass(frozen=True)
 class EdgeFile:

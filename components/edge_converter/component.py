@@ -55,9 +55,9 @@ class EdgeConverter(BaseComponent):
     The last two are in the subfolder `compared/` unless they are shipped. The TFLite Metadata of every file contain its
     contract: labels, layout, joints, window, normalisation and digests (`serving_targets.contract`).
 
-    The artifact also contains `golden.npz` (`windows` of the test split and the `probabilities` that the SavedModel
-    gives for them), `evaluation.npz` (`windows`, `label_ids`, `labels` and `sequences` for ModelValidator) and a
-    `ConversionRecord` (sizes, operators, recipe, representative dataset).
+    The artifact also contains the golden windows (`windows` of the test split and the `probabilities` that the
+    SavedModel gives for them), the evaluation windows (`windows`, `label_ids`, `labels` and `sequences` for
+    ModelValidator) and a `ConversionRecord` (sizes, operators, recipe, representative dataset).
 
     The conversion runs in a process of its own with a time limit, because TensorFlow's converter can crash its process.
     A file that needs operators which are not built in, or that outputs NaN, is an error.

@@ -20,7 +20,13 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from components.artifacts.edge_model import COMPARED, DYNAMIC_MODEL, FLOAT16_MODEL
+from components.artifacts.edge_model import (
+    COMPARED,
+    DYNAMIC_MODEL,
+    EVALUATION_WINDOWS,
+    FLOAT16_MODEL,
+    GOLDEN_WINDOWS,
+)
 from components.artifacts.folders import split_folder
 from components.edge_converter.job import FAILURE, STAGE, ConversionJob
 from components.edge_converter.metadata import embed_contract
@@ -109,7 +115,7 @@ def convert(job: ConversionJob, stage: Stage) -> None:
     }
 
     stage("writing the windows")
-    np.savez(output / "golden.npz", windows=windows.golden_windows, probabilities=probabilities)
+    np.savez(output / GOLDEN_WINDOWS, windows=windows.golden_windows, probabilities=probabilities)
     _write_evaluation_windows(job, windows, contract.labels)
     ConversionRecord(
         **_describe_conversion(job, windows, recipe, classes, differences),
@@ -140,7 +146,7 @@ def _split(job: ConversionJob, name: str) -> Path:
 
 def _write_evaluation_windows(job: ConversionJob, windows: _Windows, labels: Sequence[str]) -> None:
     np.savez(
-        Path(job.output) / "evaluation.npz",
+        Path(job.output) / EVALUATION_WINDOWS,
         windows=read_windows(_split(job, "test"), windows.evaluation, windows.shape),
         label_ids=np.array([key.label_id for key in windows.evaluation], np.int64),
         labels=np.array(labels),

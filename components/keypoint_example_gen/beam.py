@@ -12,6 +12,7 @@ import apache_beam as beam
 
 from components.artifacts.folders import split_folder
 from components.keypoint_example_gen.examples import encode_windows
+from components.keypoint_example_gen.sorted_runs import FOLDER as RUNS
 from components.keypoint_example_gen.sorted_runs import merge_runs, write_run
 from components.keypoint_example_gen.tfrecord import write_tfrecord
 from data.layouts import load_layout
@@ -128,7 +129,7 @@ class _WriteShard(beam.DoFn):
         path = split_folder(folder, split) / f"data_tfrecord-{number:05d}-of-{shards:05d}.gz"
         records = merge_runs(folder, f"{split}-{number}", [Path(run) for run in runs])
         with RowWriter(folder, split, number, shards) as table:
-            write_tfrecord(path, _examples(records, table))
+            write_tfrecord(path, _examples(records, table), folder / RUNS)
 
 
 def _examples(records: Iterable[Record], table: RowWriter) -> Iterator[bytes]:

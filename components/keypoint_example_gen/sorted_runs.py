@@ -6,7 +6,6 @@ can read.
 """
 
 import heapq
-import os
 import pickle
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,7 +13,10 @@ from itertools import batched
 from pathlib import Path
 from typing import Any
 
+from data.files import replacing
+
 FOLDER = ".runs"
+"""Folder of temporary files in the output folder."""
 
 MAX_OPEN = 200
 """Maximum number of runs that are merged at once."""
@@ -34,12 +36,9 @@ def write_run(folder: Path, name: str, records: Iterable[tuple[Any, ...]]) -> Pa
         Path of the run.
     """
     path = folder / FOLDER / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    staging = path.with_name(f"{name}.{os.getpid()}")
-    with staging.open("wb") as file:
+    with replacing(path) as staging, staging.open("wb") as file:
         for batch in batched(records, _BATCH):
             pickle.dump(batch, file, protocol=5)
-    staging.rename(path)
     return path
 
 
@@ -63,7 +62,7 @@ def merge_runs(folder: Path, name: str, runs: Sequence[Path]) -> Iterator[tuple[
 
 
 def remove_runs(folder: Path) -> None:
-    """Remove all runs from an output folder."""
+    """Remove all runs and other temporary files from an output folder."""
     shutil.rmtree(folder / FOLDER, ignore_errors=True)
 
 

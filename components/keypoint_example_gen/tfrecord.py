@@ -7,8 +7,10 @@ from pathlib import Path
 
 from google_crc32c import value as crc32c
 
+from data.files import replacing
 
-def write_tfrecord(path: Path, records: Iterable[bytes]) -> None:
+
+def write_tfrecord(path: Path, records: Iterable[bytes], staging: Path) -> None:
     """Write a gzipped TFRecord file atomically.
 
     The compression level is low, because the last bits of coordinates are noise, which no level compresses.
@@ -16,15 +18,16 @@ def write_tfrecord(path: Path, records: Iterable[bytes]) -> None:
     Args:
         path: file to write.
         records: serialized records.
+        staging: folder for the unfinished file, other than that of `path`, where all files are read as data.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # Not in the folder of the split: all files there are read as data.
-    staging = path.parent.with_name(f".{path.parent.name}-{path.name}")
-    with staging.open("wb") as file, gzip.GzipFile(filename="", mode="wb", compresslevel=1, fileobj=file, mtime=0) as z:
+    with (
+        replacing(path, staging) as temporary,
+        temporary.open("wb") as file,
+        gzip.GzipFile(filename="", mode="wb", compresslevel=1, fileobj=file, mtime=0) as z,
+    ):
         for record in records:
             length = struct.pack("<Q", len(record))
             z.write(b"".join([length, _masked(length), record, _masked(record)]))
-    staging.rename(path)
 
 
 def _masked(content: bytes) -> bytes:

@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 
 from components.artifacts.blessings import check
-from components.artifacts.edge_model import EdgeFile, list_files
+from components.artifacts.edge_model import EVALUATION_WINDOWS, EdgeFile, list_files
 from components.sandbox.sandbox import SandboxRun, sandbox_tflite
 from payloads.judgements import EdgeJudgement, FileFigures
 from payloads.verdict import Verdict
 from schema.gates import ModelValidatorThresholds
 from serving_targets.manifest import FLOAT_MODEL, INT8_MODEL
-from serving_targets.tflite_file import custom
+from serving_targets.tflite_file import select_custom
 
 
 def judge(edge_model: Path, thresholds: ModelValidatorThresholds) -> EdgeJudgement:
@@ -26,7 +26,7 @@ def judge(edge_model: Path, thresholds: ModelValidatorThresholds) -> EdgeJudgeme
         edge_model: folder that EdgeConverter wrote.
         thresholds: thresholds of ModelValidator.
     """
-    windows = edge_model / "evaluation.npz"
+    windows = edge_model / EVALUATION_WINDOWS
     evaluation = np.load(windows)
     truth, sequences = evaluation["labels"][evaluation["label_ids"]], evaluation["sequences"]
     files = {file.path.name: file for file in list_files(edge_model)}
@@ -63,7 +63,7 @@ def _verdicts(
     if int8.sequence_accuracy is not None and float_.sequence_accuracy is not None:
         lost = float_.sequence_accuracy - int8.sequence_accuracy
     operators = [runs[name].figures.get("operators") for name in shipped]
-    custom_operators = {operator for names in operators if names for operator in custom(names)}
+    custom_operators = {operator for names in operators if names for operator in select_custom(names)}
     return (
         check(thresholds, "min_sequence_accuracy", int8.sequence_accuracy, faults),
         check(thresholds, "max_accuracy_lost", lost, limit=max(thresholds.max_accuracy_lost, 1 / sequences)),

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from components.artifacts.blessings import check
-from components.artifacts.edge_model import list_files
+from components.artifacts.edge_model import EVALUATION_WINDOWS, GOLDEN_WINDOWS, list_files
 from components.sandbox.sandbox import SandboxRun, sandbox_saved_model, sandbox_tflite
 from payloads.judgements import FormatFigures, ServingJudgement
 from payloads.verdict import Verdict
@@ -34,8 +34,9 @@ def judge(saved_model: Path, edge_model: Path, records: Path, thresholds: Servin
         records: folder with the examples of the test split.
         thresholds: thresholds of ServingSmoke.
     """
-    golden = np.load(edge_model / "golden.npz")
-    windows = np.concatenate([golden["windows"], _evenly_spaced(np.load(edge_model / "evaluation.npz")["windows"])])
+    golden = np.load(edge_model / GOLDEN_WINDOWS)
+    evaluation = np.load(edge_model / EVALUATION_WINDOWS)
+    windows = np.concatenate([golden["windows"], _evenly_spaced(evaluation["windows"])])
     shipped = {SAVED_MODEL: True} | {file.path.name: file.shipped for file in list_files(edge_model)}
     runs = _run_all(saved_model, edge_model, records, windows, thresholds.max_serving_seconds)
     truth = runs[SAVED_MODEL].probabilities

@@ -1,7 +1,7 @@
-"""From what real tools write to canonical sequences."""
+"""Importers: from the files of pose estimators, sensors and archives to canonical sequences."""
 
-from data.importers.clips.types import ImageSize, ImportOptions
-from data.importers.formats.npz import import_npz
+from data.importers.clips.types import ImportOptions
+from data.importers.clips.units import ImageSize
 from data.importers.formats.registry import FORMATS
 from data.importers.span_import import ImportProgress, ImportSummary, TooManyQuarantinedError, import_to_span
 from data.quarantine import Quarantined
@@ -14,6 +14,5 @@ __all__ = [
     "ImportSummary",
     "Quarantined",
     "TooManyQuarantinedError",
-    "import_npz",
     "import_to_span",
 ]

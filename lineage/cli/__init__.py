@@ -1,1 +1,1 @@
-"""The `poseline lineage` commands and how answers are shown."""
+"""The `poseline lineage` commands, and the display of answers in the terminal."""

@@ -1,11 +1,15 @@
-"""Answers as tables for people. Whatever is shown goes through `lineage.formatting.cell`: names come from strangers."""
+"""Answers as tables in the terminal: one function for each type of answer.
+
+Everything shown goes through `lineage.formatting.cell`, because names in a store may hold anything.
+"""
 
 from __future__ import annotations
 
+import functools
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rich import box
@@ -13,27 +17,239 @@ from rich.console import Console
 from rich.table import Table
 
 from lineage.formatting import cell, duration, moment, size
+from lineage.questions.answer import Answer
+from lineage.questions.blame import Blame
+from lineage.questions.diff import Diff
+from lineage.questions.forget import ForgetPlan
+from lineage.questions.impact import Impact, Push
+from lineage.questions.prune import PrunePlan
+from lineage.questions.removal import RemovablePayload
+from lineage.questions.run import RunDescription
+from lineage.questions.runs import RunSummary
+from lineage.questions.trace import GateVerdict, Trace
+from lineage.questions.verify import Verification
+from lineage.questions.why import Why
 
-_WIDE = 400  # files and pipes: a line a row
-_MARKS = {"done": "green", "cached": "cyan", "failed": "red", "running": "yellow"}
+_WIDE = 400  # width in files and pipes, so that a row is one line
+_MOST_SEQUENCES = 20
+_STATE_STYLES = {"done": "green", "cached": "cyan", "failed": "red", "running": "yellow"}
+_PAYLOAD_COLUMNS = ("artifact", "type", "payload", "size")
 
 
 def console() -> Console:
-    """Where tables go; lines are not broken in files and pipes."""
+    """Return the console for tables; its lines are not broken in files and pipes."""
     return Console(width=None if sys.stdout.isatty() else _WIDE, markup=False, highlight=False, emoji=False)
 
 
-def table(*columns: str, right: Iterable[str] = ()) -> Table:
-    """An empty table; its cells are `lineage.formatting.cell`s."""
+@functools.singledispatch
+def show(answer: Answer, out: Console) -> None:
+    """Print an answer as tables; the functions below are registered by the type of the answer."""
+    raise TypeError(f"no display for {type(answer).__name__}: register one in {__name__}")
+
+
+@show.register
+def _trace(answer: Trace, out: Console) -> None:
+    artifact, model, trainer = answer.artifact, answer.model, answer.trained_by
+    made, push, code = answer.made_by, answer.push, answer.code
+    dirty = " (with uncommitted changes)" if code.get("git_dirty") == "true" else ""
+    _pairs(
+        out,
+        [
+            ("artifact", f"{artifact.id}  {artifact.type}  {artifact.state}"),
+            ("content", f"{artifact.content_digest}  {size(artifact.bytes)}" if artifact.bytes else None),
+            ("payload", artifact.uri),
+            ("made by", f"{made.node} of run {made.run}, {moment(made.started)} UTC" if made else None),
+            ("version", push.version if push else None),
+            ("model", f"{model.id}  {model.content_digest}" if model else None),
+            ("trained by", f"run {trainer.run}, {trainer.seconds:.0f} s" if trainer else None),
+            ("commit", f"{code['git_commit']}{dirty}" if code else None),
+            ("code digest", code.get("code_digest")),
+            ("lock digest", code.get("lock_digest")),
+            ("schema", ", ".join(f"artifact {schema.id} {schema.content_digest}" for schema in answer.schema)),
+            ("to retrain", "a person in its data asked to be forgotten" if answer.retrain else None),
+        ],
+    )
+    gates = (
+        (g.node, g.gate, _figure(g.figure), _threshold(g), g.unit, "yes" if g.passed else "NO") for g in answer.gates
+    )
+    _rows(out, "gates", ("node", "gate", "figure", "threshold", "unit", "passed"), gates)
+    splits = (
+        (d.artifact, d.span, split, n["sequences"], n["windows"], ", ".join(d.subjects[split]))
+        for d in answer.data
+        for split, n in d.splits.items()
+    )
+    _rows(out, "data", ("artifact", "span", "split", "sequences", "windows", "subjects"), splits)
+    for data in answer.data:
+        if data.payload == "gone":
+            _pairs(out, [("data", f"artifact {data.artifact}, span {data.span}: its payload is gone")])
+    parameters = trainer.parameters if trainer else {}
+    _rows(out, "trainer", ("parameter", "value"), ((name, json.dumps(value)) for name, value in parameters.items()))
+
+
+@show.register
+def _impact(answer: Impact, out: Console) -> None:
+    models = (
+        (m.id, m.run, moment(m.created), m.how, _joined(m.pushes), "yes" if m.retrain else "") for m in answer.models
+    )
+    _rows(out, "models", ("model", "run", "made", "how", "pushes", "to retrain"), models)
+    pushes = (
+        (push.artifact, push.version, name, folder, _push_state(push, name))
+        for push in answer.pushes
+        for name, folder in push.targets.items()
+    )
+    _rows(out, "pushes", ("push", "version", "target", "folder", "state"), pushes)
+    _rows(out, "artifacts", ("type", "ids"), ((name, _joined(ids)) for name, ids in answer.artifacts.items()))
+
+
+def show_runs(runs: Sequence[RunSummary], out: Console) -> None:
+    """Print one row for each run."""
+    made = _table("run", "started", "ran", "cached", "state", "commit", right=("ran", "cached"))
+    for run in runs:
+        count = Counter(run.nodes.values())
+        failed = [node for node, state in run.nodes.items() if state == "failed"]
+        made.add_row(
+            cell(run.run_id),
+            cell(run.started[:19].replace("T", " ")),
+            str(count["done"]),
+            str(count["cached"]),
+            cell(f"failed at {', '.join(failed)}" if failed else run.state, _STATE_STYLES.get(run.state, "")),
+            cell(run.git_commit[:8]),
+        )
+    out.print(made)
+
+
+@show.register
+def _run(answer: RunDescription, out: Console) -> None:
+    _pairs(
+        out,
+        [
+            ("run", answer.run_id),
+            ("pipeline", answer.pipeline),
+            ("started", answer.started),
+            ("took", duration(answer.seconds)),
+            ("state", answer.state),
+            *answer.properties.items(),
+        ],
+    )
+    made = _table("node", "state", "took", "execution", "cached from", "outputs", right=("took", "execution"))
+    for attempt in answer.attempts:
+        origin = attempt.cached_from
+        outputs = (f"{o.artifact} {o.key}" + (f" {size(o.bytes)}" if o.bytes else "") for o in attempt.outputs)
+        made.add_row(
+            cell(attempt.node),
+            cell(attempt.state, _STATE_STYLES.get(attempt.state, "")),
+            duration(attempt.seconds),
+            str(attempt.execution),
+            cell(f"{origin.run} ({origin.execution})" if origin else ""),
+            cell(", ".join(outputs)),
+        )
+    out.print(made)
+    for attempt in answer.attempts:
+        if attempt.failure:
+            _pairs(out, [(f"{attempt.node} failed", attempt.failure)])
+
+
+@show.register
+def _diff(answer: Diff, out: Console) -> None:
+    out.print(cell(answer.summary, "bold", limit=1000))
+    if code := answer.code:
+        _pairs(out, [("commits", " -> ".join(code.commits)), ("nodes", ", ".join(code.nodes))])
+        _rows(out, "", ("commit",), ([line] for line in code.log))
+        _rows(out, "", ("file",), ([line] for line in code.files or code.files_between_commits))
+    if data := answer.data:
+        _pairs(
+            out,
+            [
+                ("spans", " -> ".join(map(str, data.spans))),
+                ("sequences", " -> ".join(map(str, data.sequences))),
+                ("subjects added", ", ".join(data.subjects_added)),
+                ("subjects gone", ", ".join(data.subjects_gone)),
+            ],
+        )
+        columns = ("sequence", "subject", "label", "split")
+        _rows(out, "sequences added", columns, data.added[:_MOST_SEQUENCES])
+        _rows(out, "sequences gone", columns, data.gone[:_MOST_SEQUENCES])
+    parameters = ((node, *row) for node, changed in answer.parameters.items() for row in _json_pairs(changed))
+    _rows(out, "parameters", ("node", "parameter", "before", "after"), parameters)
+    environment = ((name, *pair) for name, pair in answer.environment.items())
+    _rows(out, "environment", ("what", "before", "after"), environment)
+    _rows(out, "figures", ("figure", "before", "after"), _figure_pairs(answer.figures))
+    slices = ((name, *row) for name, changed in answer.slices.items() for row in _figure_pairs(changed))
+    _rows(out, "slices", ("slice", "figure", "before", "after"), slices)
+    _rows(out, "nodes", ("node", "before", "after"), ((node, *pair) for node, pair in answer.states.items()))
+
+
+@show.register
+def _why(answer: Why, out: Console) -> None:
+    out.print(cell(f"{answer.node} {'was cached' if answer.cached else 'ran'} in {answer.run}", "bold"))
+    for reason in answer.reasons:
+        out.print(cell(f"  {reason}", limit=1000))
+    if answer.compared_with:
+        relation = "the result is of" if answer.cached else "compared with"
+        out.print(cell(f"  ({relation} run {answer.compared_with})", "dim"))
+    _rows(out, "", ("parameter", "before", "after"), _json_pairs(answer.parameters))
+
+
+@show.register
+def _blame(answer: Blame, out: Console) -> None:
+    points = (
+        (p.run, moment(p.started), _figure(p.value), f"{p.change:+.4g}" if p.change else "", p.cause)
+        for p in answer.history
+    )
+    _rows(out, answer.metric, ("run", "started", "value", "change", "because of"), points)
+
+
+@show.register
+def _verification(answer: Verification, out: Console) -> None:
+    faults = ((fault.kind, fault.path, fault.artifact, fault.detail) for fault in answer.faults)
+    _rows(out, "", ("fault", "path", "artifact", "detail"), faults)
+    read = f"{answer.artifacts} artifacts and {answer.versions} published versions, {size(answer.bytes)}"
+    if answer.faults:
+        out.print(cell(f"{len(answer.faults)} faults in {read}", "red"))
+    else:
+        out.print(cell(f"unaltered: {read}", "green"))
+    if answer.without_digest:
+        out.print(cell(f"{len(answer.without_digest)} artifacts were recorded without a digest and not compared"))
+
+
+@show.register
+def _prune(answer: PrunePlan, out: Console) -> None:
+    _rows(out, "", _PAYLOAD_COLUMNS, _payload_rows(answer.remove))
+    what = f"{len(answer.remove)} payloads, {size(answer.bytes)}"
+    out.print(cell(f"removed {what}" if answer.done else f"would remove {what}; add --yes to do it"))
+    if answer.protected:
+        out.print(cell(f"{answer.protected} older artifacts are kept: a live push or a blessed model needs them"))
+
+
+@show.register
+def _forget(answer: ForgetPlan, out: Console) -> None:
+    examples = ((entry.artifact, ", ".join(entry.splits)) for entry in answer.examples)
+    _rows(out, "data of this person", ("examples", "splits"), examples)
+    _rows(out, "payloads that contain it", _PAYLOAD_COLUMNS, _payload_rows(answer.payloads))
+    models = ((model.id, model.run, model.how, _joined(model.pushes)) for model in answer.models)
+    _rows(out, "models that saw it", ("model", "run", "how", "pushes"), models)
+    if not answer.examples:
+        out.print(cell("no recorded data holds this person"))
+        return
+    payloads = f"{len(answer.payloads)} payloads, {size(sum(payload.bytes for payload in answer.payloads))}"
+    models_ = f"{len(answer.retrain)} models"
+    if answer.done:
+        out.print(cell(f"removed {payloads}; {models_} are marked to be retrained"))
+    else:
+        out.print(cell(f"would remove {payloads}, and mark {models_} to be retrained; add --yes to do it"))
+    out.print(cell("the spans that the data was imported into are not in the store: remove the person there as well"))
+
+
+def _table(*columns: str, right: Iterable[str] = ()) -> Table:
     made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
         made.add_column(column, overflow="fold", justify="right" if column in right else "left")
     return made
 
 
-def rows(out: Console, title: str, columns: tuple[str, ...], values: Iterable[Iterable[Any]]) -> None:
-    """Prints a table, or nothing if it has no rows."""
-    made = table(*columns)
+def _rows(out: Console, title: str, columns: tuple[str, ...], values: Iterable[Iterable[Any]]) -> None:
+    """Print a table with a title, or nothing if it has no rows."""
+    made = _table(*columns)
     for row in values:
         made.add_row(*(cell(value) for value in row))
     if made.row_count:
@@ -41,8 +257,8 @@ def rows(out: Console, title: str, columns: tuple[str, ...], values: Iterable[It
         out.print(made)
 
 
-def pairs(out: Console, values: Iterable[tuple[str, Any]]) -> None:
-    """Prints names with their values, without those that have none."""
+def _pairs(out: Console, values: Iterable[tuple[str, Any]]) -> None:
+    """Print names with their values; those without a value are left out."""
     made = Table(box=None, show_header=False, pad_edge=False)
     made.add_column(style="bold", no_wrap=True)
     made.add_column(overflow="fold")
@@ -56,253 +272,29 @@ def _figure(value: Any) -> str:
     return f"{value:.6g}" if isinstance(value, float) else "-" if value is None else str(value)
 
 
-def _passed(passed: bool) -> str:
-    return "yes" if passed else "NO"
+def _threshold(verdict: GateVerdict) -> str:
+    if verdict.threshold is None:
+        return "-"
+    return f"{'at least' if verdict.direction == 'min' else 'at most'} {_figure(verdict.threshold)}"
 
 
-def show_trace(answer: dict[str, Any], out: Console) -> None:
-    """What `tracing.trace` found."""
-    artifact, trainer, code = answer["artifact"], answer["trained_by"] or {}, answer["code"]
-    made, model, push = answer["made_by"] or {}, answer["model"] or {}, answer["push"] or {}
-    dirty = " (with uncommitted changes)" if code.get("git_dirty") == "true" else ""
-    pairs(
-        out,
-        [
-            ("artifact", f"{artifact['id']}  {artifact['type']}  {artifact['state']}"),
-            ("content", f"{artifact['content_digest']}  {size(artifact['bytes'])}" if artifact["bytes"] else None),
-            ("payload", artifact["uri"]),
-            ("made by", made and f"{made['node']} of run {made['run']}, {moment(made['started'])} UTC"),
-            ("version", push.get("version")),
-            ("model", model and f"{model['id']}  {model['content_digest']}"),
-            ("trained by", trainer and f"run {trainer['run']}, {trainer['seconds']:.0f} s"),
-            ("commit", code and f"{code['git_commit']}{dirty}"),
-            ("code digest", code.get("code_digest")),
-            ("lock digest", code.get("lock_digest")),
-            ("schema", ", ".join(f"artifact {s['id']} {s['content_digest']}" for s in answer["schema"])),
-            ("to retrain", "a person in its data asked to be forgotten" if answer["retrain"] else None),
-        ],
-    )
-    rows(
-        out,
-        "gates",
-        ("node", "gate", "figure", "threshold", "unit", "passed"),
-        (
-            (
-                g["node"],
-                g["gate"],
-                _figure(g["figure"]),
-                _figure(g["threshold"]),
-                g["unit"],
-                "yes" if g["passed"] else "NO",
-            )
-            for g in answer["gates"]
-        ),
-    )
-    rows(
-        out,
-        "data",
-        ("artifact", "span", "split", "sequences", "windows", "subjects"),
-        (
-            (d["artifact"], d["span"], split, n["sequences"], n["windows"], ", ".join(d["subjects"][split]))
-            for d in answer["data"]
-            for split, n in d["splits"].items()
-        ),
-    )
-    for entry in answer["data"]:
-        if entry["payload"] == "gone":
-            pairs(out, [("data", f"artifact {entry['artifact']}, span {entry['span']}: its payload is gone")])
-    rows(out, "trainer", ("parameter", "value"), ((k, json.dumps(v)) for k, v in trainer.get("parameters", {}).items()))
+def _figure_pairs(changed: Mapping[str, Sequence[Any]]) -> Iterable[tuple[str, str, str]]:
+    return ((name, _figure(before), _figure(after)) for name, (before, after) in changed.items())
 
 
-def show_impact(answer: dict[str, Any], out: Console) -> None:
-    """What `influence.impact` found."""
-    rows(
-        out,
-        "models",
-        ("model", "run", "made", "how", "pushes", "to retrain"),
-        (
-            (m["id"], m["run"], moment(m["created"]), m["how"], ", ".join(map(str, m["pushes"])), "yes" * m["retrain"])
-            for m in answer["models"]
-        ),
-    )
-    rows(
-        out,
-        "pushes",
-        ("push", "version", "target", "folder", "state"),
-        (
-            (
-                p["artifact"],
-                p["version"],
-                name,
-                folder,
-                "in use" if name in p["in_use"] else "there" if name in p["there"] else "gone",
-            )
-            for p in answer["pushes"]
-            for name, folder in p["targets"].items()
-        ),
-    )
-    rows(
-        out,
-        "artifacts",
-        ("type", "ids"),
-        ((name, ", ".join(map(str, ids))) for name, ids in answer["artifacts"].items()),
-    )
+def _json_pairs(changed: Mapping[str, Sequence[Any]]) -> Iterable[tuple[str, str, str]]:
+    return ((name, json.dumps(before), json.dumps(after)) for name, (before, after) in changed.items())
 
 
-def show_runs(runs: list[dict[str, Any]]) -> None:
-    """What `runs.list_runs` found."""
-    made = table("run", "started", "ran", "cached", "state", "commit", right=("ran", "cached"))
-    for run in runs:
-        count = Counter(run["nodes"].values())
-        failed = [node for node, state in run["nodes"].items() if state == "failed"]
-        state = f"failed at {', '.join(failed)}" if failed else run["state"]
-        made.add_row(
-            cell(run["run_id"]),
-            cell(run["started"][:19].replace("T", " ")),
-            str(count["done"]),
-            str(count["cached"]),
-            cell(state, _MARKS.get(run["state"], "")),
-            cell(run["git_commit"][:8]),
-        )
-    console().print(made)
+def _joined(ids: Iterable[int]) -> str:
+    return ", ".join(map(str, ids))
 
 
-def show_run(answer: dict[str, Any], out: Console) -> None:
-    """What `runs.describe_run` found."""
-    properties = [(name, value) for name, value in answer["properties"].items()]
-    head = [("run", answer["run_id"]), ("pipeline", answer["pipeline"]), ("started", answer["started"])]
-    pairs(out, [*head, ("took", duration(answer["seconds"])), ("state", answer["state"]), *properties])
-    made = table("node", "state", "took", "execution", "cached from", "outputs", right=("took", "execution"))
-    for attempt in answer["attempts"]:
-        origin = attempt["cached_from"]
-        outputs = (
-            f"{o['artifact']} {o['key']}" + (f" {size(o['bytes'])}" if o["bytes"] else "") for o in attempt["outputs"]
-        )
-        made.add_row(
-            cell(attempt["node"]),
-            cell(attempt["state"], _MARKS.get(attempt["state"], "")),
-            duration(attempt["seconds"]),
-            str(attempt["execution"]),
-            cell(f"{origin['run']} ({origin['execution']})" if origin else ""),
-            cell(", ".join(outputs)),
-        )
-    out.print(made)
-    for attempt in answer["attempts"]:
-        if attempt["failure"]:
-            pairs(out, [(f"{attempt['node']} failed", attempt["failure"])])
+def _push_state(push: Push, target: str) -> str:
+    if target in push.in_use:
+        return "in use"
+    return "there" if target in push.there else "gone"
 
 
-def show_diff(answer: dict[str, Any], out: Console) -> None:
-    """What `comparison.compare` found."""
-    out.print(cell(answer["summary"], "bold", limit=1000))
-    if code := answer["code"]:
-        pairs(out, [("commits", " -> ".join(code["commits"])), ("nodes", ", ".join(code["nodes"]))])
-        rows(out, "", ("commit",), ([line] for line in code["log"]))
-        rows(out, "", ("file",), ([line] for line in code["files"] or code["files_between_commits"]))
-    if data := answer["data"]:
-        pairs(
-            out,
-            [
-                ("spans", " -> ".join(map(str, data["spans"]))),
-                ("sequences", f"{data['sequences'][0]} -> {data['sequences'][1]}"),
-                ("subjects added", ", ".join(data["subjects_added"])),
-                ("subjects gone", ", ".join(data["subjects_gone"])),
-            ],
-        )
-        rows(out, "sequences added", ("sequence", "subject", "label", "split"), data["added"][:20])
-        rows(out, "sequences gone", ("sequence", "subject", "label", "split"), data["gone"][:20])
-    moved = (
-        (node, name, *map(json.dumps, pair))
-        for node, found in answer["parameters"].items()
-        for name, pair in found.items()
-    )
-    rows(out, "parameters", ("node", "parameter", "before", "after"), moved)
-    rows(out, "environment", ("what", "before", "after"), ((n, *pair) for n, pair in answer["environment"].items()))
-    rows(
-        out,
-        "figures",
-        ("figure", "before", "after"),
-        ((n, *map(_figure, pair)) for n, pair in answer["figures"].items()),
-    )
-    slices = ((s, n, *map(_figure, pair)) for s, found in answer["slices"].items() for n, pair in found.items())
-    rows(out, "slices", ("slice", "figure", "before", "after"), slices)
-    rows(out, "nodes", ("node", "before", "after"), ((n, *pair) for n, pair in answer["states"].items()))
-
-
-def show_why(answer: dict[str, Any], out: Console) -> None:
-    """What `reasons.why` found."""
-    verb = "was cached" if answer["state"] == "CACHED" else "ran"
-    out.print(cell(f"{answer['node']} {verb} in {answer['run']}", "bold"))
-    for reason in answer["reasons"]:
-        out.print(cell(f"  {reason}", limit=1000))
-    if answer["compared_with"]:
-        source = "the result is of" if answer["state"] == "CACHED" else "compared with"
-        out.print(cell(f"  ({source} run {answer['compared_with']})", "dim"))
-    moved = ((n, *map(json.dumps, pair)) for n, pair in answer["parameters"].items())
-    rows(out, "", ("parameter", "before", "after"), moved)
-
-
-def show_history(answer: dict[str, Any], out: Console) -> None:
-    """What `metric_history.history` found."""
-    rows(
-        out,
-        answer["metric"],
-        ("run", "started", "value", "change", "because of"),
-        (
-            (
-                e["run"],
-                moment(e["started"]),
-                _figure(e["value"]),
-                f"{e['change']:+.4g}" if e["change"] else "",
-                e["cause"],
-            )
-            for e in answer["history"]
-        ),
-    )
-
-
-def show_verification(answer: dict[str, Any], out: Console) -> None:
-    """What `verification.verify` found."""
-    faults = answer["faults"]
-    rows(
-        out,
-        "",
-        ("fault", "path", "artifact", "detail"),
-        ((f["kind"], f["path"], f["artifact"], f["detail"]) for f in faults),
-    )
-    read = f"{answer['artifacts']} artifacts and {answer['versions']} published versions, {size(answer['bytes'])}"
-    out.print(cell(f"{len(faults)} faults in {read}" if faults else f"unaltered: {read}", "red" if faults else "green"))
-    if answer["without_digest"]:
-        out.print(cell(f"{len(answer['without_digest'])} artifacts were recorded without a digest and not compared"))
-
-
-def show_prune(answer: dict[str, Any], out: Console) -> None:
-    """What `retention.plan_prune` planned."""
-    rows(out, "", ("artifact", "type", "payload", "size"), _payload_rows(answer["remove"]))
-    what = f"{len(answer['remove'])} payloads, {size(answer['bytes'])}"
-    out.print(cell(f"removed {what}" if answer["done"] else f"would remove {what}; add --yes to do it"))
-    if answer["protected"]:
-        out.print(cell(f"{answer['protected']} older artifacts stay: a live push or a blessed model stands on them"))
-
-
-def show_forget(answer: dict[str, Any], out: Console) -> None:
-    """What `retention.plan_forget` planned."""
-    examples = ((e["artifact"], ", ".join(e["splits"])) for e in answer["examples"])
-    rows(out, "data of this person", ("examples", "splits"), examples)
-    rows(out, "payloads that hold it", ("artifact", "type", "payload", "size"), _payload_rows(answer["payloads"]))
-    models = ((m["id"], m["run"], m["how"], ", ".join(map(str, m["pushes"]))) for m in answer["models"])
-    rows(out, "models that saw it", ("model", "run", "how", "pushes"), models)
-    if not answer["examples"]:
-        out.print(cell("no recorded data holds this person"))
-        return
-    payloads = f"{len(answer['payloads'])} payloads, {size(sum(entry['bytes'] for entry in answer['payloads']))}"
-    count = len(answer["retrain"])
-    done = f"removed {payloads}; {count} models are marked to be retrained"
-    out.print(
-        cell(done if answer["done"] else f"{payloads}, would go and {count} models be marked; add --yes to do it")
-    )
-    out.print(cell("the spans that the data was imported into are not in the store: take the person out there as well"))
-
-
-def _payload_rows(entries: Iterable[dict[str, Any]]) -> Iterable[tuple[Any, ...]]:
-    return ((entry["id"], entry["type"], entry["uri"], size(entry["bytes"])) for entry in entries)
+def _payload_rows(payloads: Iterable[RemovablePayload]) -> Iterable[tuple[Any, ...]]:
+    return ((payload.id, payload.type, payload.uri, size(payload.bytes)) for payload in payloads)

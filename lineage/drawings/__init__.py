@@ -1,1 +1,1 @@
-"""Lineage drawn: graphs, pages, the audit report."""
+"""Drawings of lineage: graphs, plots and the audit report."""

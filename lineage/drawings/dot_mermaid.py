@@ -5,7 +5,7 @@ from __future__ import annotations
 from lineage.drawings.drawing import Box, Drawing
 from lineage.formatting import harmless
 
-# State to a DOT style; the sign in the label tells the state without colour as well.
+# State to a DOT style; the sign in the label names the state for those who cannot see the colour.
 _DOT_STYLES = {
     "COMPLETE": 'style="filled", fillcolor="#d9ece4"',
     "CACHED": 'style="filled,dashed", fillcolor="#dce9f5"',
@@ -26,7 +26,7 @@ _MERMAID_STYLES = {
 
 
 def as_dot(drawing: Drawing) -> str:
-    """The drawing for Graphviz."""
+    """Return the drawing in DOT, for Graphviz."""
     lines = [
         "digraph lineage {",
         f"  graph [label={_dot(drawing.title)}, labelloc=t, fontname=Helvetica];",
@@ -34,15 +34,16 @@ def as_dot(drawing: Drawing) -> str:
     ]
     for box in drawing.boxes.values():
         shape = "box" if box.kind == "execution" else "ellipse"
-        style = _DOT_STYLES.get(box.state)
-        attributes = [f"label={_dot(box.title, box.subtitle)}", f"shape={shape}", *([style] if style else [])]
+        attributes = [f"label={_dot(box.title, box.subtitle)}", f"shape={shape}"]
+        if box.state in _DOT_STYLES:
+            attributes.append(_DOT_STYLES[box.state])
         lines.append(f"  {box.key} [{', '.join(attributes)}];")
     lines += [f"  {line.source} -> {line.target} [label={_dot(line.label)}];" for line in drawing.lines]
     return "\n".join([*lines, "}", ""])
 
 
 def as_mermaid(drawing: Drawing) -> str:
-    """The drawing for Mermaid, as GitHub and many wikis show it."""
+    """Return the drawing for Mermaid, which GitHub and many wikis show."""
     lines = ["flowchart TD"]
     for box in drawing.boxes.values():
         start, end = ("[", "]") if box.kind == "execution" else ("([", "])")
@@ -54,15 +55,15 @@ def as_mermaid(drawing: Drawing) -> str:
 
 
 def label_of(box: Box) -> str:
-    """Both lines of a box as one."""
+    """Return both lines of a box as one."""
     return f"{harmless(box.title)}, {harmless(box.subtitle)}"
 
 
 def _dot(*lines: str) -> str:
-    """A quoted DOT string: only quotes and backslashes mean anything in it."""
+    """Return a quoted DOT string, in which only quotes and backslashes have a meaning."""
     return '"' + "\\n".join(harmless(line).replace("\\", "\\\\").replace('"', '\\"') for line in lines) + '"'
 
 
 def _mermaid(text: str) -> str:
-    """Text in Mermaid's entity codes, which it shows as they are: every sign that could mean something is one."""
+    """Return text for Mermaid, in which every sign that could have a meaning is an entity code."""
     return "".join(c if c.isalnum() or c in " .,-·…_" else f"#{ord(c)};" for c in harmless(text))

@@ -1,4 +1,4 @@
-"""Drawings as one HTML page that needs nothing else: zoom, pan, search, and details on a click."""
+"""Drawings as one HTML page that loads nothing: with zoom, search, and details on a click."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LEGEND = ("COMPLETE", "CACHED", "FAILED", "RUNNING", "DELETED")
 
 
 def as_page(drawing: Drawing) -> str:
-    """The drawing as an HTML page. Its policy admits its own script alone, and nothing from elsewhere."""
+    """Return the drawing as an HTML page, whose security policy allows its own script only."""
     script = (TEMPLATES / "graph.js").read_text(encoding="utf-8")
     return pages.get_template("graph.html").render(
         title=harmless(drawing.title),
@@ -25,7 +25,7 @@ def as_page(drawing: Drawing) -> str:
         artifacts=sum(box.kind == "artifact" for box in drawing.boxes.values()),
         picture=picture(drawing),
         details=json_for_script(
-            {key: {"title": box.title, **_rows(box.details)} for key, box in drawing.boxes.items()}
+            {key: {"title": box.title, "rows": list(box.details.items())} for key, box in drawing.boxes.items()}
         ),
         legend=[(state.lower(), *SIGNS[state]) for state in _LEGEND],
         script=Markup(script),
@@ -34,15 +34,11 @@ def as_page(drawing: Drawing) -> str:
 
 
 def script_hash(script: str) -> str:
-    """What a content security policy names a script by."""
+    """Return the hash by which a content security policy allows a script."""
     return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
 
 
 def json_for_script(value: Any) -> Markup:
-    """JSON that can stand in a script element: nothing in it ends the element or begins a comment."""
+    """Return JSON for a script element: nothing in it ends the element or begins a comment."""
     text = json.dumps(value, separators=(",", ":"))
     return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
-
-
-def _rows(details: Any) -> dict[str, Any]:
-    return {"rows": list(details.items())}

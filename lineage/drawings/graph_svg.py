@@ -1,4 +1,4 @@
-"""Drawings as SVG, on their own and inside pages."""
+"""Drawings as SVG, as a file or as an element of a page."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ pages = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, trim_bl
 
 
 def as_svg(drawing: Drawing) -> str:
-    """The drawing as a file of its own."""
+    """Return the drawing as the content of an SVG file."""
     return pages.get_template("graph.svg").render(picture=picture(drawing, standalone=True))
 
 
 def picture(drawing: Drawing, *, standalone: bool = False) -> Markup:
-    """The `<svg>` element.
+    """Return the drawing as an `<svg>` element.
 
     Args:
-        drawing: to show.
-        standalone: whether it brings its own style and background.
+        drawing: drawing to show.
+        standalone: whether the element contains its own style and background.
     """
     layout = drawing.layout()
     boxes = []
@@ -70,7 +70,7 @@ def picture(drawing: Drawing, *, standalone: bool = False) -> Markup:
 
 
 def _path(drawing: Drawing, layout: Layout, number: int) -> str:
-    """A line from the bottom of a box through its corners to the top of the next, vertical at each of them."""
+    """Return the path of a line from box to box through its corners; it is vertical at each of them."""
     line = drawing.lines[number]
     (x1, y1), (x2, y2) = layout.centres[line.source], layout.centres[line.target]
     down = 1 if y2 >= y1 else -1

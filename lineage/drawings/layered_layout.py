@@ -1,8 +1,12 @@
-"""Places the boxes of a directed graph in layers, edges pointing down.
+"""Layout of a directed graph in layers, with edges that point down (Sugiyama's method).
 
-The classic layered layout: longest-path layers, corners of long edges as invisible boxes, barycentre sweeps against
-crossings, then positions by least squares. It is here because what there is does not fit: grandalf is no longer kept
-up, igraph is GPL, networkx orders no layers, Graphviz is a program that may be missing.
+Layers come from longest paths, corners of long edges are invisible boxes, sweeps by barycentre reduce crossings, and
+isotonic regression places the boxes of each layer.
+
+No library does this as needed: grandalf is not maintained, igraph is GPL, networkx does not order layers, and Graphviz
+is a program that may be missing. fast-sugiyama 0.5 was measured on the drawings of 56 runs: fewer crossings (15 to 29
+instead of 37), but it knows no box sizes, needs our numbering to give the same drawing twice, and cannot put a crowded
+layer in several rows (a graph of 961 boxes is 38,720 pixels wide instead of 8,282).
 """
 
 from __future__ import annotations
@@ -20,13 +24,13 @@ _MOST_IN_A_ROW = 24
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where everything stands, in pixels.
+    """The positions of boxes and edges, in pixels.
 
     Attributes:
-        centres: box to the centre of it.
-        corners: (source, target) of an edge to the points that it passes on its way, in order.
-        width: of the drawing.
-        height: of the drawing.
+        centres: centre (x, y) of each box.
+        corners: points (x, y) that an edge passes, from its source to its target, by (source, target).
+        width: width of the drawing.
+        height: height of the drawing.
     """
 
     centres: dict[Hashable, tuple[float, float]]
@@ -37,7 +41,13 @@ class Layout:
 
 @dataclass(slots=True)
 class _Grid:
-    """Boxes and corners in their layers; neighbours are always one layer apart."""
+    """Boxes and corners in their layers; connected ones are exactly one layer apart.
+
+    Attributes:
+        layers: boxes and corners of each layer, left to right.
+        above: connected boxes and corners in the layer above, by box or corner.
+        below: connected boxes and corners in the layer below, by box or corner.
+    """
 
     layers: list[list[Hashable]]
     above: dict[Hashable, list[Hashable]] = field(default_factory=dict)
@@ -50,48 +60,62 @@ def place(
     *,
     gap: tuple[float, float] = (18.0, 30.0),
 ) -> Layout:
-    """Lays a graph out.
+    """Lay a graph out.
 
     Args:
-        sizes: box to its width and height; the order breaks ties.
-        edges: pairs of boxes; edges that would close a circle do not count for the layers.
-        gap: between boxes of a layer, and between layers.
+        sizes: width and height of each box in pixels; where the layout is free, boxes keep this order.
+        edges: pairs of boxes (source, target); an edge that closes a cycle may point up.
+        gap: distance between the boxes of a layer, and between layers, in pixels.
     """
     pairs = [pair for pair in dict.fromkeys(edges) if pair[0] != pair[1]]
     layer_of = _layers(list(sizes), pairs)
-    # An edge that closes a circle is laid as if it pointed down.
-    laid = {pair: pair if layer_of[pair[0]] < layer_of[pair[1]] else pair[::-1] for pair in pairs}
-    grid = _grid(list(sizes), laid.values(), layer_of)
+    # An edge that closes a cycle is laid out as if it pointed down.
+    downward = {pair: pair if layer_of[pair[0]] < layer_of[pair[1]] else pair[::-1] for pair in pairs}
+    grid = _grid(list(sizes), downward.values(), layer_of)
     _order(grid)
-    # Many boxes in a layer stand in several rows, each box to the right of the one before and one row lower.
+    # Many boxes of a layer are put in several rows, each box to the right of the one before and one row lower.
     rows = [math.ceil(sum(box in sizes for box in layer) / _MOST_IN_A_ROW) or 1 for layer in grid.layers]
-    shares = {
-        box: (sizes[box][0] + gap[0]) / count - gap[0] if box in sizes else _CORNER_WIDTH
+    x = _horizontal(grid, rows, sizes, gap[0])
+    y, height = _vertical(grid, rows, sizes, gap[1])
+    corners = {}
+    for pair, (upper, lower) in downward.items():
+        points = [(x[corner], y[corner]) for corner in _corners(upper, layer_of[upper] + 1, layer_of[lower])]
+        corners[pair] = points if pair == (upper, lower) else points[::-1]
+    right = max((x[box] + width / 2 for box, (width, _) in sizes.items()), default=0.0)
+    return Layout({box: (x[box], y[box]) for box in sizes}, corners, max([right, *x.values()]), height)
+
+
+def _horizontal(
+    grid: _Grid, rows: Sequence[int], sizes: Mapping[Hashable, tuple[float, float]], gap: float
+) -> dict[Hashable, float]:
+    """Return the x of all centres and corners; the leftmost box begins at 0."""
+    widths = {  # in a layer with several rows, a box needs only a part of its width
+        box: (sizes[box][0] + gap) / count - gap if box in sizes else _CORNER_WIDTH
         for layer, count in zip(grid.layers, rows, strict=True)
         for box in layer
     }
-    x = _positions(grid, shares, gap[0])
+    x = _positions(grid, widths, gap)
     left = min((centre - (sizes[box][0] if box in sizes else 0.0) / 2 for box, centre in x.items()), default=0.0)
-    x = {box: centre - left for box, centre in x.items()}
+    return {box: centre - left for box, centre in x.items()}
+
+
+def _vertical(
+    grid: _Grid, rows: Sequence[int], sizes: Mapping[Hashable, tuple[float, float]], gap: float
+) -> tuple[dict[Hashable, float], float]:
+    """Return the y of all centres and corners, and the height of the drawing."""
     y, top = dict[Hashable, float](), 0.0
     for layer, count in zip(grid.layers, rows, strict=True):
-        height = max((sizes[box][1] for box in layer if box in sizes), default=0.0)
-        step = height + gap[1] / 2
         boxes = [box for box in layer if box in sizes]
+        height = max((sizes[box][1] for box in boxes), default=0.0)
+        step = height + gap / 2
         y |= {box: top + height / 2 + step * (number % count) for number, box in enumerate(boxes)}
         y |= {box: top + height / 2 + step * (count - 1) / 2 for box in layer if box not in sizes}
-        top += height + step * (count - 1) + gap[1]
-    corners = {}
-    for pair, (upper, lower) in laid.items():
-        points = [(x[c], y[c]) for c in _corners(upper, layer_of[upper] + 1, layer_of[lower])]
-        corners[pair] = points if pair == (upper, lower) else points[::-1]
-    centres = {box: (x[box], y[box]) for box in sizes}
-    right = max((x[box] + size[0] / 2 for box, size in sizes.items()), default=0.0)
-    return Layout(centres, corners, max([right, *x.values()]), max(0.0, top - gap[1]))
+        top += height + step * (count - 1) + gap
+    return y, max(0.0, top - gap)
 
 
 def _layers(boxes: Sequence[Hashable], pairs: Sequence[tuple[Hashable, Hashable]]) -> dict[Hashable, int]:
-    """Longest path from a source; what has fewer edges in than out then moves down to what needs it."""
+    """Return the layer of each box: the longest path to it, then lower if more edges go out than come in."""
     after: dict[Hashable, list[Hashable]] = {box: [] for box in boxes}
     before: dict[Hashable, list[Hashable]] = {box: [] for box in boxes}
     for source, target in pairs:
@@ -104,13 +128,13 @@ def _layers(boxes: Sequence[Hashable], pairs: Sequence[tuple[Hashable, Hashable]
         layer[box] = max((layer[b] + 1 for b in before[box] if rank[b] < rank[box]), default=0)
     for box in reversed(order):
         lower = [layer[b] for b in after[box] if rank[b] > rank[box]]
-        if lower and len(before[box]) < len(lower) + (not before[box]):
+        if lower and (not before[box] or len(before[box]) < len(lower)):
             layer[box] = min(lower) - 1
     return layer
 
 
 def _topological(boxes: Sequence[Hashable], after: Mapping[Hashable, Sequence[Hashable]]) -> list[Hashable]:
-    """Boxes by depth-first search, without recursion; where there is a circle, some edge of it points back."""
+    """Return the boxes in topological order, by depth-first search; in a cycle, some edge points back."""
     done: dict[Hashable, None] = {}
     seen: set[Hashable] = set()
     for start in reversed(boxes):
@@ -129,13 +153,14 @@ def _topological(boxes: Sequence[Hashable], after: Mapping[Hashable, Sequence[Ha
 
 
 def _corners(source: Hashable, first: int, last: int) -> list[Hashable]:
-    """Corners of the edges from a source; edges from one source share them, so that they run as one line."""
+    """Return the corners of an edge; the edges from one source share them, so that they run as one line."""
     return [("corner", source, layer) for layer in range(first, last)]
 
 
 def _grid(
     boxes: Sequence[Hashable], pairs: Iterable[tuple[Hashable, Hashable]], layer_of: Mapping[Hashable, int]
 ) -> _Grid:
+    """Return the layers with a corner for each layer that an edge passes."""
     depth = max(layer_of.values(), default=-1) + 1
     grid = _Grid([[] for _ in range(depth)])
     links: dict[tuple[Hashable, Hashable], None] = {}
@@ -154,7 +179,7 @@ def _grid(
 
 
 def _order(grid: _Grid) -> None:
-    """Orders each layer by the mean place of its neighbours, down and up in turn; the order with fewest crossings."""
+    """Order each layer by the mean position of connected boxes, down and up in turn; keep the fewest crossings."""
     best, fewest = [list(layer) for layer in grid.layers], _crossings(grid)
     for sweep in range(_SWEEPS):
         down = sweep % 2 == 0
@@ -172,6 +197,7 @@ def _order(grid: _Grid) -> None:
 
 
 def _crossings(grid: _Grid) -> int:
+    """Return the number of crossings between all layers."""
     total = 0
     for upper, lower in itertools.pairwise(grid.layers):
         rank = {box: number for number, box in enumerate(lower)}
@@ -185,7 +211,7 @@ def _crossings(grid: _Grid) -> int:
 
 
 def _positions(grid: _Grid, width: Mapping[Hashable, float], gap: float) -> dict[Hashable, float]:
-    """Centres, left to right: each layer as near to its neighbours as the order and the gaps let it."""
+    """Return the x of all centres: each as near to its connected boxes as the order and the gaps allow."""
     x: dict[Hashable, float] = {}
     for layer in grid.layers:
         left = 0.0
@@ -205,14 +231,12 @@ def _positions(grid: _Grid, width: Mapping[Hashable, float], gap: float) -> dict
 
 
 def _spread(wanted: Sequence[float], widths: Sequence[float], gap: float) -> list[float]:
-    """Centres nearest to the wanted ones in least squares that keep order and gaps (isotonic regression)."""
-    offsets, at = [], 0.0
-    for number, width in enumerate(widths):
-        at += (widths[number - 1] + width) / 2 + gap if number else 0.0
-        offsets.append(at)
+    """Return the centres nearest to the wanted ones in least squares that keep order and gaps."""
+    distances = ((left + right) / 2 + gap for left, right in itertools.pairwise(widths))
+    offsets = list(itertools.accumulate(distances, initial=0.0))[: len(widths)]
     blocks: list[tuple[float, int]] = []  # mean, count
-    for place_, offset in zip(wanted, offsets, strict=True):
-        mean, count = place_ - offset, 1
+    for centre, offset in zip(wanted, offsets, strict=True):
+        mean, count = centre - offset, 1
         while blocks and blocks[-1][0] > mean:
             other, others = blocks.pop()
             mean, count = (mean * count + other * others) / (count + others), count + others

@@ -1,1 +1,1 @@
-"""Lineage in forms that other programs read."""
+"""Lineage in formats for other programs: OpenLineage, PROV, flat tables, SQL."""

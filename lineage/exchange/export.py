@@ -1,9 +1,7 @@
-"""Writes lineage to files in forms that other programs read; whole, or not at all."""
+"""Export of a store or a run to files in formats for other programs; an export that fails leaves nothing."""
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -12,27 +10,26 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from data.errors import InputError
-from data.files import replacing
+from data.files import replacing, replacing_folder
 from lineage.exchange import openlineage, prov
 from lineage.exchange.tables import TABLES, Table
 from lineage.model import Subgraph
 from lineage.store.reader import LineageStore
 
-DOCUMENTS = ("openlineage", "prov")
 FOLDERS = ("csv", "parquet")
 
 
 def export(store: LineageStore, form: str, target: Path, run: str | None = None) -> None:
-    """Writes a store, or one run of it.
+    """Export a store, or one run of it.
 
     Args:
-        store: to read, in parts of bounded size.
-        form: one of `DOCUMENTS`, which become one file, or of `FOLDERS`, which become a folder with a file a table.
-        target: the file, which is replaced, or the folder, which must not be there yet.
-        run: only this run.
+        store: store to read.
+        form: `openlineage` or `prov`, which are written to a file, or one of `FOLDERS`, which have a file per table.
+        target: the file, which is replaced if it exists, or the folder, which must not exist.
+        run: name of the only run to export; None for the whole store.
 
     Raises:
-        InputError: there is no such run, or the folder is there.
+        InputError: there is no such run, or the folder exists.
     """
     if form in FOLDERS:
         _write_tables(store, form, target, run)
@@ -45,17 +42,11 @@ def export(store: LineageStore, form: str, target: Path, run: str | None = None)
 
 def _write_tables(store: LineageStore, form: str, target: Path, run: str | None) -> None:
     if target.exists():
-        raise InputError("the folder is there already", str(target), "name one that is not there yet")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}")
-    temporary.mkdir()
-    try:
+        raise InputError("the folder exists already", str(target), "name one that does not exist")
+    write = _write_csv if form == "csv" else _write_parquet
+    with replacing_folder(target) as folder:
         for table in TABLES.values():
-            batches = table.batches(store, run, names=False)
-            (_write_csv if form == "csv" else _write_parquet)(table, batches, temporary / f"{table.name}.{form}")
-        temporary.rename(target)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+            write(table, table.batches(store, run, names=False), folder / f"{table.name}.{form}")
 
 
 def _write_csv(table: Table, batches: Iterator[pa.RecordBatch], file: Path) -> None:

@@ -1,21 +1,20 @@
 """Lineage as OpenLineage events: https://openlineage.io, core specification 2-0-2.
 
-An execution is a run of the job that its node is; its parent is the run of the pipeline. An artifact is a dataset,
-named by its folder, with its content digest as version. Verdicts stand as assertions on what was judged.
+A node is a job and an execution is a run of it; its parent is the run of the pipeline. An artifact is a dataset: its
+folder is the name, its content digest the version. A verdict is an assertion about the dataset that the gate judged.
 """
 
 from __future__ import annotations
 
-import datetime
 import json
 import uuid
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from lineage.formatting import iso_time
 from lineage.measures import read_measures
 from lineage.model import CACHED, Artifact, Execution, Run, Subgraph
 from lineage.nodes import NODES
-from lineage.questions.runs import failure_of, maker_of_cached
 from lineage.store.reader import LineageStore
 
 PRODUCER = "urn:poseline:lineage"
@@ -28,13 +27,13 @@ Event = dict[str, Any]
 
 
 def lines(store: LineageStore, parts: Iterable[Subgraph]) -> Iterator[str]:
-    """The events of a store, one JSON object a line, as OpenLineage's file transport writes them."""
+    """Yield the events of a store as lines of JSON, the format of OpenLineage's file transport."""
     for event in events(store, parts):
         yield json.dumps(event, ensure_ascii=False, separators=(",", ":")) + "\n"
 
 
 def events(store: LineageStore, parts: Iterable[Subgraph]) -> Iterator[Event]:
-    """START and, once it ended, COMPLETE, FAIL or ABORT of every execution and of every run of a pipeline."""
+    """Yield the events of every run and execution: START and, if it has ended, COMPLETE, FAIL or ABORT."""
     runs: dict[str, Run] = {}
     ended: dict[str, float] = {}
     states: dict[str, dict[str, str]] = {}
@@ -75,7 +74,7 @@ def _event(kind: str, seconds: float, run_id: str, namespace: str, job: str, fac
     integration = _facet("2-0-2/JobTypeJobFacet", processingType="BATCH", integration="POSELINE", jobType="TASK")
     return {
         "eventType": kind,
-        "eventTime": _time(seconds),
+        "eventTime": iso_time(seconds),
         "run": {"runId": run_id, "facets": facets},
         "job": {"namespace": namespace or "poseline", "name": job, "facets": {"jobType": integration}},
         "producer": PRODUCER,
@@ -88,7 +87,7 @@ def _run_facets(run: Run) -> Event:
 
 
 def _execution_facets(graph: Subgraph, execution: Execution, run: Run) -> Event:
-    origin = maker_of_cached(execution, graph) if execution.state == CACHED else None
+    origin = graph.cache_origin(execution)
     known = {"execution": execution.id, "state": execution.state}
     if origin:
         known |= {"cached_from_run": origin.run, "cached_from_execution": origin.id}
@@ -100,8 +99,10 @@ def _execution_facets(graph: Subgraph, execution: Execution, run: Run) -> Event:
         ),
         "tags": _tags(known | dict(execution.properties)),
     }
-    if failure := failure_of(execution):
-        facets["errorMessage"] = _facet("1-0-0/ErrorMessageRunFacet", message=failure, programmingLanguage="PYTHON")
+    if execution.failure:
+        facets["errorMessage"] = _facet(
+            "1-0-0/ErrorMessageRunFacet", message=execution.failure, programmingLanguage="PYTHON"
+        )
     return facets
 
 
@@ -113,7 +114,7 @@ def _dataset(artifact: Artifact) -> Event:
 
 
 def _assertions(graph: Subgraph, execution: Execution, key: str) -> Event:
-    """What a gate said of the input that it judged."""
+    """Return the verdicts of a gate as assertions about the input that it judged; empty for other inputs."""
     if _JUDGED.get(execution.node) != key or execution.state == CACHED:
         return {}
     found = [
@@ -141,9 +142,5 @@ def _facet(schema: str, **fields: Any) -> Event:
 
 
 def _run_id(name: str) -> str:
-    """Always the same id for the same run or execution, however often it is exported."""
+    """Return a UUID that is the same for the same run or execution in every export."""
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"urn:poseline:run:{name}"))
-
-
-def _time(seconds: float) -> str:
-    return datetime.datetime.fromtimestamp(seconds, datetime.UTC).isoformat(timespec="milliseconds")

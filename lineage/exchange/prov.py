@@ -1,18 +1,18 @@
 """Lineage as PROV-JSON, the W3C's provenance model in JSON: https://www.w3.org/submissions/prov-json/.
 
-Artifacts are entities, executions and runs are activities, the code at a commit is the agent. What a cached execution
-took is no generation of its own: it was influenced by the artifact.
+An artifact is an entity, an execution or a run is an activity, and the code at a commit is an agent. An entity is
+generated once, so a cached execution does not generate the artifact that it took, but was influenced by it.
 """
 
 from __future__ import annotations
 
-import datetime
 import itertools
 import json
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from typing import IO, Any
 
+from lineage.formatting import iso_time
 from lineage.model import CACHED, Artifact, Execution, Run, Subgraph
 
 _PREFIXES = {
@@ -35,7 +35,10 @@ _SECTIONS = (
 
 
 def pieces(parts: Iterable[Subgraph]) -> Iterator[str]:
-    """The text of one PROV-JSON document, in pieces; however large the store, little of it is in memory."""
+    """Yield the text of one PROV-JSON document, in pieces.
+
+    The sections of the document are collected in temporary files, so that little of a large store is in memory.
+    """
     with tempfile.TemporaryDirectory(prefix="poseline-prov-") as folder:
         sections: dict[str, IO[str]] = {}
         for name in _SECTIONS:
@@ -76,7 +79,7 @@ def _records(parts: Iterable[Subgraph]) -> Iterator[tuple[str, str, dict[str, An
             yield "activity", name, _execution(execution)
             if execution.run in run_ids:
                 starter = {"prov:activity": name, "prov:starter": f"run:{run_ids[execution.run]}"}
-                yield "wasStartedBy", f"_:{next(number)}", starter | {"prov:time": _time(execution.started)}
+                yield "wasStartedBy", f"_:{next(number)}", starter | {"prov:time": iso_time(execution.started)}
             if commit := str(execution.properties.get("git_commit", "")):
                 agent = f"code:{commit if commit.isalnum() else 'unknown'}"
                 if agent not in agents:
@@ -100,18 +103,18 @@ def _run(run: Run) -> dict[str, Any]:
     return {
         "prov:type": _name("poseline:Run"),
         "prov:label": run.name,
-        "prov:startTime": _time(run.created),
+        "prov:startTime": iso_time(run.created),
         "poseline:pipeline": run.pipeline,
         **_attributes(run.properties),
     }
 
 
 def _execution(execution: Execution) -> dict[str, Any]:
-    ended = {} if execution.state == "RUNNING" else {"prov:endTime": _time(execution.ended)}
+    ended = {} if execution.state == "RUNNING" else {"prov:endTime": iso_time(execution.ended)}
     return {
         "prov:type": _name("poseline:Execution"),
         "prov:label": execution.node,
-        "prov:startTime": _time(execution.started),
+        "prov:startTime": iso_time(execution.started),
         **ended,
         "poseline:state": execution.state,
         "poseline:run": execution.run,
@@ -126,13 +129,13 @@ def _artifact(artifact: Artifact) -> dict[str, Any]:
         "prov:label": artifact.name or artifact.type,
         "prov:location": artifact.uri,
         "poseline:state": artifact.state,
-        "poseline:created": _time(artifact.created),
+        "poseline:created": iso_time(artifact.created),
         **_attributes(artifact.properties),
     }
 
 
 def _attributes(properties: Mapping[str, Any]) -> dict[str, Any]:
-    """Properties under our prefix; what cannot be an attribute's name stands in one JSON text."""
+    """Return properties as PROV attributes; those whose name cannot be an attribute's name are one JSON text."""
     named = {name: value for name, value in sorted(properties.items()) if name.isidentifier()}
     other = {name: value for name, value in sorted(properties.items()) if not name.isidentifier()}
     found = {
@@ -144,7 +147,3 @@ def _attributes(properties: Mapping[str, Any]) -> dict[str, Any]:
 
 def _name(qualified: str) -> dict[str, str]:
     return {"$": qualified, "type": "prov:QUALIFIED_NAME"}
-
-
-def _time(seconds: float) -> str:
-    return datetime.datetime.fromtimestamp(seconds, datetime.UTC).isoformat(timespec="milliseconds")

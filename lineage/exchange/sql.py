@@ -1,7 +1,7 @@
-"""Read-only SQL over lineage.
+"""Read-only SQL queries over the tables of lineage.
 
-The tables that a query names are shown to a database in memory that is shut: no files, no extensions, no settings, no
-tables of its own, one SELECT. The metadata store itself is only ever read.
+A query is one SELECT. It runs in a database in memory that cannot open files, load extensions or change settings, and
+that sees only the tables that the query names. The metadata store itself is never written.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from lineage.exchange.tables import TABLES
 from lineage.store.reader import LineageStore
 
 _MEMORY = "1GB"
-_SHUT = (
+_LOCKED_DOWN = (
     "SET python_enable_replacements = false",
     "SET enable_external_access = false",
     "SET allow_community_extensions = false",
@@ -29,21 +29,25 @@ _SHUT = (
 
 
 def query(store: LineageStore, text: str) -> tuple[list[str], Iterator[tuple[Any, ...]]]:
-    """Answers a SELECT.
+    """Run a SELECT.
+
+    Args:
+        store: store to read.
+        text: SQL of the query.
 
     Returns:
         Names of the columns, and the rows.
 
     Raises:
-        InputError: it is no single SELECT, or it fails.
+        InputError: the text is not a single SELECT, or the query fails.
     """
     database = duckdb.connect(":memory:", config={"temp_directory": ""})
-    for setting in _SHUT:  # before the text is looked at: even naming tables opens files that it mentions
+    for setting in _LOCKED_DOWN:  # before the text is parsed: finding its tables would open files that it names
         database.execute(setting)
     try:
         statement = _only_select(database, text)
-        for name in sorted(_named(database, text)):
-            # A view of a table outside of the database: nothing in it can be written, however it is tried.
+        for name in sorted(_tables_in(database, text)):
+            # A registered Arrow table is a view, which no statement can write.
             database.register(name, pa.Table.from_batches(TABLES[name].batches(store), TABLES[name].schema))
         result = database.execute(statement)
     except duckdb.Error as error:
@@ -65,6 +69,6 @@ def _only_select(database: duckdb.DuckDBPyConnection, text: str) -> Any:
     return statements[0]
 
 
-def _named(database: duckdb.DuckDBPyConnection, text: str) -> set[str]:
-    """Tables of ours that a query names, however it writes them."""
+def _tables_in(database: duckdb.DuckDBPyConnection, text: str) -> set[str]:
+    """Return the tables of lineage that a query names, in upper or lower case."""
     return {name.lower() for name in database.get_table_names(text)} & TABLES.keys()

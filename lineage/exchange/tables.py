@@ -1,4 +1,4 @@
-"""Lineage as flat tables: what `sql` asks and `export` writes."""
+"""Lineage as six flat tables, which `sql` queries and `export` writes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,13 @@ _CODE = ("git_commit", "git_dirty", "lock_digest")
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column: its name, its type in Arrow's words, and what it means."""
+    """A column of a table.
+
+    Attributes:
+        name: name of the column.
+        type: name of its Arrow type.
+        meaning: description of its values.
+    """
 
     name: str
     type: str
@@ -36,7 +42,15 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table: its name, what a row is, its columns, where its rows come from, and how people are taken out of one."""
+    """A table that is computed from a store.
+
+    Attributes:
+        name: name of the table.
+        row: description of a row.
+        columns: columns of the table.
+        rows: function that reads the rows of a store, or of one run of it.
+        nameless: function that removes the names of people from a row.
+    """
 
     name: str
     row: str
@@ -46,13 +60,19 @@ class Table:
 
     @property
     def schema(self) -> pa.Schema:
-        """Schema in Arrow."""
+        """The Arrow schema of the table."""
         import pyarrow as pa
 
         return pa.schema([pa.field(column.name, pa.type_for_alias(column.type)) for column in self.columns])
 
     def batches(self, store: LineageStore, run: str | None = None, *, names: bool = True) -> Iterator[pa.RecordBatch]:
-        """The rows of a whole store, or of one run, in batches of bounded size; with people's names or without."""
+        """Yield the rows in batches of bounded size.
+
+        Args:
+            store: store to read.
+            run: name of the only run to read; None for the whole store.
+            names: whether rows contain the names of people.
+        """
         import pyarrow as pa
 
         for rows in itertools.batched(self.rows(store, run), _BATCH):
@@ -167,7 +187,7 @@ def _nameless_metric(row: Row) -> Row:
 
 
 def _made(store: LineageStore, run: str | None, types: tuple[str, ...]) -> Iterator[tuple[Artifact, Execution]]:
-    """Artifacts of some types with the executions that made them."""
+    """Yield the artifacts of some types with the executions that made them."""
     for part in [store.run_subgraph(run)] if run else store.of_types(types):
         found = {artifact.id: artifact for artifact in part.of_type(*types)}
         makers = store.made_by(found)
@@ -214,11 +234,11 @@ TABLES = {
             _columns("""
                 run          string         run id
                 pipeline     string         name of the pipeline
-                created      timestamp[ms]  when it began, UTC
-                git_commit   string         of the code it ran
+                created      timestamp[ms]  start of the run, UTC
+                git_commit   string         commit of the code
                 git_dirty    bool           whether files differed from that commit
-                lock_digest  string         SHA-256 of the lock file: the environment
-                python       string         version of the interpreter
+                lock_digest  string         SHA-256 of the lock file, which fixes the environment
+                python       string         version of the Python interpreter
             """),
             _runs,
         ),
@@ -231,14 +251,14 @@ TABLES = {
                 node         string         id of the node
                 type         string         class of the component
                 state        string         COMPLETE, CACHED, FAILED, CANCELED or RUNNING
-                started      timestamp[ms]  UTC
-                ended        timestamp[ms]  UTC; empty while it runs
-                seconds      double         how long it took
-                git_commit   string         of the code it ran
+                started      timestamp[ms]  start of the attempt, UTC
+                ended        timestamp[ms]  end of the attempt, UTC; empty while it runs
+                seconds      double         wall time of the attempt; empty while it runs
+                git_commit   string         commit of the code
                 git_dirty    bool           whether files differed from that commit
-                lock_digest  string         SHA-256 of the lock file: the environment
-                code_digest  string         of the files that the node's code is in
-                parameters   string         JSON object of its parameters and what else was recorded
+                lock_digest  string         SHA-256 of the lock file, which fixes the environment
+                code_digest  string         digest of the files with the node's code
+                parameters   string         JSON object of the parameters and all other recorded properties
             """),
             _nodes,
         ),
@@ -247,25 +267,25 @@ TABLES = {
             "one artifact",
             _columns("""
                 id           int64          artifact id
-                type         string         Examples, Model, PushedModel ...
+                type         string         artifact type: Examples, Model, PushedModel, ...
                 name         string         name in the store, often empty
                 uri          string         folder of the payload
-                state        string         LIVE, DELETED ...
-                created      timestamp[ms]  UTC
-                digest       string         content digest of the folder
+                state        string         LIVE, DELETED, ...
+                created      timestamp[ms]  creation time, UTC
+                digest       string         content digest of the payload
                 bytes        int64          size of the payload
-                files        int64          files of the payload
-                span         int64          span of the data
-                version      string         of a push
-                blessed      bool           what a gate said, where it is one's
-                pushed       bool           whether a push took place
+                files        int64          number of files in the payload
+                span         int64          number of the span; empty if it is not data
+                version      string         number of the published version; empty if it is not a push
+                blessed      bool           whether the gate accepted; empty if it is not a blessing
+                pushed       bool           whether a version was published; empty if it is not a push
                 properties   string         JSON object of all properties
             """),
             _artifacts,
         ),
         Table(
             "edges",
-            "an artifact that went into an execution or came out of it",
+            "an artifact that is an input or an output of an execution",
             _columns("""
                 node_id      int64          execution id: nodes.id
                 artifact_id  int64          artifacts.id
@@ -276,34 +296,34 @@ TABLES = {
         ),
         Table(
             "metrics",
-            "a figure that a node found, of the whole or of a slice",
+            "a figure that a gate measured, on all examples or on a slice",
             _columns("""
-                artifact_id  int64          artifact that tells it: artifacts.id
-                node_id      int64          execution that found it: nodes.id
-                run          string         run that found it
+                artifact_id  int64          artifact that contains the figure: artifacts.id
+                node_id      int64          execution that measured it: nodes.id
+                run          string         run in which it was measured
                 node         string         Evaluator, ModelValidator, ServingSmoke or DataGate
                 slice        string         all, or feature=value
                 metric       string         name of the metric or gate
                 value        double         the figure
-                lower        double         of its 95 % interval, where there is one
-                upper        double         of its 95 % interval, where there is one
-                threshold    double         of the gate; empty if this is none
-                passed       bool           what the gate said; empty if this is none
+                lower        double         lower end of its 95 % interval; empty without one
+                upper        double         upper end of its 95 % interval; empty without one
+                threshold    double         threshold of the gate; empty if no gate checks the figure
+                passed       bool           whether the gate accepted the figure; empty if no gate checks it
             """),
             _metrics,
             _nameless_metric,
         ),
         Table(
             "subjects",
-            "a person in a split of examples",
+            "a person in a split of an Examples artifact",
             _columns("""
-                artifact_id     int64   the examples: artifacts.id
-                run             string  run that read them
+                artifact_id     int64   Examples artifact: artifacts.id
+                run             string  run that read the data
                 split           string  train, eval or test
-                subject         string  the person's id in the data; empty in an export
-                subject_digest  string  what stands for the person in the metadata store
-                sequences       int64   sequences of the person
-                windows         int64   windows of the person
+                subject         string  name of the person in the data; empty in an export
+                subject_digest  string  digest that identifies the person in the metadata store
+                sequences       int64   number of the person's sequences
+                windows         int64   number of the person's windows
             """),
             _subjects,
             lambda row: row | {"subject": None},

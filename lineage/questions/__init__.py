@@ -1,1 +1,1 @@
-"""The auditor's questions, a module a command."""
+"""The questions about lineage that commands answer, each with its type of answer."""

@@ -1,47 +1,73 @@
-"""The history of a figure over the runs, with the change that moved it."""
+"""The question `blame`: the history of a figure over the runs, with the change that moved it."""
 
 from __future__ import annotations
 
 import itertools
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from data.errors import InputError
-from lineage.measures import figures_of
 from lineage.model import Run
+from lineage.questions.answer import Answer
 from lineage.questions.diff import compare
-from lineage.questions.runs import last_attempts
+from lineage.recorded_run import RecordedRun
 from lineage.store.reader import LineageStore
 
 
-def history(
-    store: LineageStore, root: Path, metric: str, *, limit: int, pipeline: str | None = None
-) -> list[dict[str, Any]]:
-    """A figure in the newest runs that have it, oldest first.
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A figure in one run.
+
+    Attributes:
+        run: name of the run.
+        started: start time in seconds since the epoch.
+        value: value of the figure.
+        change: difference from the run before; None in the first run.
+        cause: summary of what changed since the run before; None if the figure did not move.
+    """
+
+    run: str
+    started: float
+    value: float
+    change: float | None
+    cause: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Blame(Answer):
+    """The history of a figure.
+
+    Attributes:
+        metric: name of the figure.
+        history: figure in each run that has it, oldest first.
+    """
+
+    metric: str
+    history: list[Point]
+
+
+def blame(store: LineageStore, root: Path, metric: str, *, limit: int, pipeline: str | None = None) -> Blame:
+    """Find the history of a figure in the newest runs of a pipeline.
 
     Args:
-        store: to read.
-        root: of the runs.
-        metric: name of a metric, a gate or a figure of the files; see `lineage.measures.figures_of`.
-        limit: of the newest runs to look at.
-        pipeline: whose runs; None for the newest run's.
-
-    Returns:
-        Per run: `run`, `started`, `value`, `change` from the run before, `cause` of the change (None if it stayed).
+        store: store to read.
+        root: root of the runs.
+        metric: name of a figure in `RecordedRun.figures`.
+        limit: number of the newest runs to read.
+        pipeline: name of the pipeline; None for the pipeline of the newest run.
 
     Raises:
-        InputError: no run has such a figure; the message names those that there are.
+        InputError: no run has the figure; the message lists the figures that the runs have.
     """
     newest = store.runs(1)
     if not newest:
-        return []
+        return Blame(metric, [])
     pipeline = pipeline or newest[0].pipeline
     runs = list(itertools.islice((run for run in store.walk_back() if run.pipeline == pipeline), limit))
     found: list[tuple[Run, float]] = []
     known: set[str] = set()
     for run in reversed(runs):
-        graph = store.run_subgraph(run)
-        figures = figures_of(graph, (e.id for e in last_attempts(graph, run).values()))
+        figures = RecordedRun.read(store, run).figures()
         known |= figures.keys()
         if metric in figures:
             found.append((run, figures[metric]))
@@ -50,16 +76,9 @@ def history(
             f"no figure {metric!r} in the last {len(runs)} runs of {pipeline!r}",
             remedy=f"there are: {', '.join(sorted(known))}" if known else "run the pipeline to the end first",
         )
-    entries = []
-    for before, (run, value) in zip([None, *found], found, strict=False):
-        change = value - before[1] if before else None
-        entries.append(
-            {
-                "run": run.name,
-                "started": run.created,
-                "value": value,
-                "change": change,
-                "cause": compare(store, root, before[0], run)["summary"] if before and change else None,
-            }
-        )
-    return entries
+    first, value = found[0]
+    history = [Point(first.name, first.created, value, None, None)]
+    for (before, old), (run, value) in itertools.pairwise(found):
+        cause = compare(store, root, before, run).summary if value != old else None
+        history.append(Point(run.name, run.created, value, value - old, cause))
+    return Blame(metric, history)

@@ -1,25 +1,85 @@
-"""Forward: what came of an artifact, a person or a span, and which models saw it."""
+"""The question `impact`: which models and pushes were made of an artifact, of a person's data or of a span."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from lineage import marks
 from lineage.artifact_types import EXAMPLES, MODEL, PUSHED_MODEL
 from lineage.measures import split_names
 from lineage.model import LIVE, Artifact, Subgraph
-from lineage.questions.trace import describe
+from lineage.questions.answer import Answer, ArtifactSummary, LineageIds
 from lineage.store.reader import COMPARED_WITH, LineageStore
 
 TRAIN, EVAL, TEST = marks.SPLITS
-_MEANING = {TRAIN: "trained on", EVAL: "chosen by", TEST: "tested on"}
+_ROLES = {TRAIN: "trained on", EVAL: "chosen by", TEST: "tested on"}
+
+
+@dataclass(frozen=True, slots=True)
+class ImpactedModel(ArtifactSummary):
+    """A model that was made of the start artifacts or tested on them.
+
+    Attributes:
+        run: name of the run that trained the model.
+        saw: splits of the start artifacts that the model saw, in the order train, eval, test.
+        how: role of these splits in words.
+        pushes: ids of the PushedModel artifacts that published the model.
+        retrain: whether a person in the model's data has asked to be forgotten.
+    """
+
+    run: str
+    saw: list[str]
+    how: str
+    pushes: list[int]
+    retrain: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """A published version.
+
+    Attributes:
+        artifact: id of the PushedModel artifact.
+        version: number of the version.
+        targets: folder of the version by target name.
+        there: names of the targets in which the folder still exists.
+        in_use: names of the targets whose latest version it is.
+        live: whether the artifact has not been deleted.
+    """
+
+    artifact: int
+    version: str
+    targets: dict[str, str]
+    there: list[str]
+    in_use: list[str]
+    live: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Impact(Answer):
+    """Everything that was made of the start artifacts.
+
+    Attributes:
+        start: ids of the start artifacts.
+        models: models that were made of them or tested on them.
+        pushes: published versions of these models.
+        artifacts: ids of all artifacts in the graph by type.
+        runs: names of the runs in which something was made.
+        lineage: part of the lineage graph downstream of the start artifacts.
+    """
+
+    start: list[int]
+    models: list[ImpactedModel]
+    pushes: list[Push]
+    artifacts: dict[str, list[int]]
+    runs: list[str]
+    lineage: LineageIds
 
 
 def of_subject(store: LineageStore, subject: str) -> dict[int, set[str]]:
-    """Examples that hold a person, with the splits that the person is in."""
+    """Return the Examples artifacts that contain a person, each with the splits in which the person is."""
     found: dict[int, set[str]] = {}
     for split in marks.SPLITS:
         for artifact in store.artifacts_in(marks.SUBJECT, marks.subject_mark(subject, split)):
@@ -28,74 +88,81 @@ def of_subject(store: LineageStore, subject: str) -> dict[int, set[str]]:
 
 
 def of_span(store: LineageStore, span: int) -> dict[int, set[str]]:
-    """Examples that were read from a span, with their splits."""
+    """Return the Examples artifacts that were read from a span, each with all its splits."""
     return {a.id: set(split_names(a)) for a in store.artifacts_in(marks.SPAN, str(span))}
 
 
-def impact(store: LineageStore, start: dict[int, set[str]]) -> dict[str, Any]:
-    """Everything that came from some artifacts.
+def impact(store: LineageStore, start: dict[int, set[str]]) -> Impact:
+    """Find everything that was made of some artifacts.
 
     Args:
-        store: to read.
-        start: ids of the artifacts; of examples, which of their splits matter.
-
-    Returns:
-        `artifacts`: type to ids; `models`: each with how it saw what was asked for, where it was pushed and whether it
-        is to be retrained; `pushes`: each with its folders and whether they are there and in use; `runs`; `lineage`.
+        store: store to read.
+        start: ids of the artifacts, each with the splits of interest if it is an Examples artifact.
     """
     graph = store.downstream(start)
-    seen = _splits_that_reach(graph, start)
-    tested = _tested(graph, start)
-    models = []
     pushes = [_push(found) for found in graph.of_type(PUSHED_MODEL) if found.properties.get("pushed")]
-    origin = _model_of_pushes(graph)
-    retrain = {artifact.id for artifact in store.artifacts_in(marks.FORGOTTEN, marks.RETRAIN)}
-    for model in graph.of_type(MODEL):
-        how = seen.get(model.id, set()) & {TRAIN, EVAL} | tested.get(model.id, set())
-        models.append(
-            {
-                **describe(model),
-                "run": next((graph.executions[e].run for e in _makers(graph, model.id)), ""),
-                "saw": sorted(how, key=marks.SPLITS.index),
-                "how": _how(how),
-                "pushes": [push["artifact"] for push in pushes if origin.get(push["artifact"]) == model.id],
-                "retrain": model.id in retrain,
-            }
-        )
     by_type: dict[str, list[int]] = {}
     for artifact in graph.artifacts.values():
         by_type.setdefault(artifact.type, []).append(artifact.id)
-    return {
-        "start": sorted(start),
-        "models": models,
-        "pushes": pushes,
-        "artifacts": {name: sorted(ids) for name, ids in sorted(by_type.items())},
-        "runs": sorted({execution.run for execution in graph.executions.values()}),
-        "lineage": {"artifacts": sorted(graph.artifacts), "executions": sorted(graph.executions)},
-    }
+    return Impact(
+        start=sorted(start),
+        models=_models(store, graph, start, pushes),
+        pushes=pushes,
+        artifacts={name: sorted(ids) for name, ids in sorted(by_type.items())},
+        runs=sorted({execution.run for execution in graph.executions.values()}),
+        lineage=LineageIds.of(graph),
+    )
 
 
-def _how(splits: set[str]) -> str:
+def _models(
+    store: LineageStore, graph: Subgraph, start: dict[int, set[str]], pushes: list[Push]
+) -> list[ImpactedModel]:
+    reached, tested = _splits_that_reach(graph, start), _tested_models(graph, start)
+    model_of = _model_of_pushes(graph)
+    retrain = {artifact.id for artifact in store.artifacts_in(marks.FORGOTTEN, marks.RETRAIN)}
+    models = []
+    for model in graph.of_type(MODEL):
+        saw = reached.get(model.id, set()) & {TRAIN, EVAL}
+        if model.id in tested:
+            saw |= {TEST}
+        maker = graph.maker(model.id)
+        models.append(
+            ImpactedModel.of(
+                model,
+                run=maker.run if maker else "",
+                saw=sorted(saw, key=marks.SPLITS.index),
+                how=_role(saw),
+                pushes=[push.artifact for push in pushes if model_of.get(push.artifact) == model.id],
+                retrain=model.id in retrain,
+            )
+        )
+    return models
+
+
+def _role(splits: set[str]) -> str:
     if splits == {TEST}:
         return "only tested on"
-    return ", ".join(_MEANING[split] for split in marks.SPLITS if split in splits) or "derived from it"
+    return ", ".join(_ROLES[split] for split in marks.SPLITS if split in splits) or "derived from it"
 
 
 def _splits_that_reach(graph: Subgraph, start: dict[int, set[str]]) -> dict[int, set[str]]:
-    """Artifact to the splits of the start whose windows went into it; examples pass on only splits that they have."""
+    """Return the splits of the start artifacts whose windows went into each artifact.
+
+    An Examples artifact passes on only the splits that it has itself.
+    """
     reached = {id_: set(splits) for id_, splits in start.items()}
-    flows: dict[int, set[int]] = {}
+    made_of: dict[int, set[int]] = {}
     outputs: dict[int, set[int]] = {}
     for edge in graph.edges:
         if edge.kind == "output":
             outputs.setdefault(edge.execution_id, set()).add(edge.artifact_id)
     for edge in graph.edges:
         if edge.kind == "input" and edge.key not in COMPARED_WITH:
-            flows.setdefault(edge.artifact_id, set()).update(outputs.get(edge.execution_id, ()))
+            made_of.setdefault(edge.artifact_id, set()).update(outputs.get(edge.execution_id, ()))
     waiting = list(start)
     while waiting:
         source = waiting.pop()
-        for target in flows.get(source, ()):
+        for target in made_of.get(source, ()):
             artifact = graph.artifacts[target]
             passed = reached[source]
             if artifact.type == EXAMPLES:
@@ -106,53 +173,50 @@ def _splits_that_reach(graph: Subgraph, start: dict[int, set[str]]) -> dict[int,
     return reached
 
 
-def _tested(graph: Subgraph, start: dict[int, set[str]]) -> dict[int, set[str]]:
-    """Model to {test} if a verdict on it was found with the test split of the start."""
-    tested: dict[int, set[str]] = {}
-    judges = {
+def _tested_models(graph: Subgraph, start: dict[int, set[str]]) -> set[int]:
+    """Return the models that a gate judged on the test split of the start artifacts."""
+    gates = {
         edge.execution_id
         for edge in graph.edges
         if edge.kind == "input" and edge.key == "examples" and TEST in start.get(edge.artifact_id, ())
     }
-    for edge in graph.edges:
-        if edge.kind == "input" and edge.key == "model" and edge.execution_id in judges:
-            tested[edge.artifact_id] = {TEST}
-    return tested
-
-
-def _makers(graph: Subgraph, artifact_id: int) -> Iterable[int]:
-    return (edge.execution_id for edge in graph.edges if edge.kind == "output" and edge.artifact_id == artifact_id)
+    return {
+        edge.artifact_id
+        for edge in graph.edges
+        if edge.kind == "input" and edge.key == "model" and edge.execution_id in gates
+    }
 
 
 def _model_of_pushes(graph: Subgraph) -> dict[int, int]:
-    """PushedModel to the Model that was pushed."""
+    """Return the id of the published Model by the id of the PushedModel."""
     pushed = {
-        e.execution_id: e.artifact_id
-        for e in graph.edges
-        if e.kind == "output" and graph.artifacts[e.artifact_id].type == PUSHED_MODEL
+        edge.execution_id: edge.artifact_id
+        for edge in graph.edges
+        if edge.kind == "output" and graph.artifacts[edge.artifact_id].type == PUSHED_MODEL
     }
     return {
-        pushed[e.execution_id]: e.artifact_id
-        for e in graph.edges
-        if e.kind == "input" and e.key == "model" and e.execution_id in pushed
+        pushed[edge.execution_id]: edge.artifact_id
+        for edge in graph.edges
+        if edge.kind == "input" and edge.key == "model" and edge.execution_id in pushed
     }
 
 
-def _push(pushed: Artifact) -> dict[str, Any]:
+def _push(pushed: Artifact) -> Push:
     version = str(pushed.properties.get("version"))
     targets = json.loads(pushed.properties.get("targets") or "{}")
-    return {
-        "artifact": pushed.id,
-        "version": version,
-        "targets": {name: str(Path(folder) / version) for name, folder in targets.items()},
-        "there": sorted(name for name, folder in targets.items() if (Path(folder) / version).is_dir()),
-        "in_use": sorted(name for name, folder in targets.items() if _in_use(Path(folder), version)),
-        "live": pushed.state == LIVE,
-    }
+    folders = {name: Path(folder) / version for name, folder in targets.items()}
+    return Push(
+        artifact=pushed.id,
+        version=version,
+        targets={name: str(folder) for name, folder in folders.items()},
+        there=sorted(name for name, folder in folders.items() if folder.is_dir()),
+        in_use=sorted(name for name, folder in folders.items() if _is_latest(folder)),
+        live=pushed.state == LIVE,
+    )
 
 
-def _in_use(target: Path, version: str) -> bool:
+def _is_latest(version: Path) -> bool:
     try:
-        return (target / "latest").readlink().name == version
+        return (version.parent / "latest").readlink().name == version.name
     except OSError:
         return False

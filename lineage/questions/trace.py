@@ -1,61 +1,241 @@
-"""From a file or an artifact back to the model, the run, the code, the verdicts, the data and the people in it."""
+"""The question `trace`: which model, run, code, data and verdicts a file or an artifact came from."""
 
 from __future__ import annotations
 
 import itertools
-import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from data.digests import file_digest, list_folder
 from data.errors import InputError
 from lineage import marks
 from lineage.artifact_types import EDGE_MODEL, EXAMPLES, MODEL, MODEL_BLESSING, PUSHED_MODEL, TRACED
 from lineage.measures import FILE_JUDGEMENTS, JUDGEMENTS, read_verdicts
-from lineage.model import Artifact, Execution, Subgraph
+from lineage.model import CODE_PROPERTIES, COMPLETE, Artifact, Execution, Subgraph, parse_json_text
 from lineage.nodes import MODEL_GATES, NodeId
+from lineage.questions.answer import Answer, ArtifactSummary, LineageIds
+from lineage.recorded_run import SourceData, source_data
 from lineage.store.reader import LineageStore
-from payloads.sequences import SequenceRow, count_by_split, people_by_split, read_sequences
+from payloads.verdict import Direction
 from serving_targets.manifest import has_manifest, read_manifest
 
-_CODE = ("git_commit", "git_dirty", "code_digest", "lock_digest")
 _BLESSINGS = (MODEL_BLESSING, *FILE_JUDGEMENTS)
 _MOST_FILES = 10_000
 
 
-@dataclass(frozen=True)
-class Unknown:
-    """A file that was never recorded, or was altered since.
+@dataclass(frozen=True, slots=True)
+class Unknown(Answer):
+    """Files that the store does not know: never recorded, or altered since.
 
     Attributes:
-        files: of what was given, those that nothing recorded holds.
-        claims: what a manifest beside it says of itself, which nothing confirms.
+        files: names of the unknown files.
+        claims: provenance that the manifest next to the files states; nothing confirms it.
     """
 
     files: list[str]
     claims: dict[str, Any]
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the answer as `--json` prints it."""
+        return {"known": False, "files": self.files, "claims": self.claims}
 
-def find(store: LineageStore, what: str) -> tuple[list[Artifact], list[str]] | Unknown:
-    """Finds what a person means: a file or folder on disk by its content, else an artifact id.
 
-    Returns:
-        The recorded artifacts that hold all of it, the one that it came from first, and the files looked at.
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The recorded artifacts that a person asked about.
+
+    Attributes:
+        artifacts: artifacts that contain all the files; the one that the files came from is the first.
+        files: names of the files that were looked up; empty if an artifact id was given.
+    """
+
+    artifacts: list[Artifact]
+    files: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionSummary:
+    """The execution that made an artifact.
+
+    Attributes:
+        execution: execution id.
+        node: id of the node.
+        run: name of the run.
+        started: start time in seconds since the epoch.
+        seconds: wall time of the execution.
+    """
+
+    execution: int
+    node: str
+    run: str
+    started: float
+    seconds: float
+
+    @classmethod
+    def of(cls, execution: Execution, **more: Any) -> Self:
+        """Summarize an execution; `more` are the fields that a subclass adds."""
+        seconds = execution.ended - execution.started
+        return cls(execution.id, execution.node, execution.run, execution.started, seconds, **more)
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSummary(ExecutionSummary):
+    """The execution that trained a model.
+
+    Attributes:
+        parameters: parameters of the node by name.
+    """
+
+    parameters: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class GateVerdict:
+    """A verdict of a gate, with its origin.
+
+    Attributes:
+        gate: name of the check, for example `max_bytes`.
+        figure: measured value; None if it could not be measured.
+        threshold: limit that the figure was compared with; None without one.
+        direction: `min` if the threshold is the smallest value that passes, `max` if it is the largest.
+        unit: unit of figure and threshold.
+        passed: whether the figure keeps the limit.
+        detail: further explanation, for example which file the figure is from.
+        node: id of the gate's node.
+        run: name of the run in which the gate ran.
+        artifact: id of the artifact that contains the verdict.
+    """
+
+    gate: str
+    figure: float | None
+    threshold: float | None
+    direction: Direction
+    unit: str
+    passed: bool
+    detail: str
+    node: str
+    run: str
+    artifact: int
+
+
+@dataclass(frozen=True, slots=True)
+class DataSummary:
+    """Examples that an artifact was made of, directly or not.
+
+    Attributes:
+        artifact: id of the Examples artifact.
+        run: name of the run that read the data.
+        span: number of the span.
+        span_digest: digest of the span's files.
+        splits: numbers of sequences, windows and subjects by split.
+        subjects: names of the subjects by split.
+        payload: `there` if the list of sequences can be read, otherwise `gone`.
+    """
+
+    artifact: int
+    run: str
+    span: Any
+    span_digest: Any
+    splits: dict[str, dict[str, int]]
+    subjects: dict[str, list[str]]
+    payload: str
+
+    @classmethod
+    def of(cls, data: SourceData) -> Self:
+        """Summarize the data of an Examples artifact."""
+        payload = "there" if data.sequences else "gone"
+        return cls(data.examples.id, data.reader.run, data.span, data.span_digest, data.splits, data.subjects, payload)
+
+
+@dataclass(frozen=True, slots=True)
+class PushSummary:
+    """The outcome of a push.
+
+    Attributes:
+        pushed: whether a bundle was published.
+        version: number of the published version.
+        targets: folder by target name.
+    """
+
+    pushed: bool
+    version: Any
+    targets: dict[str, str]
+
+    @classmethod
+    def of(cls, pushed: Artifact) -> Self:
+        """Summarize a PushedModel artifact."""
+        properties = pushed.properties
+        targets = parse_json_text(properties.get("targets") or "{}")
+        return cls(bool(properties.get("pushed")), properties.get("version"), targets)
+
+
+@dataclass(frozen=True, slots=True)
+class TracedIds(LineageIds):
+    """The part of the lineage graph upstream of an artifact.
+
+    Attributes:
+        runs: names of all runs.
+    """
+
+    runs: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Trace(Answer):
+    """Everything that an artifact was made of, and the verdicts on it.
+
+    Attributes:
+        files: names of the files that were looked up; empty if an artifact id was given.
+        also: other artifacts that contain the same files.
+        artifact: the artifact.
+        made_by: execution that made the artifact.
+        model: model in the artifact or upstream of it.
+        trained_by: execution that trained the model.
+        code: recorded facts about the code of the training.
+        schema: Schema artifacts upstream of the artifact.
+        gates: verdicts on the model and the data, each with its node, run and artifact.
+        data: data that the artifact was made of.
+        push: outcome of the push; None if the artifact is not a push.
+        retrain: whether a person in the model's data has asked to be forgotten.
+        lineage: part of the lineage graph upstream of the artifact.
+    """
+
+    files: list[str]
+    also: list[ArtifactSummary]
+    artifact: ArtifactSummary
+    made_by: ExecutionSummary | None
+    model: ArtifactSummary | None
+    trained_by: TrainingSummary | None
+    code: dict[str, Any]
+    schema: list[ArtifactSummary]
+    gates: list[GateVerdict]
+    data: list[DataSummary]
+    push: PushSummary | None
+    retrain: bool
+    lineage: TracedIds
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the answer as `--json` prints it."""
+        return {"known": True, **asdict(self)}
+
+
+def find(store: LineageStore, what: str) -> Found | Unknown:
+    """Find the artifacts that a person means: those with the content of a file or folder, or the one with an id.
 
     Raises:
-        InputError: neither a path that exists nor the id of an artifact.
+        InputError: `what` is neither an existing path nor an artifact id.
     """
     path = Path(what)
     if path.exists():
         return _find_content(store, path)
     if what.isdecimal():
-        return [store.artifact(int(what))], []
-    raise InputError(f"there is no file {what!r}, and it is no artifact id", remedy="give a path or a number")
+        return Found([store.artifact(int(what))], [])
+    raise InputError(f"there is no file {what!r}, and it is not an artifact id", remedy="give a path or a number")
 
 
-def _find_content(store: LineageStore, path: Path) -> tuple[list[Artifact], list[str]] | Unknown:
+def _find_content(store: LineageStore, path: Path) -> Found | Unknown:
     digests = _digests(path)
     holders: dict[int, Artifact] | None = None
     unknown = []
@@ -69,13 +249,13 @@ def _find_content(store: LineageStore, path: Path) -> tuple[list[Artifact], list
         else:
             holders = {id_: artifact for id_, artifact in holders.items() if id_ in found}
     if unknown or not holders:
-        return Unknown(unknown or sorted(digests), _provenance(path if path.is_dir() else path.parent))
+        return Unknown(unknown or sorted(digests), _claimed_provenance(path if path.is_dir() else path.parent))
     order = {PUSHED_MODEL: 0, EDGE_MODEL: 1, MODEL: 2}
-    return sorted(holders.values(), key=lambda a: (order.get(a.type, 3), a.id)), sorted(digests)
+    return Found(sorted(holders.values(), key=lambda a: (order.get(a.type, 3), a.id)), sorted(digests))
 
 
-def _provenance(bundle: Path) -> dict[str, Any]:
-    """Return what the bundle's manifest says of its origin; empty if there is no manifest that can be read."""
+def _claimed_provenance(bundle: Path) -> dict[str, Any]:
+    """Return the provenance that the manifest of a bundle states; empty without a readable manifest."""
     try:
         return read_manifest(bundle).provenance.model_dump(exclude_unset=True)
     except InputError:
@@ -95,164 +275,53 @@ def _digests(path: Path) -> dict[str, str]:
     return {file.path: file.sha256 for file in files}
 
 
-def trace(store: LineageStore, artifact: Artifact) -> dict[str, Any]:
-    """Everything that an artifact was made of, and who had a say in it.
-
-    Returns:
-        `artifact`, `made_by`, `model`, `trained_by` (with parameters), `code`, `schema`, `gates`, `data`, `pushes`,
-        `retrain` (if a person in its data asked to be forgotten), and `lineage`: ids and edges of all that lies
-        behind it.
-    """
+def trace(store: LineageStore, found: Found) -> Trace:
+    """Trace the first of the found artifacts back to everything that it was made of."""
+    artifact = found.artifacts[0]
     graph = store.upstream(artifact.id)
-    model = _last(graph.of_type(MODEL)) if artifact.type != MODEL else artifact
-    maker = _maker(graph, artifact)
-    trainer = _maker(graph, model) if model else None
-    return {
-        "artifact": describe(artifact),
-        "made_by": _describe_execution(maker),
-        "model": describe(model) if model else None,
-        "trained_by": _describe_execution(trainer, with_parameters=True),
-        "code": {name: trainer.properties.get(name) for name in _CODE} if trainer else {},
-        "schema": [describe(found) for found in graph.of_type("Schema")],
-        "gates": _gates(store, graph, trainer, artifact, model),
-        "data": [_describe_data(found, graph) for found in graph.of_type(EXAMPLES) if _is_source(found, graph)],
-        "push": _describe_push(artifact) if artifact.type == PUSHED_MODEL else None,
-        "retrain": bool(model and is_marked(store, model)),
-        "lineage": {
-            "artifacts": sorted(graph.artifacts),
-            "executions": sorted(graph.executions),
-            "runs": sorted(graph.runs),
-        },
-    }
+    model = artifact if artifact.type == MODEL else _last(graph.of_type(MODEL))
+    maker = graph.maker(artifact.id)
+    trainer = graph.maker(model.id) if model else None
+    return Trace(
+        files=found.files,
+        also=[ArtifactSummary.of(other) for other in found.artifacts[1:]],
+        artifact=ArtifactSummary.of(artifact),
+        made_by=ExecutionSummary.of(maker) if maker else None,
+        model=ArtifactSummary.of(model) if model else None,
+        trained_by=TrainingSummary.of(trainer, parameters=trainer.parameters) if trainer else None,
+        code={name: trainer.properties.get(name) for name in CODE_PROPERTIES} if trainer else {},
+        schema=[ArtifactSummary.of(schema) for schema in graph.of_type("Schema")],
+        gates=_verdicts(store, _gate_executions(store, graph, trainer, artifact, model)),
+        data=[DataSummary.of(data) for data in source_data(graph, graph.of_type(EXAMPLES))],
+        push=PushSummary.of(artifact) if artifact.type == PUSHED_MODEL else None,
+        retrain=bool(model and is_to_be_retrained(store, model)),
+        lineage=TracedIds.of(graph, runs=sorted(graph.runs)),
+    )
 
 
-def is_marked(store: LineageStore, model: Artifact) -> bool:
-    """Whether a person whom a model saw asked to be forgotten since."""
-    return store.stands_in(model.id, marks.FORGOTTEN)
+def is_to_be_retrained(store: LineageStore, model: Artifact) -> bool:
+    """Return whether a person in a model's data has asked to be forgotten since the training."""
+    return store.is_in_context(model.id, marks.FORGOTTEN)
 
 
-def describe(artifact: Artifact) -> dict[str, Any]:
-    """An artifact on one line."""
-    return {
-        "id": artifact.id,
-        "type": artifact.type,
-        "uri": artifact.uri,
-        "state": artifact.state,
-        "created": artifact.created,
-        "content_digest": artifact.properties.get("content_digest"),
-        "bytes": artifact.properties.get("bytes"),
-        "files": artifact.properties.get("files"),
-    }
-
-
-def parameters(execution: Execution) -> dict[str, Any]:
-    """What an execution was told, without what was recorded of it."""
-    own = {*_CODE, "cached_from", "recovered", "state"}
-    return {
-        name: _parsed(value)
-        for name, value in sorted(execution.properties.items())
-        if name not in own and not name.startswith("__")
-    }
-
-
-def _parsed(value: Any) -> Any:
-    if isinstance(value, str) and value[:1] in "[{":
-        try:
-            return json.loads(value)
-        except ValueError:
-            pass
-    return value
-
-
-def _maker(graph: Subgraph, artifact: Artifact) -> Execution | None:
-    for edge in graph.edges:
-        if edge.artifact_id == artifact.id and edge.kind == "output":
-            return graph.executions[edge.execution_id]
-    return None
-
-
-def _describe_execution(execution: Execution | None, *, with_parameters: bool = False) -> dict[str, Any] | None:
-    if execution is None:
-        return None
-    described = {
-        "execution": execution.id,
-        "node": execution.node,
-        "run": execution.run,
-        "started": execution.started,
-        "seconds": execution.ended - execution.started,
-    }
-    return described | ({"parameters": parameters(execution)} if with_parameters else {})
-
-
-def _is_source(examples: Artifact, graph: Subgraph) -> bool:
-    """Whether examples were read from data and not made of other examples."""
-    maker = _maker(graph, examples)
-    return maker is not None and not graph.inputs(maker.id)
-
-
-def _describe_data(examples: Artifact, graph: Subgraph) -> dict[str, Any]:
-    sequences = read_sequences(Path(examples.uri))
-    maker = _maker(graph, examples)
-    assert maker is not None
-    return {
-        "artifact": examples.id,
-        "run": maker.run,
-        "span": examples.properties.get("span"),
-        "span_digest": maker.properties.get("span_digest"),
-        "splits": count_people(sequences),
-        "subjects": people_by_split(sequences),
-        "payload": "there" if sequences else "gone",
-    }
-
-
-def count_people(sequences: Iterable[SequenceRow]) -> dict[str, dict[str, int]]:
-    """Return the number of sequences, windows and subjects in each split."""
-    return {
-        split: {name: counts[name] for name in ("sequences", "windows", "subjects")}
-        for split, counts in count_by_split(sequences).items()
-    }
-
-
-def _describe_push(pushed: Artifact) -> dict[str, Any]:
-    return {
-        "pushed": bool(pushed.properties.get("pushed")),
-        "version": pushed.properties.get("version"),
-        "targets": _parsed(pushed.properties.get("targets") or "{}"),
-    }
-
-
-def _gates(
+def _gate_executions(
     store: LineageStore, graph: Subgraph, trainer: Execution | None, start: Artifact, model: Artifact | None
-) -> list[dict[str, Any]]:
-    """Verdicts that led to a push; of anything else, the newest verdicts on its model and on its data."""
-    judged = [found for found in (start, model, *graph.of_type(EDGE_MODEL)) if found]
-    judges = {
+) -> set[int]:
+    """Return the executions of the gates that led to a push; of anything else, the newest on its model and data."""
+    gates = {
         edge.execution_id
         for edge in graph.edges
         if edge.kind == "output" and graph.artifacts[edge.artifact_id].type in _BLESSINGS
     }
     if start.type != PUSHED_MODEL and model:
-        judges |= _newest_judges(store, judged)
+        gates |= _newest_gate_executions(store, (start, model, *graph.of_type(EDGE_MODEL)))
     if trainer:
         run = store.run(trainer.run)
-        judges |= {e.id for e in store.executions_of(run) if e.node == NodeId.DATA_GATE and e.succeeded}
-    verdicts = []
-    executions = store.executions(judges)
-    made = [edge for edge in store.edges_of_executions(judges) if edge.kind == "output"]
-    artifacts = store.artifacts({edge.artifact_id for edge in made})
-    for edge in made:
-        artifact = artifacts[edge.artifact_id]
-        if artifact.type in JUDGEMENTS:
-            node, run_name = executions[edge.execution_id].node, executions[edge.execution_id].run
-            verdicts += [
-                {**verdict.model_dump(), "node": node, "run": run_name, "artifact": artifact.id}
-                for verdict in read_verdicts(artifact)
-            ]
-    # Gates that run side by side end in any order; the answer does not depend on it.
-    return sorted(verdicts, key=lambda verdict: verdict["node"])
+        gates |= {e.id for e in store.executions_of(run) if e.node == NodeId.DATA_GATE and e.succeeded}
+    return gates
 
 
-def _newest_judges(store: LineageStore, judged: Iterable[Artifact]) -> set[int]:
+def _newest_gate_executions(store: LineageStore, judged: Iterable[Artifact]) -> set[int]:
     used = [
         edge
         for edge in store.edges_of_artifacts({artifact.id for artifact in judged})
@@ -260,11 +329,27 @@ def _newest_judges(store: LineageStore, judged: Iterable[Artifact]) -> set[int]:
     ]
     newest: dict[str, int] = {}
     for execution in store.executions({edge.execution_id for edge in used}).values():
-        if execution.node in MODEL_GATES and execution.state == "COMPLETE":
+        if execution.node in MODEL_GATES and execution.state == COMPLETE:
             newest[execution.node] = max(newest.get(execution.node, 0), execution.id)
     return set(newest.values())
 
 
+def _verdicts(store: LineageStore, gates: set[int]) -> list[GateVerdict]:
+    """Return all verdicts of some executions, ordered by node: gates that run at the same time end in any order."""
+    executions = store.executions(gates)
+    made = [edge for edge in store.edges_of_executions(gates) if edge.kind == "output"]
+    artifacts = store.artifacts({edge.artifact_id for edge in made})
+    verdicts = []
+    for edge in made:
+        artifact, execution = artifacts[edge.artifact_id], executions[edge.execution_id]
+        if artifact.type in JUDGEMENTS:
+            verdicts += [
+                GateVerdict(**verdict.model_dump(), node=execution.node, run=execution.run, artifact=artifact.id)
+                for verdict in read_verdicts(artifact)
+            ]
+    return sorted(verdicts, key=lambda verdict: verdict.node)
+
+
 def _last(artifacts: list[Artifact]) -> Artifact | None:
-    """The newest of several models behind something: the others are what it was started from."""
+    """Return the newest of several models upstream of an artifact: training started from the others."""
     return artifacts[-1] if artifacts else None

@@ -1,31 +1,30 @@
-"""Whether everything that was recorded is still there and unaltered."""
+"""The question `verify`: which payloads and published files are missing or differ from the recorded digests."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from data.digests import Listing, list_folder, parse_listing
+from lineage.artifact_types import PUSHED_MODEL
 from lineage.model import LIVE, Artifact
 from lineage.places import listing_file
-from lineage.store.reader import LineageStore
+from lineage.questions.answer import Answer
 from payloads.push import PushRecord
-
-_BUSY = "running"
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Something that is not as it was recorded.
+    """A file or folder that differs from the record.
 
     Attributes:
-        kind: `altered`, `missing`, `extra` (a file that was not there), `orphaned` (a folder that no live artifact
-            claims).
-        path: of the file or folder.
-        artifact: id of the artifact that it belongs to, None if to none.
-        detail: what is known beyond that.
+        kind: `altered`, `missing`, `extra` (a file that was not recorded) or `orphaned` (a payload folder that belongs
+            to no live artifact).
+        path: path of the file or folder.
+        artifact: id of the artifact that the file belongs to; None for an orphaned folder.
+        detail: further explanation, often empty.
     """
 
     kind: Literal["altered", "missing", "extra", "orphaned"]
@@ -35,15 +34,15 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True)
-class Verification:
-    """What a verification found.
+class Verification(Answer):
+    """The result of a verification.
 
     Attributes:
-        artifacts: how many were compared with their digests.
-        versions: how many published versions were.
-        bytes: how much was read.
+        artifacts: number of artifacts that were compared with their digests.
+        versions: number of published versions that were compared with their digests.
+        bytes: number of bytes that were read.
         without_digest: ids of live artifacts that were recorded without a digest.
-        faults: everything that is not as it was recorded.
+        faults: files and folders that differ from the record.
     """
 
     artifacts: int
@@ -52,19 +51,14 @@ class Verification:
     without_digest: list[int]
     faults: list[Fault]
 
-    def to_dict(self) -> dict[str, Any]:
-        """For `--json`."""
-        return asdict(self)
 
-
-def verify(store: LineageStore, root: Path, artifacts: Iterable[Artifact], *, orphans: bool = False) -> Verification:
-    """Recomputes digests.
+def verify(root: Path, artifacts: Iterable[Artifact], *, orphans: bool = False) -> Verification:
+    """Compute the digests of payloads again and compare them with the record.
 
     Args:
-        store: to read.
-        root: of the runs.
-        artifacts: which to look at; only live ones count.
-        orphans: whether to look for folders that no live artifact claims; needs all artifacts.
+        root: root of the runs.
+        artifacts: artifacts to verify; those that are not live are left out.
+        orphans: whether to look for payload folders that belong to none of the artifacts; give all artifacts then.
     """
     faults: list[Fault] = []
     without: list[int] = []
@@ -103,14 +97,15 @@ def _check(artifact: Artifact, root: Path, digest: str, faults: list[Fault]) -> 
     if found.digest != digest:
         recorded = _recorded(root, digest)
         if recorded is None:
-            faults.append(Fault("altered", str(folder), artifact.id, "the list of its files is gone: cannot say which"))
+            detail = "the list of its files is gone, so the altered file cannot be named"
+            faults.append(Fault("altered", str(folder), artifact.id, detail))
         else:
             faults += _compare(recorded, found, folder, artifact.id)
     return found
 
 
 def _recorded(root: Path, digest: str) -> Listing | None:
-    """The list of files behind a digest; None if it is gone or does not have this digest."""
+    """Return the recorded list of files with a digest; None if it is gone or damaged."""
     try:
         listing = parse_listing(listing_file(root, digest).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -119,7 +114,7 @@ def _recorded(root: Path, digest: str) -> Listing | None:
 
 
 def _pushed(artifact: Artifact) -> Iterator[tuple[Path, Listing]]:
-    record = PushRecord.read(Path(artifact.uri)) if artifact.type == "PushedModel" else None
+    record = PushRecord.read_if_sound(Path(artifact.uri)) if artifact.type == PUSHED_MODEL else None
     for folder, files in record.versions.items() if record else ():
         if files:
             yield folder, Listing(files)
@@ -144,9 +139,12 @@ def _compare(recorded: Listing, found: Listing, folder: Path, artifact_id: int) 
 
 
 def _payload_folders(root: Path) -> Iterator[Path]:
-    """`artifacts/<pipeline>/<node>/<output>/<execution>`, without TFX's own folders and what is being made now."""
+    """Yield the folders `artifacts/<pipeline>/<node>/<output>/<execution>`.
+
+    TFX's own folders are left out, and so are those of nodes that are running.
+    """
     for folder in sorted(root.glob("artifacts/*/*/*/*")):
         if folder.is_dir() and folder.parent.name != ".system" and folder.parent.parent.name != ".system":
             pipeline, node = folder.parts[-4], folder.parts[-3]
-            if not any(path.name.endswith(f".{node}.json") for path in (root / _BUSY).glob(f"{pipeline}-*")):
+            if not any(path.name.endswith(f".{node}.json") for path in (root / "running").glob(f"{pipeline}-*")):
                 yield folder

@@ -1,1 +1,1 @@
-"""The metadata store: opening, reading, upgrading."""
+"""The metadata store: connecting, reading, upgrading."""

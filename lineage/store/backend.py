@@ -1,8 +1,8 @@
-"""Which metadata store is used, and how to reach it.
+"""The metadata store that is in use: where it is, and how to connect to it.
 
-SQLite under the root unless the environment names another: `POSELINE_METADATA` holds a URL, or `POSELINE_METADATA_FILE`
-names a file that does, so that a password stands on no command line. The connection is made when it is needed and is
-never written anywhere.
+The store is a SQLite file under the root, unless the environment names another one: `POSELINE_METADATA` contains a URL,
+or `POSELINE_METADATA_FILE` the path of a file with a URL. So a password appears on no command line, and Poseline writes
+it nowhere.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ _FORMS = "sqlite:///path, postgresql://user:password@host:port/database or mysql
 
 
 def connection(root: Path) -> metadata_store_pb2.ConnectionConfig:
-    """Connection of the metadata store that the runs of a root are recorded in.
+    """Return the connection of the metadata store in which the runs of a root are recorded.
 
     Raises:
-        InputError: the environment names a store in a form that is not understood.
+        InputError: the environment contains a URL that is not understood, or names a file that cannot be read.
     """
     url = _url_of_environment()
     return parse_url(url) if url else sqlite_connection(root / SQLITE_NAME)
 
 
 def sqlite_connection(path: Path) -> metadata_store_pb2.ConnectionConfig:
-    """Connection of a SQLite file."""
+    """Return the connection of a SQLite file."""
     config = metadata_store_pb2.ConnectionConfig()
     config.sqlite.filename_uri = str(path)
     config.sqlite.connection_mode = metadata_store_pb2.SqliteMetadataSourceConfig.READWRITE_OPENCREATE
@@ -47,10 +47,13 @@ def sqlite_connection(path: Path) -> metadata_store_pb2.ConnectionConfig:
 
 
 def parse_url(url: str) -> metadata_store_pb2.ConnectionConfig:
-    """Connection that a URL describes; reserved characters in user and password are percent-encoded.
+    """Return the connection that a URL describes.
+
+    Args:
+        url: URL of a known form; reserved characters in user and password are percent-encoded.
 
     Raises:
-        InputError: not a URL of a known kind. The message never repeats the password.
+        InputError: the URL has another form. The message never contains the password.
     """
     try:
         parts = urlsplit(url)
@@ -63,7 +66,7 @@ def parse_url(url: str) -> metadata_store_pb2.ConnectionConfig:
             raise _bad_url("a SQLite path is absolute")
         return sqlite_connection(Path(unquote(parts.path)))
     if parts.scheme not in ("postgresql", "postgres", "mysql", "mariadb"):
-        raise _bad_url(f"{parts.scheme or 'nothing'!r} is no kind of store")
+        raise _bad_url(f"{parts.scheme or 'nothing'!r} is not a kind of store")
     host, database = parts.hostname, unquote(parts.path.lstrip("/"))
     if not host or not database:
         raise _bad_url("host or database is missing")
@@ -75,7 +78,7 @@ def parse_url(url: str) -> metadata_store_pb2.ConnectionConfig:
 
 
 def describe(config: metadata_store_pb2.ConnectionConfig) -> str:
-    """The store in a form that may be shown: kind, place and database, without user and password."""
+    """Return kind, host and database of a store as text, without user and password."""
     kind = config.WhichOneof("config")
     if kind == "sqlite":
         return config.sqlite.filename_uri
@@ -85,12 +88,12 @@ def describe(config: metadata_store_pb2.ConnectionConfig) -> str:
 
 
 def exists(config: metadata_store_pb2.ConnectionConfig) -> bool:
-    """Whether there is anything to read: a SQLite file; a server's database is taken to be there."""
+    """Return whether there is a store to read; the database of a server is assumed to exist."""
     return not config.HasField("sqlite") or Path(config.sqlite.filename_uri).exists()
 
 
 def read_only(config: metadata_store_pb2.ConnectionConfig) -> metadata_store_pb2.ConnectionConfig:
-    """The same store for reading; SQLite then makes sure that nothing is written."""
+    """Return a connection for reading the same store; SQLite then refuses to write."""
     copy = metadata_store_pb2.ConnectionConfig()
     copy.CopyFrom(config)
     if copy.HasField("sqlite"):
@@ -99,37 +102,39 @@ def read_only(config: metadata_store_pb2.ConnectionConfig) -> metadata_store_pb2
 
 
 def open_store(config: metadata_store_pb2.ConnectionConfig, *, upgrade: bool = False) -> MetadataStore:
-    """Connects.
+    """Connect to a metadata store.
 
     Args:
-        config: where to.
-        upgrade: whether an older schema may be brought up to date; see `poseline lineage upgrade`.
+        config: connection of the store.
+        upgrade: whether to migrate a store of an older version; `lineage.store.upgrading` makes a backup first.
 
     Raises:
-        InputError: nothing was recorded yet, or the schema is older or newer than this library's.
-        PoselineError: the server cannot be reached or says no.
+        InputError: nothing has been recorded yet, or the store is of an older or newer version than ML Metadata.
+        PoselineError: the server cannot be reached or refuses the connection.
     """
-    if not exists(config) and not _creates(config):
+    if not exists(config) and not _may_create(config):
         raise InputError(
             "nothing has been recorded yet", describe(config), "run the pipeline, or name another root with --root"
         )
-    said: list[str] = []
+    store_class = _store_class(config)
+    messages: list[str] = []
     try:
-        with _native_messages(said) if not config.HasField("sqlite") else contextlib.nullcontext():
-            return _kind(config)(config, enable_upgrade_migration=upgrade)
+        with contextlib.nullcontext() if config.HasField("sqlite") else _native_messages(messages):
+            return store_class(config, enable_upgrade_migration=upgrade)
     except Exception as error:
-        raise _explained(config, " ".join([str(error), *said])) from None
+        raise _explained(config, " ".join([str(error), *messages])) from None
 
 
-def _kind(config: metadata_store_pb2.ConnectionConfig) -> type[MetadataStore]:
+def _store_class(config: metadata_store_pb2.ConnectionConfig) -> type[MetadataStore]:
     if not config.HasField("postgresql"):
         return MetadataStore
-    from lineage.store.postgresql import PostgresqlStore
+    from lineage.store import postgresql
 
-    return PostgresqlStore
+    postgresql.check_version()
+    return postgresql.PostgresqlStore
 
 
-def _creates(config: metadata_store_pb2.ConnectionConfig) -> bool:
+def _may_create(config: metadata_store_pb2.ConnectionConfig) -> bool:
     return config.sqlite.connection_mode != metadata_store_pb2.SqliteMetadataSourceConfig.READONLY
 
 
@@ -161,7 +166,7 @@ def _fill_postgresql(
 def _fill_mysql(
     config: metadata_store_pb2.ConnectionConfig, parts: SplitResult, host: str, port: int | None, database: str
 ) -> None:
-    config.mysql.host = "127.0.0.1" if host == "localhost" else host  # the client takes localhost for a socket
+    config.mysql.host = "127.0.0.1" if host == "localhost" else host  # for localhost the client would use a socket
     config.mysql.port = port or 3306
     config.mysql.user = unquote(parts.username or "")
     config.mysql.password = unquote(parts.password or "")
@@ -174,34 +179,17 @@ def _bad_url(why: str) -> InputError:
 
 
 def _explained(config: metadata_store_pb2.ConnectionConfig, message: str) -> PoselineError:
+    """Return an error that names the cause of a message from ML Metadata or a client library."""
     where = describe(config)
     if "is older than library version" in message or "Schema migration is disabled" in message:
         return InputError(
             "the metadata store is of an older version than this library reads",
             where,
-            "bring it up to date with `poseline lineage upgrade` (it makes a backup first)",
+            "upgrade it with `poseline lineage upgrade`, which makes a backup first",
         )
     if "is greater than library version" in message or "newer than" in message:
         return InputError("the metadata store is of a newer version than this library reads", where, "update Poseline")
-    nobody = "nobody answers there", "start the server"
-    causes = {
-        r"ECONNREFUSED|[Cc]onnection refused|\(111\)|Can't connect": nobody,
-        r"authentication failed|Access denied|no password supplied": (
-            "the server refused this user, password or database",
-            f"mend {URL_VARIABLE} or the file that {FILE_VARIABLE} names",
-        ),
-        r"database \"?.*\"? does not exist|Unknown database": ("no such database", "create it on the server"),
-        r"could not translate host|resolve|Unknown .*server host": ("the host is unknown", "mend the URL"),
-        # All that the MySQL client tells at times, whatever the cause.
-        r"plugin|caching_sha2": (
-            "the server refused this user, password or database, or asks for a kind of login that the client lacks",
-            f"mend {URL_VARIABLE} or the file that {FILE_VARIABLE} names; let the user log in with "
-            "mysql_native_password",
-        )
-        if _answers(config)
-        else nobody,
-    }
-    for pattern, (cause, remedy) in causes.items():
+    for pattern, (cause, remedy) in _causes(config).items():
         if re.search(pattern, message):
             return PoselineError(f"the metadata store cannot be opened: {cause}", where, remedy)
     return PoselineError(
@@ -209,7 +197,27 @@ def _explained(config: metadata_store_pb2.ConnectionConfig, message: str) -> Pos
     )
 
 
+def _causes(config: metadata_store_pb2.ConnectionConfig) -> dict[str, tuple[str, str]]:
+    """Return the known causes of a failed connection with their remedies, by a pattern in the message."""
+    nobody = ("nobody answers there", "start the server")
+    fix = f"correct {URL_VARIABLE} or the file that {FILE_VARIABLE} names"
+    refused = "the server refused this user, password or database"
+    # The MySQL client sometimes reports a missing plugin, whatever the cause.
+    plugin = (
+        f"{refused}, or asks for a kind of login that the client lacks",
+        f"{fix}; let the user log in with mysql_native_password",
+    )
+    return {
+        r"ECONNREFUSED|[Cc]onnection refused|\(111\)|Can't connect": nobody,
+        r"authentication failed|Access denied|no password supplied": (refused, fix),
+        r"database \"?.*\"? does not exist|Unknown database": ("no such database", "create it on the server"),
+        r"could not translate host|resolve|Unknown .*server host": ("the host is unknown", "correct the URL"),
+        r"plugin|caching_sha2": plugin if _answers(config) else nobody,
+    }
+
+
 def _answers(config: metadata_store_pb2.ConnectionConfig) -> bool:
+    """Return whether a MySQL server accepts connections; True for other kinds of store."""
     if not config.HasField("mysql"):
         return True
     try:
@@ -227,8 +235,8 @@ def _without_password(config: metadata_store_pb2.ConnectionConfig, message: str)
 
 
 @contextlib.contextmanager
-def _native_messages(said: list[str]) -> Iterator[None]:
-    """Catches what the client library writes to standard error: the cause of a failure is told nowhere else."""
+def _native_messages(messages: list[str]) -> Iterator[None]:
+    """Collect what the client library writes to standard error: it reports the cause of a failure only there."""
     with _standard_error, tempfile.TemporaryFile() as caught:
         saved = os.dup(2)
         os.dup2(caught.fileno(), 2)
@@ -238,4 +246,4 @@ def _native_messages(said: list[str]) -> Iterator[None]:
             os.dup2(saved, 2)
             os.close(saved)
             caught.seek(0)
-            said.append(caught.read().decode(errors="replace"))
+            messages.append(caught.read().decode(errors="replace"))

@@ -1,10 +1,11 @@
-"""Reads lineage from a metadata store, in bulk calls, with a traversal of its own.
+"""Reading of runs, artifacts and lineage graphs from a metadata store, in few calls however large the store is.
 
-ML Metadata 1.21 has neither `filter_query` nor a usable lineage sub-graph. Two rules make the traversal right:
+ML Metadata 1.21 has no `filter_query`, which its own lineage query needs, so the traversal is done here. It follows two
+rules:
 
 - An artifact that later runs took from the cache is an output of many executions; the first of them made it.
-- A baseline that a model was compared with had a say in a verdict, but nothing of it went into the model: from an
-  execution the walk does not go through the inputs in `COMPARED_WITH`, neither back nor forward. They are shown.
+- A model is not made of the baseline that it was compared with, although the baseline influenced the verdict. The
+  traversal includes the inputs in `COMPARED_WITH`, but does not continue from them in either direction.
 """
 
 from __future__ import annotations
@@ -22,10 +23,12 @@ from ml_metadata.metadata_store import ListOptions, MetadataStore, OrderByField
 from ml_metadata.proto import metadata_store_pb2
 
 from data.errors import InputError
-from lineage.model import CACHED, Artifact, Edge, Execution, Run, Subgraph
+from lineage.model import CACHED, COMPLETE, RUNNING, Artifact, Edge, Execution, Run, Subgraph
 from lineage.store import backend
 
 COMPARED_WITH = frozenset({"baseline_model", "baseline"})
+"""Names of the inputs that a candidate is compared with."""
+
 PIPELINE, RUN, NODE = "pipeline", "pipeline_run", "node"
 _BATCH = 1000
 _INPUTS = (metadata_store_pb2.Event.INPUT, metadata_store_pb2.Event.DECLARED_INPUT)
@@ -33,28 +36,33 @@ _OUTPUTS = (metadata_store_pb2.Event.OUTPUT, metadata_store_pb2.Event.DECLARED_O
 
 
 class LineageStore:
-    """A metadata store, opened for reading."""
+    """A metadata store, opened for reading.
+
+    Attributes:
+        place: kind, host and database of the store, for messages.
+        mlmd: client of ML Metadata.
+    """
 
     def __init__(self, connection: metadata_store_pb2.ConnectionConfig) -> None:
-        """Connects.
+        """Connect to a store.
 
         Raises:
-            InputError: nothing was recorded yet, or the schema is too old.
-            PoselineError: the server cannot be reached.
+            InputError: nothing has been recorded yet, or the store is of an older or newer version.
+            PoselineError: the server cannot be reached or refuses the connection.
         """
         self.place = backend.describe(connection)
         self.mlmd: MetadataStore = backend.open_store(backend.read_only(connection))
 
     @classmethod
     def of_root(cls, root: Path) -> LineageStore:
-        """The store that the runs of a root are recorded in; see `backend.connection`."""
+        """Open the store in which the runs of a root are recorded; see `backend.connection`."""
         return cls(backend.connection(root))
 
     def run(self, name: str) -> Run:
-        """A run by its name; `latest` is the newest one.
+        """Return the run with a name, or the newest run for the name `latest`.
 
         Raises:
-            InputError: there is none of that name.
+            InputError: there is no run with this name.
         """
         if name == "latest":
             newest = self.runs(1)
@@ -66,19 +74,19 @@ class LineageStore:
         return self._run(context)
 
     def runs(self, limit: int | None) -> list[Run]:
-        """The newest runs of all pipelines, newest first."""
+        """Return the newest runs of all pipelines, newest first; all runs if `limit` is None."""
         return list(itertools.islice(self.walk_back(), limit))
 
     def walk_back(self) -> Iterator[Run]:
-        """Runs of all pipelines, newest first, read as far as they are asked for."""
+        """Yield the runs of all pipelines, newest first; each batch is read when it is needed."""
         return self._runs_below(self._last(self.mlmd.get_contexts) + 1)
 
     def runs_before(self, run: Run) -> Iterator[Run]:
-        """Earlier runs of the same pipeline, newest first."""
+        """Return the earlier runs of the same pipeline, newest first."""
         return (earlier for earlier in self._runs_below(run.id) if earlier.pipeline == run.pipeline)
 
     def _runs_below(self, high: int) -> Iterator[Run]:
-        """Walks back through the ids: listing contexts by their type would read all of them."""
+        """Yield the runs with smaller ids, batch by batch; listing contexts by type would read all of them."""
         while high > 1:
             low = max(1, high - _BATCH)
             contexts = self.mlmd.get_contexts_by_id(range(low, high))
@@ -88,10 +96,10 @@ class LineageStore:
             high = low
 
     def artifact(self, artifact_id: int) -> Artifact:
-        """An artifact.
+        """Return the artifact with an id.
 
         Raises:
-            InputError: there is none with this id.
+            InputError: there is no artifact with this id.
         """
         found = self.artifacts([artifact_id])
         if not found:
@@ -99,7 +107,7 @@ class LineageStore:
         return found[artifact_id]
 
     def artifacts(self, ids: Iterable[int]) -> dict[int, Artifact]:
-        """Those of these artifacts that exist."""
+        """Return the artifacts with these ids, by id; unknown ids are left out."""
         return {
             found.id: _artifact(found)
             for batch in _batches(sorted(set(ids)))
@@ -107,7 +115,7 @@ class LineageStore:
         }
 
     def executions(self, ids: Iterable[int]) -> dict[int, Execution]:
-        """Those of these executions that exist."""
+        """Return the executions with these ids, by id; unknown ids are left out."""
         return {
             found.id: self._execution(found)
             for batch in _batches(sorted(set(ids)))
@@ -115,24 +123,24 @@ class LineageStore:
         }
 
     def executions_of(self, run: Run) -> list[Execution]:
-        """Every attempt at every node of a run, oldest first."""
+        """Return the executions of a run, oldest first."""
         found = self.mlmd.get_executions_by_context(run.id)
         return [self._execution(execution, run.name) for execution in sorted(found, key=lambda e: e.id)]
 
     def artifacts_in(self, context_type: str, name: str) -> list[Artifact]:
-        """Artifacts that stand in a context, oldest first; none if there is no such context."""
+        """Return the artifacts of a context, oldest first; none if there is no such context."""
         context = self.mlmd.get_context_by_type_and_name(context_type, name)
         found = self.mlmd.get_artifacts_by_context(context.id) if context else []
         return [_artifact(artifact) for artifact in sorted(found, key=lambda a: a.id)]
 
-    def stands_in(self, artifact_id: int, context_type: str) -> bool:
-        """Whether an artifact stands in a context of this type."""
-        return any(c.type == context_type for c in _or_none(self.mlmd.get_contexts_by_artifact, artifact_id))
+    def is_in_context(self, artifact_id: int, context_type: str) -> bool:
+        """Return whether an artifact belongs to a context of a type."""
+        return any(c.type == context_type for c in _contexts(self.mlmd.get_contexts_by_artifact, artifact_id))
 
     def run_subgraph(self, run: Run | str) -> Subgraph:
-        """All executions of a run with what went in and came out; also what cached ones stand for.
+        """Return all executions of a run with their inputs and outputs.
 
-        The execution that made a cached artifact, in an earlier run, is in it as well, with what went into that.
+        For each cached artifact, the execution of an earlier run that made it is included, with its inputs and outputs.
         """
         run = self.run(run) if isinstance(run, str) else run
         graph = Subgraph(runs={run.name: run})
@@ -148,10 +156,10 @@ class LineageStore:
         return self._fill(graph)
 
     def upstream(self, artifact_id: int | Iterable[int]) -> Subgraph:
-        """The artifact, or some, and everything that they were made of.
+        """Return one or more artifacts and everything that they were made of.
 
         Raises:
-            InputError: there is no such artifact.
+            InputError: a single id was given, and there is no such artifact.
         """
         graph = self._start(artifact_id)
         waiting, seen = set(graph.artifacts), set[int]()
@@ -167,10 +175,10 @@ class LineageStore:
         return self._fill(graph)
 
     def downstream(self, artifact_id: int | Iterable[int]) -> Subgraph:
-        """The artifact, or some, and everything that was made of them; failed attempts are not in it.
+        """Return one or more artifacts and everything that was made of them, without failed executions.
 
         Raises:
-            InputError: there is no such artifact.
+            InputError: a single id was given, and there is no such artifact.
         """
         graph = self._start(artifact_id)
         waiting, seen, known = set(graph.artifacts), set[int](), set(graph.artifacts)
@@ -179,7 +187,7 @@ class LineageStore:
             used = [edge for edge in used if edge.key not in COMPARED_WITH]
             consumers = self.executions({edge.execution_id for edge in used} - seen)
             seen |= consumers.keys()
-            graph.executions |= {id_: found for id_, found in consumers.items() if found.state == "COMPLETE"}
+            graph.executions |= {id_: found for id_, found in consumers.items() if found.state == COMPLETE}
             graph.edges += [edge for edge in used if edge.execution_id in graph.executions]
             made = [
                 edge
@@ -197,7 +205,7 @@ class LineageStore:
         return Subgraph(artifacts=self.artifacts(artifact_id))
 
     def of_types(self, types: Iterable[str]) -> Iterator[Subgraph]:
-        """All artifacts of some types, in parts of bounded size."""
+        """Yield all artifacts of some types, in parts of bounded size."""
         for name in types:
             if name in {known.name for known in self.mlmd.get_artifact_types()}:
                 found = [_artifact(artifact) for artifact in self.mlmd.get_artifacts_by_type(name)]
@@ -205,9 +213,9 @@ class LineageStore:
                     yield Subgraph(artifacts={artifact.id: artifact for artifact in batch})
 
     def whole(self) -> Iterator[Subgraph]:
-        """Everything, in parts of bounded size: all runs first, then all artifacts, then executions with their edges.
+        """Yield the whole store in parts of bounded size: all runs, then all artifacts, then executions with edges.
 
-        Unlike in other sub-graphs, an edge's artifact stands in an earlier part.
+        Unlike in other subgraphs, the artifact of an edge is in an earlier part.
         """
         last_artifact = self._last(self.mlmd.get_artifacts)
         last_execution = self._last(self.mlmd.get_executions)
@@ -226,7 +234,7 @@ class LineageStore:
         return newest[0].id if newest else 0
 
     def _fill(self, graph: Subgraph) -> Subgraph:
-        """Loads what the edges name, and the runs of all executions."""
+        """Load the executions and artifacts that the edges refer to, and the runs of all executions."""
         graph.edges = list(dict.fromkeys(graph.edges))
         graph.executions |= self.executions({edge.execution_id for edge in graph.edges} - graph.executions.keys())
         graph.artifacts |= self.artifacts({edge.artifact_id for edge in graph.edges} - graph.artifacts.keys())
@@ -237,10 +245,10 @@ class LineageStore:
         return graph
 
     def made_by(self, artifacts: dict[int, Artifact]) -> dict[int, Edge]:
-        """Artifact to the edge from the execution that made it; artifacts that nobody made are absent.
+        """Return the edge from the execution that made each artifact, by artifact id; imported artifacts have none.
 
-        The folder of a payload is named after the execution; that is asked first, because an artifact that thousands
-        of runs took from the cache has thousands of events.
+        The folder of a payload has the id of the execution as its name. That execution is read first, because an
+        artifact that thousands of runs took from the cache has thousands of events.
         """
         named = {a.id: int(tail) for a in artifacts.values() if (tail := a.uri.rpartition("/")[2]).isdecimal()}
         edges: dict[int, Edge] = {}
@@ -254,12 +262,12 @@ class LineageStore:
         return edges
 
     def edges_of_executions(self, ids: Iterable[int]) -> list[Edge]:
-        """What went into these executions and came out of them."""
+        """Return the edges to the inputs and outputs of some executions."""
         batches = _batches(sorted(ids))
         return _edges(event for batch in batches for event in self.mlmd.get_events_by_execution_ids(batch))
 
     def edges_of_artifacts(self, ids: Iterable[int]) -> list[Edge]:
-        """Where these artifacts came out of and went into, cached executions among them."""
+        """Return the edges to all executions that some artifacts are inputs or outputs of, cached ones included."""
         batches = _batches(sorted(ids))
         return _edges(event for batch in batches for event in self.mlmd.get_events_by_artifact_ids(batch))
 
@@ -273,14 +281,14 @@ class LineageStore:
         )
 
     def _pipeline_of(self, run_context_id: int) -> str:
-        parents = _or_none(self.mlmd.get_parent_contexts_by_context, run_context_id)
+        parents = _contexts(self.mlmd.get_parent_contexts_by_context, run_context_id)
         return next((parent.name for parent in parents if parent.type == PIPELINE), "")
 
     def _execution(self, execution: metadata_store_pb2.Execution, run: str | None = None) -> Execution:
         properties = _values(execution.properties) | _values(execution.custom_properties)
         node, run = properties.pop("node_id", None), properties.pop("run_id", None) or run
-        if node is None or run is None:  # recorded by another runner, or before these were recorded
-            names = {c.type: c.name for c in _or_none(self.mlmd.get_contexts_by_execution, execution.id)}
+        if node is None or run is None:  # recorded by another runner, or by an older version
+            names = {c.type: c.name for c in _contexts(self.mlmd.get_contexts_by_execution, execution.id)}
             node = names.get(NODE, execution.type).removeprefix(f"{names.get(PIPELINE, '')}.")
             run = names.get(RUN, "")
         return Execution(
@@ -295,8 +303,8 @@ class LineageStore:
         )
 
 
-def _or_none(get: Callable[[int], list[metadata_store_pb2.Context]], id_: int) -> list[metadata_store_pb2.Context]:
-    """The contexts of something; SQLite answers with none where PostgreSQL and MySQL say that there are none."""
+def _contexts(get: Callable[[int], list[metadata_store_pb2.Context]], id_: int) -> list[metadata_store_pb2.Context]:
+    """Return the contexts that `get` finds; PostgreSQL and MySQL raise an error where SQLite returns an empty list."""
     try:
         return get(id_)
     except NotFoundError:
@@ -338,7 +346,7 @@ def _value(value: metadata_store_pb2.Value) -> Any:
 @functools.cache
 def _execution_state(state: int) -> str:
     name = metadata_store_pb2.Execution.State.Name(state)
-    return "RUNNING" if name in ("NEW", "UNKNOWN") else name
+    return RUNNING if name in ("NEW", "UNKNOWN") else name
 
 
 def _batches(ids: Sequence[int]) -> Iterator[Sequence[int]]:

@@ -41,7 +41,7 @@ def trained(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def converted(trained, tmp_path_factory):
-    """What EdgeConverter's executor makes of `trained`."""
+    """The folder that EdgeConverter's executor writes for `trained`."""
     from tfx.types.standard_artifacts import Examples, Model, Schema
 
     from components.artifacts.types import EdgeModel
@@ -72,7 +72,7 @@ def converted(trained, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def smoked(trained, converted, tmp_path_factory):
-    """What ServingSmoke's executor says of `trained` and `converted` under thresholds that they keep."""
+    """The blessing by ServingSmoke's executor of `trained` and `converted`, which pass all thresholds."""
     from tfx.types.standard_artifacts import InfraBlessing
 
     blessing = artifact(InfraBlessing, tmp_path_factory.mktemp("smoked"))
@@ -81,7 +81,7 @@ def smoked(trained, converted, tmp_path_factory):
 
 
 def smoke(trained, files, blessing, thresholds, model="model"):
-    """Runs ServingSmoke's executor."""
+    """Run ServingSmoke's executor."""
     from tfx.types.standard_artifacts import Examples, Model
 
     from components.artifacts.types import EdgeModel
@@ -100,7 +100,7 @@ def smoke(trained, files, blessing, thresholds, model="model"):
 
 @pytest.fixture(scope="session")
 def blessed(converted, tmp_path_factory):
-    """What ModelValidator's executor says of `converted` under thresholds that it keeps."""
+    """The blessing by ModelValidator's executor of `converted`, which passes all thresholds."""
     from components.artifacts.types import EdgeBlessing, EdgeModel
     from components.model_validator.executor import Executor
 
@@ -134,7 +134,7 @@ SERVING = {
 
 @pytest.fixture(scope="session")
 def edge():
-    """Names that tests of the edge components share."""
+    """Values and functions that the tests of the edge components share."""
     facts = {
         "gates": {"model_validator": EASY, "serving_smoke": SERVING},
         "run_id": "run-1",
@@ -201,7 +201,7 @@ def _export(keras, tf, core, folder):
 
 
 def _windows(count, seed):
-    """People of any size and place who swing different limbs, by label."""
+    """Windows of people of random size and position, whose label determines which limbs they swing."""
     rng = np.random.default_rng(seed)
     labels = np.arange(count) % len(LABELS)
     pose = np.random.default_rng(0).normal(0, 0.3, (JOINTS, 2))
@@ -215,7 +215,7 @@ def _windows(count, seed):
 
 
 def _write_examples(tf, folder, windows, labels):
-    """Two windows a sequence, in two shards."""
+    """Write two windows for each sequence, in two shards."""
     folder.mkdir(parents=True)
     for shard in range(2):
         with tf.io.TFRecordWriter(str(folder / f"part-{shard:05d}.gz"), "GZIP") as writer:

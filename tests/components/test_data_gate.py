@@ -19,7 +19,7 @@ WORDS = {"broken_joint": b"none", "sides": b"as_named"}
 
 
 def windows():
-    """Columns of twenty sound windows for schema/baduanjin.pbtxt."""
+    """Columns of twenty windows without anomalies for schema/baduanjin.pbtxt."""
     from schema.window_contract import read_window_contract
 
     values = int(np.prod(read_window_contract(SCHEMAS / "baduanjin.pbtxt").shape))
@@ -47,7 +47,7 @@ def statistics_of(columns):
 
 
 def table_of(columns, folder):
-    """The table of windows that ExampleGen writes beside such examples."""
+    """Write the table of windows that KeypointExampleGen writes for such examples."""
     rows = [
         {name: value[0].decode() if isinstance(value[0], bytes) else value[0] for name, value in row.items() if value}
         | {"keypoints_least": min(row["keypoints"]), "keypoints_greatest": max(row["keypoints"])}
@@ -60,7 +60,7 @@ def table_of(columns, folder):
 
 @pytest.fixture
 def gate(tmp_path):
-    """Run the real ExampleValidator and the real DataGate on windows, and those of a baseline; returns the blessing."""
+    """Run ExampleValidator and DataGate on windows and on those of a baseline; return the blessing."""
 
     def run(columns, policy="{}", baseline=None):
         from tfx.types import standard_artifacts
@@ -223,7 +223,7 @@ def test_names_cannot_steer_the_terminal(gate):
 
 
 def spread(name, low, high):
-    """Windows whose feature lies evenly between two figures."""
+    """Windows whose feature is evenly distributed between two values."""
     return changed(name, lambda rows: [[float(x)] for x in np.linspace(low, high, len(rows))])
 
 

@@ -19,6 +19,7 @@ from components.edge_converter.compact import compact, pack
 from components.edge_converter.component import EdgeConverter
 from components.edge_converter.job import ConversionJob, run_job
 from components.edge_converter.metadata import embed_contract
+from components.edge_converter.window_reader import read_keys, read_windows
 from components.edge_converter.window_selection import WindowKey, select_stratified, select_whole_sequences
 from components.edge_converter.worker import convert
 from data.digests import file_digest, list_folder
@@ -104,7 +105,7 @@ def test_another_format_is_shipped_or_not_made_on_request(job):
     assert names == [(f"model_{name}.tflite", True) for name in ("float", "float16", "int8")]
 
 
-def test_every_file_says_what_it_is(converted, trained, edge):
+def test_every_file_contains_its_contract(converted, trained, edge):
     expected = make_contract(
         **{name: fact for name, fact in edge.model_facts.items() if name not in ("window", "transform")},
         window=WindowSpec.model_validate(edge.model_facts["window"]),
@@ -145,12 +146,14 @@ def test_metadata_change_no_answer_cost_little_and_are_replaced(converted, tmp_p
     assert path.stat().st_size - len(pack(bare, 0)) < 2048
 
 
-def test_the_conversion_is_on_record(converted):
+def test_the_conversion_is_on_record(converted, trained, edge):
     record = json.loads((converted / "conversion.json").read_text())
     assert record["input"] == {"name": "keypoints", "shape": [1, 24, 17, 3], "dtype": "float32"}
     assert record["files"]["model_int8.tflite"]["float_islands"] == 0
     assert record["representative"]["by_label_id"] == {"0": 20, "1": 20, "2": 20}
-    assert len(record["representative"]["sha256"]) == 64
+    train = trained / "examples" / "Split-train"
+    windows = read_windows(train, select_stratified(read_keys(train), 60, seed=7), edge.shape)
+    assert record["representative"]["sha256"] == hashlib.sha256(windows.tobytes()).hexdigest()
     assert record["recipe"]["cut"] == float(min(record["recipe"]["difference"], key=record["recipe"]["difference"].get))
 
 
@@ -173,14 +176,14 @@ def test_the_same_job_makes_the_same_files(job, trained, tmp_path):
         assert (tmp_path / "again" / name).read_bytes() == (tmp_path / "output" / name).read_bytes()
 
 
-def test_what_the_converting_process_knows_to_be_wrong_is_handed_on(job, scratch):
+def test_an_error_in_the_converting_process_reaches_the_caller(job, scratch):
     with pytest.raises(NodeError, match="no records in this split") as caught:
         run_job(replace(job, examples="/nowhere"), 120, scratch)
     assert caught.value.where == "/nowhere/Split-train"
     assert caught.value.remedy
 
 
-def test_a_folder_that_can_not_be_written_is_told(job, scratch, tmp_path):
+def test_a_folder_that_can_not_be_written_is_reported(job, scratch, tmp_path):
     description = scratch / "job.json"
     description.write_text(json.dumps(asdict(replace(job, output=str(tmp_path / "nothing")))))
     assert worker.main(description) == 1
@@ -247,7 +250,7 @@ def test_the_end_of_the_converting_process_is_understood(job, scratch, tmp_path,
     assert "RuntimeError" not in source or "broken pipe dream" in caught.value.where
 
 
-def test_stratified_takes_evenly_and_does_not_mind_the_order_of_records():
+def test_windows_are_selected_evenly_and_independently_of_the_order_of_records():
     keys = [WindowKey(f"s{i}", 0, label, i) for i, label in enumerate([0] * 50 + [1] * 3 + [2] * 20)]
     taken = select_stratified(keys, 15, seed=1)
     assert Counter(key.label_id for key in taken) == {0: 6, 1: 3, 2: 6}

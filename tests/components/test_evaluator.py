@@ -1,4 +1,4 @@
-"""Evaluator's own metric and record, through TFX's real executor on a real SavedModel."""
+"""The metric and the record of Evaluator, computed by TFX's executor with a SavedModel."""
 
 import json
 
@@ -22,7 +22,7 @@ CALLED = np.array([0, 0, 0, 1, 1, 1, 2, 2, 2, 2])
 
 
 class Answers(tf.Module):
-    """A model that reads its answer from the example."""
+    """A model whose prediction is a feature of the example."""
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
     def serve(self, examples):
@@ -81,7 +81,7 @@ def test_slices_and_confusion_matrix_are_kept(record):
     assert counts == {(0, 0): 3, (0, 1): 1, (1, 1): 2, (1, 2): 1, (2, 2): 2, (3, 2): 1}
 
 
-def test_the_threshold_stands_on_the_mean_of_the_whole_split_alone(record):
+def test_the_threshold_applies_only_to_the_mean_of_the_whole_split(record):
     verdicts = {verdict["gate"]: verdict for verdict in record[0]["verdicts"]}
     assert verdicts["evaluator accuracy"]["passed"]
     assert not verdicts["evaluator macro_f1"]["passed"]

@@ -138,7 +138,7 @@ def test_every_window_is_there_once_with_its_features(made, data_folder):
             ]
 
 
-def test_nobody_is_on_two_sides(made):
+def test_nobody_is_in_two_splits(made):
     sides = {
         split: {value(example, "subject")[0] for example in read(made, split)} for split in ("train", "eval", "test")
     }

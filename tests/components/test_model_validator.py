@@ -25,7 +25,7 @@ def test_a_good_file_is_blessed_and_every_verdict_is_on_record(blessed, edge):
     record = json.loads((Path(blessed.uri) / "verdict.json").read_text())
     assert {verdict["gate"] for verdict in record["verdicts"]} == edge.thresholds.keys()
     for verdict in record["verdicts"]:
-        assert verdict.keys() == {"gate", "figure", "threshold", "unit", "passed", "detail"}
+        assert verdict.keys() == {"gate", "figure", "threshold", "direction", "unit", "passed", "detail"}
         assert verdict["passed"]
     assert record["accuracy"].keys() == {"int8_sequence", "float_sequence", "int8_window", "float_window"}
     for name, found in record["files"].items():
@@ -42,7 +42,7 @@ def test_a_good_file_is_blessed_and_every_verdict_is_on_record(blessed, edge):
         ("max_bytes", 1000),
     ],
 )
-def test_one_figure_beyond_its_threshold_is_a_no_and_not_an_error(converted, edge, tmp_path, gate, limit):
+def test_one_figure_beyond_its_threshold_is_a_rejection_and_not_an_error(converted, edge, tmp_path, gate, limit):
     spoilt = _with_wrong_labels(converted, tmp_path / "edge") if gate == "min_sequence_accuracy" else converted
     blessing = edge.artifact(EdgeBlessing, tmp_path / "blessing")
     thresholds = edge.thresholds | {"min_sequence_accuracy": 0.0, gate: limit}
@@ -66,7 +66,7 @@ def test_accuracy_lost_is_float_minus_int8_by_sequence(converted, edge, tmp_path
     assert (verdict.figure, verdict.passed) == (pytest.approx(lost), False)
 
 
-def test_a_file_that_can_not_be_run_is_a_no(converted, edge, tmp_path):
+def test_a_file_that_can_not_be_run_is_rejected(converted, edge, tmp_path):
     shutil.copytree(converted, tmp_path / "edge")
     (tmp_path / "edge" / "model_int8.tflite").write_bytes(b"no model")
     judgement = judge(tmp_path / "edge", ModelValidatorThresholds(**edge.thresholds))
@@ -81,7 +81,7 @@ def test_a_file_that_can_not_be_run_is_a_no(converted, edge, tmp_path):
     assert judgement.accuracy.keys() == {"float_sequence", "float_window"}
 
 
-def test_a_file_that_hangs_is_ended_and_refused_with_its_time(converted, edge):
+def test_a_file_that_hangs_is_ended_and_rejected_with_its_time(converted, edge):
     verdicts = _verdicts(judge(converted, ModelValidatorThresholds(**edge.thresholds | {"max_judging_seconds": 0.05})))
     assert verdicts["max_judging_seconds"].figure > 0.05
     assert not any(verdict.passed for gate, verdict in verdicts.items() if gate != "max_bytes")

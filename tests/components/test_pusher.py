@@ -32,14 +32,14 @@ def release(trained, converted, blessed, smoked, edge):
 
 @pytest.fixture
 def other_release(trained, converted, blessed, smoked, edge, tmp_path_factory):
-    """Behaves otherwise: its labels are other ones."""
+    """A release with other behaviour: its labels differ."""
     files = _with_labels(converted, tmp_path_factory.mktemp("other") / "files", ("a", "b", "c"))
     return _release(trained, files, (blessed, smoked), edge.facts)
 
 
 @pytest.fixture
 def push(trained, converted, blessed, smoked, edge, tmp_path):
-    """Runs the executor; returns the artifact that it made."""
+    """Run the executor; return its output artifact."""
 
     def run(targets, model_blessed=1, edge_blessed=1, only_warn=(), infra_blessed=1):
         pushed = edge.artifact(PushedModel, tmp_path / "pushed")
@@ -80,7 +80,7 @@ def _with_labels(files, copy, labels, names=("model_int8.tflite", "model_float.t
 
 
 def _everything(folder):
-    """Every entry with its content, hidden ones too; the lock file alone may stay behind."""
+    """Return every entry with its content, also hidden ones, but not the lock file."""
     return {
         path.relative_to(folder): path.readlink() if path.is_symlink() else path.is_file() and path.read_bytes()
         for path in folder.rglob("*")
@@ -114,7 +114,7 @@ def test_a_blessed_model_is_published_whole_at_every_target(push, edge, tmp_path
 
 
 @pytest.mark.parametrize(
-    ("no", "refused"),
+    ("blessings", "refused"),
     [
         ({"model_blessed": 0}, ["Evaluator"]),
         ({"edge_blessed": 0}, ["ModelValidator"]),
@@ -122,11 +122,12 @@ def test_a_blessed_model_is_published_whole_at_every_target(push, edge, tmp_path
         ({"model_blessed": 0, "edge_blessed": 0}, ["Evaluator", "ModelValidator"]),
     ],
 )
-def test_what_a_gate_refused_is_not_published(push, tmp_path, no, refused):
-    pushed = push({"phone": tmp_path / "phone"}, **no)
+def test_a_rejected_model_is_not_published(push, tmp_path, blessings, refused):
+    pushed = push({"phone": tmp_path / "phone"}, **blessings)
     assert pushed.get_int_custom_property("pushed") == 0
     record = json.loads((Path(pushed.uri) / "push.json").read_text())
-    assert record == {"pushed": False, "refused_by": refused, "warned_by": [], "reasons": []}
+    nothing = {"version": None, "digest": None, "targets": {}, "files": {}, "already_there": []}
+    assert record == {"pushed": False, "refused_by": refused, "warned_by": [], "reasons": [], **nothing}
     assert not (tmp_path / "phone").exists()
 
 
@@ -166,7 +167,7 @@ def test_a_model_that_is_there_already_becomes_latest_again(release, other_relea
     assert (versions(tmp_path), latest_version(tmp_path)) == ([1, 2], 1)
 
 
-def test_a_damaged_version_is_not_made_use_of(release, tmp_path):
+def test_a_damaged_version_is_not_used_again(release, tmp_path):
     publish(release, [tmp_path])
     (tmp_path / "1" / "model_int8.tflite").write_bytes(b"no model")
     assert not destination_holds(tmp_path, release.digest)
@@ -191,7 +192,7 @@ def test_folders_that_are_no_versions_are_left_alone(release, tmp_path):
 
 
 def _fail_on_call(monkeypatch, owner, name, number):
-    """Lets a function fail as on a full disk when it is called the `number`th time."""
+    """Make a function fail as on a full disk when it is called for the `number`th time."""
     real, calls = getattr(owner, name), []
 
     def fail(*arguments, **options):
@@ -333,8 +334,8 @@ def test_readers_never_see_a_version_half_published(release, other_release, tmp_
     assert versions(tmp_path) == [1, 2]
 
 
-def test_pushes_at_once_do_not_meet(release, other_release, tmp_path):
-    """A lock belongs to an open file, so threads keep each other out as processes do."""
+def test_simultaneous_pushes_exclude_each_other(release, other_release, tmp_path):
+    """A lock belongs to an open file, so that threads exclude each other as processes do."""
     with ThreadPoolExecutor() as pool:
         pushed = list(pool.map(lambda each: publish(each, [tmp_path]), [release, other_release, release] * 3))
     assert versions(tmp_path) == [1, 2]

@@ -22,14 +22,14 @@ FORMATS = {"saved_model", "model_float.tflite", "model_int8.tflite"}
 
 @pytest.fixture
 def files(converted, tmp_path):
-    """A copy of the converted files that may be spoilt."""
+    """A copy of the converted files that a test may damage."""
     shutil.copytree(converted, tmp_path / "files")
     return tmp_path / "files"
 
 
 @pytest.fixture
 def serve(trained, edge, tmp_path):
-    """Runs the executor; returns whether it blessed, the verdicts by gate, and the whole record."""
+    """Run the executor; return whether it blessed the model, the verdicts by gate, and the whole record."""
 
     def run(files, model="model", **limits):
         blessing = edge.artifact(InfraBlessing, tmp_path / "blessing")
@@ -66,7 +66,7 @@ def test_a_model_that_serves_is_blessed_and_every_figure_is_on_record(smoked, ed
 
 
 @pytest.mark.parametrize("name", ["model_int8.tflite", "model_float.tflite"])
-def test_a_damaged_file_is_a_no_that_names_it(serve, files, name):
+def test_a_damaged_file_is_rejected_by_name(serve, files, name):
     (files / name).write_bytes((files / name).read_bytes()[:2000])
     blessed, verdicts, record = serve(files)
     assert blessed == 0
@@ -77,19 +77,19 @@ def test_a_damaged_file_is_a_no_that_names_it(serve, files, name):
     assert verdicts["max_saved_model_difference"]["passed"]
 
 
-def test_a_damaged_saved_model_is_a_no(serve, trained, converted):
+def test_a_damaged_saved_model_is_rejected(serve, trained, converted):
     shutil.copytree(trained / "model", trained / "damaged", dirs_exist_ok=True)
     (trained / "damaged" / "Format-Serving" / "saved_model.pb").write_bytes(b"no model")
     blessed, verdicts, record = serve(converted, "damaged")
     assert blessed == 0
     assert "saved_model" in verdicts["max_failed_formats"]["detail"]
     assert record["formats"]["saved_model"]["fault"].startswith("ended with exit code 1: ")
-    # Nothing is left to hold the files against: what can't be measured does not pass.
+    # There is nothing to compare the files with, and a figure that cannot be measured does not pass.
     assert verdicts["min_agreement"]["figure"] is None
     assert {"min_agreement", "max_float_difference", "max_saved_model_difference"} <= _refused(verdicts)
 
 
-def test_a_format_that_hangs_is_ended_and_refused_with_its_time(serve, converted):
+def test_a_format_that_hangs_is_ended_and_rejected_with_its_time(serve, converted):
     blessed, verdicts, _ = serve(converted, max_serving_seconds=0.05)
     assert blessed == 0
     assert verdicts["max_failed_formats"]["figure"] == 3
@@ -98,7 +98,7 @@ def test_a_format_that_hangs_is_ended_and_refused_with_its_time(serve, converted
     assert verdict["figure"] > verdict["threshold"] == 0.05
 
 
-def test_golden_windows_that_the_saved_model_answers_otherwise_now_are_a_no(serve, files):
+def test_a_saved_model_whose_answers_have_changed_since_conversion_is_rejected(serve, files):
     golden = dict(np.load(files / "golden.npz"))
     golden["probabilities"] = golden["probabilities"][:, ::-1]
     np.savez(files / "golden.npz", **golden)
@@ -107,7 +107,7 @@ def test_golden_windows_that_the_saved_model_answers_otherwise_now_are_a_no(serv
     assert _refused(verdicts) == {"max_saved_model_difference"}
 
 
-def test_files_that_answer_otherwise_than_the_saved_model_are_a_no(serve, files):
+def test_files_whose_answers_differ_from_the_saved_model_are_rejected(serve, files):
     shutil.copyfile(files / "model_int8.tflite", files / "model_float.tflite")
     blessed, verdicts, _ = serve(files)
     assert blessed == 0
@@ -129,7 +129,7 @@ def test_files_that_answer_otherwise_than_the_saved_model_are_a_no(serve, files)
         ("max_failed_formats", "model_int8.tflite", {"fault": "crashed with SIGSEGV"}),
     ],
 )
-def test_one_figure_beyond_its_threshold_is_refused_by_its_gate(smoked, edge, gate, name, change):
+def test_one_figure_beyond_its_threshold_is_rejected_by_its_gate(smoked, edge, gate, name, change):
     record = json.loads((Path(smoked.uri) / "verdict.json").read_text())
     record["formats"][name] |= change
     formats = {key: FormatFigures.model_validate(found) for key, found in record["formats"].items()}
@@ -154,7 +154,7 @@ def test_what_is_not_measured_does_not_pass():
     assert not check_threshold("max_latency_p95_ms", float("nan"), 1.0, "max", "ms").passed
     assert not check_threshold("min_agreement", float("nan"), 0.0, "min", "share").passed
     too_large = check_threshold("max_bytes", 5_241_088, 300_000, "max", "bytes")
-    assert str(too_large) == "max_bytes: 5,241,088, at most 300,000 bytes passes"
+    assert str(too_large) == "max_bytes: 5,241,088 (at most 300,000 bytes)"
 
 
 def test_the_gates_file_has_every_threshold(request):

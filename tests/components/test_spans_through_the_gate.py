@@ -1,4 +1,4 @@
-"""Whole spans of synthetic Baduanjin, sound and broken, through the real components from ExampleGen to DataGate."""
+"""Whole spans of synthetic Baduanjin, correct and faulty, through all components up to DataGate."""
 
 import json
 import re
@@ -27,7 +27,7 @@ def people(seed):
 
 
 class Span:
-    """A span and what the components say of it."""
+    """A span and the results of the components for it."""
 
     def __init__(self, folder, sequences, number):
         self.folder, self.number = folder, number
@@ -73,7 +73,7 @@ class Span:
         Executor(context).Do({"examples": [self.examples]}, {"statistics": [self.statistics]}, {"exclude_splits": "[]"})
 
     def pass_the_gate(self, baseline=None):
-        """The verdict, or GateError."""
+        """Return the verdict, or raise GateError."""
         from components.artifacts.types import DataBlessing
         from components.data_gate.executor import Executor
         from components.example_validator.executor import Executor as Validator
@@ -106,7 +106,7 @@ def span(tmp_path):
 
 
 def each(change):
-    """A change of all keypoints; change gets [T, J, 3] and returns it."""
+    """Return a change of all sequences; `change` gets keypoints [T, J, 3] and returns the changed ones."""
     return lambda sequences: [replace(s, keypoints=change(s.keypoints.copy())) for s in sequences]
 
 
@@ -140,7 +140,7 @@ def test_other_people_pass(first, span):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (each(shifted), ["centre_y", "drift", "Jensen-Shannon", "span 1", "people stand elsewhere in the picture"]),
+        (each(shifted), ["centre_y", "drift", "Jensen-Shannon", "span 1", "people are in another part of the image"]),
         (each(frozen_wrist), ["broken_joint", "left_wrist frozen", "none in 90% of windows"]),
         (new_class, ["label", "drunken_fist", "one of 8 values", "a new one goes to the end"]),
         (each(swapped), ["sides", "swapped", "as_named, unclear in 90% of windows", "left and right are swapped"]),

@@ -61,7 +61,7 @@ def test_column_is_followed_and_eval_cut_from_train_by_subject():
 
 def test_official_protocol_by_camera_may_share_people():
     index = [*people(4, split="train"), *people(4, split="test")]
-    with pytest.raises(InputError, match="4 subjects are on two sides"):
+    with pytest.raises(InputError, match="4 subjects are in two splits"):
         assign_splits(index, SplitPolicy(method="column", eval_share=0))
     splits = assign_splits(index, SplitPolicy(method="column", eval_share=0, allow_subject_overlap=True))
     assert Counter(splits.values()) == {"train": 8, "test": 8}
@@ -99,12 +99,12 @@ def test_listed_subjects():
         (
             [*people(1, split="train"), *[key("q", x, "test") for x in "ab"]],
             SplitPolicy(method="column"),
-            "too few to take any for eval",
+            "too few to move any to eval",
         ),
         (
             [*people(3, "ab", split="train"), *[key("q", x, "test") for x in "abc"]],
             SplitPolicy(method="column"),
-            r"never seen in training(\n.*)*labels c",
+            r"but not in train(\n.*)*labels c",
         ),
         (
             [*people(3, "abc", split="train"), *[key("q", x, "test") for x in "ab"]],

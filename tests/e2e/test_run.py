@@ -227,9 +227,9 @@ def _five_megabytes(path):
             8,
             ["ModelValidator", "ServingSmoke"],
             {"max_custom_operators", "max_failed_formats"},
-            "max_custom_operators: 1, threshold 0 operators (FlexErf)",
+            "max_custom_operators: 1 (at most 0 operators): FlexErf",
         ),
-        (_five_megabytes, 9, ["ModelValidator"], {"max_bytes"}, ", threshold 300,000 bytes"),
+        (_five_megabytes, 9, ["ModelValidator"], {"max_bytes"}, "(at most 300,000 bytes)"),
     ],
 )
 def test_a_file_damaged_after_its_conversion_is_rejected_and_the_served_version_stays(

@@ -1,4 +1,4 @@
-"""Pages opened in the distribution's Chromium without a network."""
+"""Pages that tests open in the distribution's Chromium, without a network."""
 
 import contextlib
 import shutil
@@ -11,19 +11,19 @@ DESKTOP, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
 
 
 @dataclass
-class Seen:
-    """A page, and everything that went wrong in it."""
+class OpenedPage:
+    """A page, and all messages, errors and requests in it."""
 
     page: object
-    complaints: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
 
-    def assert_quiet(self):
-        assert not self.complaints, self.complaints
+    def assert_no_problems(self):
+        assert not self.problems, self.problems
 
 
 @pytest.fixture(scope="module")
 def chromium():
-    """A browser for a module's tests; it ends with them, because its event loop would be in the way of others."""
+    """A browser for the tests of one module; it ends with them, because its event loop would disturb other tests."""
     program = shutil.which("chromium")
     if program is None:
         pytest.skip("Chromium is not installed (tools/services.sh)")
@@ -35,19 +35,19 @@ def chromium():
 
 @contextlib.contextmanager
 def opened(browser, file, viewport=DESKTOP, scheme="light"):
-    """Opens a file; every message, error and request for anything but the file itself is a complaint."""
+    """Open a file; every message, error or request for anything but the file itself is a problem."""
     context = browser.new_context(viewport=viewport, color_scheme=scheme, offline=True)
-    seen = Seen(context.new_page())
+    opened_page = OpenedPage(context.new_page())
     own = file.absolute().as_uri()
 
     def check(request):
         if request.url != own and not request.url.startswith("data:"):
-            seen.complaints.append(f"request: {request.url}")
+            opened_page.problems.append(f"request: {request.url}")
 
-    seen.page.on("console", lambda message: seen.complaints.append(f"console: {message.text}"))
-    seen.page.on("pageerror", lambda error: seen.complaints.append(f"error: {error}"))
-    seen.page.on("dialog", lambda dialog: (seen.complaints.append("dialog"), dialog.dismiss()))
-    seen.page.on("request", check)
-    seen.page.goto(own)
-    yield seen
+    opened_page.page.on("console", lambda message: opened_page.problems.append(f"console: {message.text}"))
+    opened_page.page.on("pageerror", lambda error: opened_page.problems.append(f"error: {error}"))
+    opened_page.page.on("dialog", lambda dialog: (opened_page.problems.append("dialog"), dialog.dismiss()))
+    opened_page.page.on("request", check)
+    opened_page.page.goto(own)
+    yield opened_page
     context.close()

@@ -1,4 +1,4 @@
-"""Metadata stores of three kinds with the same history of real runs in each; servers run on loopback, in /tmp."""
+"""Metadata stores of three kinds with the same history of real runs in each; servers run on loopback."""
 
 import json
 import os
@@ -30,7 +30,7 @@ ENCODED = "s3cret%2Fwith%3Asigns%40"
 
 @dataclass
 class Answer:
-    """What a command printed and how it ended."""
+    """The output and the exit code of a command."""
 
     code: int
     text: str
@@ -42,7 +42,7 @@ class Answer:
 
 @dataclass
 class Recorded:
-    """A root with runs in it."""
+    """A root with recorded runs."""
 
     root: Path
     url: str | None
@@ -62,7 +62,7 @@ class Recorded:
         return LineageStore(self.connection())
 
     def ask(self, *arguments, expect=0):
-        """Runs `poseline lineage ...` on this root."""
+        """Run `poseline lineage ...` on this root."""
         result = CliRunner().invoke(main, ["lineage", *arguments, "--root", str(self.root)], env=self.environment)
         assert result.exit_code == expect, f"{arguments}: exit code {result.exit_code}\n{result.output}"
         return Answer(result.exit_code, result.output)
@@ -72,7 +72,7 @@ class Recorded:
 
 
 class Servers:
-    """Starts what is asked for and ends it."""
+    """Database servers, started when they are needed."""
 
     def __init__(self):
         self.folder = Path(tempfile.mkdtemp(prefix="poseline-servers-", dir="/tmp"))
@@ -80,14 +80,15 @@ class Servers:
         self._running = {}
 
     def database(self, kind):
-        """URL of a new, empty database."""
+        """Return the URL of a new, empty database."""
         if kind not in self._running:
             self._running[kind] = self._postgresql() if kind == "postgresql" else self._mariadb()
         return self._running[kind][1](f"lineage_{secrets.token_hex(4)}")
 
     def stop(self):
         for process, _ in self._running.values():
-            process.send_signal(signal.SIGINT if process.args[-1] == "-F" else signal.SIGTERM)  # ends connections, too
+            # These signals also end open connections: SIGINT of PostgreSQL (-F), SIGTERM of MariaDB.
+            process.send_signal(signal.SIGINT if process.args[-1] == "-F" else signal.SIGTERM)
             process.wait(30)
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -96,7 +97,7 @@ class Servers:
 
         programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
         if not programs or os.getuid() != 0:
-            pytest.skip("PostgreSQL is not installed, or its user cannot be taken (needs root)")
+            pytest.skip("PostgreSQL is not installed, or the tests cannot switch to its user (they need root)")
         binaries, data, port = programs[-1].parent, self._folder("postgres"), _free_port()
         key = self.folder / "key"
         key.write_text(PASSWORD)
@@ -123,7 +124,7 @@ class Servers:
 
         server, install = shutil.which("mariadbd"), shutil.which("mariadb-install-db")
         if not server or not install or os.getuid() != 0:
-            pytest.skip("MariaDB is not installed, or its user cannot be taken (needs root)")
+            pytest.skip("MariaDB is not installed, or the tests cannot switch to its user (they need root)")
         data, port = self._folder("mysql"), _free_port()
         common = ["--no-defaults", f"--datadir={data}", "--user=mysql"]
         _run([install, *common, "--auth-root-authentication-method=normal", "--skip-test-db"])
@@ -182,7 +183,7 @@ def _until(connect, seconds=60):
 
 
 def record(root, url, length):
-    """Records a history into a root, in a process of its own."""
+    """Record a history into a root, in a process of its own."""
     environment = os.environ | {"PYTHONPATH": str(PROJECT), backend.URL_VARIABLE: url or ""}
     done = subprocess.run(
         [sys.executable, "-m", "tests.lineage.record_history", str(root), length],
@@ -205,26 +206,26 @@ def servers():
 
 @pytest.fixture(scope="session", params=BACKENDS)
 def database(request, servers):
-    """Gives URLs of new databases of one kind; None is SQLite under the root."""
+    """A function that returns the URL of a new database of one kind; None for SQLite under the root."""
     kind = request.param
     return lambda: None if kind == "sqlite" else servers.database(kind)
 
 
 @pytest.fixture(scope="session")
 def recorded(database, tmp_path_factory):
-    """The short history, in a store of each kind. Not to be changed."""
+    """The short history, in a store of each kind; tests must not change it."""
     return record(tmp_path_factory.mktemp("recorded"), database(), "short")
 
 
 @pytest.fixture(scope="session")
 def fifty(tmp_path_factory):
-    """Fifty runs, in SQLite. Not to be changed."""
+    """Fifty runs, in SQLite; tests must not change them."""
     return record(tmp_path_factory.mktemp("fifty"), None, "long")
 
 
 @pytest.fixture(scope="session")
 def original(tmp_path_factory):
-    """A history in SQLite, and a copy of it to start again from: artifacts name their place, so it must be the same."""
+    """A history in SQLite and a copy to restore it from, at the same path because artifacts contain it."""
     root = tmp_path_factory.mktemp("changeable") / "root"
     record(root, None, "short")
     shutil.copytree(root, root.with_name("copy"), symlinks=True)
@@ -233,7 +234,7 @@ def original(tmp_path_factory):
 
 @pytest.fixture
 def changeable(original):
-    """A history in SQLite, to be changed."""
+    """A history in SQLite that tests may change."""
     shutil.rmtree(original)
     shutil.copytree(original.with_name("copy"), original, symlinks=True)
     return Recorded(original, None)
@@ -241,7 +242,7 @@ def changeable(original):
 
 @pytest.fixture(scope="session")
 def record_more():
-    """Runs the last variant of a history once more; node to state."""
+    """A function that runs the last variant of a history once more and returns the states of its nodes."""
 
     def more(recorded):
         return record(recorded.root, recorded.url, "again").log[-1]["states"]

@@ -1,9 +1,9 @@
 """Record a history of real runs of the toy graph into a root: `python -m tests.lineage.record_history ROOT MODE`.
 
-MODE is `long`, `short` or `again`.
+MODE is `long`, `short` or `again`. The history of runs is written to `ROOT/history.json`.
 
-Its own process, because the driver must not have TensorFlow. Executors run in it instead of in children of it, except
-where one is to be killed. What it did, run by run, goes into `ROOT/history.json`.
+The program is a process of its own, because the driver must not load TensorFlow. Executors run in this process instead
+of in children, except when one is to be killed.
 """
 
 import io
@@ -35,12 +35,12 @@ NAME = "tiny"
 
 
 class InProcess:
-    """Runs executors in this process: they need nothing that it must not have."""
+    """Runs executors in this process: they import nothing that a driver must not load."""
 
     def run(self, target, args, log, *, heavy):
         del log, heavy
         target(*args)
-        logging.getLogger("absl").setLevel(logging.CRITICAL)  # what an executor turned on for itself
+        logging.getLogger("absl").setLevel(logging.CRITICAL)  # an executor turns its messages on
         return 0
 
     def terminate(self):
@@ -48,7 +48,7 @@ class InProcess:
 
 
 def people(count, first=0):
-    """Sequences of some people, two each, over the three splits."""
+    """Return the sequences of some people, two each, over the three splits."""
     return [
         (f"s{person}-{clip}", f"person {person}", ("train", "eval", "test")[person % 3])
         for person in range(first, first + count)
@@ -57,13 +57,13 @@ def people(count, first=0):
 
 
 class History:
-    """Runs variants of the graph, one after the other, in one root."""
+    """A root in which variants of the graph run, one after the other."""
 
     def __init__(self, root: Path) -> None:
         self.workspace = Workspace(root)
         self.workspace.prepare()
-        self.trouble = root / "trouble"
-        os.environ[toy_graph.TROUBLE] = str(self.trouble)
+        self.failure_file = root / "failure"
+        os.environ[toy_graph.FAILURE_FILE] = str(self.failure_file)
         self.settings = {"span": 1, "rows": people(6), "seed": 0, "quality": 0.6}
         self.log = []
 
@@ -73,15 +73,15 @@ class History:
         config = load_config("baduanjin", [f"name={NAME}"])
         return Plan(config, Compiler().compile(pipeline))
 
-    def run(self, what, *, trouble=None, killed=False, **arguments):
-        """Runs the graph as it is set now; `trouble` is `NODE fail|refuse|kill`."""
-        if trouble:
-            self.trouble.write_text(trouble)
+    def run(self, what, *, failure=None, killed=False, **arguments):
+        """Run the graph with the current settings; `failure` is `NODE fail|reject|kill`."""
+        if failure:
+            self.failure_file.write_text(failure)
         if killed:
             return self._killed(what, arguments)
         progress = LineProgress(Console(file=io.StringIO()))
         result = run_plan(self.plan(), self.workspace, InProcess(), progress, **arguments)
-        return self._tell(what, result.run_id, {name: entry.state for name, entry in result.nodes.items()})
+        return self._log_run(what, result.run_id, {name: entry.state for name, entry in result.nodes.items()})
 
     def _killed(self, what, arguments):
         child = os.fork()
@@ -90,33 +90,33 @@ class History:
             os._exit(0)
         _, status = os.waitpid(child, 0)
         assert os.WIFSIGNALED(status), "the run was to be killed"
-        self._tell(what, None, {})
+        self._log_run(what, None, {})
 
     def retry(self, what, node):
-        """Launches a failed node again, in the same run, as an orchestrator does."""
+        """Launch a failed node again in the same run, as an orchestrator does."""
         run_id = self.log[-1]["run"]
         run = RunContext(
             self.plan(), self.workspace, run_id, InProcess(), connection_of(self.workspace), facts=run_facts()
         )
         register(run)
-        self._tell(what, run_id, {node: launch_node(run, node).state})
+        self._log_run(what, run_id, {node: launch_node(run, node).state})
 
-    def _tell(self, what, run_id, states):
+    def _log_run(self, what, run_id, states):
         self.log.append({"what": what, "run": run_id, "states": states, "settings": dict(self.settings)})
         return self.log[-1]
 
 
 def short(history: History) -> None:
-    """Ten runs with one of everything."""
+    """Record ten runs: cached, failed, retried, killed, partial, rejected, with other data and parameters."""
     history.run("first")
     history.run("unchanged")
     history.settings["seed"] = 1
-    history.run("another seed", trouble="Trainer fail")
+    history.run("another seed", failure="Trainer fail")
     history.retry("the same run again", "Trainer")
     history.run("from the Trainer", from_node="Trainer")
     history.settings |= {"span": 2, "rows": people(5, first=2)}
-    history.run("killed while it read", trouble="Reader kill", killed=True)
-    history.run("new data", trouble="DataGate refuse")
+    history.run("killed while it read", failure="Reader kill", killed=True)
+    history.run("new data", failure="DataGate reject")
     history.run("new data again")
     history.settings["quality"] = 0.2
     history.run("not blessed")
@@ -127,13 +127,13 @@ def short(history: History) -> None:
 
 
 def again(history: History) -> None:
-    """The last of the short history's runs once more."""
+    """Record the last run of the short history once more."""
     history.settings = json.loads((history.workspace.root / "history.json").read_text())[-1]["settings"]
     history.run("again")
 
 
 def long(history: History) -> None:
-    """Fifty runs."""
+    """Record fifty runs."""
     short(history)
     history.settings["quality"] = 0.6
     for number in range(10, 18):
@@ -143,15 +143,15 @@ def long(history: History) -> None:
         history.run("a part", until_node="Transform")
         if number % 3 == 0:
             history.settings |= {"span": number, "rows": people(4 + number % 4, first=number % 5)}
-            history.run("new data, gate says no", trouble="DataGate refuse")
+            history.run("new data, rejected", failure="DataGate reject")
             history.run("new data")
         elif number % 3 == 1:
             history.run("no cache", use_cache=False, until_node="Trainer")
             history.settings["quality"] = round(0.5 + number / 50, 3)
-            history.run("another quality", trouble="Evaluator fail")
+            history.run("another quality", failure="Evaluator fail")
             history.run("from there", from_node="Evaluator")
         else:
-            history.run("killed", trouble="Trainer kill", killed=True, use_cache=False)
+            history.run("killed", failure="Trainer kill", killed=True, use_cache=False)
             history.run("after that")
             history.run("from the start", from_node="Trainer")
     while len({entry["run"] for entry in history.log}) < 51:

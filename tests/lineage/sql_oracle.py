@@ -1,4 +1,4 @@
-"""An independent walk of the raw tables of ML Metadata, in SQL; nothing of the code under test."""
+"""Expected answers, computed in SQL from the raw tables of ML Metadata without the code under test."""
 
 import sqlite3
 from contextlib import closing
@@ -10,24 +10,24 @@ INPUT = "(2, 3)"
 COMPARED = "('baseline_model', 'baseline')"
 
 
-class Raw:
-    """The tables of one store."""
+class SqlOracle:
+    """The tables of one metadata store."""
 
     def __init__(self, root, url):
         if not url:
             self._connection = sqlite3.connect(f"file:{root}/metadata.sqlite?mode=ro", uri=True)
             return
         parts = urlsplit(url)
-        place = {"host": parts.hostname, "port": parts.port, "user": parts.username}
-        place["password"] = unquote(parts.password)
+        server = {"host": parts.hostname, "port": parts.port, "user": parts.username}
+        server["password"] = unquote(parts.password)
         if parts.scheme == "postgresql":
             import psycopg
 
-            self._connection = psycopg.connect(**place, dbname=parts.path[1:])
+            self._connection = psycopg.connect(**server, dbname=parts.path[1:])
         else:
             import pymysql
 
-            self._connection = pymysql.connect(**place, database=parts.path[1:])
+            self._connection = pymysql.connect(**server, database=parts.path[1:])
 
     def rows(self, sql):
         with closing(self._connection.cursor()) as cursor:
@@ -38,7 +38,7 @@ class Raw:
         return {row[0] for row in self.rows(sql)}
 
     def upstream(self, artifact):
-        """Ids of all artifacts behind one, itself among them, and of those that these were compared with."""
+        """Return the ids of an artifact and all that it was made of, and of the baselines these were compared with."""
         return self.column(f"""
             WITH RECURSIVE
             made AS (
@@ -64,7 +64,7 @@ class Raw:
         """)
 
     def downstream(self, artifacts):
-        """Ids of all artifacts that were made of some, themselves among them; what those were compared with is not."""
+        """Return the ids of some artifacts and all that was made of them."""
         return self.column(f"""
             WITH RECURSIVE
             walked AS (
@@ -85,7 +85,7 @@ class Raw:
         """)
 
     def of_type(self, name):
-        """Ids of artifacts of a type."""
+        """Return the ids of the artifacts of a type."""
         return self.column(f"SELECT a.id FROM Artifact a JOIN Type t ON t.id = a.type_id WHERE t.name = '{name}'")
 
     def uri(self, artifact):
@@ -93,7 +93,7 @@ class Raw:
         return uri
 
     def states(self, run):
-        """Node to the state of its last execution in a run."""
+        """Return the state of the last execution of each node in a run."""
         found = self.rows(f"""
             SELECT n.name, e.last_known_state
             FROM Execution e
@@ -106,7 +106,7 @@ class Raw:
         return {name.partition(".")[2]: state for name, state in found}
 
     def outputs(self, run):
-        """Ids of all outputs of a run's last executions."""
+        """Return the ids of all outputs of a run's last executions."""
         return self.column(f"""
             SELECT ev.artifact_id FROM Event ev
             WHERE ev.type IN {OUTPUT} AND ev.execution_id IN (
@@ -119,7 +119,7 @@ class Raw:
         """)
 
     def parameter(self, run, node, name):
-        """A recorded parameter of a node in a run."""
+        """Return a recorded parameter of a node in a run."""
         found = self.rows(f"""
             SELECT p.string_value FROM ExecutionProperty p
             JOIN Association ra ON ra.execution_id = p.execution_id JOIN Context r ON r.id = ra.context_id

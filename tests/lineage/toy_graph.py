@@ -1,7 +1,7 @@
-"""A small graph of quick nodes with the shape, names and artifact types of the real one; Pusher is the real one.
+"""A small graph of fast nodes with the shape, names and artifact types of the real one.
 
-The nodes do in Python what the real ones need TensorFlow and Beam for; everything around them (launcher, cache,
-recording, recovery, metadata store) is what `poseline run` uses.
+The nodes do in plain Python what the real ones do with TensorFlow and Beam; Pusher is the real one. Everything around
+them (launcher, cache, recording, recovery, metadata store) is what `poseline run` uses.
 """
 
 import hashlib
@@ -30,7 +30,8 @@ from payloads.sequences import SequenceRow, write_sequences
 from payloads.verdict import check_threshold
 from serving_targets.contract import make_contract, with_contract
 
-TROUBLE = "TINY_TROUBLE"
+FAILURE_FILE = "TINY_FAILURE_FILE"
+"""Environment variable with the path of a file that says which node fails and how: `NODE fail|reject|kill`."""
 LABELS = ["bow", "lift"]
 CONTRACT = {
     "name": "tiny",
@@ -44,7 +45,7 @@ CONTRACT = {
 
 
 def graph(*, span, rows, seed, quality):
-    """The nodes of the graph; the arguments are parameters of its nodes."""
+    """Return the nodes of the graph; the arguments are parameters of its nodes."""
     schema = _node("ImportSchemaGen", Importing, {}, {"schema": Schema}, text="the schema")
     reader = _node("Reader", Reading, {}, {"examples": Examples}, span=str(span), rows=json.dumps(rows))
     examples = reader.outputs["examples"]
@@ -111,18 +112,18 @@ def _node(name, executor, inputs, outputs, **parameters):
     return kind(spec(**inputs, **parameters, **made)).with_id(name)
 
 
-def _trouble(node):
-    """Fails or dies as a file says; the file is taken away first, so that the next attempt goes well."""
-    file = Path(os.environ[TROUBLE])
+def _fail_if_asked(node):
+    """Fail or die if a file names this node; the file is removed first, so that the next attempt succeeds."""
+    file = Path(os.environ[FAILURE_FILE])
     if not file.exists() or file.read_text().split()[0] != node:
         return
     how = file.read_text().split()[1]
     file.unlink()
     if how == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
-    if how == "refuse":
-        raise GateError("the data is not fit", "somewhere", "mend it")
-    raise ValueError(f"{node} was told to fail")
+    if how == "reject":
+        raise GateError("the data is not fit", "somewhere", "fix it")
+    raise ValueError(f"{node} was made to fail")
 
 
 def _folder(output_dict, key):
@@ -143,7 +144,7 @@ class Importing(BaseExecutor):
 
 class Reading(BaseExecutor):
     def Do(self, input_dict, output_dict, exec_properties):
-        _trouble("Reader")
+        _fail_if_asked("Reader")
         folder = _folder(output_dict, "examples")
         rows = json.loads(exec_properties["rows"])
         write_sequences(folder, [SequenceRow(name, subject, "bow", split, windows=3) for name, subject, split in rows])
@@ -154,7 +155,7 @@ class Reading(BaseExecutor):
 
 class Judging(BaseExecutor):
     def Do(self, input_dict, output_dict, exec_properties):
-        _trouble("DataGate")
+        _fail_if_asked("DataGate")
         DataJudgement().write(_folder(output_dict, "blessing"))
         output_dict["blessing"][0].set_int_custom_property("blessed", 1)
 
@@ -168,7 +169,7 @@ class Transforming(BaseExecutor):
 
 class Training(BaseExecutor):
     def Do(self, input_dict, output_dict, exec_properties):
-        _trouble("Trainer")
+        _fail_if_asked("Trainer")
         folder = _folder(output_dict, "model") / "Format-Serving"
         (folder / "variables").mkdir(parents=True)
         seed = json.loads(exec_properties["custom_config"])["seed"]
@@ -179,7 +180,7 @@ class Training(BaseExecutor):
 
 class Evaluating(BaseExecutor):
     def Do(self, input_dict, output_dict, exec_properties):
-        _trouble("Evaluator")
+        _fail_if_asked("Evaluator")
         accuracy = float(exec_properties["quality"])
         passed = accuracy >= 0.5
         verdict = check_threshold("evaluator accuracy", accuracy, 0.5, "min", "share")

@@ -94,11 +94,11 @@ def test_a_verdict_says_figure_limit_and_outcome():
     assert VERDICT.limit == "at most 300,000 bytes"
     below = check_threshold("min_agreement", 0.94, 0.95, "min", "share", "model_int8.tflite")
     assert not below.passed
-    assert str(below) == "min_agreement: 0.94, at least 0.95 passes (model_int8.tflite)"
+    assert str(below) == "min_agreement: 0.94 (at least 0.95): model_int8.tflite"
     unknown = check_threshold("max_latency_p95_ms", float("nan"), 0.3, "max", "ms")
     assert unknown.figure is None
     assert not unknown.passed
-    assert str(unknown) == "max_latency_p95_ms: not measured, at most 0.3 ms passes"
+    assert str(unknown) == "max_latency_p95_ms: not measured (at most 0.3 ms)"
 
 
 @pytest.mark.parametrize(

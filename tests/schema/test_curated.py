@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data.health import WORDS, health_names
+from data.health import FIGURES, WORDS
 from data.layouts import load_layout
-from data.records import KeypointSequence
 from data.splits import SplitPolicy
 from data.store import content_digest, write_span
 from data.synthetic import SyntheticSpec, generate
@@ -86,7 +85,8 @@ def anomalies_of(folder, name, sequences, tmp_path, fit="slide"):
 def test_complete_and_true_to_its_layout(name):
     features = {feature.name: feature for feature in parse(name).feature}
     texts = {"label", "subject", "sequence_id", "view"}
-    health = set(health_names(read_window_contract(SCHEMAS / f"{name}.pbtxt").channels))
+    flat = read_window_contract(SCHEMAS / f"{name}.pbtxt").channels == 3
+    health = {*FIGURES, *WORDS} - ({"centre_z"} if flat else set())
     assert features.keys() == {"keypoints", "label_id", "start_frame"} | texts | health
     assert all(feature.presence.min_fraction == 1 for feature in features.values())
     for word in WORDS:
@@ -111,11 +111,14 @@ def test_every_schema_is_held_to_this():
 
 def recorded(name):
     """Sequences of a recorded data set, and how its windows are cut."""
-    from data.importers import ImportOptions, import_npz
+    from data.importers import FORMATS, ImportOptions
+    from data.importers.clips.types import Source
+    from data.importers.record_pipeline import Kept, process_source
 
     file, fit, step = RECORDED[name]
-    records = import_npz(SHARED / file, ImportOptions())
-    return islice((record for record in records if isinstance(record, KeypointSequence)), 0, None, step), fit
+    outcomes = process_source(FORMATS["npz"], Source((SHARED / file,), name), ImportOptions(max_gap=1e9))
+    sequences = (sequence for one in outcomes if isinstance(one, Kept) for sequence in one.sequences)
+    return islice(sequences, 0, None, step), fit
 
 
 def in_pixels(sequence):

@@ -26,7 +26,7 @@ FIRST_JOINT = 5  # class k is what joint FIRST_JOINT + k has the greatest x for
 
 @pytest.fixture(scope="session")
 def tflite_model(tmp_path_factory):
-    """A TFLite file whose answer is known: the class whose joint is furthest to the right, on the mean."""
+    """A TFLite file that predicts the class whose joint is furthest to the right on average."""
     import tensorflow as tf
 
     @tf.function(input_signature=[tf.TensorSpec([1, SPEC.length, 17, 3], tf.float32, name="keypoints")])
@@ -80,7 +80,7 @@ def write_version(folder, version, model, **changes):
 
 @pytest.fixture
 def sequence():
-    """Makes a sequence in which the windows of 8 frames show the given classes one after the other."""
+    """Return a sequence whose windows of 8 frames show the given classes one after the other."""
 
     def make(name, label, shown, layout="coco17", **options):
         joints = load_layout(layout).joints

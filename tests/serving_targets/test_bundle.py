@@ -9,7 +9,7 @@ from serving_targets.contract import channel_names
 from serving_targets.manifest import BundleFile, Manifest, behaviour_digest, read_manifest
 
 
-def test_a_target_stands_for_its_latest_version(target):
+def test_a_target_is_read_as_its_latest_version(target):
     assert load_bundle(target).manifest.version == 2
     assert load_bundle(target / "1").manifest.version == 1
     assert load_bundle(target / "latest").int8_model.is_file()
@@ -42,12 +42,12 @@ def _edit(**changes):
 @pytest.mark.parametrize(
     ("spoil", "expected"),
     [
-        (_alter, "model_int8.tflite is not what was published"),
+        (_alter, "model_int8.tflite has changed since it was published"),
         (lambda folder: (folder / "model_float.tflite").unlink(), "model_float.tflite is missing"),
         (lambda folder: (folder / "manifest.json").unlink(), "no manifest.json"),
-        (lambda folder: (folder / "manifest.json").write_text('{"schema'), "can't be read"),
+        (lambda folder: (folder / "manifest.json").write_text('{"schema'), "cannot be read"),
         (lambda folder: (folder / "manifest.json").write_text("[]"), "version None"),
-        (_edit(schema_version=2), "version 2, this reader knows 1"),
+        (_edit(schema_version=2), "version 2, but only version 1 can be read"),
         (_edit(labels=["only"]), "labels: "),
         (_edit(files=[{"path": "../../etc/passwd", "sha256": "0" * 64, "bytes": 1}]), "path inside the bundle"),
         (shutil.rmtree, "`latest` points to 2, which does not exist"),
@@ -66,7 +66,7 @@ def test_a_folder_that_is_not_there_is_an_error(tmp_path):
         load_bundle(tmp_path / "nothing")
 
 
-def test_the_digest_tells_bundles_apart_by_what_they_do(target):
+def test_the_digest_differs_when_the_behaviour_differs(target):
     manifest = read_manifest(target / "2")
 
     def digest(**changes):

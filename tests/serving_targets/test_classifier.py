@@ -26,7 +26,7 @@ def test_a_window_of_another_shape_is_an_error(tflite_model):
 
 def test_a_file_that_is_no_model_is_an_error(tmp_path):
     (tmp_path / "model.tflite").write_bytes(b"hello")
-    with pytest.raises(InputError, match="can't be run"):
+    with pytest.raises(InputError, match="cannot be run"):
         Classifier(tmp_path / "model.tflite")
 
 

@@ -31,13 +31,13 @@ def contract():
 
 @pytest.fixture
 def described(tflite_model, contract, tmp_path):
-    """A TFLite file that says what it is."""
+    """A TFLite file with a contract."""
     path = tmp_path / "described.tflite"
     path.write_bytes(with_contract(tflite_model.read_bytes(), contract))
     return path
 
 
-def test_a_file_that_says_what_it_is_still_runs(described, tflite_model, contract):
+def test_a_file_with_a_contract_still_runs(described, tflite_model, contract):
     assert read_contract(described) == contract
     assert Classifier(described).contract == contract
     assert contract.window_shape == Classifier(described).window_shape
@@ -60,7 +60,7 @@ def test_unzip_reads_it(described):
     "change",
     [{"labels": ["left", "right"]}, {"window": WindowSpec(length=9, stride=8, fps=10)}, {"layout": "kinect20"}],
 )
-def test_a_file_that_is_not_what_it_says_is_an_error(tflite_model, tmp_path, change):
+def test_a_file_that_contradicts_its_contract_is_an_error(tflite_model, tmp_path, change):
     path = tmp_path / "model.tflite"
     path.write_bytes(with_contract(tflite_model.read_bytes(), make_contract(**FACTS | change)))
     with pytest.raises(InputError, match="its metadata say"):
@@ -75,8 +75,8 @@ def _archive(path, name, text):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("{", "can't be read"),
-        ('{"labels": ["one"]}', "can't be read"),
+        ("{", "cannot be read"),
+        ('{"labels": ["one"]}', "cannot be read"),
         (" " * 70_000, "more than 65536 bytes"),
     ],
 )
@@ -88,7 +88,7 @@ def test_metadata_that_make_no_sense_are_an_error(tflite_model, tmp_path, text, 
         read_contract(path)
 
 
-def test_an_archive_of_something_else_says_nothing(tflite_model, tmp_path):
+def test_an_archive_without_a_contract_is_ignored(tflite_model, tmp_path):
     path = tmp_path / "model.tflite"
     shutil.copyfile(tflite_model, path)
     _archive(path, "notes.txt", "hello")
@@ -98,13 +98,13 @@ def test_an_archive_of_something_else_says_nothing(tflite_model, tmp_path):
 def test_a_damaged_archive_is_an_error(described):
     content = described.read_bytes()
     described.write_bytes(content.replace(b'"name":"standin"', b'"name":"stalion"', 1))
-    with pytest.raises(InputError, match="can't be read"):
+    with pytest.raises(InputError, match="cannot be read"):
         read_contract(described)
 
 
 @pytest.fixture
 def bundle(target, contract):
-    """A target whose latest version has files that say what they are, with a manifest that says the same."""
+    """A target whose latest version has files with contracts and a manifest that agrees with them."""
     folder = target / "2"
     for name in ("model_int8.tflite", "model_float.tflite"):
         (folder / name).write_bytes(with_contract((folder / name).read_bytes(), contract))
@@ -113,7 +113,7 @@ def bundle(target, contract):
 
 
 def _edit(folder, **changes):
-    """Changes the manifest, digests of the files included, so that they are no hint."""
+    """Change the manifest and the digests in it, so that the digests do not reveal the change."""
     content = json.loads((folder / "manifest.json").read_text()) | changes
     for file in content["files"]:
         path = folder / file["path"]
@@ -121,7 +121,7 @@ def _edit(folder, **changes):
     (folder / "manifest.json").write_text(json.dumps(content))
 
 
-def test_manifest_and_files_say_the_same(bundle, contract):
+def test_manifest_and_contracts_agree(bundle, contract):
     assert load_bundle(bundle).manifest.contract == contract
 
 
@@ -143,5 +143,5 @@ def test_a_manifest_that_was_changed_contradicts_the_files(bundle, change, names
 def test_a_file_that_lost_its_metadata_is_an_error(bundle, tflite_model):
     shutil.copyfile(tflite_model, bundle / "2" / "model_float.tflite")
     _edit(bundle / "2")
-    with pytest.raises(InputError, match=r"model_float.tflite does not say what it is"):
+    with pytest.raises(InputError, match=r"model_float.tflite has no contract"):
         load_bundle(bundle)

@@ -16,7 +16,7 @@ def span(tmp_path):
     return lambda *sequences, number=1: write_span(tmp_path / "data", number, sequences).parent
 
 
-def test_a_sequence_is_called_by_the_mean_of_its_windows(target, span, sequence):
+def test_a_sequence_is_predicted_by_the_mean_of_its_windows(target, span, sequence):
     data = span(
         sequence("a", "left", ["left", "left", "middle"]),
         sequence("b", "left", ["middle", "middle", "left"]),
@@ -51,13 +51,13 @@ def test_the_figures_as_json_and_as_a_table(target, span, sequence):
     assert "1.0000 of 1 sequences" in console.file.getvalue()
 
 
-def test_a_class_that_neither_occurs_nor_is_called_does_not_count_in_macro_f1(target, span, sequence):
+def test_a_class_without_labels_and_predictions_does_not_count_in_macro_f1(target, span, sequence):
     evaluation = evaluate(target, span(sequence("a", "left", ["left"]), sequence("b", "middle", ["left"])))
     assert evaluation.macro_f1 == pytest.approx((2 / 3 + 0) / 2)
     assert evaluation.per_class["right"].support == 0
 
 
-def test_one_split_alone_is_scored(target, span, sequence):
+def test_only_the_given_split_is_evaluated(target, span, sequence):
     data = span(
         sequence("a", "left", ["left"], split="test"),
         sequence("b", "left", ["right"], split="train"),
@@ -69,14 +69,14 @@ def test_one_split_alone_is_scored(target, span, sequence):
     assert caught.value.remedy == "the splits are other, test, train"
 
 
-def test_the_latest_span_is_scored_if_none_is_named(target, span, sequence):
+def test_the_latest_span_is_evaluated_by_default(target, span, sequence):
     span(sequence("a", "left", ["left"]))
     data = span(sequence("a", "left", ["right"]), number=2)
     assert evaluate(target, data).sequence_accuracy == 0
     assert evaluate(target, data, span=1).sequence_accuracy == 1
 
 
-def test_sessions_are_scored_action_by_action(target, span, sequence):
+def test_sessions_are_evaluated_by_segment(target, span, sequence):
     segments = (Segment(0, 8, "left"), Segment(16, 24, "right"))
     data = span(sequence("a", "session", ["left", "middle", "left"], segments=segments))
     evaluation = evaluate(target, data)
@@ -107,7 +107,7 @@ def _three_dimensional(name, label):
     ("make", "expected"),
     [
         (lambda make: make("a", "jump", ["left"]), "1 labels are unknown to the model: jump"),
-        (lambda make: make("a", "left", ["left"], layout="openpose15"), "can't be turned into the model's coco17"),
+        (lambda make: make("a", "left", ["left"], layout="openpose15"), "cannot be converted to the model's coco17"),
         (lambda _: _three_dimensional("a", "left"), "joints have 4 channels"),
     ],
 )

@@ -33,8 +33,8 @@ def test_rollback_can_go_forward_again(target):
     ("prepare", "to", "expected"),
     [
         (rollback, None, "no version before 1"),
-        (lambda _: None, 7, "version 7 is not here"),
-        (lambda _: None, "latest", "version latest is not here"),
+        (lambda _: None, 7, "version 7 does not exist"),
+        (lambda _: None, "latest", "version latest does not exist"),
         (lambda target: (target / "1" / "model_int8.tflite").unlink(), None, "model_int8.tflite is missing"),
     ],
 )
@@ -62,7 +62,7 @@ def test_a_target_that_another_process_holds_is_not_touched(target, monkeypatch)
     assert rollback(target) == (2, 1)
 
 
-def test_a_destination_holds_what_is_whole(target):
+def test_only_undamaged_versions_count_as_published(target):
     digest = read_manifest(target / "2").digest
     assert destination_holds(target, 2)
     assert destination_holds(target, digest)

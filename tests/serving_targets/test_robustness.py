@@ -62,7 +62,7 @@ def test_one_seed_one_disturbance(windows, changed):
 
 
 def test_a_model_that_reads_places_fails_where_places_change(target, tmp_path, sequence):
-    """The stand-in calls what is furthest to the right: mirrored, that is another; smaller or larger, the same."""
+    """The model predicts by the joint furthest to the right: mirroring changes that joint, scaling does not."""
     data = write_span(tmp_path / "data", 1, [sequence("a", "right", ["right", "right"])]).parent
     assert evaluate(target, data).robustness is None
     evaluation = evaluate(target, data, robustness=True)

@@ -1,85 +1,153 @@
-"""Finds out what unit coordinates are in, and how they become canonical."""
+"""Units of coordinates, and the scaling that makes coordinates canonical: image heights or metres."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
+from data.errors import InputError
 from data.layouts import Layout
 
+Unit = Literal["pixels", "fractions", "signed_fractions", "image_heights", "metres", "room"]
+"""Unit of a clip's coordinates. `fractions`: x divided by the image width, y by the image height; `signed_fractions`:
+the same, scaled to -1..1; `room`: metres, centimetres or millimetres, distinguished by the length of a torso."""
+
+FRACTIONS_UP_TO = 2.0
+"""Largest coordinate of an image that is a fraction of its size: nobody is two pixels tall."""
+
 PIXELS_FROM = 8.0
-"""Coordinates in image heights are about 1; those beyond this are pixels."""
+"""Smallest coordinate that is taken as pixels: coordinates in image heights are about 1."""
 
 TORSO_METRES = (0.15, 1.5)
-"""Between these lies the torso length of any person."""
+"""Shortest and longest torso of a person, in metres."""
 
 _HEIGHTS = (240, 360, 480, 540, 600, 720, 768, 960, 1080, 1200, 1440, 2160, 4320)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
+class ImageSize:
+    """Size of an image in pixels; the width is needed only where x was divided by it."""
+
+    height: float
+    width: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Scaling:
-    """What coordinates are multiplied by.
+    """The change of coordinates that makes them canonical.
 
     Attributes:
-        table: float32 `[D]` for all sequences, or `[N, D]` one row a sequence.
-        note: what was assumed, empty if nothing.
+        factors: floats `[D]`, the factor of each axis; that of depth is not used for poses without depth.
+        offset: number that is added to x and y before the multiplication.
+        note: what was assumed, empty if nothing was.
     """
 
-    table: np.ndarray
+    factors: np.ndarray
+    offset: float = 0.0
     note: str = ""
 
-    def factors(self, sequence: int) -> np.ndarray:
-        """Float32 `[D]` for one sequence."""
-        return self.table if self.table.ndim == 1 else self.table[sequence]
+    def apply(self, poses: np.ndarray) -> np.ndarray:
+        """Return poses in canonical units, as float32; missing joints stay 0.
+
+        Args:
+            poses: floats `[N, J, D + 1]`, confidence last.
+        """
+        if not self.offset and (self.factors == 1).all():
+            return poses.astype(np.float32, copy=False)
+        factors = self.factors[: poses.shape[-1] - 1]
+        scaled = np.empty(poses.shape, np.float32)
+        scaled[..., :-1] = poses[..., :-1] * factors
+        scaled[..., -1] = poses[..., -1]
+        if self.offset:
+            present: np.ndarray = (poses[..., :-1] != 0).any(axis=-1) | (poses[..., -1] > 0)
+            scaled[..., :2][present] += factors[:2] * self.offset
+        return scaled
 
 
-def find_scaling(
-    positions: np.ndarray,
-    layout: Layout,
-    units: str | None = None,
-    image_height: np.ndarray | None = None,
-    aspect: float | None = None,
-) -> Scaling:
-    """Return how a file's coordinates become metres (room layouts) or image heights (image layouts).
+def pixels_or_fractions(poses: np.ndarray) -> Unit:
+    """Return the unit of image coordinates by the largest one that is seen.
 
     Args:
-        positions: float32 `[T, J, D]`, a probe of the file in the layout's order, nan where a joint is missing.
-        layout: of the joints.
-        units: what the file says of itself, if anything.
-        image_height: float64 `[N]` pixels, where known.
-        aspect: width by height, for coordinates divided by width and height each.
+        poses: float32 `[N, J, C]`, confidence last.
     """
-    ones = np.ones(positions.shape[-1], np.float32)
-    if layout.unit == "metre":
-        return Scaling(ones) if units == "metres" else _to_metres(positions, layout, ones)
-    if units == "image_heights":
-        return Scaling(ones)
-    if image_height is not None:
-        return Scaling((ones / image_height[:, None]).astype(np.float32))
-    seen = positions[np.isfinite(positions).all(axis=-1)]
-    if not len(seen) or np.percentile(np.abs(seen[:, :2]), 99) <= PIXELS_FROM:
-        if aspect is None:
-            return Scaling(ones, "coordinates are taken as divided by the image height")
-        # x (and z, which follows x) were divided by the width.
-        return Scaling(np.array([aspect, 1, aspect], np.float32)[: len(ones)])
-    reach = float(seen[:, 1].max())
-    height = likely_height(reach)
-    return Scaling(
-        ones / np.float32(height),
-        f"the image height is not told: {height:g} pixels is taken, as y reaches {reach:.0f}",
-    )
+    seen = poses[..., :2][poses[..., -1] > 0]
+    with np.errstate(invalid="ignore"):
+        return "fractions" if len(seen) and np.abs(seen).max() <= FRACTIONS_UP_TO else "pixels"
 
 
 def likely_height(reach: float) -> float:
-    """Return the least usual height of images, in pixels, that a y coordinate of `reach` fits into."""
+    """Return the smallest usual height of images, in pixels, that contains a y coordinate of `reach`."""
     return next((height for height in _HEIGHTS if height >= reach), reach)
 
 
-def _to_metres(positions: np.ndarray, layout: Layout, ones: np.ndarray) -> Scaling:
+def scaling_of_unit(unit: Unit, dimensions: int, image: ImageSize | None) -> Scaling:
+    """Return the scaling for coordinates of a known unit.
+
+    Args:
+        unit: any unit but `room`, which needs `room_scaling`.
+        dimensions: 2 or 3.
+        image: size of the images, if known.
+
+    Raises:
+        InputError: if the unit needs a size of the images that is not known.
+    """
+    match unit:
+        case "pixels":
+            if image is None:
+                raise InputError("coordinates are pixels, but the image height is unknown", None, "give --image-size")
+            return Scaling(np.full(dimensions, 1 / image.height))
+        case "fractions" | "signed_fractions":
+            if image is None or image.width is None:
+                raise InputError(
+                    "coordinates are fractions of image width and height, but the image size is unknown",
+                    None,
+                    "give --image-size WIDTHxHEIGHT",
+                )
+            aspect = image.width / image.height
+            half = 0.5 if unit == "signed_fractions" else 1.0
+            # Depth has the scale of x.
+            factors = np.array((aspect * half, half, aspect * half)[:dimensions])
+            return Scaling(factors, offset=1.0 if unit == "signed_fractions" else 0.0)
+        case _:
+            return Scaling(np.ones(dimensions))
+
+
+def room_scaling(positions: np.ndarray, layout: Layout) -> Scaling:
+    """Return the scaling to metres for a room sensor that measures in metres, centimetres or millimetres.
+
+    Args:
+        positions: floats `[T, J, 3]` in the layout's order of joints, nan where a joint is missing.
+        layout: layout of the joints.
+    """
+    ones = np.ones(positions.shape[-1], np.float32)
     upper, lower = (positions[:, list(joints)].mean(axis=1) for joints in layout.torso)
     lengths = np.linalg.norm(upper - lower, axis=-1)
     lengths = lengths[np.isfinite(lengths)]
     torso = float(np.median(lengths)) if len(lengths) else 0.0
     for factor, unit in ((0.01, "centimetres"), (0.001, "millimetres")):
         if TORSO_METRES[0] <= torso * factor <= TORSO_METRES[1] < torso:
-            return Scaling(ones * np.float32(factor), f"a torso is {torso:.3g} long: taken as {unit}")
+            return Scaling(ones * np.float32(factor), note=f"a torso is {torso:.3g} long: assuming {unit}")
     return Scaling(ones)
+
+
+def image_scaling(positions: np.ndarray, aspect: float | None) -> Scaling:
+    """Return the scaling to image heights for image coordinates of unknown unit and image size.
+
+    Args:
+        positions: floats `[T, J, D]`, nan where a joint is missing.
+        aspect: image width divided by image height, if the coordinates are fractions of both.
+    """
+    ones = np.ones(positions.shape[-1], np.float32)
+    seen = positions[np.isfinite(positions).all(axis=-1)]
+    if not len(seen) or np.percentile(np.abs(seen[:, :2]), 99) <= PIXELS_FROM:
+        if aspect is None:
+            return Scaling(ones, note="assuming that coordinates are divided by the image height")
+        return Scaling(np.array([aspect, 1, aspect], np.float32)[: len(ones)])
+    reach = float(seen[:, 1].max())
+    height = likely_height(reach)
+    return Scaling(ones / np.float32(height), note=unknown_height(height, reach))
+
+
+def unknown_height(height: float, reach: float) -> str:
+    """Return the note on an image height that was guessed from the largest y coordinate, both in pixels."""
+    return f"the image height is unknown: assuming {height:g} pixels, because y reaches {reach:.0f}"

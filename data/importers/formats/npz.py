@@ -1,46 +1,48 @@
-"""Imports the ragged `.npz` store: sequences of different lengths, end to end in one array.
+"""The ragged `.npz` store: sequences of different lengths, end to end in one array.
 
-Needed: `frames` `(sum_T, J, C)` and `offsets` `(N + 1)`, `joint_names` `(J)`. Honoured where present, one value a
-sequence unless said:
+Required arrays: `frames` `(sum_T, J, C)`, `offsets` `(N + 1)` and `joint_names` `(J)`. Optional arrays, with one value
+a sequence unless stated otherwise:
 
-- `channel_names` (x, y[, z][, confidence]); by the layout if absent. Missing confidence becomes 1, and 0 for a joint
-  that is exactly at the origin. A room sensor's joint that has a position but confidence 0 was inferred from others
-  (as Kinect infers the hip centre); it gets `INFERRED_CONFIDENCE`, because 0 means that there is no position.
-- `labels` with `label_names`; without them the label is the option's.
+- `channel_names` (x, y[, z][, confidence]); found by the layout if absent. Without a confidence it is 1, and 0 for a
+  joint that is exactly at the origin. A room sensor's joint that has a position but confidence 0 was inferred from
+  other joints (as Kinect infers the hip centre); it gets `INFERRED_CONFIDENCE`, because 0 means a missing position.
+- `labels`, numbers that `label_names` names; without them the label is that of the import options.
 - `subject`, `performer` or `source_group`; without them the subject is `unknown`.
 - `sequence_id` or `session_id`, `split`, `view`, `source`.
-- `fps`: one number for all or one a sequence, nan for unknown.
-- `timestamps` (one a frame, seconds), or `frame_number` or `frame_index`, where frames were dropped.
-- `correct` (1 good form, 0 bad) becomes the quality, `cycles` or `repetitions` the repetitions; nan is unknown.
-- `seg_session`, `seg_label`, `seg_start`, `seg_stop`: the sequences are sessions, these their segments.
-- `image_size` (width, height), `width` and `height`, or `units`: how 2-D coordinates become image heights; `units` that
-  are `metres` are canonical: nothing is scaled, and no joint is taken as inferred.
-- `test_copy_of_train`: is told in the source, so that clean figures can be had.
+- `fps`: one number for all sequences or one a sequence; nan is unknown.
+- `timestamps` (one a frame, in seconds), or `frame_number` or `frame_index` where frames were dropped.
+- `correct` (1 good form, 0 bad form) becomes the quality, `cycles` or `repetitions` the repetitions; nan is unknown.
+- `seg_session`, `seg_label`, `seg_start`, `seg_stop`: the sequences are sessions, and these are their segments.
+- `image_size` (width, height), `width` and `height`, or `units`: how 2-D coordinates become image heights. If `units`
+  is `metres`, the file is canonical: nothing is scaled, and no joint is taken as inferred.
+- `test_copy_of_train`: test sequences that are copies of training sequences; their source says so, to report results
+  without them.
 """
 
 import shutil
 import tempfile
 import zipfile
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from data.errors import InputError
-from data.importers.clips.types import CLIPPED, Format, Head, ImportOptions, Note, Record, Repaired, Source
-from data.importers.clips.units import Scaling, find_scaling
+from data.importers.clips.joints import JointOrder
+from data.importers.clips.types import Format, Head, ImportOptions, Note, RawClip, ReaderOutput, Source, TimeUnit
+from data.importers.clips.units import Scaling, image_scaling, room_scaling
 from data.importers.readers.npz_archive import NpzArchive
-from data.layouts import Layout, find_layout, load_layout
-from data.quarantine import Quarantined, reason_of, sample_poses
+from data.layouts import find_layout, load_layout
 from data.records import SESSION_LABEL, KeypointSequence, Segment
 
 MAX_SEQUENCE_FRAMES = 1_000_000
-"""Longest sequence, held in memory as a whole (9 hours at 30 fps)."""
+"""Number of frames of the longest sequence, which is in memory as a whole (9 hours at 30 frames per second)."""
 
 INFERRED_CONFIDENCE = 0.5
-"""Of a room sensor's joint with a position but confidence 0: it was inferred from others, not missing."""
+"""Confidence of a room sensor's joint that was inferred from others: it has a position, but confidence 0."""
 
 _CHANNELS = {"x": 0, "y": 1, "z": 2, "conf": -1, "confidence": -1, "score": -1, "visibility": -1}
 _PROBE_FRAMES = 20_000
@@ -48,16 +50,16 @@ _TEXTS = ("sequence_id", "subject", "view", "split", "source")
 _COLUMNS = (*_TEXTS, "label", "fps", "repetitions", "quality")
 
 
-def import_npz(path: Path, options: ImportOptions) -> Iterator[Record]:
-    """Yield the sequences of one file, what was wrong with others, and what had to be assumed.
+def read(source: Source, options: ImportOptions) -> Iterator[ReaderOutput]:
+    """Yield what was assumed for a file, and its clips.
 
     Raises:
-        InputError: if the file as a whole is unusable, naming file and array.
+        InputError: if the file as a whole is unusable.
     """
-    with NpzArchive(path) as archive:
+    with NpzArchive(source.path) as archive:
         store = _Store(archive, options)
         yield from store.notes()
-        yield from store.records()
+        yield from store.clips()
 
 
 class _Store:
@@ -69,10 +71,13 @@ class _Store:
         self._file = str(archive.path)
         self._offsets = self._read_offsets()
         self._count = len(self._offsets) - 1
-        self._layout, self._order = self._find_layout()
+        self._order = self._find_order()
+        self._layout = self._order.layout
         self._axes, self._confidence = self._find_channels()
         self._probe = next(archive.stream("frames", [min(int(self._offsets[-1]), _PROBE_FRAMES)]))
-        self._infers = self._find_inferred()
+        self._units = self._read_units()
+        self._has_inferred = self._find_inferred()
+        self._image_heights = self._read_image_heights()
         self._scaling = self._find_scaling()
         self._labels = self._read_labels()
         self._segments = self._read_segments()
@@ -87,113 +92,106 @@ class _Store:
         self._copies = self._column("test_copy_of_train")
 
     def notes(self) -> Iterator[Note]:
-        """Yield what had to be assumed for the whole file."""
-        if self._scaling.note:
+        """Yield what was assumed for the whole file."""
+        if self._scaling is not None and self._scaling.note:
             yield Note(f"{self._file}: {self._scaling.note}")
-        if self._infers:
+        if self._has_inferred:
             yield Note(
-                f"{self._file}: joints with a position but confidence 0 are taken as inferred: {INFERRED_CONFIDENCE}"
+                f"{self._file}: joints with a position but confidence 0 are taken as inferred,"
+                f" with confidence {INFERRED_CONFIDENCE}"
             )
         if self._subject is None:
-            yield Note(f"{self._file}: no subjects are told: all sequences are of 'unknown'")
+            yield Note(f"{self._file}: there are no subjects: all sequences are of subject 'unknown'")
         if self._labels is None and not self._segments:
-            yield Note(f"{self._file}: no labels are told: all sequences are {self._options.label!r}")
+            yield Note(f"{self._file}: there are no labels: all sequences are labelled {self._options.label!r}")
         if unknown := int((~(self._fps > 0)).sum()):
-            yield Note(f"{self._file}: {unknown} sequences tell no frame rate: {self._options.fps:g} is taken")
+            yield Note(f"{self._file}: {unknown} sequences have no frame rate: assuming {self._options.fps:g}")
 
-    def records(self) -> Iterator[Record]:
-        """Yield one record a sequence."""
+    def clips(self) -> Iterator[RawClip]:
+        """Yield one clip a sequence."""
         lengths = np.diff(self._offsets).tolist()
         for number, frames in enumerate(self._archive.stream("frames", lengths)):
-            try:
-                yield from self._sequence(number, frames)
-            except InputError as error:
-                sequence_id = self._ids[number] if self._ids else ""
-                detail = " ".join(filter(None, [error.what, error.where and f"({error.where})"]))
-                poses = sample_poses(self._canonical(frames, number)) if len(frames) else None
-                yield Quarantined(
-                    self._file, number, sequence_id, reason_of(error.what), detail, self._layout.name, poses
-                )
+            fps = float(self._fps[number]) if self._fps[number] > 0 else self._options.fps
+            times, time_unit = self._clip_times(number, fps)
+            yield RawClip(
+                name=self._ids[number] if self._ids else f"{Path(self._file).stem}_{number:06d}",
+                layout=self._layout,
+                poses=self._order.arrange(self._with_confidence(frames)),
+                frames=np.arange(len(frames)),
+                count=len(frames),
+                unit=self._scaling or Scaling(self._height_factors(number)),
+                times=times,
+                time_unit=time_unit,
+                fps=fps,
+                record=number,
+                fields=self._fields(number),
+                segments=tuple(self._segments.get(number, ())),
+                keep_frames=True,
+            )
 
-    def _sequence(self, number: int, frames: np.ndarray) -> Iterator[Repaired | KeypointSequence]:
-        if len(frames) == 0:
-            raise InputError("there are 0 frames", None, None)
-        keypoints = self._canonical(frames, number)
-        confidence = keypoints[..., -1]
-        if clipped := int(((confidence < 0) | (confidence > 1)).sum()):
-            keypoints[..., -1] = confidence.clip(0, 1)
-        if not keypoints[..., -1].any():
-            raise InputError("no joint is seen in any frame", None, None)
-        fps = float(self._fps[number]) if self._fps[number] > 0 else self._options.fps
-        source = (self._source and self._source[number]) or Path(self._file).name
-        copied = self._copies is not None and bool(self._copies[number])
-        sequence = KeypointSequence(
-            sequence_id=self._ids[number] if self._ids else f"{Path(self._file).stem}_{number:06d}",
-            subject=self._subject[number] if self._subject else "unknown",
-            label=self._label(number),
-            fps=fps,
-            layout=self._layout.name,
-            keypoints=keypoints,
-            timestamps=self._timestamps(number, fps),
-            segments=tuple(self._segments.get(number, ())),
-            repetitions=_known(self._repetitions, number),
-            quality=_known(self._quality, number),
-            view=(self._view[number] or None) if self._view else None,
-            split=(self._split[number] or None) if self._split else None,
-            source=f"{source} (copy of a training clip)" if copied else source,
-        )
-        yield Repaired(sequence, Counter({CLIPPED: clipped})) if clipped else sequence
-
-    def _canonical(self, frames: np.ndarray, number: int) -> np.ndarray:
-        """Return the frames as float32 `[T, J, D + 1]` in the layout's order of joints and in canonical units."""
-        present = [joint for joint, column in enumerate(self._order) if column >= 0]
-        columns = [self._order[joint] for joint in present]
-        positions = frames[:, columns][..., self._axes]
-        keypoints = np.zeros((len(frames), len(self._order), len(self._axes) + 1), np.float32)
-        keypoints[:, present, :-1] = positions * self._scaling.factors(number)
+    def _with_confidence(self, frames: np.ndarray) -> np.ndarray:
+        """Return the frames as `[T, J, D + 1]`, confidence last, in the file's order of joints."""
+        if self._confidence is not None and not self._has_inferred:
+            return frames  # the channels are in the canonical order
+        positions = frames[..., self._axes]
+        present = (positions != 0).any(axis=-1)
         if self._confidence is None:
-            keypoints[:, present, -1] = (positions != 0).any(axis=-1)
+            confidence = present.astype(frames.dtype)
         else:
-            confidence = frames[:, columns, self._confidence].astype(np.float32)
-            if self._infers:
-                confidence[(confidence == 0) & (positions != 0).any(axis=-1)] = INFERRED_CONFIDENCE
-            keypoints[:, present, -1] = confidence
-        return keypoints
+            confidence = frames[..., self._confidence].copy()
+            confidence[(confidence == 0) & present] = INFERRED_CONFIDENCE
+        return np.concatenate([positions, confidence[..., None]], axis=-1)
 
-    def _timestamps(self, number: int, fps: float) -> np.ndarray | None:
+    def _clip_times(self, number: int, fps: float) -> tuple[np.ndarray | None, TimeUnit]:
+        """Return the times of a sequence and their unit; None if its frames come evenly at `fps`."""
         frames = slice(self._offsets[number], self._offsets[number + 1])
         if self._times is not None:
             times = self._times[frames].astype(np.float64)
-            return None if np.array_equal(times, np.arange(len(times)) / fps) else times
-        if self._frame_numbers is None:
-            return None
-        numbers = self._frame_numbers[frames].astype(np.float64)
-        even = (np.diff(numbers) == 1).all()
-        return None if even else (numbers - numbers[0]) / fps
+            return None if np.array_equal(times, np.arange(len(times)) / fps) else times, "s"
+        if self._frame_numbers is not None:
+            return self._frame_numbers[frames].astype(np.float64), "frames"
+        return None, "auto"
 
-    def _label(self, number: int) -> str:
+    def _fields(self, number: int) -> dict[str, str]:
+        source = (self._source and self._source[number]) or Path(self._file).name
+        if self._copies is not None and self._copies[number]:
+            source += " (copy of a training clip)"
+        fields = {
+            "label": self._options.label if self._labels is None else self._labels[number],
+            "subject": self._subject[number] if self._subject else "unknown",
+            "view": self._view[number] if self._view else "",
+            "split": self._split[number] if self._split else "",
+            "source": source,
+            "repetitions": _text_of(self._repetitions, number),
+            "quality": _text_of(self._quality, number),
+        }
         if self._segments:
-            return SESSION_LABEL
-        return self._options.label if self._labels is None else self._labels[number]
+            fields["label"] = SESSION_LABEL
+        return {name: text for name, text in fields.items() if text}
+
+    def _height_factors(self, number: int) -> np.ndarray:
+        """Return the factors from pixels to image heights: float32 `[D]`."""
+        assert self._image_heights is not None
+        return np.full(len(self._axes), 1 / self._image_heights[number], np.float32)
 
     def _read_offsets(self) -> np.ndarray:
         frames = self._archive.header("frames")
         if len(frames.shape) != 3 or frames.dtype.kind != "f":
             raise self._fault(
-                f"array 'frames' is {frames.dtype} of shape {list(frames.shape)}", "it is floats [sum of T, J, C]"
+                f"array 'frames' is {frames.dtype} of shape {list(frames.shape)}", "write floats [sum of T, J, C]"
             )
         offsets = self._archive.read("offsets")
         if offsets.ndim != 1 or len(offsets) < 2 or offsets.dtype.kind not in "iu":
             raise self._fault(
-                f"array 'offsets' is {offsets.dtype} of shape {list(offsets.shape)}", "it is integers [N + 1]"
+                f"array 'offsets' is {offsets.dtype} of shape {list(offsets.shape)}", "write integers [N + 1]"
             )
         offsets = offsets.astype(np.int64)
         steps = np.diff(offsets)
         if offsets[0] != 0 or offsets[-1] != frames.shape[0] or (steps < 0).any():
             raise self._fault(
                 f"array 'offsets' runs from {offsets[0]} to {offsets[-1]} over {frames.shape[0]} frames"
-                + (f" and falls after entry {int((steps < 0).argmax())}" if (steps < 0).any() else ""),
-                "offsets start at 0, never fall and end at the number of frames",
+                + (f" and decreases after entry {int((steps < 0).argmax())}" if (steps < 0).any() else ""),
+                "write offsets that start at 0, never decrease and end at the number of frames",
             )
         if steps.max() > MAX_SEQUENCE_FRAMES:
             raise self._fault(
@@ -202,17 +200,19 @@ class _Store:
             )
         return offsets
 
-    def _find_layout(self) -> tuple[Layout, tuple[int, ...]]:
+    def _find_order(self) -> JointOrder:
         names = self._texts("joint_names", length=self._archive.header("frames").shape[1])
         if names is None:
-            raise self._fault("array 'joint_names' is missing", "the layout is found by the names of the joints")
+            raise self._fault(
+                "array 'joint_names' is missing", "add it: the layout is found by the names of the joints"
+            )
         try:
-            return find_layout(names)
+            return JointOrder(*find_layout(names))
         except InputError as error:
             raise InputError(error.what, f"{self._file}, array 'joint_names'", error.remedy) from error
 
     def _find_channels(self) -> tuple[list[int], int | None]:
-        """Return the channels of the coordinates, and that of the confidence if there is one."""
+        """Return the channels of the coordinates, and the channel of the confidence if there is one."""
         count = self._archive.header("frames").shape[2]
         names = self._texts("channel_names", length=count)
         if names is None:
@@ -221,44 +221,49 @@ class _Store:
         roles = [_CHANNELS.get(name) for name in names]
         if roles not in ([0, 1], [0, 1, -1], [0, 1, 2], [0, 1, 2, -1]):
             raise self._fault(
-                f"the channels are {', '.join(names)}", "they are x, y, z for 3-D, and a confidence where there is one"
+                f"the channels are {', '.join(names)}", "name them x, y[, z][, confidence], in this order"
             )
         axes = [role for role in roles if role is not None and role >= 0]
         return axes, roles.index(-1) if -1 in roles else None
 
     def _find_inferred(self) -> bool:
-        """Tell whether this file marks inferred joints with confidence 0."""
-        if self._layout.unit != "metre" or self._confidence is None or self._units() == "metres":
+        """Return whether this file marks inferred joints with confidence 0."""
+        if self._layout.unit != "metre" or self._confidence is None or self._units == "metres":
             return False
-        placed = (self._probe[..., self._axes] != 0).any(axis=-1)
-        return bool(((self._probe[..., self._confidence] == 0) & placed).any())
+        present = (self._probe[..., self._axes] != 0).any(axis=-1)
+        return bool(((self._probe[..., self._confidence] == 0) & present).any())
 
-    def _find_scaling(self) -> Scaling:
-        present = [joint for joint, column in enumerate(self._order) if column >= 0]
-        positions = np.full((len(self._probe), len(self._order), len(self._axes)), np.nan, np.float32)
-        positions[:, present] = self._probe[:, [self._order[joint] for joint in present]][..., self._axes]
+    def _find_scaling(self) -> Scaling | None:
+        """Return the scaling of all sequences; None if each has an image height of its own."""
+        canonical = Scaling(np.ones(len(self._axes), np.float32))
+        if self._units == ("metres" if self._layout.unit == "metre" else "image_heights"):
+            return canonical
+        if self._image_heights is not None:
+            return None
+        columns = np.array(self._order.columns)
+        positions = np.full((len(self._probe), len(columns), len(self._axes)), np.nan, np.float32)
+        positions[:, columns >= 0] = self._probe[:, columns[columns >= 0]][..., self._axes]
         positions[(positions == 0).all(axis=-1)] = np.nan
-        return find_scaling(
-            positions,
-            self._layout,
-            units=self._units(),
-            image_height=self._image_height(),
-            aspect=None if (aspect := self._column("aspect_estimate", spread=True)) is None else float(aspect[0]),
-        )
+        if self._layout.unit == "metre":
+            return room_scaling(positions, self._layout)
+        aspect = self._column("aspect_estimate", spread=True)
+        return image_scaling(positions, None if aspect is None else float(aspect[0]))
 
-    def _units(self) -> str | None:
+    def _read_units(self) -> str | None:
         units = self._texts("units", spread=True)
         return units[0] if units else None
 
-    def _image_height(self) -> np.ndarray | None:
-        """Float64 `[N]` pixels."""
+    def _read_image_heights(self) -> np.ndarray | None:
+        """Return float64 `[N]`: the image height of each sequence in pixels, None if unknown or not needed."""
+        if self._layout.unit == "metre" or self._units == "image_heights":
+            return None
         if self._options.image:
             return np.full(self._count, self._options.image.height)
         height = self._column("height", spread=True)
         if height is None and "image_size" in self._archive:
             size = self._archive.read("image_size")
             if size.shape not in ((2,), (self._count, 2)):
-                raise self._fault(f"array 'image_size' has shape {list(size.shape)}", "it is width and height")
+                raise self._fault(f"array 'image_size' has shape {list(size.shape)}", "write width and height")
             height = np.broadcast_to(size, (self._count, 2))[:, 1]
         if height is None:
             return None
@@ -273,17 +278,18 @@ class _Store:
         return [self._label_name("labels", number, entry) for entry, number in enumerate(numbers)]
 
     def _label_name(self, array: str, number: int, entry: int) -> str:
-        names = self._label_names()
+        names = self._label_names
         if not 0 <= number < len(names):
             raise self._fault(
-                f"array {array!r} names label {number} in entry {entry}, but 'label_names' has {len(names)}",
-                "labels are indices into label_names",
+                f"array {array!r} has label {number} in entry {entry}, but 'label_names' has {len(names)}",
+                "write labels as indices into label_names",
             )
         return names[int(number)]
 
+    @cached_property
     def _label_names(self) -> list[str]:
         if "label_names" not in self._archive:
-            raise self._fault("array 'label_names' is missing", "it names the labels that 'labels' counts")
+            raise self._fault("array 'label_names' is missing", "add it: 'labels' are indices into it")
         return [str(name) for name in self._archive.read("label_names")]
 
     def _read_segments(self) -> dict[int, list[Segment]]:
@@ -293,7 +299,7 @@ class _Store:
         names = ("seg_session", "seg_label", "seg_start", "seg_stop")
         columns = [self._column(name, length=count) for name in names]
         if missing := [name for name, column in zip(names, columns, strict=True) if column is None]:
-            raise self._fault(f"array {missing[0]!r} is missing", f"{', '.join(names)} belong together")
+            raise self._fault(f"array {missing[0]!r} is missing", f"add it: {', '.join(names)} belong together")
         segments: dict[int, list[Segment]] = defaultdict(list)
         for entry, row in enumerate(zip(*(column.tolist() for column in columns if column is not None), strict=True)):
             session, label, start, stop = row
@@ -301,12 +307,30 @@ class _Store:
         return segments
 
     def _read_fps(self) -> np.ndarray:
-        """Float64 `[N]`, nan where it is not told."""
+        """Return float64 `[N]`, nan where the frame rate is unknown."""
         fps = self._column("fps", spread=True)
         return np.full(self._count, np.nan) if fps is None else fps.astype(np.float64)
 
     def _column(self, *names: str, length: int | None = None, spread: bool = False) -> np.ndarray | None:
-        """Return the first of these arrays that exists, checked for one value a sequence (or `length`)."""
+        """Return the first of these arrays that exists, checked for numbers, one a sequence (or `length`)."""
+        values = self._values(names, length, spread)
+        if values is not None and values.dtype.kind not in "biuf":
+            name = next(name for name in names if name in self._archive)
+            raise self._fault(f"array {name!r} is of type {values.dtype}", "write numbers")
+        return values
+
+    def _texts(self, *names: str, length: int | None = None, spread: bool = False) -> list[str] | None:
+        values = self._values(names, length, spread)
+        return None if values is None else [str(value) for value in values]
+
+    def _values(self, names: tuple[str, ...], length: int | None, spread: bool) -> np.ndarray | None:
+        """Return the first of these arrays that exists.
+
+        Args:
+            names: names of the arrays.
+            length: number of values that it must have; None for one a sequence.
+            spread: whether a single value stands for all.
+        """
         wanted = self._count if length is None else length
         name = next((name for name in names if name in self._archive), None)
         if name is None:
@@ -315,31 +339,24 @@ class _Store:
         if spread and values.ndim == 0:
             values = np.broadcast_to(values, (wanted,))
         if values.shape != (wanted,):
-            raise self._fault(f"array {name!r} has shape {list(values.shape)}", f"it needs {wanted} values")
+            raise self._fault(f"array {name!r} has shape {list(values.shape)}", f"write {wanted} values")
         return values
-
-    def _texts(self, *names: str, length: int | None = None, spread: bool = False) -> list[str] | None:
-        values = self._column(*names, length=length, spread=spread)
-        return None if values is None else [str(value) for value in values]
 
     def _fault(self, what: str, remedy: str) -> InputError:
         return InputError(what, self._file, remedy)
 
 
-def _known(column: np.ndarray | None, number: int) -> float | None:
-    return None if column is None or np.isnan(column[number]) else float(column[number])
+def _text_of(column: np.ndarray | None, number: int) -> str:
+    """Return a figure of a sequence as text, empty if it is unknown."""
+    return "" if column is None or np.isnan(column[number]) else repr(float(column[number]))
 
 
 def _detect(head: Head) -> bool:
     return head.data.startswith(b"PK")
 
 
-def _read(source: Source, options: ImportOptions) -> Iterator[Record]:
-    return import_npz(source.path, options)
-
-
 def write(sequences: Iterable[KeypointSequence], path: Path) -> None:
-    """Write sequences of one layout; their keypoints go through a file, so that memory does not grow with them."""
+    """Write sequences of one layout; their keypoints are spooled to a file, so that memory does not grow with them."""
     first: KeypointSequence | None = None
     columns: dict[str, list[Any]] = defaultdict(list)
     with tempfile.TemporaryFile(dir=path.parent) as keypoints:
@@ -347,7 +364,7 @@ def write(sequences: Iterable[KeypointSequence], path: Path) -> None:
             first = first or sequence
             if (sequence.layout, bool(sequence.segments)) != (first.layout, bool(first.segments)):
                 raise InputError(
-                    "one .npz has one layout, and sessions or clips",
+                    "an .npz file has one layout, and either sessions or clips",
                     f"sequence {sequence.sequence_id!r}",
                     "choose another format",
                 )
@@ -372,7 +389,7 @@ def write(sequences: Iterable[KeypointSequence], path: Path) -> None:
 
 
 def _arrays(first: KeypointSequence, columns: Mapping[str, list[Any]]) -> dict[str, np.ndarray]:
-    """Return all arrays but the keypoints."""
+    """Return all arrays except the keypoints."""
     layout, segments = load_layout(first.layout), columns["segments"]
     named = [segment.label for _, segment in segments] or columns["label"]
     labels, numbers = np.unique(named, return_inverse=True)
@@ -392,15 +409,15 @@ def _arrays(first: KeypointSequence, columns: Mapping[str, list[Any]]) -> dict[s
     if not segments:
         return arrays | {"labels": numbers}
     places = np.array([(session, one.start_frame, one.end_frame) for session, one in segments])
-    told = dict(zip(("seg_session", "seg_start", "seg_stop"), places.T, strict=True))
-    return arrays | told | {"seg_label": numbers}
+    sessions = dict(zip(("seg_session", "seg_start", "seg_stop"), places.T, strict=True))
+    return arrays | sessions | {"seg_label": numbers}
 
 
 FORMAT = Format(
     name="npz",
-    about="the ragged .npz store: sequences end to end in one array, with offsets",
+    about="ragged .npz: all sequences end to end in one array, with offsets",
     suffixes=(".npz",),
     detect=_detect,
-    read=_read,
+    read=read,
     write=write,
 )

@@ -18,7 +18,7 @@
     const { clientWidth: width, clientHeight: height } = canvas;
     svg.setAttribute("viewBox", `${view.x} ${view.y} ${width / view.scale} ${height / view.scale}`);
   };
-  // The whole drawing if it stays legible so; otherwise its upper middle.
+  // Show the whole drawing if it stays legible, otherwise the middle of its upper part.
   const fit = (smallest) => {
     const { clientWidth: width, clientHeight: height } = canvas;
     view.scale = limit(Math.min(width / home.width, height / home.height), smallest, 1.25);

@@ -9,7 +9,7 @@ def artifact(id_, model=None, blessed=0):
 
 
 def resolved(examples):
-    """Three models: the second was refused, the third was blessed only after the examples with id 20 were made."""
+    """Three models: the second was rejected, the third was blessed after the examples with id 20 were created."""
     found = LastBlessedBefore().resolve_artifacts(
         None,
         {
@@ -21,10 +21,10 @@ def resolved(examples):
     return [model.id for model in found["model"]]
 
 
-def test_new_data_go_on_from_the_last_model_that_was_blessed():
+def test_a_new_span_continues_from_the_last_blessed_model():
     assert resolved(examples=30) == [11]
 
 
-def test_what_was_blessed_after_the_data_came_does_not_count():
+def test_models_blessed_after_the_data_arrived_are_ignored():
     assert resolved(examples=20) == [2]
     assert resolved(examples=1) == []

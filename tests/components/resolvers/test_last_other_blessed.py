@@ -12,7 +12,7 @@ def store():
 
 
 class World:
-    """Writes into a real metadata store what runs of the pipeline would."""
+    """A writer of the executions of pipeline runs to a metadata store."""
 
     def __init__(self, store):
         from ml_metadata.proto import metadata_store_pb2
@@ -32,7 +32,7 @@ class World:
         return artifact
 
     def execution(self, node, inputs, kinds):
-        """An execution that makes artifacts of these kinds; returns them."""
+        """Record an execution with output artifacts of the given types; return them."""
         type_id = self.store.put_execution_type(self.proto.ExecutionType(name=node))
         [execution] = self.store.put_executions([self.proto.Execution(type_id=type_id)])
         outputs = [self.artifact(kind) for kind in kinds]
@@ -44,7 +44,7 @@ class World:
         return outputs
 
     def span(self):
-        """New examples and their statistics."""
+        """Record new examples and their statistics; return both."""
         (examples,) = self.execution("KeypointExampleGen", [], ["Examples"])
         (statistics,) = self.execution("StatisticsGen", [examples], ["ExampleStatistics"])
         return examples, statistics
@@ -85,7 +85,7 @@ def test_nothing_is_compared_before_a_model_is_blessed(world):
     assert world.baseline_of(second) == []
 
 
-def test_a_new_span_is_compared_with_the_one_behind_the_last_blessed_model(world):
+def test_a_new_span_is_compared_with_the_span_of_the_last_blessed_model(world):
     examples, first = world.span()
     world.model(examples)
     refused, _ = world.span()
@@ -116,7 +116,7 @@ def test_a_warm_start_does_not_bring_in_older_data(world):
     assert world.baseline_of(third) == [second.id]
 
 
-def test_what_was_deleted_is_no_baseline(world):
+def test_deleted_statistics_are_not_a_baseline(world):
     examples, first = world.span()
     world.model(examples)
     examples, second = world.span()

@@ -7,7 +7,7 @@ from data.errors import NodeError
 from tests.processes import ends
 
 
-def test_a_crash_is_an_outcome(converted, tmp_path, monkeypatch):
+def test_a_crash_is_a_result(converted, tmp_path, monkeypatch):
     """An interpreter that dies ends only its own process."""
     (tmp_path / "sitecustomize.py").write_text("import os, sys, signal\nos.kill(os.getpid(), signal.SIGSEGV)\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))

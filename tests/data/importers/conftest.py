@@ -5,7 +5,7 @@ import pytest
 
 from data.importers import ImportOptions
 from data.importers.discovery import find_sources
-from data.importers.record_pipeline import Kept, take_in
+from data.importers.record_pipeline import Kept, process_source
 from data.quarantine import Quarantined
 
 
@@ -27,7 +27,7 @@ def take():
 
     def run(path, format_=None, **options):
         found, sources, _ = find_sources([path], format_)
-        outcomes = [one for source in sources for one in take_in(found, source, ImportOptions(**options))]
+        outcomes = [one for source in sources for one in process_source(found, source, ImportOptions(**options))]
         kept = [one for one in outcomes if isinstance(one, Kept)]
         run.repairs = (
             sum((one.repairs for one in kept), start=type(kept[0].repairs)() if kept else None) if kept else {}

@@ -122,9 +122,9 @@ def test_damaged_and_boasting_pickles_are_refused_at_once(take, tmp_path, conten
         ({"y": float("-inf")}, "keypoints hold -inf"),
         ({"x": 1e300}, "keypoints hold inf"),
         ({"score": float("nan")}, "keypoints hold nan"),
-        ({"x": "left"}, "a value is not what the format has there"),
-        ({"x": {}}, "a value is not what the format has there"),
-        ({"x": 10**400}, "a value is not what the format has there"),
+        ({"x": "left"}, "a value is malformed for this format"),
+        ({"x": {}}, "a value is malformed for this format"),
+        ({"x": 10**400}, "a value is malformed for this format"),
         ({"name": "left_eye"}, "joint names must be given, and be unique"),
     ],
 )
@@ -145,18 +145,18 @@ def test_confidences_outside_their_bounds_are_clipped_and_counted(take, dump):
     ("content", "reason"),
     [
         ("", "there are # frames"),
-        ("[", "the file is not whole JSON"),
-        ("nonsense", "the file is not whole JSON"),
-        (json.dumps(frames())[:-400], "the file is not whole JSON"),
-        ("[" * 200_000, "the file is not whole JSON"),
-        ('{"a":' * 200_000, "the file is not whole JSON"),
+        ("[", "the file is not complete JSON"),
+        ("nonsense", "the file is not complete JSON"),
+        (json.dumps(frames())[:-400], "the file is not complete JSON"),
+        ("[" * 200_000, "the file is not complete JSON"),
+        ('{"a":' * 200_000, "the file is not complete JSON"),
         ("[1, 2, 3]", "there are # frames"),
-        ("[[{}]]", "a value is not what the format has there"),
+        ("[[{}]]", "a value is malformed for this format"),
         ('[[{"keypoints": []}]]', "there are # joints in a pose"),
         ("\ufeff[]", "there are # frames"),
         (b"\xff\xfe\x00", "the file is not"),
         (b'[{"keypoints": "\xff"}]', "the file is not # text"),
-        (b"\x00" * 100, "the file is not whole JSON"),
+        (b"\x00" * 100, "the file is not complete JSON"),
     ],
 )
 def test_broken_files_are_one_quarantined_record(take, tmp_path, content, reason):
@@ -183,7 +183,7 @@ def timed(times):
 def test_time_that_stands_still_is_mended_and_time_that_goes_back_is_refused(take, dump):
     ((sequence,), _) = take(dump("a.json", timed([0, 0.1, 0.1, 0.2, 0.2])), image=ImageSize(480))
     np.testing.assert_allclose(sequence.timestamps, [0, 0.1, 0.2])
-    assert take.repairs == {"frames left out that repeat a time stamp": 2}
+    assert take.repairs == {"frames left out that repeat a timestamp": 2}
     _, (refused,) = take(dump("a.json", timed([0, 0.1, 0.2, 0.15, 0.3])), image=ImageSize(480))
     assert refused.reason == "timestamps do not increase: # s"
     _, (refused,) = take(dump("a.json", timed([0, 0.1, float("nan"), 0.15, 0.3])), image=ImageSize(480))

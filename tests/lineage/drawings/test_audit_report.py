@@ -1,4 +1,4 @@
-"""The audit record and the plot of a history."""
+"""The audit report and the plot of a history."""
 
 import json
 import xml.etree.ElementTree as ET
@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from lineage.drawings import audit_report, history_plot
+from lineage.questions.blame import Blame, Point
 from tests.lineage.browser import DESKTOP, PHONE, opened
 from tests.lineage.drawings.test_graph import EVIL
 
@@ -19,14 +20,14 @@ def written(recorded, tmp_path, what="first"):
 
 
 def rows_of(page, heading):
-    """Cells of the first table under a heading."""
+    """Return the cells of the first table under a heading."""
     table = page.locator("section", has=page.locator("h2", has_text=heading)).locator("table").first
     return [row.locator("td, th").all_inner_texts() for row in table.locator("tr").all()]
 
 
 @sqlite
 @pytest.mark.parametrize(("viewport", "scheme"), [(DESKTOP, "light"), (PHONE, "dark")], ids=["desktop", "phone"])
-def test_the_record_tells_what_was_found(chromium, recorded, tmp_path, viewport, scheme):
+def test_the_report_shows_outcome_gates_data_and_lineage(chromium, recorded, tmp_path, viewport, scheme):
     with opened(chromium, written(recorded, tmp_path), viewport, scheme) as seen:
         page = seen.page
         assert "Shipped as version 1 to tiny" in page.locator("header").inner_text()
@@ -43,7 +44,7 @@ def test_the_record_tells_what_was_found(chromium, recorded, tmp_path, viewport,
         assert page.locator(".lineage .box").count() == 22
         assert "Signature" in page.locator("section", has_text="Approval").last.inner_text()
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "sticks out sideways"
-        seen.assert_quiet()
+        seen.assert_no_problems()
 
 
 @sqlite
@@ -61,26 +62,26 @@ def test_it_prints_on_a4(chromium, recorded, tmp_path):
         seen.page.emulate_media(media="print", color_scheme="dark")
         assert seen.page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
         assert b"/MediaBox [0 0 594.95996 841.91998]" in pdf or b"/MediaBox [0 0 595 842]" in pdf
-        seen.assert_quiet()
+        seen.assert_no_problems()
 
 
 @sqlite
 @pytest.mark.parametrize(
-    ("what", "said"),
+    ("what", "text"),
     [
         ("not blessed", "Not shipped: rejected by Evaluator"),
         ("new data", "Failed at DataGate"),
         ("unchanged", "execution 1 of tiny-"),
     ],
 )
-def test_runs_that_shipped_nothing_have_a_record_too(chromium, recorded, tmp_path, what, said):
+def test_runs_that_shipped_nothing_have_a_report(chromium, recorded, tmp_path, what, text):
     with opened(chromium, written(recorded, tmp_path, what)) as seen:
-        assert said in seen.page.locator("body").inner_text()
-        seen.assert_quiet()
+        assert text in seen.page.locator("body").inner_text()
+        seen.assert_no_problems()
 
 
 @sqlite
-def test_what_was_altered_or_is_gone_is_said(chromium, recorded, tmp_path):
+def test_the_report_names_altered_and_missing_files(chromium, recorded, tmp_path):
     store = recorded.store()
     made = store.run_subgraph(recorded.runs_named("first")[0])
     folders = {artifact.type: Path(artifact.uri) for artifact in made.of_type("PoselineEdgeModel", "ModelEvaluation")}
@@ -95,15 +96,15 @@ def test_what_was_altered_or_is_gone_is_said(chromium, recorded, tmp_path):
             assert "(ModelEvaluation) cannot be read" in head
             assert f"altered {folders['PoselineEdgeModel']}/model_int8.tflite" in whole
             assert f"missing {folders['ModelEvaluation']}" in whole
-            seen.assert_quiet()
+            seen.assert_no_problems()
     finally:
         file.write_bytes(before)
         kept.rename(folders["ModelEvaluation"])
 
 
 @sqlite
-def test_confusion_intervals_and_parameters(chromium, recorded, tmp_path):
-    """What Evaluator writes with intervals and a confusion matrix, next to a hostile name."""
+def test_the_report_shows_the_confusion_matrix_and_intervals(chromium, recorded, tmp_path):
+    """The evaluation has intervals, a confusion matrix and a hostile name."""
     found = recorded.store().run_subgraph(recorded.runs_named("first")[0])
     [evaluation] = found.of_type("ModelEvaluation")
     file = Path(evaluation.uri) / "metrics.json"
@@ -124,56 +125,57 @@ def test_confusion_intervals_and_parameters(chromium, recorded, tmp_path):
             body = seen.page.locator("body").inner_text()
             assert "0.500–1.010" in body
             assert "person 1" in body
-            assert "✗ refused" in body
+            assert "✗ rejected" in body
             matrix = rows_of(seen.page, "Confusion")
-            assert matrix[0] == ["", "1", "2", "found"]
+            assert matrix[0] == ["", "1", "2", "recall"]
             assert matrix[1:] == [["1 class 0", "6", "", "1.00"], ["2 class 1", "2", "", "0.00"]]
             assert seen.page.evaluate("window.owned") is None
             assert seen.page.locator("img").count() == 0
-            seen.assert_quiet()
+            seen.assert_no_problems()
     finally:
         file.write_text(before)
 
 
 def history():
-    return [
-        {"run": EVIL, "started": 1e9, "value": 0.5, "change": None, "cause": None},
-        {"run": "b", "started": 1e9 + 60, "value": 0.75, "change": 0.25, "cause": EVIL},
-        {"run": "c", "started": 1e9 + 120, "value": 0.75, "change": 0.0, "cause": None},
+    points = [
+        Point(EVIL, 1e9, 0.5, None, None),
+        Point("b", 1e9 + 60, 0.75, 0.25, EVIL),
+        Point("c", 1e9 + 120, 0.75, 0.0, None),
     ]
+    return Blame(EVIL, points)
 
 
 def test_a_history_is_drawn(chromium, tmp_path):
-    tree = ET.fromstring(history_plot.draw_history(EVIL, history(), ".svg"))
+    tree = ET.fromstring(history_plot.draw_history(history(), ".svg"))
     points = [(float(c.get("cx")), float(c.get("cy"))) for c in tree.iter("{http://www.w3.org/2000/svg}circle")]
     assert [x for x, _ in points] == sorted({x for x, _ in points})
     assert points[0][1] > points[1][1] == points[2][1], "more is higher"
-    (tmp_path / "history.html").write_text(history_plot.draw_history(EVIL, history(), ".html"))
+    (tmp_path / "history.html").write_text(history_plot.draw_history(history(), ".html"))
     with opened(chromium, tmp_path / "history.html") as seen:
         assert seen.page.locator("tbody tr").count() == 3
         assert "<b>" in seen.page.locator("tbody").inner_text()
         assert seen.page.evaluate("window.owned") is None
-        seen.assert_quiet()
+        seen.assert_no_problems()
 
 
 @pytest.mark.parametrize("values", [[], [0.0], [3.0, 3.0]])
 def test_a_history_without_movement_is_drawn_too(values):
-    rows = [{"run": "r", "started": 0.0, "value": v, "change": None, "cause": None} for v in values]
-    tree = ET.fromstring(history_plot.draw_history("accuracy", rows, ".svg"))
+    answer = Blame("accuracy", [Point("r", 0.0, value, None, None) for value in values])
+    tree = ET.fromstring(history_plot.draw_history(answer, ".svg"))
     assert len(list(tree.iter("{http://www.w3.org/2000/svg}circle"))) == len(values)
 
 
 def test_lists_of_people_in_parameters_are_counted():
-    assert audit_report._counted({"split": {"subjects": {"test": ["Anna", "Berta"]}}}) == {
+    assert audit_report._without_names({"split": {"subjects": {"test": ["Anna", "Berta"]}}}) == {
         "split": {"subjects": {"test": 2}}
     }
 
 
 @sqlite
-def test_blame_draws_what_it_tells(recorded, tmp_path):
-    told = recorded.ask("blame", "accuracy", "--to", str(tmp_path / "accuracy.svg"), "--json").json["history"]
+def test_blame_draws_the_history_that_it_prints(recorded, tmp_path):
+    history = recorded.ask("blame", "accuracy", "--to", str(tmp_path / "accuracy.svg"), "--json").json["history"]
     tree = ET.fromstring((tmp_path / "accuracy.svg").read_text())
     titles = [title.text for title in tree.iter("{http://www.w3.org/2000/svg}title")][1:]
-    assert [title.partition(":")[0] for title in titles] == [entry["run"] for entry in told]
+    assert [title.partition(":")[0] for title in titles] == [entry["run"] for entry in history]
     assert any("parameters" in title for title in titles)
     assert "no plot as" in recorded.ask("blame", "accuracy", "--to", str(tmp_path / "x.png"), expect=2).text

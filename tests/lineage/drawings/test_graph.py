@@ -1,4 +1,4 @@
-"""Drawings: what is in them, and that names cannot do anything in them."""
+"""The content of drawings, and that hostile names have no effect in them."""
 
 import json
 import re
@@ -40,7 +40,7 @@ def evil_graph():
 
 
 def large_graph(runs=40):
-    """Forty runs of 25 boxes that share their data: 1,000 boxes."""
+    """Return the graph of forty runs that share their data, about 1,000 boxes."""
     graph = Subgraph(runs={"r": Run(1, "r", "p", 1e9)})
     graph.artifacts[1] = Artifact(1, "Examples", "/1", "", "LIVE", 1e9)
     for run in range(runs):
@@ -59,7 +59,7 @@ def large_graph(runs=40):
 
 
 @sqlite
-def test_a_run_is_drawn_with_every_attempt_and_what_went_in_and_out(recorded):
+def test_a_run_is_drawn_with_every_attempt_input_and_output(recorded):
     store = recorded.store()
     for entry in recorded.log:
         if entry["run"] is None:
@@ -91,7 +91,7 @@ def test_the_command_draws_runs_and_artifacts_in_every_form(recorded, tmp_path, 
 
 
 @sqlite
-def test_wrong_use_is_told_and_writes_nothing(recorded, tmp_path):
+def test_wrong_use_is_reported_and_writes_nothing(recorded, tmp_path):
     assert ".svg" in recorded.ask("graph", "latest", "--to", str(tmp_path / "x.png"), expect=2).text
     assert "no run" in recorded.ask("graph", "no-such-run", "--to", str(tmp_path / "x.svg"), expect=2).text
     assert "no artifact" in recorded.ask("graph", "99999", "--to", str(tmp_path / "x.svg"), expect=2).text
@@ -100,16 +100,16 @@ def test_wrong_use_is_told_and_writes_nothing(recorded, tmp_path):
 
 @sqlite
 @pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
-def test_a_run_opens_offline_and_tells_details_on_a_click(chromium, recorded, tmp_path, viewport):
+def test_a_run_opens_offline_and_shows_details_on_a_click(chromium, recorded, tmp_path, viewport):
     recorded.ask("graph", recorded.runs_named("first")[0], "--to", str(tmp_path / "run.html"))
     with opened(chromium, tmp_path / "run.html", viewport, "dark") as seen:
         page = seen.page
         box = page.locator(".box", has_text="Trainer")
         box.click()
-        told = page.locator("#details").inner_text()
-        assert "Trainer" in told
-        assert '"seed": 0' in told
-        assert "git_commit" in told
+        details = page.locator("#details").inner_text()
+        assert "Trainer" in details
+        assert '"seed": 0' in details
+        assert "git_commit" in details
         assert page.locator(".near").count() == 2
         page.locator("#search").fill("pushed_model")
         assert page.locator(".box.found").count() == 1
@@ -122,7 +122,7 @@ def test_a_run_opens_offline_and_tells_details_on_a_click(chromium, recorded, tm
         # Legible without doing anything, and nothing sticks out of the page.
         assert page.evaluate("document.querySelector('.box .name').getBoundingClientRect().height") > 8
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-        seen.assert_quiet()
+        seen.assert_no_problems()
 
 
 def test_a_thousand_boxes_open_move_and_answer(chromium, tmp_path):
@@ -148,10 +148,10 @@ def test_a_thousand_boxes_open_move_and_answer(chromium, tmp_path):
         page.locator("#search").press("Enter")
         assert "250" in page.locator("#details").inner_text()
         page.locator(".box.found").first.click()
-        seen.assert_quiet()
+        seen.assert_no_problems()
 
 
-def test_names_do_nothing_in_a_page(chromium, tmp_path):
+def test_hostile_names_have_no_effect_in_a_page(chromium, tmp_path):
     graph, run = evil_graph()
     (tmp_path / "evil.html").write_text(as_page(draw_run(graph, run)))
     with opened(chromium, tmp_path / "evil.html") as seen:
@@ -161,10 +161,10 @@ def test_names_do_nothing_in_a_page(chromium, tmp_path):
         assert "<script>window.owned = 1</script>" in seen.page.locator("#details").inner_text()
         assert seen.page.evaluate("window.owned") is None
         assert seen.page.locator("img").count() == 0
-        seen.assert_quiet()
+        seen.assert_no_problems()
 
 
-def test_names_do_nothing_in_svg():
+def test_hostile_names_have_no_effect_in_svg():
     graph, run = evil_graph()
     tree = ET.fromstring(as_svg(draw_run(graph, run)))
     assert {element.tag.removeprefix(SVG) for element in tree.iter()} <= {
@@ -181,7 +181,7 @@ def test_names_do_nothing_in_svg():
     assert not re.search("[\x00-\x08\x0b-\x1f\u202e]", as_svg(draw_run(graph, run)))
 
 
-def test_names_do_nothing_in_dot():
+def test_hostile_names_have_no_effect_in_dot():
     graph, run = evil_graph()
     [parsed] = pydot.graph_from_dot_data(as_dot(draw_run(graph, run)))
     names = {node.get_name() for node in parsed.get_nodes()} - {"node", "edge", "graph", '"\\n"'}
@@ -192,10 +192,10 @@ def test_names_do_nothing_in_dot():
     assert "touch" in first.get("label")
 
 
-def test_names_do_nothing_in_mermaid():
+def test_hostile_names_have_no_effect_in_mermaid():
     graph, run = evil_graph()
     lines = as_mermaid(draw_run(graph, run)).splitlines()
-    # Nothing but letters, harmless signs and entity codes stands between the quotes.
+    # Between the quotes are only letters, harmless signs and entity codes.
     label = r"\"(?:[\w .,\-·…]|#\d+;)*<br/>(?:[\w .,\-·…]|#\d+;)*\""
     shapes = [
         r"flowchart TD",

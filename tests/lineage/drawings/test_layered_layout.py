@@ -34,7 +34,7 @@ def test_edges_point_down_boxes_stand_apart_and_all_is_inside(pairs):
 
 @given(st.lists(st.tuples(st.integers(0, 12), st.integers(0, 12)), max_size=40))
 @settings(max_examples=60, deadline=None)
-def test_circles_are_laid_out_too(pairs):
+def test_graphs_with_cycles_are_laid_out(pairs):
     layout = place(dict.fromkeys(range(13), SIZE), pairs)
     assert len(layout.centres) == 13
     assert not overlaps(layout)
@@ -48,13 +48,13 @@ def test_a_tree_has_no_crossings_and_parents_stand_over_their_children():
         assert min(left, right) < layout.centres[parent][0] < max(left, right)
 
 
-def test_a_crowd_stands_in_rows():
+def test_a_crowded_layer_is_put_in_rows():
     layout = place(dict.fromkeys(range(301), SIZE), [(0, number) for number in range(1, 301)])
     assert not overlaps(layout)
     assert layout.width < 30 * 120
     assert len({y for _, y in layout.centres.values()}) > 10
 
 
-def test_a_lone_box_and_nothing():
+def test_a_single_box_and_an_empty_graph_are_laid_out():
     assert place({"a": SIZE}, []).centres == {"a": (50.0, 20.0)}
     assert place({}, []).centres == {}

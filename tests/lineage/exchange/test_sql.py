@@ -1,4 +1,4 @@
-"""SQL over lineage: right answers, and nothing can be written."""
+"""SQL over lineage: answers are right, and a query can write nothing."""
 
 import csv
 import hashlib
@@ -129,7 +129,7 @@ def test_only_what_a_query_names_is_loaded(recorded, monkeypatch):
 
 
 @sqlite
-def test_forms_of_the_answer(recorded):
+def test_an_answer_can_be_a_table_json_or_csv(recorded):
     query = "SELECT 1 AS a, NULL AS b, TIMESTAMP '2026-01-02 03:04:05' AS c, [1, 2] AS d, 'x,\"y' AS e"
     assert ask(recorded, query, "--json").json == [
         {"a": 1, "b": None, "c": "2026-01-02T03:04:05", "d": [1, 2], "e": 'x,"y'}
@@ -141,7 +141,7 @@ def test_forms_of_the_answer(recorded):
 
 
 @sqlite
-def test_control_characters_are_shown_and_markup_is_not_obeyed(recorded):
+def test_control_characters_are_escaped_and_markup_has_no_effect(recorded):
     text = ask(recorded, "SELECT chr(27) || '[31m' || chr(8238) || '[bold]x[/bold]' AS \"[red]y\"").text
     assert "\\x1b[31m\\u202e[bold]x[/bold]" in text
     assert "[red]y" in text
@@ -149,11 +149,11 @@ def test_control_characters_are_shown_and_markup_is_not_obeyed(recorded):
 
 
 @sqlite
-def test_the_schema_tells_every_column_that_there_is(recorded):
-    told = recorded.ask("sql", "--schema", "--json").json
-    assert set(told) == {"runs", "nodes", "artifacts", "edges", "metrics", "subjects"}
-    for name, table in told.items():
+def test_the_schema_describes_every_column(recorded):
+    described = recorded.ask("sql", "--schema", "--json").json
+    assert set(described) == {"runs", "nodes", "artifacts", "edges", "metrics", "subjects"}
+    for name, table in described.items():
         columns, _ = sql.query(recorded.store(), f"SELECT * FROM {name} LIMIT 0")
         assert columns == list(table["columns"])
         assert all(column["meaning"] for column in table["columns"].values())
-    assert "what a gate said" in recorded.ask("sql", "--schema").text
+    assert "whether the gate accepted" in recorded.ask("sql", "--schema").text

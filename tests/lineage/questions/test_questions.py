@@ -1,4 +1,4 @@
-"""The auditor's questions on stores of three kinds, each with the same runs in it."""
+"""The auditor's questions on stores of three kinds that contain the same runs."""
 
 import json
 import shutil
@@ -7,21 +7,21 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from tests.lineage.sql_oracle import CACHED, COMPLETE, FAILED, Raw
+from tests.lineage.sql_oracle import CACHED, COMPLETE, FAILED, SqlOracle
 
 STATES = {COMPLETE: "done", CACHED: "cached", FAILED: "failed"}
 
 
 @pytest.fixture(scope="module")
-def raw(recorded):
-    return Raw(recorded.root, recorded.url)
+def oracle(recorded):
+    return SqlOracle(recorded.root, recorded.url)
 
 
 def bundle(recorded, version=1) -> Path:
     return recorded.root / "pushed" / "tiny" / str(version)
 
 
-def test_a_bundle_that_was_copied_and_renamed_is_traced_to_its_run_and_people(recorded, raw, tmp_path):
+def test_a_bundle_that_was_copied_and_renamed_is_traced_to_its_run_and_people(recorded, oracle, tmp_path):
     shutil.copytree(bundle(recorded), tmp_path / "on a phone")
     answer = recorded.ask("trace", str(tmp_path / "on a phone"), "--json").json
     first = recorded.runs_named("first")[0]
@@ -29,11 +29,11 @@ def test_a_bundle_that_was_copied_and_renamed_is_traced_to_its_run_and_people(re
     assert answer["made_by"]["run"] == answer["trained_by"]["run"] == first
     assert answer["push"]["version"] == "1"
     [data] = answer["data"]
-    table = pq.read_table(Path(raw.uri(data["artifact"])) / "sequences.parquet").to_pylist()
+    table = pq.read_table(Path(oracle.uri(data["artifact"])) / "sequences.parquet").to_pylist()
     assert data["subjects"] == {
         split: sorted({row["subject"] for row in table if row["split"] == split}) for split in ("train", "eval", "test")
     }
-    assert set(answer["lineage"]["artifacts"]) == raw.upstream(answer["artifact"]["id"])
+    assert set(answer["lineage"]["artifacts"]) == oracle.upstream(answer["artifact"]["id"])
     assert {gate["node"] for gate in answer["gates"]} == {"DataGate", "Evaluator", "ModelValidator", "ServingSmoke"}
     assert answer["code"]["git_commit"]
     assert answer["trained_by"]["parameters"]["custom_config"]["seed"] == 0
@@ -60,9 +60,9 @@ def test_one_byte_changed_is_unknown(recorded, tmp_path):
     answer = recorded.ask("trace", str(tmp_path / "copy"), "--json", expect=1).json
     assert answer["files"] == ["model_int8.tflite"]
     assert not answer["known"]
-    said = recorded.ask("trace", str(file), expect=1).text
-    assert "unknown" in said
-    assert recorded.runs_named("first")[0] in said, "what the manifest beside it claims is worth telling"
+    message = recorded.ask("trace", str(file), expect=1).text
+    assert "unknown" in message
+    assert recorded.runs_named("first")[0] in message, "the message repeats the run that the manifest claims"
 
 
 def test_a_bundle_mixed_of_two_is_unknown(recorded, tmp_path):
@@ -71,28 +71,28 @@ def test_a_bundle_mixed_of_two_is_unknown(recorded, tmp_path):
     recorded.ask("trace", str(tmp_path / "copy"), expect=1)
 
 
-def test_what_is_neither_file_nor_id_is_wrong_use(recorded):
+def test_a_target_that_is_neither_file_nor_id_is_wrong_use(recorded):
     assert "no file" in recorded.ask("trace", "nothing here", expect=2).text
     assert "no artifact" in recorded.ask("trace", "99999", expect=2).text
 
 
-def test_every_artifact_is_traced_as_the_raw_tables_say(recorded, raw):
-    for artifact in raw.column("SELECT id FROM Artifact"):
+def test_the_trace_of_every_artifact_agrees_with_the_raw_tables(recorded, oracle):
+    for artifact in oracle.column("SELECT id FROM Artifact"):
         answer = recorded.ask("trace", str(artifact), "--json").json
-        assert set(answer["lineage"]["artifacts"]) == raw.upstream(artifact), artifact
+        assert set(answer["lineage"]["artifacts"]) == oracle.upstream(artifact), artifact
 
 
-def test_impact_of_every_artifact_is_what_the_raw_tables_say(recorded, raw):
-    for artifact in raw.column("SELECT id FROM Artifact"):
+def test_the_impact_of_every_artifact_agrees_with_the_raw_tables(recorded, oracle):
+    for artifact in oracle.column("SELECT id FROM Artifact"):
         answer = recorded.ask("impact", str(artifact), "--json").json
         found = {id_ for ids in answer["artifacts"].values() for id_ in ids}
-        # Inputs of what was made are told with it, as far as nothing flowed from them.
-        assert raw.downstream([artifact]) <= found
-        made = {e for e in found if e in raw.downstream([artifact])}
-        assert {m["id"] for m in answer["models"] if m["id"] in made} == made & raw.of_type("Model")
+        # The answer also contains the other inputs of what was made.
+        assert oracle.downstream([artifact]) <= found
+        made = {e for e in found if e in oracle.downstream([artifact])}
+        assert {m["id"] for m in answer["models"] if m["id"] in made} == made & oracle.of_type("Model")
 
 
-def test_which_models_saw_a_person(recorded):
+def test_impact_says_which_models_saw_a_person_and_how(recorded):
     def saw(person):
         answer = recorded.ask("impact", "--subject", person, "--json").json
         return {(m["trained"] if "trained" in m else m["id"]): m["how"] for m in answer["models"]}, answer
@@ -113,7 +113,7 @@ def test_which_models_saw_a_person(recorded):
     assert "no recorded data" in recorded.ask("impact", "--subject", "person 99", expect=1).text
 
 
-def test_impact_of_a_span(recorded):
+def test_impact_finds_the_models_and_pushes_of_a_span(recorded):
     answer = recorded.ask("impact", "--span", "2", "--json").json
     assert len(answer["models"]) == 2
     assert [push["version"] for push in answer["pushes"]] == ["3"]
@@ -121,16 +121,16 @@ def test_impact_of_a_span(recorded):
     assert "one thing" in recorded.ask("impact", expect=2).text
 
 
-def test_runs_say_of_every_node_what_the_raw_tables_say(recorded, raw):
+def test_the_state_of_every_node_agrees_with_the_raw_tables(recorded, oracle):
     listed = recorded.ask("runs", "--json", "--limit", "100").json
-    names = raw.column("SELECT c.name FROM Context c JOIN Type t ON t.id = c.type_id WHERE t.name = 'pipeline_run'")
+    names = oracle.column("SELECT c.name FROM Context c JOIN Type t ON t.id = c.type_id WHERE t.name = 'pipeline_run'")
     assert {run["run_id"] for run in listed} == names
     for run in listed:
-        assert run["nodes"] == {node: STATES[state] for node, state in raw.states(run["run_id"]).items()}
+        assert run["nodes"] == {node: STATES[state] for node, state in oracle.states(run["run_id"]).items()}
     assert [run["run_id"] for run in listed] == sorted(names, reverse=True)
 
 
-def test_a_run_tells_what_was_cached_from_where(recorded):
+def test_a_run_names_the_origin_of_cached_results(recorded):
     first, unchanged = recorded.runs_named("first")[0], recorded.runs_named("unchanged")[0]
     answer = recorded.ask("run", unchanged, "--json").json
     assert answer["state"] == "cached" or {a["state"] for a in answer["attempts"]} == {"cached", "done"}
@@ -140,16 +140,16 @@ def test_a_run_tells_what_was_cached_from_where(recorded):
     assert answer["properties"]["git_commit"]
 
 
-def test_a_run_tells_what_failed_and_why(recorded):
+def test_a_run_shows_failed_attempts_with_their_messages(recorded):
     answer = recorded.ask("run", recorded.runs_named("another seed")[0], "--json").json
     attempts = [a for a in answer["attempts"] if a["node"] == "Trainer"]
     assert [a["state"] for a in attempts] == ["failed", "done"], "the retry is an attempt of its own"
-    assert "told to fail" in attempts[0]["failure"]
+    assert "made to fail" in attempts[0]["failure"]
     refused = recorded.ask("run", recorded.runs_named("new data")[0]).text
     assert "the data is not fit" in refused
 
 
-def test_a_killed_node_is_told(recorded):
+def test_a_killed_node_is_shown_as_failed(recorded):
     listed = recorded.ask("runs", "--json").json
     [killed] = {run["run_id"] for run in listed} - {entry["run"] for entry in recorded.log}
     [attempt] = [a for a in recorded.ask("run", killed, "--json").json["attempts"] if a["node"] == "Reader"]
@@ -157,7 +157,7 @@ def test_a_killed_node_is_told(recorded):
     assert "killed" in attempt["failure"]
 
 
-def test_a_partial_run_takes_over_what_it_did_not_run(recorded):
+def test_a_partial_run_names_the_origin_of_reused_nodes(recorded):
     answer = recorded.ask("run", recorded.runs_named("from the Trainer")[0], "--json").json
     taken = {a["node"]: a["cached_from"]["run"] for a in answer["attempts"] if a["cached_from"]}
     assert taken["Transform"] == recorded.runs_named("first")[0]
@@ -173,10 +173,10 @@ def test_diff_names_the_parameter_that_changed(recorded):
     assert not answer["environment"]
 
 
-def test_diff_names_the_sequences_and_people_that_came_and_went(recorded, raw):
+def test_diff_names_the_sequences_and_people_that_came_and_went(recorded, oracle):
     first, later = recorded.runs_named("first")[0], recorded.runs_named("new data again")[0]
     answer = recorded.ask("diff", first, later, "--json").json
-    rows = [{tuple(row) for row in json.loads(raw.parameter(run, "Reader", "rows"))} for run in (first, later)]
+    rows = [{tuple(row) for row in json.loads(oracle.parameter(run, "Reader", "rows"))} for run in (first, later)]
     assert {entry[0] for entry in answer["data"]["added"]} == {row[0] for row in rows[1] - rows[0]}
     assert {entry[0] for entry in answer["data"]["gone"]} == {row[0] for row in rows[0] - rows[1]}
     assert answer["data"]["subjects_gone"] == ["person 0", "person 1"]
@@ -189,14 +189,14 @@ def test_nothing_differs_between_a_run_and_its_repetition(recorded):
     assert "nothing differs" in recorded.ask("diff", first, unchanged).text
 
 
-def test_diff_tells_figures_by_slice(recorded):
+def test_diff_shows_figures_by_slice(recorded):
     before, after = recorded.runs_named("new data again")[0], recorded.runs_named("not blessed")[0]
     answer = recorded.ask("diff", before, after, "--json").json
     assert answer["figures"]["accuracy"] == [0.6, 0.2]
     assert answer["slices"]["label=bow"]["accuracy"] == [0.6, 0.2]
 
 
-def test_why(recorded):
+def test_why_names_the_run_compared_with_and_what_changed(recorded):
     first, unchanged = recorded.runs_named("first")[0], recorded.runs_named("unchanged")[0]
     assert recorded.ask("why-cached", "Trainer", unchanged, "--json").json["compared_with"] == first
     ran = recorded.ask("why-ran", "Trainer", recorded.runs_named("another seed")[0], "--json").json
@@ -245,7 +245,7 @@ def test_every_execution_and_artifact_carries_what_an_audit_needs(recorded):
         assert "bytes" in artifact.properties
 
 
-def test_nothing_that_is_recorded_holds_the_password(recorded):
+def test_no_file_of_a_root_contains_the_password(recorded):
     if recorded.url is None:
         pytest.skip("SQLite has no password")
     for path in recorded.root.rglob("*"):

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
-from data.importers.clips.people import choose
-from data.importers.clips.types import ImageSize, RawClip
+from data.importers.clips.people import choose_person
+from data.importers.clips.types import RawClip
+from data.importers.clips.units import ImageSize
 from data.layouts import load_layout
 
 COCO = load_layout("coco17")
@@ -43,22 +44,22 @@ def test_each_frame_is_decided_by_the_rule(mode, index):
         person(50, 240, 60),
         person(0, 0, 1, confidence=0),
     ]
-    found = choose(clip(people, people[::-1], image=ImageSize(480, 640)), mode, 30, 1)
+    found = choose_person(clip(people, people[::-1], image=ImageSize(480, 640)), mode, 30, 1)
     assert found.tolist() == [index, 5 + 4 - index]
 
 
 @pytest.mark.parametrize("mode", ["tracked", "largest", "confident", "left", "right", "centre"])
 def test_one_person_alone_is_taken_whatever_the_rule_and_nobody_is_nobody(mode):
     lonely = clip([person(10, 10, 5)], [], [person(0, 0, 9, confidence=0)], [person(600, 10, 5)])
-    assert choose(lonely, mode, 30, 1).tolist() == [0, -1, -1, 2]
-    assert choose(clip([], []), mode, 30, 1).tolist() == [-1, -1]
+    assert choose_person(lonely, mode, 30, 1).tolist() == [0, -1, -1, 2]
+    assert choose_person(clip([], []), mode, 30, 1).tolist() == [-1, -1]
 
 
 def test_a_person_is_followed_past_another_who_is_larger_for_a_while():
     walker = [person(100 + 10 * t, 240, 100) for t in range(40)]
     passer = [person(600 - 25 * t, 250, 140) for t in range(18)]
     frames = [[passer[t], walker[t]] if t < 18 else [walker[t]] for t in range(40)]
-    chosen = choose(clip(*frames), "tracked", 30, 1)
+    chosen = choose_person(clip(*frames), "tracked", 30, 1)
     starts = np.cumsum([0, *map(len, frames)])
     assert chosen.tolist() == [start + len(frame) - 1 for start, frame in zip(starts, frames, strict=False)]
 
@@ -72,14 +73,14 @@ def test_the_order_of_detections_means_nothing():
         swapped = rng.random() < 0.5
         frames.append([two[t], one[t]] if swapped else [one[t], two[t]])
         expected.append(2 * t + swapped)
-    assert choose(clip(*frames), "tracked", 30, 1).tolist() == expected
+    assert choose_person(clip(*frames), "tracked", 30, 1).tolist() == expected
 
 
 def test_somebody_who_hides_for_less_than_the_gap_is_found_again():
     frames = [[person(100, 240, 100), person(400, 240, 60)] for _ in range(10)]
     frames += [[person(400, 240, 60)]] * 10
     frames += [[person(400, 240, 60), person(110, 240, 100)] for _ in range(10)]
-    chosen = choose(clip(*frames), "tracked", 30, max_gap=1)
+    chosen = choose_person(clip(*frames), "tracked", 30, max_gap=1)
     assert chosen.tolist() == [2 * t for t in range(10)] + [-1] * 10 + [30 + 2 * t + 1 for t in range(10)]
 
 
@@ -87,11 +88,11 @@ def test_the_files_own_numbers_go_before_places():
     near, far = person(200, 240, 100), person(205, 240, 90)
     frames = [[near, far]] * 6
     told = [1, 2, 1, 2, 2, 1, 2, 1, 1, 2, 1, 2]
-    chosen = choose(clip(*frames, tracks=told), "tracked", 30, 1)
+    chosen = choose_person(clip(*frames, tracks=told), "tracked", 30, 1)
     assert [told[pose] for pose in chosen] == [1, 1, 1, 1, 1, 1] or [told[pose] for pose in chosen] == [2] * 6
 
 
 def test_the_numbers_of_a_tracker_that_lost_somebody_are_joined_by_place():
     frames = [[person(200, 240, 100), person(500, 240, 70)] for _ in range(8)]
     told = [1, 2] * 4 + [9, 2] * 4
-    assert choose(clip(*frames, tracks=told), "tracked", 30, 1).tolist() == [2 * t for t in range(8)]
+    assert choose_person(clip(*frames, tracks=told), "tracked", 30, 1).tolist() == [2 * t for t in range(8)]

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from data.errors import InputError
-from data.importers import FORMATS, ImageSize, ImportOptions, Quarantined, import_npz, import_to_span
-from data.importers.clips.types import Note
+from data.importers import FORMATS, ImageSize, ImportOptions, Quarantined, import_to_span
+from data.importers.clips.types import Note, Source
 from data.importers.readers.npz_archive import NpzArchive
+from data.importers.record_pipeline import Kept, process_source
 from data.layouts import load_layout
 from data.quarantine import read_quarantine
 from data.records import KeypointSequence, Segment
@@ -37,16 +38,24 @@ def arrays(layout=COCO, channels=("x", "y", "conf"), lengths=LENGTHS, **more):
     return {name: value for name, value in values.items() if value is not None}
 
 
+def read(path, options=None):
+    """Clips of a file and notes on it; raises what is wrong with the file as a whole."""
+    return list(FORMATS["npz"].read(Source((path,), path.stem), options or ImportOptions()))
+
+
 @pytest.fixture
 def load(tmp_path):
-    """Save arrays and import them; returns sequences and quarantined, and keeps the notes."""
+    """Save arrays and import them; returns sequences and quarantined, and keeps the notes and the repairs."""
 
     def run(options=None, **values):
         path = tmp_path / "some.npz"
         np.savez_compressed(path, **values)
-        records = list(import_npz(path, options or ImportOptions()))
-        run.notes = [record.text for record in records if isinstance(record, Note)]
-        return [record for record in records if not isinstance(record, Note)]
+        read(path, options)
+        outcomes = list(process_source(FORMATS["npz"], Source((path,), path.stem), options or ImportOptions()))
+        run.notes = [outcome.text for outcome in outcomes if isinstance(outcome, Note)]
+        records = [outcome for outcome in outcomes if not isinstance(outcome, Note)]
+        run.repairs = [record.repairs for record in records if isinstance(record, Kept)]
+        return [record.sequences[0] if isinstance(record, Kept) else record for record in records]
 
     return run
 
@@ -158,7 +167,7 @@ def test_pixels_become_image_heights(load):
     (first, *_) = load(ImportOptions(image=ImageSize(960)), **values)
     np.testing.assert_allclose(first.keypoints[..., :2], values["frames"][:5, :, :2] / 960, rtol=1e-6)
     load(**values)
-    assert any("480 pixels is taken" in note for note in load.notes)
+    assert any("assuming 480 pixels" in note for note in load.notes)
 
 
 def test_image_fractions_get_their_aspect(load):
@@ -204,8 +213,9 @@ def test_confidences_beyond_the_bounds_are_clipped_and_counted(load):
     values = arrays()
     values["frames"][0, 0, 2], values["frames"][1, 0, 2], values["frames"][6, 0, 2] = 1.02, -0.5, 1.3
     first, second, third = load(**values)
-    assert first.sequence.keypoints[:2, 0, 2].tolist() == [1, 0]
-    assert (first.repairs, second.repairs) == ({"confidences clipped to 0..1": 2}, {"confidences clipped to 0..1": 1})
+    assert first.keypoints[:2, 0, 2].tolist() == [1, 0]
+    assert second.keypoints[1, 0, 2] == 1
+    assert load.repairs == [{"confidences clipped to 0..1": 2}, {"confidences clipped to 0..1": 1}, {}]
     assert isinstance(third, KeypointSequence)
 
 
@@ -215,7 +225,7 @@ def test_bad_sequences_are_quarantined_with_their_reason(load):
     values["frames"][5:12] = 0
     nan, unseen, good, empty = load(**values)
     assert (nan.record, nan.sequence_id, nan.reason) == (0, "s0", "keypoints hold nan")
-    assert "frame 3, joint 4, channel 1" in nan.detail
+    assert "frame 3, joint right_ear, channel 1" in nan.detail
     assert unseen.reason == "no joint is seen in any frame"
     assert isinstance(good, KeypointSequence)
     assert (empty.record, empty.reason) == (3, "there are # frames")
@@ -232,8 +242,10 @@ def test_bad_sequences_are_quarantined_with_their_reason(load):
         ({"offsets": np.array([0, 5, 12, 99])}, "from 0 to 99 over 18 frames"),
         ({"offsets": np.array([2, 5, 12, 18])}, "from 2 to 18"),
         ({"offsets": np.array([0.0, 5, 12, 18])}, "float64"),
-        ({"labels": np.array([0, 1, 2])}, "names label 2 in entry 2, but 'label_names' has 2"),
-        ({"labels": np.array([0, -1, 1])}, "names label -1 in entry 1"),
+        ({"labels": np.array([0, 1, 2])}, "has label 2 in entry 2, but 'label_names' has 2"),
+        ({"labels": np.array([0, -1, 1])}, "has label -1 in entry 1"),
+        ({"labels": np.array(["a", "b", "a"])}, "'labels' is of type <U1"),
+        ({"fps": np.array(["30", "30", "30"])}, "'fps' is of type <U2"),
         ({"labels": np.array([0, 1])}, r"'labels' has shape \[2\]"),
         ({"subject": np.array([1, 2])}, r"'subject' has shape \[2\]"),
         ({"fps": np.array([1.0, 2.0])}, r"'fps' has shape \[2\]"),
@@ -261,7 +273,7 @@ def test_other_files_are_explained(tmp_path):
     for content in (b"", b"hello", b"PK\x03\x04"):
         path.write_bytes(content)
         with pytest.raises(InputError, match=r"cannot be read as \.npz"):
-            list(import_npz(path, ImportOptions()))
+            read(path)
 
 
 def test_a_header_that_lies_about_its_size_is_refused(tmp_path):
@@ -280,7 +292,7 @@ def test_too_large_arrays_are_refused(tmp_path, monkeypatch):
     np.savez_compressed(path, **arrays(subject=np.zeros(3, "U1000")))
     monkeypatch.setattr("data.importers.readers.npz_archive.MAX_COLUMN_BYTES", 4096)
     with pytest.raises(InputError, match="more than 0 MB"):
-        list(import_npz(path, ImportOptions()))
+        read(path)
 
 
 def test_damage_ends_in_an_input_error_or_an_equal_import(tmp_path):
@@ -297,7 +309,7 @@ def test_damage_ends_in_an_input_error_or_an_equal_import(tmp_path):
                 damaged[draw.randrange(len(damaged))] = draw.randrange(256)
         path.write_bytes(damaged)
         with suppress(InputError):
-            list(import_npz(path, ImportOptions()))
+            read(path)
 
 
 @pytest.fixture
@@ -404,8 +416,10 @@ def test_sessions_and_all_that_is_known_of_them_come_back(tmp_path):
         KeypointSequence("b", "ben", "session", 30.0, "kinect20", keypoints[:9], None, (Segment(0, 2, "stand"),)),
     ]
     FORMATS["npz"].write(given, tmp_path / "x.npz")
-    found = list(import_npz(tmp_path / "x.npz", ImportOptions()))
-    for one, other in zip([one for one in found if isinstance(one, KeypointSequence)], given, strict=True):
+    outcomes = process_source(FORMATS["npz"], Source((tmp_path / "x.npz",), "x"), ImportOptions())
+    kept = [outcome for outcome in outcomes if isinstance(outcome, Kept)]
+    assert [one.repairs for one in kept] == [{}, {}]
+    for one, other in zip([one for record in kept for one in record.sequences], given, strict=True):
         np.testing.assert_array_equal(one.keypoints, other.keypoints)
         np.testing.assert_array_equal(one.frame_times, other.frame_times)
         for name in ("sequence_id", "subject", "label", "fps", "segments", "quality", "repetitions", "view", "split"):

@@ -59,6 +59,6 @@ def test_what_stands_before_a_fault_is_read(tmp_path, fault):
     entries = [{"a": n, "b": [n, n]} for n in range(100)]
     path.write_text(json.dumps(entries)[:-1] + ", " + fault)
     found = []
-    with pytest.raises(InputError, match="the file is not whole JSON"):
+    with pytest.raises(InputError, match="the file is not complete JSON"):
         read_into(found, path)
     assert found[:100] == entries

@@ -87,4 +87,4 @@ def test_a_quotation_mark_that_is_never_closed_costs_no_more_than_its_file(tmp_p
     path.write_text("\n".join([header, f'0,"{line}', *(f"{n},{line}" for n in range(1, 40_000))]))
     sequences, (refused,) = take(path)
     assert not sequences
-    assert refused.reason.startswith("the file is no sound CSV")
+    assert refused.reason.startswith("the file is not valid CSV")

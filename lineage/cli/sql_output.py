@@ -1,4 +1,4 @@
-"""Rows of a query on the screen: a table, JSON or CSV."""
+"""The output of `sql`: rows of a query as a table, JSON or CSV, and the description of the tables."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Rows = Iterable[Sequence[Any]]
 
 
 def as_table(columns: Sequence[str], rows: Rows) -> None:
-    """A table for people; control characters in values are shown, not obeyed."""
+    """Print a table for people; control characters in values are shown as escapes."""
     grid = Grid(box=None, header_style="bold")
     for name in columns:
         grid.add_column(cell(name), overflow="fold")
@@ -34,24 +34,24 @@ def as_table(columns: Sequence[str], rows: Rows) -> None:
             grid.add_row(*(cell(_plain(value)) for value in row))
     console = Console(soft_wrap=not sys.stdout.isatty())
     console.print(grid)
-    shown = f" (the first {_MOST_SHOWN:,} are shown; --json and --csv print all)" if count > _MOST_SHOWN else ""
-    console.print(f"{count:,} row{'s' * (count != 1)}{shown}", style="dim", highlight=False)
+    rest = f" (the first {_MOST_SHOWN:,} are shown; --json and --csv print all)" if count > _MOST_SHOWN else ""
+    console.print(f"{count:,} {'row' if count == 1 else 'rows'}{rest}", style="dim", highlight=False)
 
 
 def as_json(columns: Sequence[str], rows: Rows) -> None:
-    """A list of objects."""
+    """Print a JSON list of objects."""
     click.echo(json.dumps([dict(zip(columns, map(_plain, row), strict=True)) for row in rows], indent=1))
 
 
 def as_csv(columns: Sequence[str], rows: Rows) -> None:
-    """CSV with a header."""
+    """Print CSV with a header."""
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(columns)
     writer.writerows([_plain(value) for value in row] for row in rows)
 
 
 def show_schema(*, as_json: bool) -> None:
-    """The tables that can be asked, with the columns and what they mean."""
+    """Print the tables that a query can name, with the meaning of each column."""
     if as_json:
         tables = {
             table.name: {
@@ -72,7 +72,7 @@ def show_schema(*, as_json: bool) -> None:
 
 
 def _plain(value: Any) -> Any:
-    """A value of DuckDB's as JSON has it."""
+    """Return a value from DuckDB as a value that JSON has."""
     if isinstance(value, datetime.datetime | datetime.date | datetime.time):
         return value.isoformat()
     if isinstance(value, decimal.Decimal):

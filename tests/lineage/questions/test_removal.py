@@ -1,4 +1,4 @@
-"""Altered, missing, extra and orphaned files; what may be thrown away, and what a person's request removes."""
+"""Verification of altered, missing, extra and orphaned files, and removal of payloads by `prune` and `forget`."""
 
 import os
 import shutil
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lineage.questions import retention
+from lineage.questions.removal import remove
 from lineage.store import backend
 from lineage.store.reader import LineageStore
 
@@ -27,7 +27,7 @@ def faults(recorded, expect=1):
     return {(fault["kind"], fault["path"]) for fault in answer["faults"]}
 
 
-def test_verify_names_what_was_altered_went_missing_was_added_or_is_claimed_by_nobody(changeable):
+def test_verify_names_altered_missing_extra_and_orphaned_files(changeable):
     model = Path(named(changeable, "Model")[0].uri) / "Format-Serving" / "saved_model.pb"
     content = bytearray(model.read_bytes())
     content[3] ^= 1
@@ -55,7 +55,7 @@ def test_verify_names_what_was_altered_went_missing_was_added_or_is_claimed_by_n
     assert changeable.ask("trace", str(shipped), expect=1)
 
 
-def test_verify_of_one_run_looks_at_that_run_alone(changeable):
+def test_verify_of_one_run_reads_that_run_alone(changeable):
     runs = [run["run_id"] for run in changeable.ask("runs", "--json").json]
     [newest] = LineageStore(changeable.connection()).run_subgraph("latest").of_type("PoselineEdgeModel")
     first = runs[-1]
@@ -65,7 +65,7 @@ def test_verify_of_one_run_looks_at_that_run_alone(changeable):
     changeable.ask("verify", expect=2)
 
 
-def test_prune_says_what_it_would_do_and_does_nothing_until_told(changeable):
+def test_prune_only_lists_payloads_without_yes(changeable):
     before = everything(changeable)
     planned = changeable.ask("prune", "--keep", "1", "--json").json
     assert planned["remove"]
@@ -74,7 +74,7 @@ def test_prune_says_what_it_would_do_and_does_nothing_until_told(changeable):
     assert all(Path(entry["uri"]).is_dir() for entry in planned["remove"])
 
 
-def test_prune_never_takes_what_is_kept_served_or_blessed(changeable):
+def test_prune_never_removes_what_is_kept_served_or_blessed(changeable):
     store = LineageStore(changeable.connection())
     protected = set()
     for artifact in everything(changeable).values():
@@ -94,11 +94,11 @@ def test_prune_never_takes_what_is_kept_served_or_blessed(changeable):
     assert not changeable.ask("prune", "--keep", "1", "--json").json["remove"], "nothing is left to do"
 
 
-def test_what_was_pruned_is_made_again_and_the_rest_is_still_cached(changeable, record_more):
+def test_a_pruned_payload_is_made_again_and_the_rest_is_still_cached(changeable, record_more):
     newest = LineageStore(changeable.connection()).run_subgraph("latest")
     [target] = newest.of_type("PoselineEdgeModel")
     mlmd = backend.open_store(changeable.connection())
-    assert retention.remove(mlmd, changeable.root, [target.id]) == 1
+    assert remove(mlmd, changeable.root, [target.id]) == 1
     states = record_more(changeable)
     made_again = {node for node, state in states.items() if state == "done"}
     assert "EdgeConverter" in made_again
@@ -124,11 +124,11 @@ def test_nothing_is_removed_while_a_node_runs(changeable):
     (changeable.root / "running").mkdir(exist_ok=True)
     with (changeable.root / "running/tiny-1.Trainer.json").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        said = changeable.ask("prune", "--keep", "0", "--yes", expect=2).text
-    assert "a run is going on" in said
+        message = changeable.ask("prune", "--keep", "0", "--yes", expect=2).text
+    assert "a run is going on" in message
 
 
-def test_forget_lists_first_and_then_removes_and_marks(changeable):
+def test_forget_removes_and_marks_only_with_yes(changeable):
     listed = changeable.ask("forget", "--subject", "person 3", "--json").json
     assert {entry["type"] for entry in listed["payloads"]} == {"Examples", "PoselineEdgeModel"}
     assert all(Path(entry["uri"]).is_dir() for entry in listed["payloads"])
@@ -146,7 +146,7 @@ def test_forget_lists_first_and_then_removes_and_marks(changeable):
     assert "no recorded data" in changeable.ask("forget", "--subject", "nobody").text
 
 
-def test_who_was_only_tested_on_has_no_model_retrained(changeable):
+def test_a_person_who_was_only_tested_on_has_no_model_retrained(changeable):
     listed = changeable.ask("forget", "--subject", "person 5", "--json").json
     assert listed["examples"]
     assert listed["retrain"] == []
@@ -160,5 +160,5 @@ def test_a_payload_outside_of_the_root_is_never_removed(changeable, place):
     [artifact] = mlmd.get_artifacts_by_id([named(changeable, "Schema")[0].id])
     artifact.uri = "/" if place == "/" else str(outside)
     mlmd.put_artifacts([artifact])
-    assert retention.remove(mlmd, changeable.root, [artifact.id]) == 0
+    assert remove(mlmd, changeable.root, [artifact.id]) == 0
     assert outside.is_dir()

@@ -1,0 +1,124 @@
+"""The frame layout that JSON formats share: an entry a frame, or an entry a clip that has frames of its own."""
+
+from array import array
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from itertools import chain
+from typing import Any
+
+from data.errors import InputError
+from data.importers.clips.collector import Collector
+from data.importers.clips.faults import malformed_as_input_error, quarantined
+from data.importers.clips.types import ImageSize, ImportOptions, RawClip, ReaderOutput, Source, Unit
+from data.importers.clips.vocabulary import CLIP_FIELDS, UNITS, field_of, simplified
+from data.importers.readers.json_stream import stream_json
+
+MISSING = (0.0, 0.0, 0.0, 0.0)
+"""x, y, z and confidence of a missing joint."""
+
+ParseFrame = Callable[[Any, Collector, ImportOptions], None]
+"""Adds the people of one frame, as decoded from JSON, to a collector that has begun this frame."""
+
+
+def read_frames(
+    source: Source, options: ImportOptions, parse: ParseFrame, unit: Unit | None, ignored: tuple[str, ...] = ()
+) -> Iterator[ReaderOutput]:
+    """Read the clips of a JSON file with an array of frames or clips, outermost or in the outermost object.
+
+    An entry with a list `frames` is a clip, and its other members describe it. All other entries are the frames of one
+    clip, which the other members of the outermost object describe. If the object has several arrays, the first one
+    with entries that can be frames is read.
+
+    Args:
+        source: the file.
+        options: options of the import.
+        parse: reads one frame.
+        unit: unit of the coordinates; None to find it by the file's own statement or by their size.
+        ignored: simplified names of arrays that never hold frames.
+
+    Yields:
+        Clips, and quarantined records in place of clips that are malformed.
+
+    Raises:
+        InputError: if the file is damaged or has no frame.
+    """
+    frames, fields = Collector(), dict[str, Any]()
+    record = 0
+    chosen: str | None = None
+    for member, value in stream_json(source.path):
+        if isinstance(value, dict) and isinstance(value.get("frames"), list):
+            try:
+                yield _clip_of(value, source, record, options, parse, unit)
+            except InputError as error:
+                yield quarantined(error, str(source.path), record)
+            record += 1
+        elif (
+            _may_be_frame(value)
+            and simplified(member) not in ignored
+            and (not frames.count or _continues(member, chosen))
+        ):
+            chosen = member
+            with malformed_as_input_error(f"frame {frames.count}"):
+                _add_frame(frames, value, options, parse)
+        elif value is None and member in ("", "frames", "poses", chosen):
+            frames.frame()  # nobody was found
+        elif (field := field_of(member)) is not None:
+            fields[field] = value
+    if frames.count:
+        yield _finished(frames, source.name, fields, unit)
+    elif not record:
+        raise InputError("there are 0 frames", str(source.path), "check that this is the right file and format")
+
+
+def flattened[T](
+    joints: Sequence[T], usual: Callable[[T], tuple[float, ...]], careful: Callable[[T], tuple[float, ...]]
+) -> Sequence[float]:
+    """Return the numbers of all joints in one row.
+
+    Args:
+        joints: joints as decoded from JSON.
+        usual: fast function that returns the numbers of a joint, or raises KeyError if one is missing.
+        careful: slower function that also handles joints with missing numbers.
+    """
+    with suppress(KeyError, TypeError):
+        return array("f", list(chain.from_iterable(map(usual, joints))))
+    return [value for joint in joints for value in careful(joint)]
+
+
+def _may_be_frame(value: Any) -> bool:
+    """Return whether a value can be a frame: lists of names, bones or numbers cannot."""
+    return isinstance(value, dict) or (isinstance(value, list) and (not value or isinstance(value[0], (dict, list))))
+
+
+def _continues(member: str, chosen: str | None) -> bool:
+    """Return whether a member belongs to the chosen array, or is numbered like it (`frame_0`, `frame_1`)."""
+    return chosen is not None and member.rstrip("0123456789") == chosen.rstrip("0123456789")
+
+
+def _clip_of(
+    value: dict[str, Any], source: Source, record: int, options: ImportOptions, parse: ParseFrame, unit: Unit | None
+) -> RawClip:
+    fields = {field: item for name, item in value.items() if (field := field_of(name)) and not isinstance(item, list)}
+    frames = Collector()
+    with malformed_as_input_error(lambda: f"frame {frames.count - 1}"):
+        for frame in value["frames"]:
+            _add_frame(frames, frame, options, parse)
+    return _finished(frames, str(fields.get("name") or f"{source.name}_{record}"), fields, unit)
+
+
+def _add_frame(frames: Collector, value: Any, options: ImportOptions, parse: ParseFrame) -> None:
+    frames.frame(value if isinstance(value, dict) else None)
+    if value is not None:
+        parse(value, frames, options)
+
+
+def _finished(frames: Collector, name: str, fields: dict[str, Any], unit: Unit | None) -> RawClip:
+    with malformed_as_input_error("the description of a clip"):
+        height, width, fps = (float(fields[key]) if fields.get(key) else None for key in ("height", "width", "fps"))
+        return frames.clip(
+            name,
+            unit or UNITS.get(str(fields.get("unit"))),
+            ImageSize(height, width) if height and height > 0 else None,
+            fps,
+            {key: str(fields[key]) for key in CLIP_FIELDS if fields.get(key) is not None},
+        )
