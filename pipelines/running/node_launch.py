@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import json
 import time
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,7 @@ from tfx.types.artifact import Artifact
 
 from data.errors import NodeError, PoselineError
 from data.files import write_atomically
+from payloads.node_record import NodeRecord
 from pipelines.running import attempts, cache_key, late_binding, recording
 from pipelines.running.process_operator import ProcessOperator
 from pipelines.running.recovery import journal
@@ -66,11 +66,10 @@ class NodeResult:
     code: dict[str, str] = field(default_factory=dict)
     error: PoselineError | None = None
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the result as it is recorded and as `--json` prints it."""
-        values = asdict(self)
-        values["error"] = str(self.error) if self.error else None
-        return values
+    def to_record(self) -> NodeRecord:
+        """Return the result as it is recorded."""
+        values = {entry.name: getattr(self, entry.name) for entry in fields(self)}
+        return NodeRecord(**values | {"error": str(self.error) if self.error else None})
 
 
 @dataclass(frozen=True)
@@ -253,4 +252,4 @@ def _write_traceback(path: Path, error: Exception) -> Path | None:
 
 def _record(run: RunContext, result: NodeResult) -> None:
     with contextlib.suppress(OSError):  # a full disk must not hide the error; the metadata store has the truth
-        write_atomically(run.record_file(result.node), json.dumps(result.to_dict(), indent=1))
+        result.to_record().write(run.workspace.run_folder(run.run_id))

@@ -68,7 +68,3 @@ class RunContext:
     def traceback_file(self, node_id: str) -> Path:
         """Return the path of the file with the traceback of an unexpected error while a node was launched."""
         return self.workspace.run_folder(self.run_id) / f"{node_id}.traceback.txt"
-
-    def record_file(self, node_id: str) -> Path:
-        """Return the path of the file with a node's outcome and the parts of its cache key."""
-        return self.workspace.run_folder(self.run_id) / f"{node_id}.json"
