@@ -13,6 +13,7 @@ from typing import TextIO
 import click
 
 from data.errors import ExitCode, InputError, PoselineError
+from data.text import printable
 
 _MESSAGE_LENGTH = 300
 
@@ -67,7 +68,7 @@ def _discard(*streams: TextIO) -> None:
 
 def _print(text: str) -> None:
     with contextlib.suppress(OSError, ValueError):
-        click.echo(text, err=True)
+        click.echo(printable(text), err=True)
 
 
 def _explain(error: BaseException, arguments: Sequence[str]) -> PoselineError:
