@@ -1,1 +1,1 @@
-"""Canonical keypoint sequences: record, layouts, importers, synthesis."""
+"""Canonical keypoint sequences: their form, storage, importers, checks, reports and a synthetic sample."""

@@ -1,4 +1,4 @@
-"""What the sequences of one span must have in common."""
+"""The check that all sequences of a span have one layout, one number of channels and unique ids."""
 
 from data.errors import InputError
 from data.layouts import layout_names, load_layout
@@ -6,11 +6,11 @@ from data.records import KeypointSequence
 
 
 class Consistency:
-    """Checks the sequences of a span one after the other.
+    """A check that takes the sequences of a span one after the other.
 
     Args:
-        layout: that all must have; None takes the first sequence's.
-        channels: that all must have; None takes the first sequence's.
+        layout: layout of all sequences; None for that of the first sequence.
+        channels: number of channels of all sequences; None for that of the first sequence.
     """
 
     def __init__(self, layout: str | None = None, channels: int | None = None) -> None:
@@ -19,7 +19,15 @@ class Consistency:
         self._places: dict[str, str] = {}
 
     def check(self, sequence: KeypointSequence, place: str) -> None:
-        """Raise InputError if `sequence`, found at `place`, does not fit those before it."""
+        """Check a sequence against those before it.
+
+        Args:
+            sequence: the next sequence.
+            place: place of the sequence, for errors.
+
+        Raises:
+            InputError: if it is not consistent with the others.
+        """
         where = f"{place}, sequence {sequence.sequence_id!r}"
         self._check_id(sequence.sequence_id, place, where)
         self._check_layout(sequence.layout, where)
@@ -28,20 +36,22 @@ class Consistency:
             raise InputError(
                 f"there are {joints} joints, but layout {sequence.layout} has {wanted}",
                 where,
-                "name the layout that these joints are of, or write all its joints, missing ones with confidence 0",
+                "name the layout of these joints, or write all joints of the layout, missing ones with confidence 0",
             )
         self._channels = self._channels or channels
         if channels != self._channels:
             raise InputError(
                 f"there are {channels} channels, not {self._channels}",
                 where,
-                "2-D sequences have 3 channels and 3-D ones 4: keep them in folders apart",
+                "keep 2-D sequences (3 channels) and 3-D sequences (4 channels) in separate folders",
             )
 
     def _check_id(self, sequence_id: str, place: str, where: str) -> None:
         if earlier := self._places.get(sequence_id):
             raise InputError(
-                "the sequence id occurs twice", f"{earlier} and {where}", "give every sequence of a span its own id"
+                "the sequence id occurs twice",
+                f"{earlier} and {where}",
+                "give every sequence of a span an id of its own",
             )
         self._places[sequence_id] = place
 
@@ -53,5 +63,5 @@ class Consistency:
             raise InputError(
                 f"the layout is {layout}, not {self._layout}",
                 where,
-                f"a span has one layout: choose a configuration for {layout}, or import into another folder",
+                f"choose a configuration for {layout}, or import into another folder: a span has one layout",
             )

@@ -1,4 +1,4 @@
-"""What is in a span: counts, lengths, missing joints, confidence. One row group of it in memory at a time."""
+"""The description of a span: counts, lengths, missing joints and confidence, with one row group in memory at a time."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 UNKNOWN = "-"
-"""Stands for a view or a split that a sequence does not have."""
+"""Shown in place of a view or a split that a sequence does not have."""
 
 _WORST_JOINTS = 5
 _MANY_SUBJECTS = 12
@@ -25,7 +25,13 @@ _MANY_SUBJECTS = 12
 
 @dataclass(frozen=True)
 class Spread:
-    """Least, middle and greatest of some figures."""
+    """The range of some figures.
+
+    Attributes:
+        least: smallest figure.
+        median: median of the figures.
+        greatest: largest figure.
+    """
 
     least: float
     median: float
@@ -33,35 +39,35 @@ class Spread:
 
     @classmethod
     def of(cls, figures: Iterable[float]) -> "Spread":
-        """The spread of at least one figure."""
+        """Return the range of at least one figure, rounded to three decimal places."""
         ordered = np.fromiter(figures, np.float64)
         return cls(*(round(float(figure), 3) for figure in (ordered.min(), np.median(ordered), ordered.max())))
 
 
 @dataclass(frozen=True)
 class Description:
-    """What is in a span.
+    """The counts and figures of a span.
 
     Attributes:
-        folder: where it is.
-        layout: joint layout.
-        sequences: how many.
-        frames: in all of them.
-        seconds: in all of them.
-        classes: sequences of each label.
-        subjects: sequences of each person.
-        views: sequences of each camera view.
-        splits: sequences of each official split.
-        subjects_of_splits: people of each official split.
-        length: frames of a sequence.
-        duration: seconds of a sequence.
-        fps: frames per second.
-        missing: share of joints with confidence 0.
-        missing_by_joint: the same for each joint of the layout.
-        confidence: mean over the joints that are not missing.
-        segments: actions inside sessions, by label.
-        repetitions: known repetitions by label, of whole sequences and of segments.
-        quality: of the sequences that have one.
+        folder: folder of the span.
+        layout: name of the joint layout.
+        sequences: number of sequences.
+        frames: number of frames.
+        seconds: duration of all sequences, in seconds.
+        classes: number of sequences of each label.
+        subjects: number of sequences of each person.
+        views: number of sequences of each camera.
+        splits: number of sequences of each official split.
+        subjects_of_splits: number of people in each official split.
+        length: range of the number of frames of a sequence.
+        duration: range of the duration of a sequence, in seconds.
+        fps: range of the frame rate, in frames per second.
+        missing: fraction of joints with confidence 0.
+        missing_by_joint: fraction of frames in which each joint has confidence 0.
+        confidence: mean confidence of the joints that are not missing.
+        segments: number of segments of sessions, by label.
+        repetitions: number of known repetitions by label, of sequences and segments.
+        quality: range of the quality of the sequences that have one; None if none has.
     """
 
     folder: str
@@ -86,23 +92,23 @@ class Description:
 
     @property
     def worst_joints(self) -> dict[str, float]:
-        """The joints that are missing most often, worst first."""
+        """Fractions of the joints that are missing most often, worst first."""
         ranked = sorted(self.missing_by_joint.items(), key=lambda item: -item[1])
         return {joint: share for joint, share in ranked[:_WORST_JOINTS] if share > 0}
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values."""
+        """Return the description as plain JSON values."""
         return asdict(self) | {"worst_joints": self.worst_joints}
 
 
 def describe(folder: Path) -> Description:
-    """Reads a span once and describes it.
+    """Read a span once and return its description.
 
     Args:
-        folder: a span, or a data folder, whose latest span is taken.
+        folder: a span, or a data folder, whose latest span is read.
 
     Raises:
-        InputError: there is no span, or a sequence in it is broken.
+        InputError: if there is no span, or a sequence in it is invalid.
     """
     span = find_span(folder)
     tally = Tally()
@@ -112,7 +118,7 @@ def describe(folder: Path) -> Description:
 
 
 def show(description: Description, console: "Console") -> None:
-    """Prints a description as tables."""
+    """Print a description as tables."""
     from rich.table import Table
 
     facts = Table(title=description.folder, title_justify="left", show_header=False, box=None, pad_edge=False)
@@ -145,7 +151,7 @@ def show(description: Description, console: "Console") -> None:
 
 
 class Tally:
-    """Running sums over sequences, for a description of them."""
+    """The running counts from which a description is made."""
 
     def __init__(self) -> None:
         self.layout = ""
@@ -157,14 +163,14 @@ class Tally:
         self.segments: Counter[str] = Counter()
         self.repetitions: Counter[str] = Counter()
         self.missing = np.zeros(0)
-        self.believed = 0.0
+        self.confidence_sum = 0.0
 
     def add(self, sequence: KeypointSequence) -> None:
-        """Counts a sequence."""
+        """Add a sequence to the counts."""
         confidence = sequence.keypoints[..., -1]
         missing = (confidence == 0).sum(axis=0)
         self.missing = missing + (self.missing if self.missing.size else 0)
-        self.believed += float(confidence.sum(dtype=np.float64))
+        self.confidence_sum += float(confidence.sum(dtype=np.float64))
         self.layout = sequence.layout
         self.lengths.append(len(sequence.keypoints))
         self.rates.append(sequence.frame_rate)
@@ -183,7 +189,7 @@ class Tally:
             self.repetitions[label] += repetitions  # type: ignore[assignment]  # a Counter also sums floats
 
     def description(self, span: Path) -> Description:
-        """What was counted; `span` is where it was."""
+        """Return the description of the sequences so far, which are from the folder `span`."""
         frames = sum(self.lengths)
         joints = load_layout(self.layout).joints
         seconds = [length / rate for length, rate in zip(self.lengths, self.rates, strict=True)]
@@ -206,7 +212,7 @@ class Tally:
             missing_by_joint={
                 joint: round(float(missing) / frames, 6) for joint, missing in zip(joints, self.missing, strict=True)
             },
-            confidence=round(self.believed / seen, 6) if seen else 0.0,
+            confidence=round(self.confidence_sum / seen, 6) if seen else 0.0,
             segments=_sorted(self.segments),
             repetitions=_sorted(self.repetitions),
             quality=Spread.of(self.qualities) if self.qualities else None,
@@ -218,7 +224,7 @@ def _sorted[Number: (int, float)](counts: Mapping[str, Number]) -> dict[str, Num
 
 
 def _span(spread: Spread) -> str:
-    """The spread in as few words as it needs."""
+    """Return a range as a short text."""
     if spread.least == spread.greatest:
         return f"{spread.least:g}"
     return f"{spread.least:g} to {spread.greatest:g}, median {spread.median:g}"

@@ -1,4 +1,4 @@
-"""Digests of folders: one figure that stands for every file in them, and the list that it is the figure of."""
+"""Content digests of folders: one SHA-256 for all files, and the list of files that it is computed from."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ class ListedFile:
     """One file of a folder.
 
     Attributes:
-        path: from the folder, with forward slashes.
-        bytes: its size.
-        sha256: of its content, 64 hexadecimal digits.
+        path: path in the folder, with forward slashes.
+        bytes: size of the file.
+        sha256: SHA-256 of the content, 64 hexadecimal digits.
     """
 
     path: str
@@ -29,49 +29,52 @@ class ListedFile:
 class Listing:
     """The files of a folder, sorted by path.
 
-    A listing has one text, `<sha256> <bytes> <path as a JSON string>` a line, and is named by the SHA-256 of it: the
-    content digest of the folder. Empty folders do not count.
+    The text of a listing has one line a file, `<sha256> <bytes> <path as a JSON string>`. The SHA-256 of this text is
+    the content digest of the folder. Empty folders do not count.
+
+    Attributes:
+        files: the files.
     """
 
     files: tuple[ListedFile, ...]
 
     @property
     def text(self) -> str:
-        """The text that the digest is taken of."""
+        """Text from which the digest is computed."""
         return "".join(f"{file.sha256} {file.bytes} {json.dumps(file.path)}\n" for file in self.files)
 
     @property
     def digest(self) -> str:
-        """Content digest, 64 hexadecimal digits."""
+        """Content digest of the folder, 64 hexadecimal digits."""
         return hashlib.sha256(self.text.encode()).hexdigest()
 
     @property
     def bytes(self) -> int:
-        """Size of all files."""
+        """Size of all files together."""
         return sum(file.bytes for file in self.files)
 
 
 def file_digest(path: Path) -> str:
-    """SHA-256 of a file's content, as 64 hexadecimal digits."""
+    """Return the SHA-256 of a file's content, 64 hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def list_folder(folder: Path) -> Listing:
-    """Reads every file of a folder; links to folders are not followed.
+    """Return the listing of a folder; links to folders are not followed.
 
     Raises:
-        OSError: a file cannot be read.
+        OSError: if a file cannot be read.
     """
     paths = sorted((path.relative_to(folder).as_posix(), path) for path in folder.rglob("*") if path.is_file())
     return Listing(tuple(ListedFile(name, path.stat().st_size, file_digest(path)) for name, path in paths))
 
 
 def parse_listing(text: str) -> Listing:
-    """Reads a listing's text.
+    """Return the listing with this text.
 
     Raises:
-        ValueError: not such a text.
+        ValueError: if the text is not that of a listing.
     """
     files = []
     for line in text.splitlines():
@@ -81,6 +84,6 @@ def parse_listing(text: str) -> Listing:
 
 
 def save_listing(listing: Listing, file: Path) -> None:
-    """Writes a listing unless it is there already: its name stands for its content."""
+    """Write a listing, unless the file exists: it is named by its digest, so its content is the same."""
     if not file.exists():
         write_atomically(file, listing.text)

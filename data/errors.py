@@ -1,4 +1,4 @@
-"""Errors that a person is meant to read: what was wrong, where, and what to do about it."""
+"""The errors that users see: what is wrong, where, and what to do about it."""
 
 import enum
 
@@ -16,19 +16,19 @@ class ExitCode(enum.IntEnum):
 
 
 class PoselineError(Exception):
-    """Base of every error that Poseline explains instead of tracing.
+    """Base class of the errors that are shown as text, without a traceback.
 
     Attributes:
-        what: one sentence, what is wrong.
-        where: file, row, feature or node it was found in.
-        remedy: what the reader can do about it.
-        exit_code: what a command ends with when this error reaches its top.
+        what: description of the error in one sentence.
+        where: file, row, feature or node of the error.
+        remedy: action that the reader can take.
+        exit_code: exit code of a command that fails with this error.
     """
 
     exit_code: int = ExitCode.FAILED
 
     def __init__(self, what: str, where: str | None = None, remedy: str | None = None) -> None:
-        # All three are arguments of Exception, so that pickling between processes keeps them.
+        # Exception gets all three, so that pickling between processes keeps them.
         super().__init__(what, where, remedy)
         self.what = what
         self.where = where
@@ -44,13 +44,13 @@ class PoselineError(Exception):
 
 
 class InputError(PoselineError):
-    """Wrong use or wrong input."""
+    """Invalid input or invalid use of a command."""
 
     exit_code = ExitCode.WRONG_INPUT
 
 
 class GateError(PoselineError):
-    """A gate looked at data or a model and said no."""
+    """A gate rejected data or a model."""
 
     exit_code = ExitCode.REJECTED
 

@@ -1,7 +1,7 @@
-"""What tells a person whether windows are sound: a few figures and two words a window. NumPy only.
+"""The health of windows: figures and two categories by which damaged or unusual data are recognised. NumPy only.
 
-Everything is measured on the frames that are the person's; padding counts in `window_fill` alone. Lengths are in the
-units of the layout (image heights or metres) or in torso lengths, which are the same for near and far, tall and small.
+Everything is measured on recorded frames; padding counts only in `window_fill`. Lengths are in the unit of the layout
+(image heights or metres) or in torso lengths, which do not depend on the person's distance and height.
 """
 
 import itertools
@@ -13,22 +13,22 @@ from data.layouts import Layout
 from data.windows import Window
 
 STILL_SPEED = 0.05
-"""Torso lengths per second under which a person counts as still."""
+"""Speed below which a person is still, in torso lengths per second."""
 
 FROZEN = 1e-4
-"""Torso lengths: a joint that strays less in a whole window does not move. Trackers tremble a hundred times as much."""
+"""Range of a joint in a window below which it is frozen, in torso lengths; tracked joints tremble a hundredfold."""
 
 ALIVE = 0.05
-"""Torso lengths that the median joint must stray for a motionless joint to be broken and not the person still."""
+"""Range of the median joint above which the person moves, in torso lengths; only then is a motionless joint broken."""
 
 FAR = 3.0
-"""Torso lengths between the ends of a bone: nobody has such a limb."""
+"""Length of a bone above which its outer joint is broken, in torso lengths."""
 
 JUMPING_SPEED = 10.0
-"""Torso lengths per second as the *median* speed of a joint. A punch reaches twice that for an instant."""
+"""Median speed of a joint above which it is broken, in torso lengths per second; a fist is twice as fast."""
 
 MIN_SIDE = 0.1
-"""Below this the order of left and right cannot be told: a person seen from the side."""
+"""Distance of left and right below which their order is unclear, in torso lengths: a person seen from the side."""
 
 FIGURES = (
     "missing_share",
@@ -43,48 +43,44 @@ FIGURES = (
     "centre_y",
     "centre_z",
 )
-"""Numbers of a window; `centre_z` only in three dimensions."""
+"""Names of the features that are numbers; `centre_z` only in three dimensions."""
 
 WORDS = ("broken_joint", "sides")
-"""Words of a window."""
+"""Names of the features that are categories."""
 
 NONE = "none"
-"""`broken_joint` of a window in which no joint is broken."""
+"""Value of `broken_joint` if no joint is broken."""
 
 Health = dict[str, np.ndarray]
+"""Features of windows by name, an array each with one entry a window."""
 
 _ALL, _ANY = np.logical_and.reduce, np.logical_or.reduce
-_CHUNK = 256  # windows that are held in memory together
-
-
-def health_names(channels: int) -> tuple[str, ...]:
-    """Names of the features that `window_health` returns for windows of so many channels, in its order."""
-    return tuple(name for name in (*FIGURES, *WORDS) if channels == 4 or name != "centre_z")
+_CHUNK = 256  # number of windows that are computed together
 
 
 def window_health(windows: Sequence[Window], layout: Layout) -> Health:
-    """Return the health features of windows, each an array with an entry a window.
+    """Return the health features of windows.
 
-    | feature | what | unit |
+    | feature | meaning | unit |
     | --- | --- | --- |
-    | `missing_share` | joints with confidence 0, of all joints of all frames | share |
-    | `mean_confidence` | of all joints of all frames | 0..1 |
-    | `torso_length` | median distance of upper and lower torso; 0 if never seen | image heights or metres |
-    | `limb_variation` | standard deviation of a bone's length over its mean; mean of all bones | share |
-    | `extent` | longest side of the box around the seen joints, median of the frames | torso lengths |
-    | `stillness` | steps in which the seen joints move less than `STILL_SPEED` on average | share |
-    | `fps` | rate of the recording, before resampling | frames per second |
-    | `window_fill` | frames that are recording and not padding | share |
-    | `centre_x`, `_y`, `_z` | mean place of the layout's root, or of all joints | as `torso_length` |
-    | `broken_joint` | `none`, or a joint and its fault: `left_wrist frozen`, `far`, `jumping`, `missing` | word |
-    | `sides` | `as_named`, `swapped`, `crossed` (shoulders against hips), `unclear` | word |
+    | `missing_share` | fraction of joints with confidence 0, over all frames | 0..1 |
+    | `mean_confidence` | mean confidence of all joints in all frames | 0..1 |
+    | `torso_length` | median distance between upper and lower torso; 0 if never seen | image heights or metres |
+    | `limb_variation` | standard deviation of a bone's length divided by its mean; mean of all bones | none |
+    | `extent` | longest side of the box around the seen joints, median over the frames | torso lengths |
+    | `stillness` | fraction of steps in which the seen joints are slower than `STILL_SPEED` on average | 0..1 |
+    | `fps` | frame rate of the recording, before resampling | frames per second |
+    | `window_fill` | fraction of frames that are not padding | 0..1 |
+    | `centre_x`, `_y`, `_z` | mean position of the layout's root, or of all joints | as `torso_length` |
+    | `broken_joint` | `none`, or a joint and its fault: `frozen`, `far`, `jumping` or `missing` | category |
+    | `sides` | `as_named`, `swapped`, `crossed` (shoulders against hips) or `unclear` | category |
 
-    `sides` takes a person in two dimensions to face the camera, whose left is then on the image's right. In three
-    dimensions the feet say which way is forward.
+    In two dimensions, `sides` assumes that a person faces the camera, with the left side on the image's right. In three
+    dimensions the feet give the forward direction.
 
     Args:
-        windows: of one length, at least one.
-        layout: of the joints.
+        windows: windows of one length, at least one.
+        layout: layout of the joints.
     """
     chunks = [_health(chunk, layout) for chunk in itertools.batched(windows, _CHUNK)]
     return {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]}
@@ -94,7 +90,7 @@ def _health(windows: Sequence[Window], layout: Layout) -> Health:
     keypoints = np.stack([window.keypoints for window in windows])
     frames = np.array([window.frames for window in windows])
     step = np.array([window.step for window in windows])
-    # In memory the same number of all windows stands together: what is summed over joints or axes is long, then.
+    # Windows are the fastest axis in memory, so that sums over joints or coordinates run over long vectors.
     keypoints = np.ascontiguousarray(keypoints.transpose(3, 1, 2, 0)).transpose(3, 1, 2, 0)
     positions, confidence = keypoints[..., :-1], keypoints[..., -1]
     length, joints = confidence.shape[1:]
@@ -131,7 +127,7 @@ def _torso_length(positions: np.ndarray, seen: np.ndarray, layout: Layout) -> np
 
 
 def _bone_lengths(positions: np.ndarray, seen: np.ndarray, layout: Layout) -> tuple[np.ndarray, np.ndarray]:
-    """`[N, T, B]` lengths of the bones, and where both ends are seen."""
+    """Return the lengths of the bones and whether both ends are seen, `[N, T, B]` each."""
     parents, children = np.array(layout.bones).T
     lengths = _length(positions[..., parents, :] - positions[..., children, :])
     return lengths, seen[..., parents] & seen[..., children]
@@ -174,7 +170,7 @@ def _broken_joint(
     torso: np.ndarray,
     layout: Layout,
 ) -> np.ndarray:
-    """The first fault in the order frozen, far, jumping, missing, and of the joints that have it the first."""
+    """Return the first fault in the order frozen, far, jumping, missing, with the first joint that has it."""
     share = seen.mean(axis=1)
     whole = seen[..., None]
     low, high = _or(positions, whole, np.inf).min(axis=1), _or(positions, whole, -np.inf).max(axis=1)
@@ -212,7 +208,11 @@ def _sides(positions: np.ndarray, seen: np.ndarray, torso: np.ndarray, layout: L
 
 
 def _handedness(positions: np.ndarray, seen: np.ndarray, across: np.ndarray, layout: Layout) -> np.ndarray:
-    """Cosine between where the feet point and where a body with these sides, upright, would look; 0 if not seen."""
+    """Return the cosine between the direction of the feet and the forward direction of an upright body with these
+    sides.
+
+    It is 0 if the feet are not seen.
+    """
     if not layout.forward:
         return np.zeros(len(across))
     heels, toes = np.array(layout.forward).T
@@ -230,18 +230,18 @@ def _from_right_to_left(positions: np.ndarray, seen: np.ndarray, part: str, layo
 
 
 def _length(vectors: np.ndarray) -> np.ndarray:
-    """Length along the last axis, which is too short for NumPy's norm to be quick."""
+    """Return the length along the last axis, which is too short for NumPy's norm to be fast."""
     return np.sqrt(sum(np.square(along) for along in np.moveaxis(vectors, -1, 0)))
 
 
 def _mean(values: np.ndarray, where: np.ndarray, axis: int | tuple[int, ...]) -> np.ndarray:
-    """Mean of the values that count, 0 where none does."""
+    """Return the mean of the values for which `where` is true, 0 if there are none."""
     where = np.broadcast_to(where, values.shape)
     return _ratio(_or(values, where, 0).sum(axis=axis, dtype=np.float64), where.sum(axis=axis))
 
 
 def _median(values: np.ndarray, where: np.ndarray) -> np.ndarray:
-    """Lower median along the second axis of the values that count, 0 where none does."""
+    """Return the lower median along the second axis of the values for which `where` is true, 0 if there are none."""
     ordered = np.sort(_or(values, where, np.inf), axis=1)
     counts = where.sum(axis=1)
     middle = np.take_along_axis(ordered, (np.maximum(counts - 1, 0) // 2)[:, None], axis=1)[:, 0]
@@ -249,14 +249,17 @@ def _median(values: np.ndarray, where: np.ndarray) -> np.ndarray:
 
 
 def _or(values: np.ndarray, where: np.ndarray, other: float) -> np.ndarray:
-    """Return the values that count, others in place of the rest; `np.where` would order them anew in memory."""
+    """Return the values, with `other` in place of those for which `where` is false.
+
+    Unlike `np.where` it keeps the order in memory.
+    """
     result = np.full_like(values, other)
     np.copyto(result, values, where=where)
     return result
 
 
 def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
-    """Quotient, 0 where there is nothing to divide by."""
+    """Return the quotient, 0 where the divisor is not positive."""
     below = np.asarray(below, np.float64)
     below = below.reshape(below.shape + (1,) * (np.ndim(above) - below.ndim))
     return np.divide(above, below, out=np.zeros(np.broadcast_shapes(np.shape(above), below.shape)), where=below > 0)

@@ -1,17 +1,17 @@
-"""What an import left out, and why: `span-N.quarantine/` beside `span-N/`.
+"""The quarantine: the records that an import left out, each with its reason, in `span-N.quarantine/` next to `span-N/`.
 
-Two files:
+It has two files:
 
 - `quarantine.jsonl`: one JSON object a line, in the order of the source: `file` (as the user named it), `record` (its
-  number in that file, from 0), `sequence_id` (empty if it has none), `reason` (the same words for the same fault),
-  `detail` (where exactly, with what values), `layout` and `poses`. `poses` is null, or, where the record could be read
-  as poses at all, up to `SAMPLE_FRAMES` of its frames, evenly spaced: frames x joints of `layout` x
-  (x, y[, z], confidence), in the unit that they were found in, null where a number is not finite.
+  number in the file, from 0), `sequence_id` (empty if it has none), `reason` (the same text for the same fault),
+  `detail` (place and values), `layout` and `poses`. If the record could be read as poses, `poses` has up to
+  `SAMPLE_FRAMES` of its frames, evenly spaced: frames x joints of `layout` x (x, y[, z], confidence), in the file's
+  unit, with null for numbers that are not finite. Otherwise it is null.
 - `summary.json`: the counts of the whole import: `read`, `kept`, `repaired`, `quarantined` by reason and more; see
   `data.importers.span_import.ImportSummary`.
 
-Written whether the import was accepted or refused for the number of these records, so that nothing vanishes; there is
-no folder where nothing was left out. Digests of spans do not cover it.
+It is also written if the import fails because of these records. Without quarantined records there is no folder. The
+digest of a span does not include it.
 """
 
 import json
@@ -29,10 +29,10 @@ import numpy as np
 from data.files import replacing, write_atomically
 
 SAMPLE_FRAMES = 8
-"""Frames that are kept of a quarantined record, to look at."""
+"""Largest number of frames that are kept of a quarantined record."""
 
 MAX_SAMPLES = 1000
-"""Records of an import that keep their frames; later ones keep their reason alone."""
+"""Number of quarantined records that keep frames; later ones keep only their reason."""
 
 RECORDS_FILE = "quarantine.jsonl"
 SUMMARY_FILE = "summary.json"
@@ -40,16 +40,16 @@ SUMMARY_FILE = "summary.json"
 
 @dataclass(frozen=True, slots=True)
 class Quarantined:
-    """A record that was left out, and why.
+    """A record that was left out.
 
     Attributes:
-        file: it came from.
-        record: its number in that file.
-        sequence_id: its id, if it has one.
-        reason: what is wrong with it, the same words for the same fault.
-        detail: where exactly, and with what values.
-        layout: of `poses`.
-        poses: a few frames of it, frames x joints x channels; None where it could not be read as poses.
+        file: file of the record, as the user named it.
+        record: number of the record in the file, from 0.
+        sequence_id: id of the record, empty if it has none.
+        reason: the fault, in the same words for all records with this fault.
+        detail: place and values of the fault.
+        layout: layout of `poses`.
+        poses: some frames, `[frames][joints][channels]`; None if the record could not be read as poses.
     """
 
     file: str
@@ -62,12 +62,12 @@ class Quarantined:
 
 
 def quarantine_folder(span_dir: Path) -> Path:
-    """Return where the quarantine of a span lies, be there any or not."""
+    """Return the folder of a span's quarantine, which may not exist."""
     return span_dir.with_name(f"{span_dir.name}.quarantine")
 
 
 def read_quarantine(span_dir: Path) -> Iterator[Quarantined]:
-    """Yield what was left out when a span was imported; nothing if all was sound."""
+    """Yield the records that were left out when a span was imported."""
     path = quarantine_folder(span_dir) / RECORDS_FILE
     if not path.is_file():
         return
@@ -80,10 +80,10 @@ def sample_poses(keypoints: np.ndarray) -> list[list[list[float | None]]]:
     """Return up to `SAMPLE_FRAMES` frames, evenly spaced, as plain values.
 
     Args:
-        keypoints: `[T, J, C]`.
+        keypoints: floats `[T, J, C]`.
     """
     chosen = np.unique(np.linspace(0, len(keypoints) - 1, min(SAMPLE_FRAMES, len(keypoints))).astype(int))
-    with np.errstate(all="ignore"):  # what is wrong with the poses may be their numbers
+    with np.errstate(all="ignore"):  # the numbers may be the fault of the record
         frames = keypoints[chosen].astype(np.float64).round(4)
     return [
         [[value if np.isfinite(value) else None for value in joint] for joint in frame] for frame in frames.tolist()
@@ -91,16 +91,21 @@ def sample_poses(keypoints: np.ndarray) -> list[list[list[float | None]]]:
 
 
 def reason_of(what: str) -> str:
-    """Return the fault without its figures and quotations, so that equal faults are counted together."""
+    """Return the text of a fault without numbers and quotations, so that equal faults are counted together."""
     what = re.sub(r"'[^']*'|\"[^\"]*\"", "#", what)
     return " ".join("#" if any(c.isdigit() for c in word) else word for word in what.split())[:200]
 
 
 class QuarantineWriter:
-    """Takes quarantined records as they come; none of them stays in memory.
+    """A writer of quarantined records, which keeps none of them in memory.
 
     Args:
-        folder: where the quarantine shall lie (`quarantine_folder`); an earlier one is replaced by `finish`.
+        folder: folder of the quarantine (`quarantine_folder`), whose content `finish` replaces.
+
+    Attributes:
+        folder: folder of the quarantine.
+        reasons: number of records by reason.
+        first: the first record, None before there is one.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -111,11 +116,11 @@ class QuarantineWriter:
 
     @property
     def count(self) -> int:
-        """Records taken so far."""
+        """Number of records so far."""
         return self.reasons.total()
 
     def add(self, record: Quarantined) -> None:
-        """Write one record down."""
+        """Add a record."""
         if self._lines is None:
             self.folder.parent.mkdir(parents=True, exist_ok=True)
             self._lines = tempfile.TemporaryFile(dir=self.folder.parent)  # noqa: SIM115 (`discard` closes it)
@@ -123,12 +128,16 @@ class QuarantineWriter:
         values = asdict(record)
         if self.count >= MAX_SAMPLES:
             values["poses"] = None
-        # ASCII: an id with half a surrogate pair or control characters harms neither this file nor who reads it.
+        # As ASCII, an id with control characters or half a surrogate pair can do no harm.
         self._lines.write(json.dumps(values, allow_nan=False).encode() + b"\n")
         self.reasons[record.reason] += 1
 
     def finish(self, summary: dict[str, Any]) -> Path | None:
-        """Put the quarantine in its place; returns its folder, None if there is nothing in it."""
+        """Write the quarantine and return its folder; None if there are no records.
+
+        Args:
+            summary: counts of the import.
+        """
         if self._lines is None:
             for name in (RECORDS_FILE, SUMMARY_FILE):
                 (self.folder / name).unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""The canonical record: one person's pose over time, and its Arrow form."""
+"""The canonical sequence: one person's poses over time, and its form as an Arrow record."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -11,13 +11,13 @@ import pyarrow as pa
 from data.errors import InputError
 
 SESSION_LABEL = "session"
-"""Label of a whole practice session, whose actions are in its segments."""
+"""Label of a whole practice session, whose segments have the labels of its actions."""
 
 MAX_RATE_ERROR = 100.0
-"""Timestamps that differ from `fps` by more than this factor are in another unit than seconds."""
+"""Largest factor between the rate of the timestamps and `fps`; beyond it the timestamps are not in seconds."""
 
 MAX_TEXT = 1000
-"""Characters of an id, a label or a name."""
+"""Largest number of characters of an id, a label or a name."""
 
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
@@ -53,18 +53,18 @@ SCHEMA = pa.schema(
         pa.field("source", pa.string()),
     ]
 )
-"""Columns of a canonical Parquet file; further columns are ignored by readers."""
+"""Columns of a canonical Parquet file; readers ignore other columns."""
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """One action inside a session.
+    """One labelled action in a session.
 
     Attributes:
         start_frame: first frame.
-        end_frame: one past the last frame.
-        label: what is done.
-        repetitions: how often, where known.
+        end_frame: frame after the last one.
+        label: class of the action.
+        repetitions: number of repetitions, if known.
     """
 
     start_frame: int
@@ -75,26 +75,27 @@ class Segment:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class KeypointSequence:
-    """One person's pose over time. Validates itself on construction.
+    """One person's poses over time, validated on construction.
 
     Attributes:
-        sequence_id: unique in its span.
-        subject: who moves; splits are made by it.
-        label: the action, or `SESSION_LABEL` where `segments` name the actions.
+        sequence_id: id, unique in the span.
+        subject: person who moves; splits are made by person.
+        label: class of the action, or `SESSION_LABEL` for a session, whose actions are in `segments`.
         fps: nominal frames per second.
         layout: name of the joint layout.
         keypoints: float32 `[T, J, 3 or 4]`: x, y[, z], confidence in 0..1. Two-dimensional coordinates are divided by
             the image height, y down; three-dimensional ones are metres, y up.
-        timestamps: float64 `[T]` seconds, strictly increasing; None where frames come evenly at `fps`.
-        segments: the actions of a session, in order.
-        repetitions: how often the action is repeated.
-        quality: how well it is done, 0..1.
-        view: name of the camera.
-        split: official split of the data set.
-        source: where it came from.
+        timestamps: float64 `[T]`, time of each frame in seconds, strictly increasing; None if frames come evenly at
+            `fps`.
+        segments: actions of a session, in order.
+        repetitions: number of repetitions of the action, if known.
+        quality: quality of the movement, 0 (bad) to 1 (good), if known.
+        view: name of the camera, if known.
+        split: official split of the data set, if there is one.
+        source: origin of the sequence, such as a file name.
 
     Raises:
-        InputError: naming sequence, frame and joint where a value is wrong.
+        InputError: if a value is invalid, with sequence, frame and joint.
     """
 
     sequence_id: str
@@ -123,21 +124,21 @@ class KeypointSequence:
 
     @property
     def frame_times(self) -> np.ndarray:
-        """Float64 `[T]`: seconds of each frame."""
+        """Time of each frame in seconds, float64 `[T]`."""
         return np.arange(len(self.keypoints)) / self.fps if self.timestamps is None else self.timestamps
 
     @property
     def frame_rate(self) -> float:
-        """Frames per second as recorded: by the timestamps where there are any."""
+        """Frames per second as recorded, by the timestamps if there are any."""
         if self.timestamps is None or len(self.timestamps) < 2:
             return self.fps
         return float((len(self.timestamps) - 1) / (self.timestamps[-1] - self.timestamps[0]))
 
     def clips(self) -> Iterator["KeypointSequence"]:
-        """Yield what a classifier is trained and scored on: the sequence itself, or each segment of a session.
+        """Yield the units of training and scoring: the sequence itself, or each segment of a session.
 
-        A segment becomes a sequence of its own, with its label and `<sequence_id>#<start_frame>` for an id. Frames
-        between segments belong to no action and are left out.
+        A segment becomes a sequence with its own label and the id `<sequence_id>#<start_frame>`. Frames between
+        segments are background and are left out.
         """
         if not self.segments:
             yield self
@@ -184,11 +185,11 @@ def from_batch(batch: pa.RecordBatch, where: str = "", first_row: int = 0) -> It
 
     Args:
         batch: the rows.
-        where: file the batch came from, for errors.
-        first_row: row number of the batch's first row in that file.
+        where: file of the batch, for errors.
+        first_row: position of the batch's first row in the file.
 
     Raises:
-        InputError: naming file, row and what is wrong in it.
+        InputError: if a row is invalid, with file and row.
     """
     try:
         rows = batch.select([name for name in SCHEMA.names if name not in ("keypoints", "timestamps")]).to_pylist()
@@ -228,13 +229,13 @@ def _from_row(row: dict[str, Any], keypoints: pa.ListScalar, timestamps: pa.List
 def _segment(values: dict[str, Any] | None, where: str) -> Segment:
     if values is None or any(values[name] is None for name in ("start_frame", "end_frame", "label")):
         raise InputError(
-            f"segment {values} is incomplete", where, "every segment has a start_frame, an end_frame and a label"
+            f"segment {values} is incomplete", where, "give every segment a start_frame, an end_frame and a label"
         )
     return Segment(**values)
 
 
 def _floats(scalar: pa.ListScalar, where: str, column: str) -> np.ndarray | None:
-    """View of a list's numbers, None if the list is null."""
+    """Return a view of a list's numbers, None if the list is null."""
     values = scalar.values
     if values is None:
         return None
@@ -253,7 +254,7 @@ def _check_text(sequence: KeypointSequence) -> None:
             raise InputError(
                 f"{name} is longer than {MAX_TEXT} characters or has control characters",
                 f"{text[:40]!a}",
-                f"give every sequence a {name} that can be shown in a line",
+                f"give every sequence a {name} of printable characters",
             )
 
 
@@ -262,13 +263,13 @@ def _check_keypoints(keypoints: np.ndarray, where: str) -> None:
         raise InputError(
             f"keypoints are {keypoints.dtype} of shape {list(keypoints.shape)}",
             where,
-            "keypoints are float32 [frames, joints, channels]",
+            "write keypoints as float32 [frames, joints, channels]",
         )
     frames, joints, channels = keypoints.shape
     if frames == 0 or joints == 0:
         raise InputError(f"there are {frames} frames of {joints} joints", where, "leave empty sequences out")
     if channels not in (3, 4):
-        raise InputError(f"there are {channels} channels", where, "the channels are x, y[, z] and confidence")
+        raise InputError(f"there are {channels} channels", where, "write the channels x, y[, z] and confidence")
     if not np.isfinite(keypoints).all():
         frame, joint, channel = np.argwhere(~np.isfinite(keypoints))[0]
         raise InputError(
@@ -282,7 +283,7 @@ def _check_keypoints(keypoints: np.ndarray, where: str) -> None:
         raise InputError(
             f"confidence {confidence[frame, joint]:g} is outside 0..1",
             f"{where}, frame {frame}, joint {joint}",
-            "the last channel is the confidence of the joint; scale it to 0..1",
+            "scale the confidence, which is the last channel, to 0..1",
         )
 
 
@@ -311,7 +312,7 @@ def _check_time(sequence: KeypointSequence) -> None:
         raise InputError(
             f"the timestamps run at {sequence.frame_rate:.3g} frames per second, but fps is {sequence.fps:g}",
             sequence._where(),
-            "timestamps are seconds: divide milliseconds by 1000",
+            "write timestamps in seconds: divide milliseconds by 1000",
         )
 
 
@@ -322,13 +323,15 @@ def _check_segments(sequence: KeypointSequence) -> None:
                 f"segment {segment.label!r} [{segment.start_frame}, {segment.end_frame}) does not fit"
                 f" {len(sequence.keypoints)} frames or has no label",
                 sequence._where(),
-                "segments are [start_frame, end_frame) inside the sequence, each with a label",
+                "write segments as [start_frame, end_frame) inside the sequence, each with a label",
             )
 
 
 def _check_figures(sequence: KeypointSequence) -> None:
     if sequence.quality is not None and not 0 <= sequence.quality <= 1:
-        raise InputError(f"quality is {sequence.quality}", sequence._where(), "quality is 0 (bad) to 1 (good)")
+        raise InputError(
+            f"quality is {sequence.quality}", sequence._where(), "write a quality from 0 (bad) to 1 (good)"
+        )
     counts = [sequence.repetitions, *(segment.repetitions for segment in sequence.segments)]
     if wrong := [count for count in counts if count is not None and not 0 <= count < float("inf")]:
         raise InputError(f"repetitions are {wrong[0]}", sequence._where(), "give a count of 0 or more, or leave it out")

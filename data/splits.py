@@ -1,13 +1,14 @@
-"""Who is trained on, who tunes, who tests: the same person never on two sides."""
+"""The division of sequences into train, eval and test, with each person in one split only."""
 
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from data.errors import InputError
+from data.settings.config_section import ConfigSection
 from data.store import SequenceKey
 
 SPLITS = ("train", "eval", "test")
@@ -15,21 +16,19 @@ SPLITS = ("train", "eval", "test")
 _ALIASES = {"val": "eval", "valid": "eval", "validation": "eval", "dev": "eval"} | {name: name for name in SPLITS}
 
 
-class SplitPolicy(BaseModel):
-    """How sequences are divided into train, eval and test.
+class SplitPolicy(ConfigSection):
+    """The rules by which sequences are divided into train, eval and test.
 
     Attributes:
-        method: `column` takes the official `split` of each sequence; `subjects` the lists below; `hash` a stable hash
-            of the subject, so that a person stays on the same side as others join.
-        subjects: split to subjects (`subjects` only); `*` in one list stands for everybody not listed.
-        eval_share: share of people for eval. With `column` and `subjects` they are taken out of train where no eval
-            is given, and 0 means that there is no eval split.
-        test_share: share of people for test (`hash` only).
-        allow_subject_overlap: for official protocols that split by camera and not by person.
-        seed: changes who is drawn by hash.
+        method: `column` uses the official `split` of each sequence, `subjects` uses the lists below, and `hash` uses a
+            stable hash of the subject, so that a person stays in the same split when others are added.
+        subjects: subjects of each split (`subjects` only); `*` in one list stands for all subjects that are not listed.
+        eval_share: fraction of people in eval. With `column` and `subjects`, they are taken from train if there is no
+            eval split yet; 0 means that there is none.
+        test_share: fraction of people in test (`hash` only).
+        allow_subject_overlap: whether a person may be in several splits, for official protocols that split by camera.
+        seed: seed of the hash.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     method: Literal["column", "subjects", "hash"] = "hash"
     subjects: dict[Literal["train", "eval", "test"], list[str]] = Field(default_factory=dict)
@@ -41,16 +40,16 @@ class SplitPolicy(BaseModel):
     @model_validator(mode="after")
     def _consistent(self) -> "SplitPolicy":
         if (self.method == "subjects") != bool(self.subjects):
-            raise ValueError("method `subjects` and the lists of subjects need each other")
+            raise ValueError("the method `subjects` needs lists of subjects, and other methods have none")
         if self.method == "hash" and self.eval_share + self.test_share >= 1:
-            raise ValueError("eval_share and test_share together leave nothing to train on")
+            raise ValueError("eval_share and test_share leave nothing to train on")
         listed = [subject for names in self.subjects.values() for subject in names]
         if twice := sorted({subject for subject in listed if listed.count(subject) > 1}):
             raise ValueError(f"subjects listed twice: {', '.join(twice)}")
         return self
 
     def split_names(self) -> tuple[str, ...]:
-        """Return the splits that this policy promises; eval only where people are set aside for it."""
+        """Return the splits that this policy makes; eval only if it gets people."""
         return SPLITS if self.eval_share > 0 or self.subjects.get("eval") else ("train", "test")
 
 
@@ -59,14 +58,14 @@ def assign_splits(index: Sequence[SequenceKey], policy: SplitPolicy) -> dict[str
 
     Args:
         index: all sequences of a span.
-        policy: how to divide them.
+        policy: rules of the division.
 
     Returns:
-        sequence_id to `train`, `eval` or `test`.
+        `train`, `eval` or `test` for each sequence id.
 
     Raises:
-        InputError: where the division would be unsound: a person on two sides, one subject or class only, a class
-            without a test example, a label never seen in training, an empty split.
+        InputError: if the division is not sound: a person in two splits, only one subject or class, a class without a
+            test example, a class without a training example, or an empty split.
     """
     _check_variety(index, policy)
     if policy.method == "column":
@@ -85,15 +84,22 @@ def assign_splits(index: Sequence[SequenceKey], policy: SplitPolicy) -> dict[str
 
 
 def check_subjects(pairs: Iterable[tuple[str, str]]) -> None:
-    """Raise InputError if a subject occurs with two splits."""
+    """Check that each subject is in one split.
+
+    Args:
+        pairs: subject and split of each sequence.
+
+    Raises:
+        InputError: if a subject is in two splits.
+    """
     sides: dict[str, set[str]] = defaultdict(set)
     for subject, split in pairs:
         sides[subject].add(split)
     if shared := sorted(subject for subject, names in sides.items() if len(names) > 1):
         raise InputError(
-            f"{len(shared)} subjects are on two sides: {shared[0]!r} in {' and '.join(sorted(sides[shared[0]]))}",
+            f"{len(shared)} subjects are in two splits: {shared[0]!r} in {' and '.join(sorted(sides[shared[0]]))}",
             f"subjects {', '.join(shared[:10])}",
-            "split by subject; only for an official protocol that means it, set allow_subject_overlap",
+            "split by subject, or set allow_subject_overlap for an official protocol that requires it",
         )
 
 
@@ -105,11 +111,15 @@ def _check_variety(index: Sequence[SequenceKey], policy: SplitPolicy) -> None:
         raise InputError(
             "all sequences are of one subject",
             f"subject {subjects.pop()!r}",
-            "record more people: a model tested on those it was trained on says nothing about others",
+            "record more people: a test on the people of the training says nothing about others",
         )
     labels = {label for key in index for label in key.labels}
     if len(labels) == 1:
-        raise InputError("all sequences have one label", f"label {labels.pop()!r}", "a classifier needs two or more")
+        raise InputError(
+            "all sequences have one label",
+            f"label {labels.pop()!r}",
+            "add sequences with other labels: a classifier needs two",
+        )
 
 
 def _column_split(key: SequenceKey) -> str:
@@ -117,7 +127,7 @@ def _column_split(key: SequenceKey) -> str:
         raise InputError(
             f"split is {key.split!r}" if key.split else "split is empty",
             f"sequence {key.sequence_id!r}",
-            "it must be train, eval or test; or choose the split method subjects or hash",
+            "write train, eval or test, or choose the split method subjects or hash",
         )
     return split
 
@@ -130,15 +140,16 @@ def _listed(subjects: set[str], policy: SplitPolicy) -> dict[str, str]:
         raise InputError(
             f"{len(unknown)} subjects are in no list of the split",
             f"subjects {', '.join(unknown[:10])}",
-            "add them to one of split.subjects, or put '*' into the list that takes everybody else",
+            "add them to one of split.subjects, or add '*' to the list for all others",
         )
     return {subject: str(listed.get(subject, rest)) for subject in subjects}
 
 
 def _hashed(subjects: set[str], policy: SplitPolicy) -> dict[str, str]:
-    """Cut the hash's range, not the list of people: nobody changes sides when others join.
+    """Return the split of each subject by dividing the range of the hash.
 
-    With few people a part of the range may be empty; it then takes the person nearest to it.
+    Dividing the range instead of the list of people keeps everybody in the same split when others are added. With few
+    people a part of the range may be empty; it then gets the person nearest to it.
     """
     order = sorted(subjects, key=lambda subject: _draw(subject, policy.seed))
     wanted = ["test", "eval", "train"] if policy.eval_share > 0 else ["test", "train"]
@@ -164,7 +175,7 @@ def _cut_eval(index: Sequence[SequenceKey], splits: Mapping[str, str], policy: S
     count = max(1, round(policy.eval_share * len(train)))
     if count >= len(train):
         raise InputError(
-            f"{len(train)} training subjects are too few to take any for eval",
+            f"{len(train)} training subjects are too few to move any to eval",
             f"subjects {', '.join(sorted(train))}",
             "set split.eval_share to 0, or record more people",
         )
@@ -178,7 +189,7 @@ def _cut_eval(index: Sequence[SequenceKey], splits: Mapping[str, str], policy: S
 
 
 def _draw(subject: str, seed: int) -> float:
-    """Return the subject's fixed number in 0..1."""
+    """Return the hash of a subject as a number in 0..1."""
     return int.from_bytes(hashlib.sha256(f"{seed}:{subject}".encode()).digest()[:8], "big") / 2**64
 
 
@@ -186,7 +197,7 @@ def _check_filled(splits: Mapping[str, str], policy: SplitPolicy) -> None:
     found = set(splits.values())
     for split in policy.split_names():
         if split not in found:
-            raise InputError(f"the {split} split is empty", None, "change the split method, its lists or its shares")
+            raise InputError(f"the {split} split is empty", None, "change the split method, its lists or its fractions")
     if found - set(policy.split_names()):
         raise InputError(
             "the data have an eval split, but the policy has none", None, "set split.eval_share above 0 to use it"
@@ -199,13 +210,13 @@ def _check_labels(index: Sequence[SequenceKey], splits: Mapping[str, str]) -> No
         labels[splits[key.sequence_id]].update(key.labels)
     if unseen := sorted((labels["test"] | labels["eval"]) - labels["train"]):
         raise InputError(
-            f"{len(unseen)} labels are tested but never seen in training",
+            f"{len(unseen)} labels are in test or eval, but not in train",
             f"labels {', '.join(unseen[:10])}",
-            "move a subject who does them into train, or leave these labels out",
+            "move a subject with these labels into train, or remove the labels",
         )
     if untested := sorted(labels["train"] - labels["test"]):
         raise InputError(
             f"{len(untested)} labels have no test example",
             f"labels {', '.join(untested[:10])}",
-            "move a subject who does them into test, change the seed, or leave these labels out",
+            "move a subject with these labels into test, change the seed, or remove the labels",
         )

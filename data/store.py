@@ -1,4 +1,4 @@
-"""Spans of canonical sequences on disk: `<folder>/span-<N>/part-NNNNN.parquet`."""
+"""The storage of spans: Parquet files `<folder>/span-<N>/part-NNNNN.parquet`."""
 
 import hashlib
 import os
@@ -17,18 +17,29 @@ from data.files import replacing_folder
 from data.records import SCHEMA, KeypointSequence, from_batch, to_batch
 
 ROW_GROUP_VALUES = 1 << 20
-"""Numbers in the keypoints of one row group (4 MB), the unit that readers hold in memory."""
+"""Number of keypoint values in a row group (4 MB), the unit that readers hold in memory."""
 
 PART_ROW_GROUPS = 16
-"""Row groups of one file."""
+"""Number of row groups in a file."""
 
 _SPAN = re.compile(r"span-(\d+)")
 
 
 class SequenceKey(NamedTuple):
-    """What is known of a sequence without its frames.
+    """The description of a sequence without its frames.
 
-    `segment_labels` are the labels of a session's segments, empty for a single action.
+    Attributes:
+        sequence_id: id of the sequence, unique in the span.
+        subject: person who moves.
+        label: class, or `SESSION_LABEL` for a session.
+        split: official split of the data set, if there is one.
+        view: name of the camera, if known.
+        frames: number of frames.
+        joints: number of joints.
+        channels: number of values of a joint: x, y[, z] and confidence.
+        layout: name of the joint layout.
+        fps: nominal frames per second.
+        segment_labels: labels of a session's segments, empty for a single action.
     """
 
     sequence_id: str
@@ -45,21 +56,27 @@ class SequenceKey(NamedTuple):
 
     @classmethod
     def of(cls, sequence: KeypointSequence) -> "SequenceKey":
-        """Return the key of a sequence in memory."""
-        light = {name: getattr(sequence, name) for name in cls._fields if hasattr(sequence, name)}
+        """Return the description of a sequence in memory."""
+        fields = {name: getattr(sequence, name) for name in cls._fields if hasattr(sequence, name)}
         frames, joints, channels = sequence.keypoints.shape
         segments = tuple(segment.label for segment in sequence.segments)
-        return cls(**light, frames=frames, joints=joints, channels=channels, segment_labels=segments)
+        return cls(**fields, frames=frames, joints=joints, channels=channels, segment_labels=segments)
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The labels that the clips of this sequence carry."""
+        """Labels of the clips of this sequence."""
         return self.segment_labels or (self.label,)
 
 
 @dataclass(frozen=True, slots=True)
 class RowGroup:
-    """Address of one unit of reading."""
+    """The address of a row group.
+
+    Attributes:
+        path: path of the file.
+        index: position of the row group in the file.
+        first_row: position of its first row in the file.
+    """
 
     path: str
     index: int
@@ -67,7 +84,7 @@ class RowGroup:
 
 
 def list_spans(folder: Path) -> list[int]:
-    """Return the numbers of the spans under `folder`, ascending; empty if there are none or no folder."""
+    """Return the numbers of the spans in a data folder, ascending; empty if it does not exist."""
     if not folder.is_dir():
         return []
     matches = [_SPAN.fullmatch(entry.name) for entry in folder.iterdir() if entry.is_dir()]
@@ -75,24 +92,29 @@ def list_spans(folder: Path) -> list[int]:
 
 
 def next_span(folder: Path) -> int:
-    """Return the first number after all spans under `folder`."""
+    """Return the first number after those of all spans in a data folder."""
     return max(list_spans(folder), default=0) + 1
 
 
 def span_folder(folder: Path, span: int | None = None) -> Path:
-    """Return the folder of `span`, of the latest span if None.
+    """Return the folder of a span.
+
+    Args:
+        folder: the data folder.
+        span: number of the span; None for the latest.
+
 
     Raises:
         InputError: if the folder or the span does not exist.
     """
     if not folder.is_dir():
         raise InputError(
-            "the data folder does not exist", str(folder), "check the path, or make data with `poseline data import`"
+            "the data folder does not exist", str(folder), "check the path, or import data with `poseline data import`"
         )
     spans = list_spans(folder)
     if not spans:
         raise InputError(
-            "the data folder holds no span-N folder",
+            "the data folder has no span-N folder",
             str(folder),
             "import into it with `poseline data import --from FORMAT SRC --to DIR`, or give the folder above span-N",
         )
@@ -103,7 +125,12 @@ def span_folder(folder: Path, span: int | None = None) -> Path:
 
 
 def find_span(folder: Path, span: int | None = None) -> Path:
-    """Return a span: `folder` itself if it is one and no number is given, else as `span_folder` does.
+    """Return the folder of a span.
+
+    Args:
+        folder: a data folder; without a number also the span itself.
+        span: number of the span; None for the latest.
+
 
     Raises:
         InputError: if the folder or the span does not exist.
@@ -117,25 +144,25 @@ def part_files(span_dir: Path) -> list[Path]:
     """Return the Parquet files of a span in name order.
 
     Raises:
-        InputError: if the folder is missing or holds none.
+        InputError: if the folder does not exist or has no such file.
     """
     if not span_dir.is_dir():
         raise InputError("the span folder does not exist", str(span_dir), "check the path")
     parts = sorted(span_dir.glob("*.parquet"))
     if not parts:
-        raise InputError("the span folder holds no .parquet file", str(span_dir), "import data into a new span")
+        raise InputError("the span folder has no .parquet file", str(span_dir), "import data into a new span")
     return parts
 
 
 def write_span(folder: Path, span: int, sequences: Iterable[KeypointSequence]) -> Path:
-    """Write a span: all of it or nothing.
+    """Write a new span; after a failure there is none.
 
-    Sequences are consumed as a stream; at most one row group is held in memory.
+    The sequences are read as a stream, with at most one row group in memory.
 
     Args:
-        folder: holds the spans; made if missing.
+        folder: the data folder; it is made if it is missing.
         span: number of the new span.
-        sequences: of one layout, with unique ids.
+        sequences: sequences of one layout, with unique ids.
 
     Returns:
         The span's folder.
@@ -145,7 +172,7 @@ def write_span(folder: Path, span: int, sequences: Iterable[KeypointSequence]) -
     """
     target = folder / f"span-{span}"
     if span in list_spans(folder):
-        raise InputError(f"span {span} exists already", str(target), "spans are never changed: choose another number")
+        raise InputError(f"span {span} exists already", str(target), "choose another number, spans are never changed")
     try:
         with replacing_folder(target) as temporary:
             _write_parts(temporary, _checked(sequences))
@@ -158,7 +185,7 @@ def read_sequences(span_dir: Path) -> Iterator[KeypointSequence]:
     """Yield the sequences of a span, one row group in memory at a time.
 
     Raises:
-        InputError: naming file, row and what is wrong.
+        InputError: if a sequence is invalid, with file and row.
     """
     for group in row_groups(span_dir):
         yield from read_row_group(group)
@@ -187,7 +214,7 @@ def read_row_group(group: RowGroup) -> Iterator[KeypointSequence]:
 
 
 def read_index(span_dir: Path) -> list[SequenceKey]:
-    """Return the light columns of a span, without reading a frame."""
+    """Return the descriptions of all sequences of a span, without reading their frames."""
     names = [name for name in SequenceKey._fields if name in SCHEMA.names]
     keys = []
     for path in part_files(span_dir):
@@ -199,7 +226,7 @@ def read_index(span_dir: Path) -> list[SequenceKey]:
 
 
 def content_digest(span_dir: Path) -> str:
-    """Return the SHA-256 of a span's file names and contents; times and places do not enter it."""
+    """Return the SHA-256 of a span's file names and contents, independent of its path and of file times."""
     digest = hashlib.sha256()
     for path in part_files(span_dir):
         with path.open("rb") as file:
@@ -211,7 +238,7 @@ def open_part(path: Path) -> pq.ParquetFile:
     """Open one file of a span and check its columns.
 
     Raises:
-        InputError: if it is no Parquet file, is cut short, or a column is missing or ill-typed.
+        InputError: if the file is not Parquet or is truncated, or a column is missing or of another type.
     """
     try:
         part = pq.ParquetFile(path, page_checksum_verification=True)
@@ -226,7 +253,11 @@ def open_part(path: Path) -> pq.ParquetFile:
 
 
 def read_batches(part: pq.ParquetFile, path: Path, group: int, columns: list[str]) -> Iterator[pa.RecordBatch]:
-    """Yield the record batches of one row group; a damaged page is an InputError."""
+    """Yield the record batches of one row group.
+
+    Raises:
+        InputError: if a page is damaged.
+    """
     try:
         yield from part.iter_batches(row_groups=[group], columns=columns, use_threads=False)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
@@ -237,7 +268,7 @@ def _unwritable(path: Path, error: OSError) -> InputError:
     return InputError(
         f"the span cannot be written: {error.strerror or error}",
         str(path),
-        "free space on the disk, or choose a folder that you may write to",
+        "free space on the disk, or choose a folder with write permission",
     )
 
 
@@ -245,7 +276,7 @@ def _unreadable(path: Path, error: Exception) -> InputError:
     return InputError(
         f"the file cannot be read as Parquet: {str(error).strip().splitlines()[0]}",
         str(path),
-        "the file is damaged, cut short or of another kind: write the span again",
+        "write the span again: the file is damaged, truncated or of another kind",
     )
 
 
@@ -253,7 +284,9 @@ def _check_columns(path: Path, found: pa.Schema) -> None:
     for field in SCHEMA:
         if found.get_field_index(field.name) < 0:
             raise InputError(
-                f"column {field.name!r} is missing", str(path), f"it must be there with type {field.type}; see docs"
+                f"column {field.name!r} is missing",
+                str(path),
+                f"add it with type {field.type}; see docs/data-formats.md",
             )
         if found.field(field.name).type != field.type:
             raise InputError(
@@ -264,14 +297,14 @@ def _check_columns(path: Path, found: pa.Schema) -> None:
 
 
 def _checked(sequences: Iterable[KeypointSequence]) -> Iterator[KeypointSequence]:
-    """Pass sequences through, refusing what cannot stand in one span."""
+    """Yield the sequences, checked to be consistent with each other."""
     consistency = Consistency()
     number = -1
     for number, sequence in enumerate(sequences):
         consistency.check(sequence, f"record {number}")
         yield sequence
     if number < 0:
-        raise InputError("there is no sequence to write", None, "check that the source holds usable sequences")
+        raise InputError("there is no sequence to write", None, "check that the source has usable sequences")
 
 
 def _write_parts(folder: Path, sequences: Iterable[KeypointSequence]) -> None:
@@ -301,7 +334,7 @@ def _new_writer(path: Path) -> pq.ParquetWriter:
         SCHEMA,
         compression="zstd",
         use_dictionary=texts,
-        # Bytes of the same significance lie together, which zstd packs far better than floats as they come.
+        # Bytes of the same significance are stored together, which zstd compresses far better.
         column_encoding={numbers: "BYTE_STREAM_SPLIT", "timestamps.list.element": "BYTE_STREAM_SPLIT"},
         write_statistics=texts,
         write_page_checksum=True,

@@ -1,4 +1,4 @@
-"""The look at a span before anything is run on it: every fault that a person can mend, named."""
+"""The check of a span before a run: the first fault is reported with its place and a remedy."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -13,15 +13,15 @@ from data.store import SequenceKey, read_row_group, row_groups
 
 @dataclass(frozen=True, slots=True)
 class SpanFacts:
-    """What a sound span holds.
+    """The counts of a valid span.
 
     Attributes:
-        sequences: how many there are.
-        frames: of all sequences.
-        seconds: of all sequences, as recorded.
-        subjects: how many people.
-        labels: sequences (or segments of sessions) of each label.
-        splits: sequences of each split.
+        sequences: number of sequences.
+        frames: number of frames.
+        seconds: duration of all sequences, as recorded.
+        subjects: number of people.
+        labels: number of sequences (or segments of sessions) of each label.
+        splits: number of sequences of each split.
     """
 
     sequences: int
@@ -37,13 +37,13 @@ def validate_span(span_dir: Path, layout: str, channels: int, policy: SplitPolic
 
     Args:
         span_dir: the `span-N` folder.
-        layout: that the pipeline is configured for.
-        channels: that its schema asks for.
-        policy: how the sequences will be divided.
+        layout: layout that the pipeline is configured for.
+        channels: number of channels that its schema requires.
+        policy: way of dividing the sequences into splits.
 
     Raises:
-        InputError: at the first fault, with file, row, reason and remedy: unreadable or wrongly typed files, bad
-            values, repeated ids, other layouts, a division into splits that would be unsound.
+        InputError: at the first fault, with file, row and remedy: an unreadable file, a column of another type, an
+            invalid value, a repeated id, another layout, or a division into splits that is not sound.
     """
     consistency = Consistency(layout, channels)
     index: list[SequenceKey] = []

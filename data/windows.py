@@ -1,4 +1,7 @@
-"""Windows of fixed length over sequences: what the model sees, in training and on the device alike. NumPy only."""
+"""Windows: a fixed number of frames of one sequence, the input of the model in training and on the device.
+
+Uses NumPy only.
+"""
 
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
@@ -9,16 +12,16 @@ from pydantic import BaseModel, ConfigDict, Field
 from data.records import KeypointSequence
 
 MAX_GAP_SECONDS = 0.5
-"""Between two frames further apart than this nobody knows the pose: what is interpolated there has confidence 0."""
+"""Longest time between two frames for which a pose between them is interpolated; beyond it its confidence is 0."""
 
 
 class WindowSpec(BaseModel):
-    """How windows are cut.
+    """The rules by which windows are cut.
 
     Attributes:
-        length: frames of a window.
-        stride: frames between the starts of windows that follow each other (`slide` only).
-        fps: frames per second that sequences are resampled to (`slide` only).
+        length: number of frames of a window.
+        stride: number of frames between the starts of two consecutive windows (`slide` only).
+        fps: frame rate that sequences are resampled to, in frames per second (`slide` only).
         fit: `slide` moves a window over the sequence at `fps`; `stretch` resamples the whole clip to `length` frames.
     """
 
@@ -34,11 +37,11 @@ class Window(NamedTuple):
     """One window of a sequence.
 
     Attributes:
-        keypoints: float32 `[length, J, C]`, a read-only view where the sequence needed no resampling.
-        start_frame: frame of the sequence that the window begins at.
-        frames: how many of its frames are the person's; the rest, at the end, is padding.
-        step: seconds from one frame to the next.
-        source_fps: frames per second as the sequence was recorded.
+        keypoints: float32 `[length, J, C]`, a read-only view if the sequence needed no resampling.
+        start_frame: frame of the sequence at which the window begins.
+        frames: number of recorded frames; the frames after them are padding.
+        step: time between two frames, in seconds.
+        source_fps: frame rate of the recording, in frames per second.
     """
 
     keypoints: np.ndarray
@@ -51,9 +54,9 @@ class Window(NamedTuple):
 def cut_windows(sequence: KeypointSequence, spec: WindowSpec) -> Iterator[Window]:
     """Yield the windows of a sequence.
 
-    `slide`: resampled to `spec.fps`; starts every `stride` frames, and once more aligned to the end, so that no frame
-    is lost. A sequence shorter than a window repeats its last pose with confidence 0. `stretch`: one window, the whole
-    clip resampled evenly in time to `length` frames.
+    With `slide`, the sequence is resampled to `spec.fps`. A window starts every `stride` frames, and one more ends with
+    the sequence, so that no frame is lost. A sequence shorter than a window is padded with its last pose, with
+    confidence 0. With `stretch` there is one window: the whole clip, resampled evenly in time to `length` frames.
     """
     times = sequence.frame_times
     if spec.fit == "stretch":
@@ -64,7 +67,7 @@ def cut_windows(sequence: KeypointSequence, spec: WindowSpec) -> Iterator[Window
     if sequence.timestamps is None and sequence.fps == spec.fps:
         keypoints, targets = sequence.keypoints, times
     else:
-        # A last frame that rounding puts just beyond the last target is still reached.
+        # The tolerance keeps a last frame that rounding puts just beyond the last target.
         targets = times[0] + np.arange(int((times[-1] - times[0]) * spec.fps + 1 + 1e-6)) / spec.fps
         keypoints = resample(sequence.keypoints, times, targets)
     frames = min(len(keypoints), spec.length)
@@ -74,36 +77,36 @@ def cut_windows(sequence: KeypointSequence, spec: WindowSpec) -> Iterator[Window
     starts = np.arange(0, len(views), spec.stride)
     if starts[-1] != len(views) - 1:
         starts = np.append(starts, len(views) - 1)
-    # Half a microsecond of grace: a target that falls on a frame must find that frame in spite of rounding.
+    # Half a microsecond of tolerance: a target that falls on a frame must find it in spite of rounding.
     sources = np.searchsorted(times, targets[starts] + 5e-7, side="right") - 1
     for start, source in zip(starts, sources, strict=True):
         yield Window(views[start], int(source), frames, 1 / spec.fps, sequence.frame_rate)
 
 
 def resample(keypoints: np.ndarray, times: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """Interpolate positions linearly; a confidence is the lower of its two neighbours'.
+    """Interpolate positions linearly; a confidence is the lower one of the two neighbours.
 
     Args:
-        keypoints: float32 `[T, J, C]`.
-        times: float64 `[T]` seconds, increasing.
-        targets: float64 `[N]` seconds.
+        keypoints: float32 `[T, J, C]`, confidence last.
+        times: float64 `[T]`, time of each frame in seconds, increasing.
+        targets: float64 `[N]`, times to interpolate at, in seconds.
 
     Returns:
-        Float32 `[N, J, C]`.
+        float32 `[N, J, C]`, the keypoints at the targets.
     """
     if len(keypoints) == 1:
         return np.repeat(keypoints, len(targets), axis=0)
     left = np.clip(np.searchsorted(times, targets, side="right") - 1, 0, len(times) - 2)
     gap = times[left + 1] - times[left]
     share = np.clip((targets - times[left]) / gap, 0, 1)
-    # Targets that fall on a frame take that frame alone, in spite of rounding.
+    # A target that falls on a frame uses only this frame, in spite of rounding.
     share[share * gap < 1e-6] = 0
     share[(1 - share) * gap < 1e-6] = 1
     weight = np.broadcast_to(share.astype(np.float32)[:, None], (len(targets), keypoints.shape[1]))
     before, after = keypoints[left], keypoints[left + 1]
     only_before = (after[..., -1] == 0) & (before[..., -1] > 0)
     only_after = (before[..., -1] == 0) & (after[..., -1] > 0)
-    # A joint seen on one side alone stays where it was seen instead of drifting towards the (0, 0) of a missing one.
+    # A joint that only one neighbour has keeps that position instead of drifting towards the zeros of the other.
     place = np.where(only_before, 0, np.where(only_after, 1, weight))[..., None].astype(np.float32)
     result = before * (1 - place) + after * place
     result[..., -1] = np.where(

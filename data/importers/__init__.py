@@ -1,4 +1,4 @@
-"""From what real tools write to canonical sequences."""
+"""Importers: from the files of pose estimators, sensors and archives to canonical sequences."""
 
 from data.importers.clips.types import ImportOptions
 from data.importers.clips.units import ImageSize

@@ -1,4 +1,4 @@
-"""Finds the files of a source and the format that they are in."""
+"""The files of an import and their format, found by the looks of the files."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -10,18 +10,18 @@ from data.importers.formats.registry import FORMATS
 from data.importers.readers.json_stream import HEAD_BYTES, encoding_of
 
 PROBES = 200
-"""Files of a folder whose beginnings are looked at to tell the format."""
+"""Largest number of files by whose beginnings the format of a folder is recognised."""
 
 
 def find_sources(paths: Sequence[Path], format_name: str | None) -> tuple[Format, list[Source], list[str]]:
-    """Return the format, the sources in a fixed order, and what should be known of files that are not read.
+    """Return the format, the sources in a fixed order, and notes on files that are not read.
 
     Args:
         paths: files and folders.
-        format_name: None to find it out.
+        format_name: name of the format; None to recognise it.
 
     Raises:
-        InputError: for an unknown format, a path that does not exist, files of no format or of several.
+        InputError: for an unknown format, a missing path, or files of an unknown format or of several formats.
     """
     if format_name is not None and format_name not in FORMATS:
         raise InputError(f"format {format_name!r} is unknown", None, f"known formats: {', '.join(FORMATS)}")
@@ -44,7 +44,7 @@ def find_sources(paths: Sequence[Path], format_name: str | None) -> tuple[Format
 
 
 def detect(path: Path) -> Format | None:
-    """Return the format of a file by its name and beginning, None if no format knows it."""
+    """Return the format of a file, recognised by its name and beginning; None if it is unknown."""
     with path.open("rb") as file:
         data = file.read(HEAD_BYTES)
     head = Head(path, data.decode(encoding_of(data), errors="ignore") if b"\0" not in data[:1] else "", data)
@@ -53,7 +53,7 @@ def detect(path: Path) -> Format | None:
 
 
 def _walk(path: Path) -> Iterator[tuple[Path, str]]:
-    """Yield files with what they are called: the path below the source, without its ending."""
+    """Yield the files of a path with their names: the path below the imported folder, without the ending."""
     if path.is_file():
         yield path, path.stem
         return
@@ -70,11 +70,13 @@ def _find_format(files: list[Path], where: str) -> Format:
     found = Counter(one.name for path in probes if (one := detect(path)))
     if not found:
         raise InputError(
-            "no file is of a format that is known by its looks", where, f"name it with --from: {', '.join(FORMATS)}"
+            "the format of the files is not recognised", where, f"name it with --from: {', '.join(FORMATS)}"
         )
     if len(found) > 1:
         counts = ", ".join(f"{count} {name}" for name, count in found.most_common())
         raise InputError(
-            f"there are files of several formats: {counts}", where, "name one with --from, or import folders apart"
+            f"there are files of several formats: {counts}",
+            where,
+            "name one with --from, or import the folders separately",
         )
     return FORMATS[next(iter(found))]

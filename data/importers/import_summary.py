@@ -1,4 +1,4 @@
-"""Shows a person what became of an import."""
+"""The summary of an import on the terminal."""
 
 from typing import TYPE_CHECKING
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def show(summary: ImportSummary, console: "Console") -> None:
-    """Print a table of what was read, kept, repaired and quarantined, and what had to be assumed."""
+    """Print a table of records read, kept, repaired and quarantined, and the assumptions."""
     from rich.markup import escape
     from rich.table import Table
 
@@ -31,4 +31,4 @@ def show(summary: ImportSummary, console: "Console") -> None:
     for note in summary.notes:
         console.print(f"note: {escape(note)}", highlight=False)
     if summary.report:
-        console.print(f"what was quarantined: {escape(str(summary.report))}", highlight=False)
+        console.print(f"quarantined records: {escape(str(summary.report))}", highlight=False)

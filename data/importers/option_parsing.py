@@ -1,4 +1,4 @@
-"""Makes import options of what was written on a command line."""
+"""The conversion of command-line options to import options."""
 
 import re
 from collections.abc import Mapping
@@ -15,23 +15,26 @@ from data.layouts import load_layout
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)[x×](\d+(?:\.\d+)?)")
 
 
-def options_from(told: Mapping[str, Any]) -> ImportOptions:
-    """Return the options; `told` has a value, or None, for every option of the command.
+def options_from(given: Mapping[str, Any]) -> ImportOptions:
+    """Return the import options.
+
+    Args:
+        given: value of every option of the command, None for options that were not given.
 
     Raises:
-        InputError: for a sidecar that is wrong, a size, a layout or columns that cannot be understood.
+        InputError: for a sidecar, an image size, a layout or columns that are wrong.
     """
-    if told["layout"]:
-        load_layout(told["layout"])
+    if given["layout"]:
+        load_layout(given["layout"])
     plain = ("label", "fps", "person", "space", "time_unit", "max_gap", "fill_gap", "layout", "pattern")
     return ImportOptions(
-        **{name: told[name] for name in plain},
-        image=_image(told["image_size"], told["image_height"]),
-        dimensions=2 if told["dimensions"] else None,
-        columns=_columns(told["columns"]),
-        label_names=_lines(told["label_names"]) if told["label_names"] else (),
-        fields=read_labels(told["labels"]) if told["labels"] else {},
-        segments=read_segments(told["segments"]) if told["segments"] else {},
+        **{name: given[name] for name in plain},
+        image=_image(given["image_size"], given["image_height"]),
+        dimensions=2 if given["dimensions"] else None,
+        columns=_columns(given["columns"]),
+        label_names=_lines(given["label_names"]) if given["label_names"] else (),
+        fields=read_labels(given["labels"]) if given["labels"] else {},
+        segments=read_segments(given["segments"]) if given["segments"] else {},
     )
 
 
@@ -47,7 +50,7 @@ def _image(size: str | None, height: float | None) -> ImageSize | None:
 def _columns(text: str | None) -> dict[str, str]:
     pairs = [pair.partition("=") for pair in text.split(",")] if text else []
     if wrong := next((name for name, _, column in pairs if not name or not column), None):
-        raise InputError(f"a column is named by {wrong!r}", "--columns", "write FIELD=COLUMN,FIELD=COLUMN")
+        raise InputError(f"{wrong!r} does not name a column", "--columns", "write FIELD=COLUMN,FIELD=COLUMN")
     return {name.strip(): column.strip() for name, _, column in pairs}
 
 

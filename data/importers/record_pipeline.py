@@ -1,4 +1,4 @@
-"""Takes in one source: reads it, weighs what is told of its clips, and accounts for every record."""
+"""The way of one source through the import: each record becomes sequences or a quarantined record."""
 
 import re
 from collections import Counter
@@ -12,16 +12,13 @@ from data.errors import InputError
 from data.importers.clips.faults import quarantined
 from data.importers.clips.to_sequence import number, split_gaps, to_sequence
 from data.importers.clips.types import SPLIT, Format, ImportOptions, Note, RawClip, Source, TimedSegment
+from data.importers.clips.vocabulary import SEQUENCE_FIELDS
 from data.layouts import joint_mapping, load_layout
 from data.quarantine import Quarantined
 from data.records import SESSION_LABEL, KeypointSequence, Segment
 
-FIELDS = ("label", "subject", "view", "split", "source", "repetitions", "quality")
-"""What a sidecar, a pattern or a format may tell of a sequence."""
-
-
 UNEXPECTED = "unexpected fault in the importer"
-"""Reason of a record that brought out a fault of ours."""
+"""Reason of a record that an error in the importer, not in the data, made unreadable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +26,10 @@ class Kept:
     """A record that is kept.
 
     Attributes:
-        file: it came from.
-        record: its number there.
-        sequences: what became of it: one, or the pieces between long gaps.
-        repairs: what was mended, and how often.
+        file: file of the record, as the user named it.
+        record: number of the record in the file, from 0.
+        sequences: the sequences made of it: one, or the pieces between long gaps.
+        repairs: number of repairs, by name.
     """
 
     file: str
@@ -42,10 +39,11 @@ class Kept:
 
 
 Outcome = Kept | Quarantined | Note
+"""What becomes of a record, or an assumption about the file."""
 
 
 def process_source(format_: Format, source: Source, options: ImportOptions) -> Iterator[Outcome]:
-    """Yield what becomes of every record of a source; a fault of the file as a whole is one record more."""
+    """Yield the outcome of every record of a source; an error of the file as a whole is one more record."""
     file, record = str(source.path), -1
     try:
         for found in format_.read(source, options):
@@ -62,7 +60,7 @@ def process_source(format_: Format, source: Source, options: ImportOptions) -> I
     except InputError as error:
         yield quarantined(error, file, record + 1)
     except Exception as error:
-        # A stranger's file has brought out a fault of ours: the rest of the import is worth more than a trace.
+        # An unforeseen file must not end the import of all others.
         fault = InputError(UNEXPECTED, f"{type(error).__name__}: {str(error)[:200]}", "report this file")
         yield quarantined(fault, file, record + 1)
 
@@ -72,15 +70,15 @@ def _keep(
 ) -> Iterator[Outcome]:
     repairs: Counter[str] = Counter()
     try:
-        told = _told_elsewhere(found, source, options)
+        overrides = _overrides(found, source, options)
         if isinstance(found, RawClip):
-            fields = {**_folder_label(source), **found.fields, **told}
+            fields = {**_folder_label(source), **found.fields, **overrides}
             fields.setdefault("source", source.path.name)
             sequence, repairs, assumed = to_sequence(found, options, fields)
             if assumed:
                 yield Note(f"{file}: {assumed}")
         else:
-            sequence = _retold(found, told)
+            sequence = _with_fields(found, overrides)
         sequence = _with_segments(sequence, _sidecar(options.segments, sequence.sequence_id, source))
         if options.layout:
             sequence = _mapped(sequence, options.layout)
@@ -89,30 +87,32 @@ def _keep(
         if len(pieces) > 1:
             repairs[SPLIT] += 1
         if not pieces:
-            raise InputError("the session has no action between its long gaps", None, None)
+            raise InputError("the session has no segment between its long gaps", None, None)
     except InputError as error:
         yield quarantined(error, file, record, found)
     else:
         yield Kept(file, record, pieces, repairs)
 
 
-def _told_elsewhere(found: RawClip | KeypointSequence, source: Source, options: ImportOptions) -> dict[str, str]:
-    """Return what the sidecar and the path's pattern tell; the sidecar goes first."""
+def _overrides(found: RawClip | KeypointSequence, source: Source, options: ImportOptions) -> dict[str, str]:
+    """Return the fields that the sidecar or the path pattern states; the sidecar has priority."""
     name = found.name if isinstance(found, RawClip) else found.sequence_id
-    told: dict[str, str] = {}
+    fields: dict[str, str] = {}
     if options.pattern:
         match = compile_pattern(options.pattern).fullmatch(source.name)
         if match is None:
             raise InputError(
-                "the file's path does not match --pattern", f"{source.name} and {options.pattern}", "mend the pattern"
+                "the file's path does not match --pattern",
+                f"{source.name} and {options.pattern}",
+                "correct the pattern",
             )
-        told |= {key: value for key, value in match.groupdict().items() if not key.startswith("_")}
+        fields |= {key: value for key, value in match.groupdict().items() if not key.startswith("_")}
     row = _sidecar(options.fields, name, source) or {}
-    return told | {key: value for key, value in row.items() if key in FIELDS and value}
+    return fields | {key: value for key, value in row.items() if key in SEQUENCE_FIELDS and value}
 
 
 def _sidecar[T](table: Mapping[str, T], name: str, source: Source) -> T | None:
-    """Return a sidecar's entry by sequence id, by path below the source, or by the file's name."""
+    """Return the sidecar's entry for a sequence: by its id, its path below the imported folder, or its file name."""
     stem = PurePosixPath(source.name).name
     names = (name, source.name, stem, f"{stem}{source.path.suffix}", f"{source.name}{source.path.suffix}")
     return next((table[key] for key in names if key in table), None)
@@ -120,13 +120,19 @@ def _sidecar[T](table: Mapping[str, T], name: str, source: Source) -> T | None:
 
 @lru_cache(maxsize=8)
 def compile_pattern(pattern: str) -> re.Pattern[str]:
-    """Return `{label}/{subject}_{}` as an expression; a name takes the shortest text without a slash."""
+    """Return the regular expression of a path pattern such as `{label}/{subject}_{}`.
+
+    Each name matches the shortest possible text without a slash.
+
+    Raises:
+        InputError: if a name is not a field of a sequence, or occurs twice.
+    """
     parts = re.split(r"\{(\w*)\}", pattern)
     expression = re.escape(parts[0])
     for place, (name, rest) in enumerate(zip(parts[1::2], parts[2::2], strict=True)):
-        if name and name not in FIELDS:
+        if name and name not in SEQUENCE_FIELDS:
             raise InputError(
-                f"{{{name}}} is no field", pattern, f"the fields are {', '.join(FIELDS)}; {{}} is anything"
+                f"{{{name}}} is not a field", pattern, f"use {', '.join(SEQUENCE_FIELDS)}, or {{}} for any text"
             )
         expression += f"(?P<{name or f'_{place}'}>[^/]+?)" + re.escape(rest)
     try:
@@ -136,19 +142,19 @@ def compile_pattern(pattern: str) -> re.Pattern[str]:
 
 
 def _folder_label(source: Source) -> dict[str, str]:
-    """Return the name of the folder that holds the file, below the source, as the label."""
+    """Return the name of the file's folder as the label, unless it is the imported folder itself."""
     folder = PurePosixPath(source.name).parent.name
     return {"label": folder} if folder else {}
 
 
-def _retold(sequence: KeypointSequence, told: dict[str, str]) -> KeypointSequence:
-    changes: dict[str, Any] = dict(told)
-    changes |= {name: number(told, name) for name in ("repetitions", "quality") if name in told}
+def _with_fields(sequence: KeypointSequence, fields: dict[str, str]) -> KeypointSequence:
+    changes: dict[str, Any] = dict(fields)
+    changes |= {name: number(fields, name) for name in ("repetitions", "quality") if name in fields}
     return replace(sequence, **changes)
 
 
 def _with_segments(sequence: KeypointSequence, segments: tuple[TimedSegment, ...] | None) -> KeypointSequence:
-    """Return a sequence as the session that a sidecar describes."""
+    """Return the sequence as a session with these segments; unchanged if there are none."""
     if not segments:
         return sequence
     times = sequence.frame_times
@@ -157,7 +163,7 @@ def _with_segments(sequence: KeypointSequence, segments: tuple[TimedSegment, ...
         if segment.in_frames:
             start, end = int(segment.start), int(segment.end)
         else:
-            # Half a microsecond of grace: a bound that falls on a frame means that frame, in spite of rounding.
+            # Half a microsecond of tolerance: a time that falls on a frame means that frame, in spite of rounding.
             start, end = times.searchsorted([segment.start - 5e-7, segment.end - 5e-7]).tolist()
         parts.append(Segment(start, min(end, len(times)), segment.label, segment.repetitions))
     return replace(sequence, label=SESSION_LABEL, segments=tuple(parts))
@@ -171,7 +177,7 @@ def _mapped(sequence: KeypointSequence, layout: str) -> KeypointSequence:
         raise InputError(
             f"a pose of {given.name} cannot become one of {wanted.name}",
             f"{given.unit} and {wanted.unit}",
-            "room sensors and images have different axes: import them apart",
+            "import room sensors and images separately, they have different axes",
         )
     keypoints = joint_mapping(given.name, wanted.name).apply(sequence.keypoints)
     return replace(sequence, layout=layout, keypoints=keypoints)

@@ -1,14 +1,14 @@
-"""What a user knows beside the source: labels and people in a CSV, the actions of sessions in a CSV or ELAN files.
+"""Sidecars: files of the user with labels and people (CSV), or with the segments of sessions (CSV or ELAN).
 
-- Labels: a CSV with a header. `sequence` (or `sequence_id`, `id`, `file`) names a sequence, by its id, by its path
-  below the source, or by its file's name; further columns are label, subject, view, split, source, repetitions,
-  quality, as many as are wanted. Empty cells tell nothing.
-- Segments: a CSV with `sequence`, `label`, `repetitions` (may be left out) and either `start`, `end` in seconds or
-  `start_frame`, `end_frame`, the end exclusive.
-- ELAN: `.eaf` files named like the sequences. Aligned annotations of every tier are segments, their values the labels;
-  a value that ends in `x 8` or `(8)` tells the repetitions. Format: the EAF 3.0 schema of the Max Planck Institute for
-  Psycholinguistics, https://www.mpi.nl/tools/elan/EAF_Annotation_Format_3.0_and_ELAN.pdf. Documents with entities or a
-  document type of their own are refused before they are parsed.
+- Labels: a CSV with a header. `sequence` (or `sequence_id`, `id`, `file`) names a sequence by its id, by its path below
+  the imported folder, or by its file name. Any of the columns label, subject, view, split, source, repetitions and
+  quality may follow. Empty cells are ignored.
+- Segments: a CSV with `sequence`, `label`, optionally `repetitions`, and either `start` and `end` in seconds or
+  `start_frame` and `end_frame`; the end is exclusive.
+- ELAN: `.eaf` files named like the sequences. The aligned annotations of every tier are segments, with the value as
+  label; a value that ends in `x 8` or `(8)` also states the repetitions. Format: the EAF 3.0 schema of the Max Planck
+  Institute for Psycholinguistics, https://www.mpi.nl/tools/elan/EAF_Annotation_Format_3.0_and_ELAN.pdf. Documents that
+  declare entities or a document type are rejected before they are parsed.
 """
 
 import csv
@@ -24,16 +24,17 @@ from data.importers.clips.types import TimedSegment
 from data.importers.readers.json_stream import open_text
 
 MAX_SIDECAR_BYTES = 64 << 20
+"""Size of the largest sidecar."""
 
 _NAMES = ("sequence", "sequence_id", "id", "file", "name")
 _COUNTED = re.compile(r"(.*?)\s*(?:[x×*]\s*(\d+)|\((\d+)\))", re.IGNORECASE)
 
 
 def read_labels(path: Path) -> dict[str, dict[str, str]]:
-    """Return what a sidecar tells of each sequence.
+    """Return the fields of each sequence in a sidecar, by the name of the sequence.
 
     Raises:
-        InputError: naming the line that is wrong.
+        InputError: if a line is wrong, with its number.
     """
     table: dict[str, dict[str, str]] = {}
     for line, row in _rows(path):
@@ -45,10 +46,10 @@ def read_labels(path: Path) -> dict[str, dict[str, str]]:
 
 
 def read_segments(path: Path) -> dict[str, tuple[TimedSegment, ...]]:
-    """Return the actions of each session, from a CSV, one `.eaf` file or a folder of them.
+    """Return the segments of each session, from a CSV, an `.eaf` file or a folder of `.eaf` files.
 
     Raises:
-        InputError: naming the line or annotation that is wrong.
+        InputError: if a line or an annotation is wrong, with its number.
     """
     if path.is_dir():
         files = sorted(path.glob("*.eaf"))
@@ -77,7 +78,7 @@ def _read_eaf(path: Path) -> tuple[TimedSegment, ...]:
     try:
         root = _parse(content)
     except (ElementTree.ParseError, ValueError, LookupError) as error:
-        raise InputError(f"the file is no sound ELAN document: {error}", str(path), "export it again") from error
+        raise InputError(f"the file is not a valid ELAN document: {error}", str(path), "export it again") from error
     slots = {
         slot.get("TIME_SLOT_ID"): float(value) / 1000
         for slot in root.iter("TIME_SLOT")
@@ -99,7 +100,7 @@ def _read_eaf(path: Path) -> tuple[TimedSegment, ...]:
 
 
 def _parse(content: bytes) -> ElementTree.Element:
-    """Parse XML that declares nothing of its own: entities could name files or grow without bound."""
+    """Parse XML without declarations, because entities could name files or grow without bound."""
     flat = content.replace(b"\0", b"")  # UTF-16 has a zero in every ASCII character
     if b"<!DOCTYPE" in flat or b"<!ENTITY" in flat:
         raise ValueError("it declares a document type or entities")
@@ -115,13 +116,13 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
             for row in reader:
                 yield reader.line_num, {key.strip().lower(): (row[key] or "").strip() for key in row if key}
         except csv.Error as error:
-            raise InputError(f"the file is no CSV: {error}", str(path), "write it as UTF-8 with commas") from error
+            raise InputError(f"the file is not CSV: {error}", str(path), "write it as UTF-8 with commas") from error
 
 
 def _name_in(row: Mapping[str, str], path: Path, line: int) -> str:
     if name := next((row[column] for column in _NAMES if row.get(column)), ""):
         return name
-    raise InputError("no sequence is named", f"{path}, line {line}", f"there must be a column {' or '.join(_NAMES)}")
+    raise InputError("no sequence is named", f"{path}, line {line}", f"add a column {' or '.join(_NAMES)}")
 
 
 def _figure(row: Mapping[str, str], column: str, where: str) -> float:
@@ -130,16 +131,16 @@ def _figure(row: Mapping[str, str], column: str, where: str) -> float:
     except KeyError:
         raise InputError(f"column {column!r} is missing", where, "give start and end of every segment") from None
     except ValueError:
-        raise InputError(f"{column} is {row[column][:40]!r}", where, "it is a number") from None
+        raise InputError(f"{column} is {row[column][:40]!r}", where, "write a number") from None
 
 
 def _checked(segment: TimedSegment, where: str) -> TimedSegment:
     figures = (segment.start, segment.end, segment.repetitions or 0.0)
     if not all(map(math.isfinite, figures)) or not 0 <= segment.start < segment.end or not segment.label:
         raise InputError(
-            f"the segment from {segment.start:g} to {segment.end:g} of {segment.label[:40]!r} is unusable",
+            f"the segment {segment.label[:40]!r} from {segment.start:g} to {segment.end:g} is invalid",
             where,
-            "it starts at 0 or later, ends after its start and has a label",
+            "give it a start of 0 or more, a later end, and a label",
         )
     return segment
 

@@ -1,4 +1,4 @@
-"""Writes a span in the format of another tool, where the format can express it."""
+"""The export of a span to the format of another tool."""
 
 from pathlib import Path
 
@@ -9,7 +9,12 @@ from data.store import read_sequences
 
 
 def export_span(span_dir: Path, format_name: str, target: Path) -> None:
-    """Write all sequences of a span; beside the target first, so that it is whole or not there.
+    """Write all sequences of a span in another format; after a failure there is no target.
+
+    Args:
+        span_dir: the `span-N` folder.
+        format_name: name of a format with a writer.
+        target: file or folder to make, which must not exist.
 
     Raises:
         InputError: for an unknown format, a target that exists, or sequences that the format cannot express.

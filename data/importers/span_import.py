@@ -1,4 +1,4 @@
-"""Turns a source into a span: streaming, all or nothing, with every record accounted for."""
+"""The import of files into a new span, as a stream; every record is kept or quarantined."""
 
 import multiprocessing
 import pickle
@@ -19,7 +19,7 @@ from data.consistency import Consistency
 from data.errors import InputError
 from data.importers.clips.faults import quarantined
 from data.importers.clips.types import PEOPLE, Format, ImportOptions, Note, RawClip, Source
-from data.importers.clips.units import ImageSize, likely_height
+from data.importers.clips.units import ImageSize, likely_height, unknown_height
 from data.importers.discovery import find_sources
 from data.importers.formats.registry import FORMATS
 from data.importers.record_pipeline import Kept, Outcome, process_source
@@ -28,35 +28,36 @@ from data.records import KeypointSequence
 from data.store import next_span, write_span
 
 MAX_QUARANTINED = 0.05
-"""Share of quarantined records above which an import is refused."""
+"""Fraction of quarantined records above which an import fails."""
 
 MAX_NOTES = 20
+"""Largest number of notes in a summary."""
 
 BATCH_BYTES = 8 << 20
-"""Files are handed to a worker together up to this size."""
+"""Size of the files that a worker reads in one go."""
 
 _PROBED_SOURCES = 8
 
 
 @dataclass(frozen=True)
 class ImportSummary:
-    """What became of the records of a source; `read` is `kept` and all of `quarantined`.
+    """The result of an import; `read` is the sum of `kept` and all counts of `quarantined`.
 
     Attributes:
-        span_dir: the new span; None if the import was refused.
-        span: its number.
-        format: that the source is in.
-        layout: of all its sequences.
-        sources: files (or, in formats of one file a frame, clips) that were read.
-        read: records in them.
-        kept: records in the span.
-        sequences: in the span: a record with long gaps becomes several.
-        frames: in the span.
-        repaired: what was mended to number of times.
-        people_left_out: poses of people who were not chosen.
-        quarantined: reason to number of records.
-        notes: what had to be assumed.
-        report: folder of what was quarantined (see `data.quarantine`), None if nothing was.
+        span_dir: folder of the new span; None if the import failed.
+        span: number of the span.
+        format: name of the files' format.
+        layout: layout of all sequences.
+        sources: number of files that were read; of clips for formats with one file a frame.
+        read: number of records in the sources.
+        kept: number of records in the span.
+        sequences: number of sequences in the span; a record with long gaps becomes several.
+        frames: number of frames in the span.
+        repaired: number of repairs, by name.
+        people_left_out: number of poses of people who were not chosen.
+        quarantined: number of quarantined records, by reason.
+        notes: assumptions that the user should know.
+        report: folder of the quarantined records (see `data.quarantine`), None if there are none.
     """
 
     span_dir: Path | None
@@ -76,13 +77,23 @@ class ImportSummary:
 
 
 class TooManyQuarantinedError(InputError):
-    """More of a source was quarantined than the user allows; `summary` says what became of it, without a span."""
+    """More records were quarantined than the user allows.
+
+    Attributes:
+        summary: result of the import, without a span.
+    """
 
     summary: ImportSummary
 
 
 class ImportProgress(NamedTuple):
-    """How far an import is: sources read, of how many, and records in them."""
+    """The progress of an import.
+
+    Attributes:
+        sources: number of sources that were read.
+        of: number of all sources.
+        records: number of records that were read.
+    """
 
     sources: int
     of: int
@@ -99,21 +110,24 @@ def import_to_span(
     workers: int = 1,
     progress: Callable[[ImportProgress], None] | None = None,
 ) -> ImportSummary:
-    """Import a source into a new span of a data folder.
+    """Import files into a new span of a data folder.
 
     Args:
-        source_format: one of `FORMATS`, None to find it out.
+        source_format: name of the format; None to recognise it.
         src: a file, a folder of files, or several of both.
-        dst: the data folder that gets the span.
-        span: its number; the next free one if None.
-        options: what the source leaves unsaid.
-        max_quarantined: share of records that may be left out.
-        workers: processes that read files; the result is the same for any number.
-        progress: called as the import goes on.
+        dst: data folder of the new span.
+        span: number of the span; None for the next free one.
+        options: options of the import.
+        max_quarantined: largest fraction of records that may be quarantined.
+        workers: number of processes that read files; the result does not depend on it.
+        progress: function that is called after every record.
+
+    Returns:
+        The result, with the folder of the span.
 
     Raises:
-        InputError: for an unknown format, a missing or unusable source, or too many quarantined records; `dst` is then
-            as it was, but for the quarantine, which names them.
+        InputError: for an unknown format, a missing or unusable source, or too many quarantined records; there is then
+            no new span, only the quarantine.
     """
     format_, sources, notes = find_sources([src] if isinstance(src, Path) else list(src), source_format)
     options, guess = _with_image(format_, sources, options or ImportOptions())
@@ -134,7 +148,7 @@ def import_to_span(
 
 @dataclass
 class _Tally:
-    """Keeps the good records and counts the rest."""
+    """The running counts of an import, which pass on the sequences to keep."""
 
     format: str
     of: int
@@ -152,7 +166,16 @@ class _Tally:
     _consistency: Consistency = field(default_factory=Consistency)
 
     def keep(self, outcomes: Iterator[tuple[int, Outcome]]) -> Iterator[KeypointSequence]:
-        for self.sources, outcome in outcomes:
+        """Yield the sequences of good records; quarantine the others.
+
+        Args:
+            outcomes: number of the source from 1, and the outcome of each record.
+
+        Raises:
+            TooManyQuarantinedError: at the end, if more records were quarantined than allowed.
+        """
+        for number, outcome in outcomes:
+            self.sources = number
             if isinstance(outcome, Note):
                 self._note(outcome.text)
                 continue
@@ -163,11 +186,11 @@ class _Tally:
                 yield from self._checked(outcome)
             else:
                 self.quarantine.add(outcome)
-        self._judge()
+        self._check_quarantined()
 
     def summary(self) -> dict[str, Any]:
         """Return the figures of an `ImportSummary`."""
-        more = [f"and {self._notes_left_out} notes more"] if self._notes_left_out else []
+        more = [f"and {self._notes_left_out} more notes"] if self._notes_left_out else []
         return {
             "format": self.format,
             "layout": self.layout,
@@ -183,7 +206,7 @@ class _Tally:
         }
 
     def _checked(self, kept: Kept) -> tuple[KeypointSequence, ...]:
-        """Return the sequences of a record if they fit those before."""
+        """Return the sequences of a record if they are consistent with those before."""
         place = f"{kept.file}, record {kept.record}"
         for sequence in kept.sequences:
             try:
@@ -203,7 +226,7 @@ class _Tally:
         else:
             self._notes_left_out += 1
 
-    def _judge(self) -> None:
+    def _check_quarantined(self) -> None:
         first, count = self.quarantine.first, self.quarantine.count
         if first is None or (count <= self.max_quarantined * self.read and count < self.read):
             return
@@ -211,12 +234,12 @@ class _Tally:
             f"{count} of {self.read} records are unusable, more than {self.max_quarantined:.0%}: "
             + "; ".join(f"{count} x {reason}" for reason, count in self.quarantine.reasons.most_common(10)),
             f"{first.file}, record {first.record} {first.sequence_id!a}: {first.detail}",
-            f"mend the source (all of them: {self.quarantine.folder}), or allow more with --max-quarantined",
+            f"correct the source (see {self.quarantine.folder}), or allow more with --max-quarantined",
         )
 
 
 def _with_image(format_: Format, sources: list[Source], options: ImportOptions) -> tuple[ImportOptions, list[str]]:
-    """Return options with a guess at the height of images where pixels come without one: the same for all clips."""
+    """Return options with one guessed image height for all clips, if coordinates are pixels of unknown images."""
     if options.image is not None:
         return options, []
     reach = 0.0
@@ -228,8 +251,7 @@ def _with_image(format_: Format, sources: list[Source], options: ImportOptions) 
     if not reach:
         return options, []
     height = likely_height(reach)
-    note = f"the image height is not told: {height:g} pixels is taken, as y reaches {reach:.0f}; see --image-size"
-    return replace(options, likely_image=ImageSize(height)), [note]
+    return replace(options, likely_image=ImageSize(height)), [f"{unknown_height(height, reach)}; see --image-size"]
 
 
 def _first_clip(format_: Format, source: Source, options: ImportOptions) -> RawClip | None:
@@ -237,14 +259,14 @@ def _first_clip(format_: Format, source: Source, options: ImportOptions) -> RawC
     try:
         found = next((found for found in reader if not isinstance(found, Note)), None)
     except Exception:
-        return None  # it will be met, and accounted for, when the source is read
+        return None  # the error is reported when the source is read
     return found if isinstance(found, RawClip) else None
 
 
 def _outcomes(
     format_: Format, sources: list[Source], options: ImportOptions, workers: int, dst: Path
 ) -> Iterator[tuple[int, Outcome]]:
-    """Yield (number of the source from 1, what became of a record), in the order of the sources."""
+    """Yield (number of the source from 1, outcome of a record), in the order of the sources."""
     batches = _batches(sources) if workers > 1 else []
     if len(batches) < 2:
         for number, source in enumerate(sources, 1):
@@ -258,7 +280,7 @@ def _outcomes(
         waiting: deque[Any] = deque()
         ahead = iter(enumerate(batches))
         while True:
-            # A few batches ahead of what is written, so that neither the disk nor the workers run full.
+            # A few batches ahead of the writer, so that all workers are busy and the disk does not fill.
             for number, batch in ahead:
                 waiting.append(pool.submit(_process_batch, format_.name, batch, options, spool / str(number)))
                 if len(waiting) > 2 * workers:
@@ -267,7 +289,9 @@ def _outcomes(
                 return
             yield from _unspool(waiting.popleft().result())
     except BrokenProcessPool as error:
-        raise InputError("a process that read files was ended", None, "import with --workers 1 to see which") from error
+        raise InputError(
+            "a process that read files was ended", None, "import with --workers 1 to find the file"
+        ) from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
         shutil.rmtree(spool, ignore_errors=True)
@@ -286,7 +310,7 @@ def _batches(sources: list[Source]) -> list[list[tuple[int, Source]]]:
 
 
 def _process_batch(format_name: str, batch: list[tuple[int, Source]], options: ImportOptions, spool: Path) -> Path:
-    """Run in a worker: write the outcomes of some sources to a file of our own, which the import reads in turn."""
+    """Run in a worker: write the outcomes of some sources to a spool file, which the import reads."""
     with spool.open("wb") as file:
         for number, source in batch:
             for outcome in process_source(FORMATS[format_name], source, options):

@@ -1,4 +1,4 @@
-"""Skeleton layouts: one YAML table each, and mappings between them by joint name."""
+"""Skeleton layouts: joints, bones and sides from one YAML file each, and mappings between layouts."""
 
 from data.layouts.layout import Layout, find_layout, layout_names, load_layout
 from data.layouts.mapping import JointMapping, joint_mapping

@@ -1,4 +1,4 @@
-"""One table a layout: the joints of a skeleton and how they hang together, read from YAML and checked."""
+"""Skeleton layouts: joints, bones and left-right pairs, read from YAML files and checked."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -19,22 +19,22 @@ _OPTIONAL = {"forward", "links"}
 
 @dataclass(frozen=True)
 class Layout:
-    """The joints of a skeleton, by index, and what is known of them.
+    """The joints of a skeleton; joints are given by their index.
 
     Attributes:
-        name: such as `coco17`.
-        joints: names in the order of the joint axis.
+        name: name of the layout, such as `coco17`.
+        joints: names of the joints in the order of the joint axis.
         bones: (parent, child) pairs; a tree over all joints, parents before their children.
         mirror: permutation of the joints that swaps left and right.
         root: joints whose mean is the origin of a pose.
         torso: upper and lower joints; the distance between their means is the torso length.
-        forward: (heel side, toe side) pairs of the feet, which point where the body looks; empty without feet.
-        links: pairs that are drawn beside the bones.
-        sides: the side every joint is on.
+        forward: (heel, toe) pairs of the feet, which give the forward direction; empty without feet.
+        links: pairs of joints that are drawn in addition to the bones.
+        sides: side of each joint.
         colours: drawing colour of each side, `#rrggbb`.
-        y_down: whether y grows downwards (images) or upwards (sensors in a room).
-        unit: of the coordinates, `image_height` or `metre`.
-        source: who defined it.
+        y_down: whether y grows downwards (images) or upwards (room sensors).
+        unit: unit of the coordinates, `image_height` or `metre`.
+        source: origin of the definition.
     """
 
     name: str
@@ -52,20 +52,20 @@ class Layout:
     source: str
 
     def index(self, joint: str) -> int:
-        """Position of a joint.
+        """Return the position of a joint.
 
         Raises:
-            InputError: the layout has no such joint.
+            InputError: if the layout has no such joint.
         """
         try:
             return self.joints.index(joint)
         except ValueError:
             raise InputError(
-                f"layout {self.name} has no joint {joint!r}", remedy=f"it has {', '.join(self.joints)}"
+                f"layout {self.name} has no joint {joint!r}", remedy=f"use one of {', '.join(self.joints)}"
             ) from None
 
     def to_dict(self) -> dict[str, Any]:
-        """The table as plain JSON values, for manifests and the web page."""
+        """Return the layout as plain JSON values, for manifests and the web page."""
         return {
             "name": self.name,
             "joints": list(self.joints),
@@ -83,16 +83,16 @@ class Layout:
 
 @cache
 def layout_names() -> tuple[str, ...]:
-    """Every known layout, sorted."""
+    """Return the names of all layouts, sorted."""
     return tuple(sorted(path.stem for path in TABLES.glob("*.yaml") if path.stem[-1].isdigit()))
 
 
 @cache
 def load_layout(name: str) -> Layout:
-    """Reads a layout's table.
+    """Return a layout, read from its YAML file.
 
     Raises:
-        InputError: there is no such layout, or its table is broken.
+        InputError: if there is no such layout, or its file is invalid.
     """
     if name not in layout_names():
         raise InputError(f"unknown layout {name!r}", remedy=f"known layouts: {', '.join(layout_names())}")
@@ -101,15 +101,13 @@ def load_layout(name: str) -> Layout:
 
 
 def find_layout(joint_names: Sequence[str]) -> tuple[Layout, tuple[int, ...]]:
-    """Finds the layout that a list of joint names belongs to.
-
-    A layout with exactly these joints, in any order, comes first; else the smallest one that has them all.
+    """Find the smallest layout that has all these joints, in any order.
 
     Returns:
-        The layout, and for each of its joints the position in `joint_names`, -1 where it is absent there.
+        The layout, and for each of its joints the position in `joint_names`, -1 where it is absent.
 
     Raises:
-        InputError: a name occurs twice, or no layout has all of them.
+        InputError: if a name occurs twice, or no layout has all of them.
     """
     names = [str(name) for name in joint_names]
     given = set(names)
@@ -124,20 +122,25 @@ def find_layout(joint_names: Sequence[str]) -> tuple[Layout, tuple[int, ...]]:
         f"no layout has these {len(names)} joints; the closest, {closest.name}, lacks "
         f"{', '.join(sorted(given - set(closest.joints)))}",
         where=", ".join(names),
-        remedy=f"name the joints as in data/layouts/*.yaml ({', '.join(layout_names())}) or add a table there",
+        remedy=f"name the joints as in data/layouts/*.yaml ({', '.join(layout_names())}), or add a layout there",
     )
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """Reads one of this folder's tables with the C parser, which is ten times faster than the Python one."""
+    """Return the content of a YAML file, by the C parser, which is ten times as fast as the Python one."""
     return yaml.load(path.read_bytes(), Loader=yaml.CSafeLoader)
 
 
 def parse_layout(name: str, table: dict[str, Any], where: str) -> Layout:
-    """Checks a table and turns its joint names into indices.
+    """Check the content of a layout file and convert its joint names to indices.
+
+    Args:
+        name: name of the layout.
+        table: content of the file.
+        where: path of the file, for errors.
 
     Raises:
-        InputError: a key is missing or unknown, a joint is unknown, or the bones are no tree over all joints.
+        InputError: if a key is missing or unknown, a joint is unknown, or the bones are not a tree over all joints.
     """
     fault = _Fault(where)
     if missing := _KEYS - _OPTIONAL - table.keys():
@@ -150,8 +153,8 @@ def parse_layout(name: str, table: dict[str, Any], where: str) -> Layout:
         raise fault(f"layout {name} names a joint twice")
 
     def indices(names: Sequence[str], key: str) -> tuple[int, ...]:
-        if strangers := [joint for joint in names if joint not in position]:
-            raise fault(f"{key} of layout {name} has joints it does not list: {', '.join(strangers)}")
+        if unknown := [joint for joint in names if joint not in position]:
+            raise fault(f"{key} of layout {name} has joints that are not in its list: {', '.join(unknown)}")
         return tuple(position[joint] for joint in names)
 
     def pair(names: Sequence[str], key: str) -> tuple[int, int]:
@@ -181,17 +184,17 @@ def parse_layout(name: str, table: dict[str, Any], where: str) -> Layout:
 
 
 class _Fault:
-    """Makes the errors of one table."""
+    """A factory of the errors of one layout file."""
 
     def __init__(self, where: str) -> None:
         self._where = where
 
     def __call__(self, what: str) -> InputError:
-        return InputError(what, where=self._where, remedy="correct the layout table")
+        return InputError(what, where=self._where, remedy="correct the layout file")
 
 
 def _parents_first(count: int, bones: list[tuple[int, int]], fault: _Fault) -> tuple[tuple[int, int], ...]:
-    """Orders bones from the tree's root outwards."""
+    """Return the bones, parents before children."""
     children = [child for _, child in bones]
     roots = set(range(count)) - set(children)
     if len(roots) != 1 or len(set(children)) != len(children):
@@ -200,7 +203,7 @@ def _parents_first(count: int, bones: list[tuple[int, int]], fault: _Fault) -> t
     while waiting:
         ready = [bone for bone in waiting if bone[0] in reached]
         if not ready:
-            raise fault("bones must be one tree, found a loop")
+            raise fault("bones must be one tree, but there is a loop")
         ordered += ready
         reached = reached | {child for _, child in ready}
         waiting = [bone for bone in waiting if bone not in ready]

@@ -1,4 +1,4 @@
-"""Turns poses of one layout into poses of another, by joint name."""
+"""The mapping of poses from one layout to another, by joint names."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -11,12 +11,12 @@ from data.layouts.layout import TABLES, Layout, load_layout, read_yaml
 
 @dataclass(frozen=True)
 class JointMapping:
-    """Where every joint of `target` comes from in `source`.
+    """The source joints of every target joint.
 
     Attributes:
         source: layout of the given poses.
-        target: layout of the wanted poses.
-        members: for each target joint the source joints that are averaged; empty where there is none.
+        target: layout of the resulting poses.
+        members: for each target joint, the source joints that are averaged; empty if the source has none.
     """
 
     source: Layout
@@ -25,18 +25,18 @@ class JointMapping:
 
     @property
     def unmapped(self) -> tuple[str, ...]:
-        """Target joints that the source can't give."""
+        """Names of the target joints for which the source has no joints."""
         return tuple(joint for joint, members in zip(self.target.joints, self.members, strict=True) if not members)
 
     def apply(self, keypoints: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Maps poses; coordinates stay in the source's unit and axes.
+        """Map poses; coordinates keep the source's unit and axes.
 
         Args:
-            keypoints: float32 [..., source joints, channels], the last channel a confidence.
+            keypoints: float32 `[..., source joints, channels]`, confidence last.
 
         Returns:
-            float32 [..., target joints, channels]. A mean is as sure as its least sure member; a joint that can't be
-            had is all zeros, so its confidence too.
+            float32 `[..., target joints, channels]`. The confidence of a mean is the lowest of its joints; a target
+            joint without source joints is 0 with confidence 0.
         """
         mapped = np.zeros((*keypoints.shape[:-2], len(self.members), keypoints.shape[-1]), np.float32)
         for joint, members in enumerate(self.members):
@@ -49,10 +49,10 @@ class JointMapping:
 
 @cache
 def joint_mapping(source: str, target: str) -> JointMapping:
-    """The mapping from one layout to another: same names first, then other names and means (`same_joints.yaml`).
+    """Return the mapping between two layouts: equal names first, then the names and means of `same_joints.yaml`.
 
     Raises:
-        InputError: one of the layouts is unknown.
+        InputError: if one of the layouts is unknown.
     """
     given, wanted = load_layout(source), load_layout(target)
     recipes = _recipes()

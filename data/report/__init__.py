@@ -1,4 +1,4 @@
-"""A span on one page: what is in it, how sound it is, how it differs from another, and people to look at."""
+"""The HTML report on a span: its counts, its health, its distance from another span, and moving skeletons."""
 
 from data.report.page import write_report
 

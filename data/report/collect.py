@@ -1,4 +1,4 @@
-"""What the page shows of a span, gathered in one pass; of a sequence only a few figures stay in memory."""
+"""The contents of a report, collected in one pass over the span with only a few figures a clip in memory."""
 
 import hashlib
 import heapq
@@ -18,7 +18,7 @@ from data.store import read_sequences
 from data.windows import Window, WindowSpec, cut_windows, resample
 
 SHOWN_FRAMES = 24
-"""Frames that are kept of a sequence that is shown."""
+"""Number of frames that are kept of a clip that is drawn."""
 
 _WHOLE_CLIP = WindowSpec(length=64, fit="stretch")
 _BATCH = 256
@@ -26,15 +26,15 @@ _BATCH = 256
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A clip to look at.
+    """A clip that is drawn.
 
     Attributes:
-        name: its sequence id.
-        about: what is done, by whom, seen from where.
-        faults: what is wrong with it, in words.
-        keypoints: float32 `[SHOWN_FRAMES or fewer, J, C]`.
-        seconds: that they last.
-        joint: that is broken, if one is.
+        name: sequence id of the clip.
+        about: label, subject and view of the clip.
+        faults: faults of the clip, as texts.
+        keypoints: float32 `[T, J, C]`, at most `SHOWN_FRAMES` frames.
+        seconds: duration of the frames.
+        joint: name of the broken joint, None if there is none.
     """
 
     name: str
@@ -47,17 +47,17 @@ class Shown:
 
 @dataclass
 class Picture:
-    """A span as the page shows it.
+    """The contents of a report on a span.
 
     Attributes:
-        description: counts, lengths, missing joints.
-        layout: of the joints.
-        figures: health feature to its value in every clip.
-        words: health feature to clips with each word.
-        missing: label to the share of frames that each joint is missing in, `[J]`.
+        description: counts, lengths and missing joints.
+        layout: layout of the joints.
+        figures: value of each numeric health feature in every clip.
+        words: number of clips with each category, by health feature.
+        missing: fraction of frames in which each joint is missing, `[J]`, by label.
         confidence: mean confidence of each joint where it is seen, `[J]`.
-        seconds: length of every clip.
-        random: clips chosen without regard to what is in them, the same each time.
+        seconds: duration of every clip.
+        random: clips that are drawn at random, the same each time.
         worst: clips with the worst health, worst first.
     """
 
@@ -73,19 +73,19 @@ class Picture:
 
     @property
     def clips(self) -> int:
-        """How many clips there are: sequences, and actions of sessions."""
+        """Number of clips: sequences, and segments of sessions."""
         return len(self.seconds)
 
 
 def collect(span_dir: Path, shown: int = 0) -> Picture:
-    """Read a span once.
+    """Read a span once and return the contents of its report.
 
     Args:
         span_dir: the `span-N` folder.
-        shown: clips to keep of the random and of the worst ones.
+        shown: number of random clips and of worst clips to draw.
 
     Raises:
-        InputError: a sequence is broken.
+        InputError: if a sequence is invalid.
     """
     tally, missing = Tally(), _Missing()
     figures: dict[str, list[np.ndarray]] = {}
@@ -136,29 +136,29 @@ def _whole(clip: KeypointSequence) -> Window:
 
 
 class _Missing:
-    """Counts missing joints by class."""
+    """The running counts of missing joints by class."""
 
     def __init__(self) -> None:
         self._frames: Counter[str] = Counter()
         self._missing: dict[str, np.ndarray] = {}
-        self._believed: np.ndarray | float = 0.0
+        self._confidence_sum: np.ndarray | float = 0.0
 
     def add(self, clip: KeypointSequence) -> None:
         confidence = clip.keypoints[..., -1]
         self._frames[clip.label] += len(confidence)
         self._missing[clip.label] = self._missing.get(clip.label, 0) + (confidence == 0).sum(axis=0)
-        self._believed = self._believed + confidence.sum(axis=0, dtype=np.float64)
+        self._confidence_sum = self._confidence_sum + confidence.sum(axis=0, dtype=np.float64)
 
     def shares(self) -> dict[str, np.ndarray]:
         return {label: missing / self._frames[label] for label, missing in sorted(self._missing.items())}
 
     def confidence(self) -> np.ndarray:
         seen = sum(self._frames.values()) - np.sum(list(self._missing.values()), axis=0)
-        return np.asarray(self._believed) / np.maximum(seen, 1)
+        return np.asarray(self._confidence_sum) / np.maximum(seen, 1)
 
 
 class _Best:
-    """The clips with the greatest scores; of the others nothing is kept."""
+    """The clips with the highest scores so far."""
 
     def __init__(self, count: int) -> None:
         self._count = count
@@ -191,7 +191,7 @@ def _shown(clip: KeypointSequence, faults: tuple[str, ...]) -> Shown:
 
 
 def _faults(health: dict[str, np.ndarray]) -> tuple[tuple[str, ...], float]:
-    """What is wrong with a clip, in words, and how much."""
+    """Return the faults of a clip as texts, and the sum of their weights."""
     broken, sides = str(health["broken_joint"]), str(health["sides"])
     missing, confidence = float(health["missing_share"]), float(health["mean_confidence"])
     faults: dict[str, float] = {

@@ -1,4 +1,4 @@
-"""How far two spans lie apart: the figures that the pipeline's gate bounds, on clips instead of windows."""
+"""The distance between two spans: the same figures as in the pipeline's gate, on clips instead of windows."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ _BINS = 10
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A feature in two spans.
+    """The distance between two spans in one feature.
 
     Attributes:
-        feature: its name.
-        here: what it is in this span, in words.
-        there: what it is in the other.
-        distance: 0 (alike) to 1 (nothing in common).
-        measure: of the distance.
+        feature: name of the feature.
+        here: values in this span, as text.
+        there: values in the other span, as text.
+        distance: distance, from 0 (alike) to 1 (nothing in common).
+        measure: name of the distance.
     """
 
     feature: str
@@ -30,7 +30,7 @@ class Difference:
 
 
 def compare(here: Picture, there: Picture) -> list[Difference]:
-    """Return every feature of both spans, those farthest apart first."""
+    """Return the distance in every feature that both spans have, largest first."""
     differences = [
         Difference(
             name,
@@ -47,12 +47,12 @@ def compare(here: Picture, there: Picture) -> list[Difference]:
         "view": (here.description.views, there.description.views),
         **{name: (here.words[name], there.words[name]) for name in here.words},
     }
-    differences += [_difference_of_shares(name, *counts) for name, counts in counted.items()]
+    differences += [_difference_in_frequency(name, *counts) for name, counts in counted.items()]
     return sorted(differences, key=lambda difference: -difference.distance)
 
 
 def jensen_shannon(one: np.ndarray, other: np.ndarray) -> float:
-    """Return the divergence (base 2) of two sets of numbers in ten equal bins over the range of both."""
+    """Return the Jensen-Shannon divergence (base 2) of two sets of numbers, in ten equal bins over both."""
     low, high = min(one.min(), other.min()), max(one.max(), other.max())
     if low == high:
         return 0.0
@@ -66,7 +66,7 @@ def _relative_entropy(p: np.ndarray, q: np.ndarray) -> float:
     return float((p[there] * np.log2(p[there] / q[there])).sum())
 
 
-def _difference_of_shares(name: str, here: dict[str, int], there: dict[str, int]) -> Difference:
+def _difference_in_frequency(name: str, here: dict[str, int], there: dict[str, int]) -> Difference:
     one, other = (Counter({key: n / sum(counts.values()) for key, n in counts.items()}) for counts in (here, there))
     changed = max(one.keys() | other.keys(), key=lambda key: (abs(one[key] - other[key]), one[key], key))
     return Difference(
@@ -74,7 +74,7 @@ def _difference_of_shares(name: str, here: dict[str, int], there: dict[str, int]
         f"{changed} {one[changed]:.1%}",
         f"{changed} {other[changed]:.1%}",
         abs(one[changed] - other[changed]),
-        "greatest difference of shares",
+        "greatest difference in frequency",
     )
 
 

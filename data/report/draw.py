@@ -1,4 +1,4 @@
-"""Geometry of what is drawn: skeletons that move, histograms. Numbers only; the page puts them into SVG."""
+"""The geometry of moving skeletons and histograms; the page turns it into SVG."""
 
 from dataclasses import dataclass
 
@@ -8,19 +8,19 @@ from data.layouts import Layout
 from data.layouts.layout import Side
 
 SIZE = 100.0
-"""Width and height of a drawing."""
+"""Width and height of a drawing, in units of the SVG."""
 
 _BINS = 24
 
 
 @dataclass(frozen=True, slots=True)
 class Moving:
-    """A skeleton as paths.
+    """A moving skeleton.
 
     Attributes:
-        paths: side, colour and the path of every frame; an empty frame is a path of no length.
-        dots: place of the broken joint in every frame, `x` and `y`; None if none is marked.
-        seconds: of one round.
+        paths: side, colour and the SVG path of every frame; the path of an empty frame has no length.
+        dots: x and y of the marked joint in every frame; None if no joint is marked.
+        seconds: duration of the animation.
     """
 
     paths: list[tuple[Side, str, list[str]]]
@@ -33,11 +33,11 @@ class Bars:
     """A histogram.
 
     Attributes:
-        bars: (x, height) of each bar, both of 0..100.
-        outline: path of another distribution over the same range; empty without one.
-        width: of a bar.
-        low: at the left end.
-        high: at the right end.
+        bars: (x, height) of each bar, both from 0 to 100.
+        outline: SVG path of another distribution over the same range; empty without one.
+        width: width of a bar.
+        low: value at the left end.
+        high: value at the right end.
     """
 
     bars: list[tuple[float, float]]
@@ -48,13 +48,13 @@ class Bars:
 
 
 def moving(keypoints: np.ndarray, layout: Layout, seconds: float, marked: str | None = None) -> Moving:
-    """Lay a clip into a square, people upright, three dimensions as the sensor sees them.
+    """Return the drawing of a clip in a square; people are upright, and 3-D poses are seen from the sensor.
 
     Args:
         keypoints: float32 `[T, J, C]`.
-        layout: of the joints.
-        seconds: that the frames last.
-        marked: joint to mark.
+        layout: layout of the joints.
+        seconds: duration of the frames.
+        marked: name of the joint to mark.
     """
     seen = keypoints[..., -1] > 0
     # A sensor that looks along its z axis, with y up, has x on its left.
@@ -76,7 +76,12 @@ def moving(keypoints: np.ndarray, layout: Layout, seconds: float, marked: str | 
 
 
 def histogram(values: np.ndarray, other: np.ndarray | None = None) -> Bars:
-    """Return the distribution of some numbers, and the outline of others'; the farthest 1 % share the end bars."""
+    """Return the histogram of some numbers.
+
+    Args:
+        values: the numbers; the most distant 1 % are in the first and the last bar.
+        other: numbers of another distribution, drawn as an outline.
+    """
     both = values if other is None else np.concatenate([values, other])
     low, high = np.quantile(both, [0.005, 0.995])
     alike = high - low < 1e-9 * max(abs(high), 1e-9)  # one bar in the middle
@@ -103,7 +108,7 @@ def _heights(values: np.ndarray, low: float, high: float) -> np.ndarray:
 
 
 def _into_square(places: np.ndarray, seen: np.ndarray) -> np.ndarray:
-    """The square holds what is seen but for the farthest joints, which may fly off."""
+    """Scale the seen joints into the square, except the most distant ones, which may be outside."""
     if not seen.any():
         return np.zeros_like(places)
     low, high = np.quantile(places[seen], [0.01, 0.99], axis=0)

@@ -1,4 +1,4 @@
-"""Puts everything onto one page that needs nothing else: no network, no other file."""
+"""The HTML page of a report: one file that needs no network and no other file."""
 
 import base64
 import hashlib
@@ -22,7 +22,7 @@ from data.store import list_spans, read_index, span_folder
 from data.text import natural, printable
 
 SHOWN = 12
-"""Clips of each kind that are drawn."""
+"""Number of random, of worst and of quarantined clips that are drawn."""
 
 _ROWS = 60
 _SPANS = 20
@@ -30,21 +30,28 @@ _NAME_LENGTH = 80
 _UNITS = {"image_height": "image heights", "metre": "metres"}
 
 _FIGURES = {
-    "missing_share": ("missing joints", "share of joints x frames"),
+    "missing_share": ("missing joints", "fraction of joints x frames"),
     "mean_confidence": ("confidence", "mean of all joints"),
     "torso_length": ("torso length", "{unit}"),
-    "limb_variation": ("limb variation", "deviation of bone lengths over their mean"),
+    "limb_variation": ("limb variation", "standard deviation of bone lengths divided by their mean"),
     "extent": ("extent", "longest side of the body in torso lengths"),
-    "stillness": ("stillness", "share of steps without movement"),
+    "stillness": ("stillness", "fraction of steps without movement"),
     "fps": ("frame rate", "frames per second"),
-    "centre_x": ("place, x", "of the hips, {unit}"),
-    "centre_y": ("place, y", "of the hips, {unit}"),
-    "centre_z": ("place, z", "of the hips, {unit}"),
+    "centre_x": ("position, x", "of the hips, {unit}"),
+    "centre_y": ("position, y", "of the hips, {unit}"),
+    "centre_z": ("position, z", "of the hips, {unit}"),
 }
 
 
 class Row(NamedTuple):
-    """A bar of a chart: its name, figure and length in percent of the longest; the same of another span."""
+    """A bar of a chart.
+
+    Attributes:
+        name: name of the bar.
+        number: count that the bar shows.
+        percent: length of the bar, in percent of the longest.
+        other: length of the bar of the other span, in percent; None without another span.
+    """
 
     name: str
     number: int
@@ -53,7 +60,13 @@ class Row(NamedTuple):
 
 
 class Card(NamedTuple):
-    """A clip that is shown: its name, notes and drawing."""
+    """A clip on the page.
+
+    Attributes:
+        name: id of the clip.
+        notes: lines of text below the drawing.
+        drawing: moving skeleton; None if the clip cannot be drawn.
+    """
 
     name: str
     notes: Sequence[str]
@@ -66,16 +79,16 @@ def write_report(span_dir: Path, target: Path, against: Path | None = None) -> N
     Args:
         span_dir: the `span-N` folder.
         target: the HTML file.
-        against: folder of a span to compare with.
+        against: folder of a span to compare with; None for no comparison.
 
     Raises:
-        InputError: a sequence of either span is broken.
+        InputError: if a sequence of either span is invalid.
     """
     write_atomically(target, render(span_dir, against))
 
 
 def render(span_dir: Path, against: Path | None = None) -> str:
-    """Return the page of a span; see `write_report`."""
+    """Return the HTML of the page; see `write_report` for the arguments."""
     here = collect(span_dir, SHOWN)
     other = collect(against) if against else None
     environment = Environment(
@@ -113,11 +126,11 @@ def render(span_dir: Path, against: Path | None = None) -> str:
 
 
 def _charts(here: Picture, other: Picture | None) -> dict[str, tuple[list[Row], int]]:
-    """Name to its rows and the number of rows that were left out."""
+    """Return the rows of each chart, and the number of rows that were left out."""
 
     def chart(name: str) -> tuple[list[Row], int]:
         counts: Mapping[str, int] = getattr(here.description, name)
-        # Other spans have other people.
+        # Another span has other people.
         return _rows(counts, getattr(other.description, name) if other and name != "subjects" else None)
 
     charts = {"Classes": chart("classes")}
@@ -139,7 +152,7 @@ def _rows(counts: Mapping[str, int], other: Mapping[str, int] | None) -> tuple[l
 
 
 def _spans(span_dir: Path) -> tuple[list[Row], int]:
-    """Sequences of each span beside this one."""
+    """Return the number of sequences of each span in the data folder."""
     folder = span_dir.absolute().parent
     numbers = list_spans(folder)
     counts = {f"span {n}": len(read_index(span_folder(folder, n))) for n in numbers[-_SPANS:]}
@@ -199,7 +212,7 @@ def _card(shown: Shown, here: Picture) -> Card:
 
 
 def _quarantine(span_dir: Path) -> tuple[list[tuple[str, int]], list[Card]]:
-    """Every reason with its count, and a few records; of each reason one before any has two."""
+    """Return the number of records by reason, and some records, with as many different reasons as possible."""
     reasons: Counter[str] = Counter()
     chosen: list[tuple[int, Quarantined]] = []
     for record in read_quarantine(span_dir):
@@ -219,7 +232,7 @@ def _quarantine(span_dir: Path) -> tuple[list[tuple[str, int]], list[Card]]:
 
 
 def _quarantined_drawing(record: Quarantined) -> Moving | None:
-    """What could be read of a record that was left out, if it has the shape of poses."""
+    """Return the drawing of a quarantined record, None if it does not have the shape of poses."""
     if not record.poses or record.layout not in layout_names():
         return None
     layout = load_layout(record.layout)
@@ -234,7 +247,7 @@ def _quarantined_drawing(record: Quarantined) -> Moving | None:
 
 
 def _breakable(text: object) -> Markup:
-    """The same for running text, which may go to the next line after an underscore."""
+    """Return a safe text in HTML that may break after an underscore."""
     return escape(_shown(text)).replace("_", Markup("_<wbr>"))
 
 

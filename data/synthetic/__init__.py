@@ -1,4 +1,4 @@
-"""Synthetic Baduanjin: articulated kinematics, invented people, cameras and pose estimators."""
+"""Synthetic Baduanjin: invented people perform the eight movements for simulated cameras and pose estimators."""
 
 from data.synthetic.baduanjin import SyntheticSpec, generate
 from data.synthetic.movements import LABELS

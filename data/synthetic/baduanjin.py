@@ -1,4 +1,4 @@
-"""Synthetic Baduanjin: invented people perform the eight movements before invented cameras."""
+"""The generator of synthetic sequences: clips and sessions of invented people who perform the eight movements."""
 
 from collections.abc import Iterator
 
@@ -17,25 +17,27 @@ from data.synthetic.performance import Performance
 from data.synthetic.person import Person, invent_person
 
 SOURCE = "synthetic baduanjin"
+"""Source of every sequence."""
+
 TEST_SHARE, EVAL_SHARE = 0.25, 0.125
-"""Shares of the people whose sequences are marked `test` and `eval`."""
+"""Fractions of people in the splits `test` and `eval`."""
 
 _POSITION_GRID, _CONFIDENCE_GRID = 2048, 64
 _PERSON, _CLIP, _SESSION = range(3)  # so that no two random streams are the same
 
 
 class SyntheticSpec(BaseModel):
-    """What to make.
+    """The specification of synthetic data.
 
     Attributes:
-        subjects: people.
-        repetitions: clips of each movement and person.
-        sessions: whole practice sessions, dealt out to the people in turn, the last one first.
-        cycles: fewest and most times that a clip's movement is repeated.
+        subjects: number of people.
+        repetitions: number of clips of each movement and person.
+        sessions: number of whole practice sessions, given to the people in turn, beginning with the last person.
+        cycles: smallest and largest number of repetitions of the movement in a clip.
         fps: frames per second.
-        layout: joints of the keypoints, in image heights.
-        noise: errors of the pose estimators; 0 none, 1 as usual.
-        seed: the same seed makes the same data.
+        layout: name of the layout, one in image heights.
+        noise: strength of the pose estimators' errors, 0 for none, 1 for the usual.
+        seed: seed of all random numbers; the same seed makes the same data.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -53,21 +55,23 @@ class SyntheticSpec(BaseModel):
     @classmethod
     def _is_flat(cls, name: str) -> str:
         if load_layout(name).unit != "image_height":
-            raise InputError(f"layout {name} is not of images", remedy="choose coco17 or another layout of images")
+            raise InputError(
+                f"layout {name} is not for images", remedy="choose coco17 or another layout in image heights"
+            )
         return name
 
     @field_validator("cycles")
     @classmethod
     def _is_range(cls, cycles: tuple[int, int]) -> tuple[int, int]:
         if not 1 <= cycles[0] <= cycles[1]:
-            raise ValueError("give the fewest and the most, at least 1")
+            raise ValueError("give the smallest and the largest number of repetitions, at least 1")
         return cycles
 
 
 def generate(spec: SyntheticSpec) -> Iterator[KeypointSequence]:
-    """Makes sequences one by one: for each person the clips, then the sessions.
+    """Yield the sequences: for each person the clips, then the sessions.
 
-    Every sequence has random numbers of its own, so that it does not depend on how many others are made.
+    Each sequence has random numbers of its own, so that it does not depend on the number of others.
     """
     for number in range(spec.subjects):
         person = _person(spec, number)
@@ -83,12 +87,12 @@ def generate(spec: SyntheticSpec) -> Iterator[KeypointSequence]:
 
 def _person(spec: SyntheticSpec, number: int) -> Person:
     digits = max(2, len(str(spec.subjects)))
-    # Another seed invents other people, who must not share a name with these.
+    # Another seed makes other people, who must have other names.
     return invent_person(f"s{spec.seed}p{number + 1:0{digits}d}", np.random.default_rng([spec.seed, _PERSON, number]))
 
 
 def _split(number: int, subjects: int) -> str:
-    """Splits are by person: the last ones are for testing, those before them for evaluation."""
+    """Return the split of a person: the last people are in `test`, those before them in `eval`."""
     test = max(1, round(TEST_SHARE * subjects))
     if number >= subjects - test:
         return "test"
@@ -98,8 +102,10 @@ def _split(number: int, subjects: int) -> str:
 def _clip(
     spec: SyntheticSpec, person: Person, movement: Movement, name: str, split: str, rng: np.random.Generator
 ) -> KeypointSequence:
-    """One movement, sometimes with the way into it and out of it, and cut as people cut."""
-    repetitions = int(rng.integers(spec.cycles[0], spec.cycles[1] + 1, 2).min())  # mostly few: long clips cost space
+    """Return a clip of one movement, sometimes with the transition before or after it, and not cut exactly."""
+    repetitions = int(
+        rng.integers(spec.cycles[0], spec.cycles[1] + 1, 2).min()
+    )  # mostly few, because long clips need space
     faults = draw_faults(movement.faults, person.skill, rng)
     performance = Performance(person, rng, _pace(person, rng))
     mirrored = movement.sided and bool(rng.random() < 0.5)
@@ -129,7 +135,7 @@ def _clip(
 
 
 def _session(spec: SyntheticSpec, person: Person, name: str, split: str, rng: np.random.Generator) -> KeypointSequence:
-    """The whole form: all movements in order, several times each, with rests between them."""
+    """Return a session: all movements in order, several times each, with rests between them."""
     performance = Performance(person, rng, _pace(person, rng))
     blocks: list[tuple[float, float, str, int]] = []
     goodness = []
@@ -170,18 +176,18 @@ def _pace(person: Person, rng: np.random.Generator) -> float:
 def _repeat(
     performance: Performance, movement: Movement, faults: dict[str, float], repetitions: int, mirrored: bool
 ) -> None:
-    """Sided movements take turns."""
+    """Add repetitions of a movement, with alternating sides if it has sides."""
     for turn in range(repetitions):
         performance.repeat(movement, faults, movement.sided and mirrored != (turn % 2 == 1))
 
 
 def _record(spec: SyntheticSpec, performance: Performance, rng: np.random.Generator) -> tuple[np.ndarray, str]:
-    """Films a performance: float32 [T, J, 3] keypoints, and the name of the view."""
+    """Return the keypoints of a performance, float32 `[T, J, 3]`, as a camera and an estimator see it, and the view."""
     person = performance.person
     figure = animate(person.body, performance.motion(spec.fps))
     camera = place_camera(person.body, rng)
     keypoints = estimate(figure, person, camera, draw_estimator(rng, spec.noise), spec.fps, rng)
-    # A grid finer than any estimator: makes files smaller, and the same on every processor.
+    # Rounding, finer than the accuracy of any estimator, makes files smaller and equal on every processor.
     grid = np.array([_POSITION_GRID, _POSITION_GRID, _CONFIDENCE_GRID])
     rounded = (np.round(keypoints * grid) / grid).astype(np.float32)
     return joint_mapping("coco17", spec.layout).apply(rounded), camera.view

@@ -1,4 +1,4 @@
-"""A camera that looks at a person: from where, and what its image shows."""
+"""A simulated camera: its position around a person and the projection to its image."""
 
 from dataclasses import dataclass
 
@@ -13,8 +13,9 @@ VIEWS = {
     "right_oblique": (0.21, (-48.0, -20.0)),
     "side": (0.12, (55.0, 80.0)),
 }
-"""Name of a view: how often it is used, and the angles from which the camera sees the person; 0 is the front, 90 the
-person's left. `side` is the left or the right side."""
+"""Probability of each view and the range of its angle in degrees: 0 is the front, 90 the person's left. `side` is the
+left
+or the right side."""
 
 _ASPECTS = ((16 / 9, 0.5), (4 / 3, 0.32), (9 / 16, 0.18))
 
@@ -24,14 +25,14 @@ class Camera:
     """A pinhole camera on a tripod.
 
     Attributes:
-        view: name of the direction it stands in.
-        yaw: degrees around the person, 0 in front, 90 at the person's left.
-        elevation: degrees above the person's middle.
-        tilt: degrees that the camera is turned around its own axis.
-        distance: metres from the person's middle.
+        view: name of the view.
+        yaw: direction from the person to the camera in degrees, 0 in front, 90 at the person's left.
+        elevation: elevation above the person's middle, in degrees.
+        tilt: rotation around the camera's own axis, in degrees.
+        distance: distance from the person's middle, in metres.
         focal: focal length in image heights.
-        target: [3], metres, the point in the image's centre.
-        aspect: width of the image in heights.
+        target: float64 `[3]`, point in the centre of the image, in metres.
+        aspect: image width divided by image height.
     """
 
     view: str
@@ -44,14 +45,14 @@ class Camera:
     aspect: float
 
     def project(self, points: Floats) -> tuple[Floats, Floats]:
-        """Looks at points.
+        """Project points to the image.
 
         Args:
-            points: float64 [..., 3], metres, y up.
+            points: float64 `[..., 3]`, in metres, y up.
 
         Returns:
-            Image coordinates [..., 2] in image heights, y down, and the points in the camera's frame [..., 3]: to the
-            right, up, and away from the camera.
+            Image coordinates `[..., 2]` in image heights, y down, and the points in the camera's frame `[..., 3]`: to
+            the right, up, and away from the camera.
         """
         frame = self.turn(points - self.target)
         depth = np.maximum(self.distance - frame[..., 2], 0.2)
@@ -60,7 +61,7 @@ class Camera:
         return np.stack([x, y], axis=-1), np.concatenate([frame[..., :2], depth[..., None]], axis=-1)
 
     def turn(self, vectors: Floats) -> Floats:
-        """Directions [..., 3] as the camera sees them: right, up, towards it."""
+        """Return directions `[..., 3]` in the camera's frame: right, up, and towards the camera."""
         angles = [np.array([angle]) for angle in (-self.yaw, self.elevation, self.tilt)]
         zero = np.zeros(1)
         turned = (
@@ -70,14 +71,14 @@ class Camera:
 
 
 def place_camera(body: Body, rng: np.random.Generator) -> Camera:
-    """Draws a camera that has the whole person in its image, or nearly so."""
+    """Draw a camera whose image contains the whole person, or nearly so."""
     view = str(rng.choice(list(VIEWS), p=[share for share, _ in VIEWS.values()]))
     yaw = float(rng.uniform(*VIEWS[view][1]))
     if view == "side" and rng.random() < 0.5:
         yaw = -yaw
     aspect = float(rng.choice([ratio for ratio, _ in _ASPECTS], p=[share for _, share in _ASPECTS]))
     focal = 0.5 / np.tan(np.radians(rng.uniform(38.0, 62.0) / 2))
-    # Hands over the head and arms spread to the sides need room.
+    # Hands above the head and arms spread to the sides need space.
     needed = focal * body.height * max(1.25 / rng.uniform(0.78, 1.08), 1.25 / (aspect * rng.uniform(0.85, 1.1)))
     distance = float(needed * rng.choice([1.0, 1.35], p=[0.75, 0.25]))
     room = max(aspect - 1.2 * focal * body.height / distance, 0.0)

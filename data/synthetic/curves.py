@@ -1,4 +1,4 @@
-"""Smooth curves in time: through key values, and around zero."""
+"""Smooth curves in time: interpolation of key values, and random drift around zero."""
 
 import numpy as np
 
@@ -6,17 +6,17 @@ from data.synthetic.poses import Floats
 
 
 def monotone_curve(times: Floats, values: Floats, at: Floats) -> Floats:
-    """Cubic curve through the values that never overshoots them (Fritsch and Butland 1984).
+    """Interpolate values by a cubic curve without overshoot (Fritsch and Butland 1984).
 
-    Equal neighbours stay equal between them, so a hold is really held.
+    Between two equal values the curve is constant.
 
     Args:
-        times: float64 [K], strictly increasing.
-        values: float64 [K, C].
-        at: float64 [T], where the curve is wanted.
+        times: float64 `[K]`, strictly increasing.
+        values: float64 `[K, C]`, values at these times.
+        at: float64 `[T]`, times to interpolate at.
 
     Returns:
-        float64 [T, C].
+        float64 `[T, C]`, values of the curve.
     """
     widths = np.diff(times)[:, None]
     slopes = np.diff(values, axis=0) / widths
@@ -40,10 +40,17 @@ def monotone_curve(times: Floats, values: Floats, at: Floats) -> Floats:
 
 
 def drift(rng: np.random.Generator, frames: int, fps: float, seconds: float, shape: tuple[int, ...]) -> Floats:
-    """Random wandering around zero with unit deviation (Ornstein-Uhlenbeck), correlated over `seconds`.
+    """Return random drift around zero with unit standard deviation (an Ornstein-Uhlenbeck process).
+
+    Args:
+        rng: random generator.
+        frames: number of frames.
+        fps: frames per second.
+        seconds: correlation time.
+        shape: shape of the values of a frame.
 
     Returns:
-        float64 [frames, *shape].
+        float64 `[frames, *shape]`.
     """
     keep = np.exp(-1 / (fps * seconds))
     steps = rng.standard_normal((frames, *shape))

@@ -1,4 +1,4 @@
-"""What a pose estimator makes of an image: keypoints that tremble, go missing, are exchanged or believed wrongly."""
+"""A simulated pose estimator, whose keypoints tremble, are missing, are swapped or have a wrong confidence."""
 
 from dataclasses import dataclass
 
@@ -32,18 +32,18 @@ _SHOULDERS, _HIPS = [5, 6], [11, 12]
 
 @dataclass(frozen=True)
 class Estimator:
-    """How well the estimator did on one recording.
+    """The errors of the estimator in one recording.
 
     Attributes:
-        bias: how much of the person's marks, and of the wavering of confidence, shows, 0..1.
-        tremble: deviation of a joint's slow error, in torso lengths.
-        flicker: deviation of its error from frame to frame, in torso lengths.
-        doubt: how much confidence is lost everywhere, 0..1.
-        gaps: share of frames in which a joint is missing for no reason.
-        losses: the whole person not found, times a minute.
-        swaps: left and right exchanged, times a minute.
-        outliers: share of joints that are somewhere else and believed.
-        threshold: joints with less confidence are left out.
+        bias: strength of the person's fixed offsets and of the variation of confidence, 0 to 1.
+        tremble: standard deviation of a joint's slow error, in torso lengths.
+        flicker: standard deviation of a joint's error from frame to frame, in torso lengths.
+        doubt: loss of confidence of all joints, 0 to 1.
+        gaps: fraction of frames in which a joint is missing without a reason.
+        losses: number of times a minute that the whole person is not found.
+        swaps: number of times a minute that left and right are exchanged.
+        outliers: fraction of joints with a wrong position and an unchanged confidence.
+        threshold: confidence below which a joint is missing.
     """
 
     bias: float
@@ -58,7 +58,12 @@ class Estimator:
 
 
 def draw_estimator(rng: np.random.Generator, noise: float) -> Estimator:
-    """Draws an estimator; `noise` 0 is one without errors, 1 the usual mixture of good and bad ones."""
+    """Draw an estimator.
+
+    Args:
+        rng: random generator.
+        noise: strength of the errors, 0 for none, 1 for the usual mixture of good and bad estimators.
+    """
     grade = float(np.exp(rng.normal(0.0, 0.5))) * noise
     bad = bool(rng.random() < 0.2)
     return Estimator(
@@ -77,10 +82,10 @@ def draw_estimator(rng: np.random.Generator, noise: float) -> Estimator:
 def estimate(
     figure: Figure, person: Person, camera: Camera, estimator: Estimator, fps: float, rng: np.random.Generator
 ) -> Floats:
-    """Looks at a moving figure and estimates its pose.
+    """Estimate the poses of a moving figure.
 
     Returns:
-        float64 [T, 17, 3]: x and y in image heights, confidence; (0, 0, 0) where a joint is missing.
+        float64 `[T, 17, 3]`: x and y in image heights, and confidence; (0, 0, 0) for a missing joint.
     """
     image, frame = camera.project(figure.joints)
     frames, joints = image.shape[:2]
@@ -110,13 +115,13 @@ def estimate(
 
 
 def _torso(figure: Figure, camera: Camera) -> float:
-    """Length of the torso in the image if it were upright, image heights."""
+    """Return the length of the torso in the image if it were upright, in image heights."""
     spine = figure.joints[:, _SHOULDERS].mean(axis=1) - figure.joints[:, _HIPS].mean(axis=1)
     return float(camera.focal / camera.distance * np.linalg.norm(spine, axis=-1).mean())
 
 
 def _hidden(figure: Figure, camera: Camera, image: Floats, frame: Floats) -> Floats:
-    """How far each joint is hidden, 0..1 [T, 17]: behind the trunk, behind the head, or behind the other limb."""
+    """Return how much each joint is hidden by trunk, head or the other limb: `[T, 17]`, 0 to 1."""
     depth = frame[..., 2]
     hidden = np.zeros(depth.shape)
     corners = [*_SHOULDERS, *_HIPS]
@@ -130,7 +135,7 @@ def _hidden(figure: Figure, camera: Camera, image: Floats, frame: Floats) -> Flo
         farther = np.where(depth[:, first] > depth[:, second], first, second)
         rows = np.flatnonzero(close & (np.abs(depth[:, first] - depth[:, second]) > 0.1))
         hidden[rows, farther[rows]] = np.maximum(hidden[rows, farther[rows]], 0.6)
-    # A face that is turned away: the far ear goes first, then eyes and nose.
+    # When the face turns away, the far ear is hidden first, then eyes and nose.
     sight = camera.turn(figure.face_front)
     hidden[:, _FACE] = np.clip(0.25 - sight[:, 2], 0.0, 0.8)[:, None]
     for ear, sign in ((3, 1), (4, -1)):
@@ -141,37 +146,45 @@ def _hidden(figure: Figure, camera: Camera, image: Floats, frame: Floats) -> Flo
 
 def _confidence(hidden: Floats, estimator: Estimator, fps: float, rng: np.random.Generator) -> Floats:
     frames, joints = hidden.shape
-    believed = 0.93 - 0.04 * _HARDNESS - estimator.doubt * (0.4 + 0.5 * _HARDNESS) - 0.62 * hidden
+    typical = 0.93 - 0.04 * _HARDNESS - estimator.doubt * (0.4 + 0.5 * _HARDNESS) - 0.62 * hidden
     wander = 0.05 * (1 + 2 * hidden) * drift(rng, frames, fps, 0.5, (joints,))
-    confidence = believed + estimator.bias * wander
-    # Now and then the estimator is sure of what it can't see, or doubts what is plain.
+    confidence = typical + estimator.bias * wander
+    # Sometimes the confidence is high for a hidden joint, or low for a visible one.
     wrong = _bursts(rng, (frames, joints), np.full((frames, joints), estimator.gaps), fps, seconds=0.6)
     confidence = np.where(wrong, rng.uniform(0.15, 0.95, (frames, joints)), confidence)
     return np.clip(confidence, 0.02, 0.995)
 
 
 def _exchange(positions: Floats, estimator: Estimator, fps: float, rng: np.random.Generator) -> None:
-    """Exchanges left and right for a moment: of the arms, of the legs, or of the whole body."""
+    """Exchange left and right for short times: of the arms, of the legs, or of the whole body."""
     for moment in _moments(rng, len(positions), estimator.swaps, fps):
         joints = np.arange(17)[(_ARMS, _LEGS, slice(0, 17))[int(rng.integers(3))]]
         positions[moment, joints] = positions[moment, _MIRROR[joints]]
 
 
 def _displace(positions: Floats, torso: float, estimator: Estimator, rng: np.random.Generator) -> None:
-    """Puts single joints somewhere else; nobody notices."""
+    """Move single joints to wrong positions, without a change of their confidence."""
     frames, joints = positions.shape[:2]
     away = rng.random((frames, joints)) < estimator.outliers * _HARDNESS
     positions[away] += 0.4 * torso * rng.standard_normal((int(away.sum()), 2))
 
 
 def _moments(rng: np.random.Generator, frames: int, per_minute: float, fps: float) -> list[slice]:
-    """Short moments, a third of a second on average."""
+    """Return short random runs of frames, a third of a second long on average."""
     starts = rng.integers(frames, size=rng.poisson(per_minute * frames / fps / 60))
     return [slice(int(start), int(start) + 1 + int(rng.exponential(0.3) * fps)) for start in starts]
 
 
 def _bursts(rng: np.random.Generator, shape: tuple[int, int], share: Floats, fps: float, seconds: float) -> np.ndarray:
-    """Events [T, J] that last a while: `share` of the time, `seconds` on average."""
+    """Return random events, bool `[T, J]`.
+
+    Args:
+        rng: random generator.
+        shape: T and J.
+        share: fraction of the time that the events take.
+        fps: frames per second.
+        seconds: mean duration of an event.
+    """
     last = max(1.0, seconds * fps)
     starts = rng.random(shape) < np.clip(share / last, 0.0, 1.0)
     lengths = np.ceil(rng.exponential(last, shape))

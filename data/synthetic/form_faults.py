@@ -1,4 +1,4 @@
-"""Typical faults: what a beginner does to a movement's joint parameters, and what that costs in quality."""
+"""Typical faults of beginners: their effect on joint parameters and on the quality of a movement."""
 
 from collections.abc import Callable
 
@@ -7,7 +7,7 @@ import numpy as np
 from data.synthetic.poses import Floats, columns
 
 Damage = Callable[[Floats, float], None]
-"""Changes key poses [K, len(CHANNELS)] in place; the float is how grave, signed by the side it happens on."""
+"""Function that changes key poses `[K, len(CHANNELS)]` in place, by a severity whose sign is the side of the body."""
 
 _UP, _FRONT, _REACH = columns("arm.up"), columns("arm.front"), columns("arm.reach")
 _DROP, _STANCE, _HEEL = columns("trunk.drop"), columns("leg.out"), columns("leg.heel")
@@ -16,60 +16,60 @@ _BENDING = columns("trunk.pitch", "trunk.bend", "trunk.lean", "trunk.roll")
 _PITCH, _LEAN = columns("trunk.pitch"), columns("trunk.lean")
 
 
-def _low_arms(poses: Floats, gravity: float, sides: slice = slice(None)) -> None:
-    """A raised hand stays low, before the body, and is not stretched."""
+def _low_arms(poses: Floats, severity: float, sides: slice = slice(None)) -> None:
+    """Keep raised hands low, in front of the body, and not stretched."""
     up, front, reach = _UP[sides], _FRONT[sides], _REACH[sides]
-    raised = abs(gravity) * np.clip((poses[:, up] + 0.3) / 1.3, 0.0, 1.0)
+    raised = abs(severity) * np.clip((poses[:, up] + 0.3) / 1.3, 0.0, 1.0)
     poses[:, up] -= 0.6 * raised
     poses[:, front] += 0.6 * raised
     poses[:, reach] -= 0.15 * raised
 
 
-def _asymmetric(poses: Floats, gravity: float) -> None:
-    """The same with one arm alone."""
-    _low_arms(poses, gravity, slice(0, 1) if gravity > 0 else slice(1, 2))
+def _asymmetric(poses: Floats, severity: float) -> None:
+    """Keep one hand low, in front of the body, and not stretched."""
+    _low_arms(poses, severity, slice(0, 1) if severity > 0 else slice(1, 2))
 
 
-def _bent_arms(poses: Floats, gravity: float) -> None:
-    """An arm that should be stretched is not."""
-    poses[:, _REACH] -= 0.28 * abs(gravity) * (poses[:, _REACH] > 0.85)
+def _bent_arms(poses: Floats, severity: float) -> None:
+    """Bend arms that should be stretched."""
+    poses[:, _REACH] -= 0.28 * abs(severity) * (poses[:, _REACH] > 0.85)
 
 
-def _bent_knees(poses: Floats, gravity: float) -> None:
-    """Legs that should be straight are not."""
-    poses[:, _DROP] += 0.1 * abs(gravity) * (poses[:, _DROP] < 0.06)
+def _bent_knees(poses: Floats, severity: float) -> None:
+    """Bend legs that should be straight."""
+    poses[:, _DROP] += 0.1 * abs(severity) * (poses[:, _DROP] < 0.06)
 
 
-def _shallow_squat(poses: Floats, gravity: float) -> None:
-    """The horse stance is too high and too narrow."""
-    poses[:, _DROP] *= 1 - 0.75 * abs(gravity)
-    poses[:, _STANCE] *= 1 - 0.3 * abs(gravity) * (poses[:, _STANCE] > 0.4)
+def _shallow_squat(poses: Floats, severity: float) -> None:
+    """Make the horse stance too high and too narrow."""
+    poses[:, _DROP] *= 1 - 0.75 * abs(severity)
+    poses[:, _STANCE] *= 1 - 0.3 * abs(severity) * (poses[:, _STANCE] > 0.4)
 
 
-def _leaning(poses: Floats, gravity: float) -> None:
-    """The trunk is not upright."""
-    poses[:, _LEAN] += 10 * gravity
-    poses[:, _PITCH] += 12 * abs(gravity)
+def _leaning(poses: Floats, severity: float) -> None:
+    """Lean the trunk, which should be upright."""
+    poses[:, _LEAN] += 10 * severity
+    poses[:, _PITCH] += 12 * abs(severity)
 
 
-def _short_look(poses: Floats, gravity: float) -> None:
-    """The head does not turn as far as it should."""
-    poses[:, _LOOK] *= 1 - 0.65 * abs(gravity)
-    poses[:, _NOD] *= 1 - 0.65 * abs(gravity)
+def _short_look(poses: Floats, severity: float) -> None:
+    """Turn the head less than it should be."""
+    poses[:, _LOOK] *= 1 - 0.65 * abs(severity)
+    poses[:, _NOD] *= 1 - 0.65 * abs(severity)
 
 
-def _stiff(poses: Floats, gravity: float) -> None:
-    """The trunk does not bow and lean as far as it should."""
-    poses[:, _BENDING] *= 1 - 0.45 * abs(gravity)
+def _stiff(poses: Floats, severity: float) -> None:
+    """Bend the trunk less than it should be."""
+    poses[:, _BENDING] *= 1 - 0.45 * abs(severity)
 
 
-def _flat_heels(poses: Floats, gravity: float) -> None:
-    """The heels hardly leave the floor."""
-    poses[:, _HEEL] *= 1 - 0.6 * abs(gravity)
+def _flat_heels(poses: Floats, severity: float) -> None:
+    """Raise the heels less than they should be."""
+    poses[:, _HEEL] *= 1 - 0.6 * abs(severity)
 
 
-def _hasty(poses: Floats, gravity: float) -> None:
-    """Nothing is held; poses stay as they are, times do not (see performance)."""
+def _hasty(poses: Floats, severity: float) -> None:
+    """Leave poses unchanged: this fault shortens the times (see `performance`)."""
 
 
 FAULTS: dict[str, Damage] = {
@@ -87,12 +87,21 @@ FAULTS: dict[str, Damage] = {
 
 
 def draw_faults(possible: tuple[str, ...], skill: float, rng: np.random.Generator) -> dict[str, float]:
-    """Draws which faults happen, each with its gravity in -1..1 (the sign is a side, where a fault has one)."""
+    """Draw faults and their severity.
+
+    Args:
+        possible: names of the faults that may occur.
+        skill: skill of the person, 0 to 1.
+        rng: random generator.
+
+    Returns:
+        Severity of each fault that occurs, -1 to 1; the sign is the side of the body, for faults that have one.
+    """
     happens = rng.random(len(possible)) < 0.45 * (1 - skill)
-    gravities = rng.uniform(0.35, 1.0, len(possible)) * rng.choice([-1.0, 1.0], len(possible))
-    return {fault: float(gravity) for fault, gravity, yes in zip(possible, gravities, happens, strict=True) if yes}
+    severities = rng.uniform(0.35, 1.0, len(possible)) * rng.choice([-1.0, 1.0], len(possible))
+    return {fault: float(severity) for fault, severity, yes in zip(possible, severities, happens, strict=True) if yes}
 
 
 def quality(faults: dict[str, float]) -> float:
-    """1 without faults; every fault takes a share of what is left, up to a half."""
-    return float(np.prod([1 - 0.5 * abs(gravity) for gravity in faults.values()]))
+    """Return the quality: 1 without faults, and multiplied by 0.5 to 1 for each fault, by its severity."""
+    return float(np.prod([1 - 0.5 * abs(severity) for severity in faults.values()]))

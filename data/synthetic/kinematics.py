@@ -1,4 +1,4 @@
-"""From joint parameters to joint positions: forward kinematics of a skeleton with rigid bones."""
+"""Forward kinematics: joint positions of a skeleton with rigid bones, from joint parameters."""
 
 from dataclasses import dataclass
 
@@ -8,24 +8,24 @@ from data.layouts import load_layout
 from data.synthetic.poses import Arm, Floats, Leg, Pose
 
 LEG_SLACK = 0.992
-"""A standing leg is never quite stretched."""
+"""Length of a standing leg relative to the stretched leg."""
 
 
 @dataclass(frozen=True)
 class Body:
-    """Measures of a person, metres.
+    """The measures of a person, in metres.
 
     Attributes:
-        height: from floor to crown.
-        torso: from the hips' middle to the shoulders' middle.
-        shoulders: half the distance of the shoulder joints.
-        hips: half the distance of the hip joints.
-        upper_arm: from shoulder to elbow.
-        forearm: from elbow to wrist.
-        thigh: from hip to knee.
-        shin: from knee to ankle.
-        neck: from the shoulders' middle to the middle of the head.
-        head: half the distance of the ears; the face is in proportion.
+        height: distance from floor to crown.
+        torso: distance from the middle of the hips to the middle of the shoulders.
+        shoulders: half the distance between the shoulder joints.
+        hips: half the distance between the hip joints.
+        upper_arm: distance from shoulder to elbow.
+        forearm: distance from elbow to wrist.
+        thigh: distance from hip to knee.
+        shin: distance from knee to ankle.
+        neck: distance from the middle of the shoulders to the middle of the head.
+        head: half the distance between the ears; the face is proportional to it.
     """
 
     height: float
@@ -41,17 +41,17 @@ class Body:
 
     @property
     def arm(self) -> float:
-        """Length of the stretched arm."""
+        """Length of the stretched arm, in metres."""
         return self.upper_arm + self.forearm
 
     @property
     def leg(self) -> float:
-        """Length of the stretched leg."""
+        """Length of the stretched leg, in metres."""
         return self.thigh + self.shin
 
     @property
     def ankle(self) -> float:
-        """Height of the ankle above the floor."""
+        """Height of the ankle above the floor, in metres."""
         return 0.045 * self.height
 
 
@@ -60,32 +60,27 @@ class Figure:
     """A moving body.
 
     Attributes:
-        joints: float64 [T, 17, 3], metres, in the order of coco17.
-        chest_front: float64 [T, 3], unit vector out of the chest.
-        face_front: float64 [T, 3], unit vector out of the face.
+        joints: float64 `[T, 17, 3]`, positions in metres, in the order of coco17.
+        face_front: float64 `[T, 3]`, unit vector of the face's front.
     """
 
     joints: Floats
-    chest_front: Floats
     face_front: Floats
 
 
 def animate(body: Body, motion: Floats) -> Figure:
-    """Moves a body.
+    """Return the joint positions of a moving body.
 
     Args:
-        body: whose bones.
-        motion: float64 [T, len(CHANNELS)], the joint parameters.
-
-    Returns:
-        Positions with every bone at its length.
+        body: measures of the body.
+        motion: float64 `[T, len(CHANNELS)]`, the joint parameters.
     """
     pose = Pose.from_matrix(motion)
     trunk = pose.trunk
     feet = {side: _ankle(body, leg, sign) for side, leg, sign in _sided(pose.left_leg, pose.right_leg)}
     pelvis = rotation(trunk.yaw, trunk.pitch, trunk.roll)
     centre = _pelvis_centre(body, pose, feet)
-    # The spine bends half in the loins, half below the shoulders.
+    # Half of the spine's bend is at the waist, half below the shoulders.
     loins = pelvis @ rotation(trunk.twist / 2, trunk.bend / 2, trunk.lean / 2)
     chest = pelvis @ rotation(trunk.twist, trunk.bend, trunk.lean)
     head = chest @ rotation(trunk.look, trunk.nod, trunk.tilt)
@@ -109,11 +104,11 @@ def animate(body: Body, motion: Floats) -> Figure:
         elbow, wrist = two_bones(shoulder, target, body.upper_arm, body.forearm, pole)
         places |= {f"{side}_shoulder": shoulder, f"{side}_elbow": elbow, f"{side}_wrist": wrist}
     joints = np.stack([places[joint] for joint in load_layout("coco17").joints], axis=1)
-    return Figure(joints, chest[..., 2], head[..., 2])
+    return Figure(joints, head[..., 2])
 
 
 def rotation(yaw: Floats, pitch: Floats, roll: Floats) -> Floats:
-    """Rotation matrices [T, 3, 3] from degrees [T]: first lean to the left, then bow, then turn to the left."""
+    """Return rotation matrices `[T, 3, 3]` from degrees `[T]`: lean left, then bend to the front, then turn left."""
     (sy, sp, sr), (cy, cp, cr) = (
         function(np.radians([yaw, pitch, -np.asarray(roll)])) for function in (np.sin, np.cos)
     )
@@ -126,17 +121,17 @@ def rotation(yaw: Floats, pitch: Floats, roll: Floats) -> Floats:
 
 
 def two_bones(start: Floats, target: Floats, first: float, second: float, pole: Floats) -> tuple[Floats, Floats]:
-    """Places the middle and the end of two joined bones.
+    """Return the positions of the middle and the end of two joined bones.
 
     Args:
-        start: [T, 3], where the first bone begins.
-        target: [T, 3], where the second should end; brought into reach if it is not.
+        start: float64 `[T, 3]`, beginning of the first bone.
+        target: float64 `[T, 3]`, desired end of the second bone; a target out of reach is moved nearer.
         first: length of the first bone.
         second: length of the second bone.
-        pole: [T, 3], the direction that the middle joint points to.
+        pole: float64 `[T, 3]`, direction of the middle joint.
 
     Returns:
-        Middle and end, [T, 3] each.
+        Middle and end, float64 `[T, 3]` each.
     """
     line = target - start
     distance = np.linalg.norm(line, axis=-1, keepdims=True)
@@ -167,7 +162,7 @@ def _ankle(body: Body, leg: Leg, sign: int) -> Floats:
 
 
 def _pelvis_centre(body: Body, pose: Pose, feet: dict[str, Floats]) -> Floats:
-    """As high as both legs allow, less what the pose sinks."""
+    """Return the position of the pelvis: as high as both legs allow, minus the drop of the pose."""
     trunk = pose.trunk
     x, z = trunk.shift * body.leg, trunk.forward * body.leg
     heights = []
@@ -178,7 +173,7 @@ def _pelvis_centre(body: Body, pose: Pose, feet: dict[str, Floats]) -> Floats:
 
 
 def _shoulder(body: Body, arm: Arm, chest: Floats, sign: int) -> Floats:
-    """The shoulder joint from the middle of the shoulders; a raised arm lifts it, a forward one pulls it forward."""
+    """Return the vector from the middle of the shoulders to a shoulder, which moves up and forward with the arm."""
     size = np.sqrt(arm.out**2 + arm.up**2 + arm.front**2) / arm.reach
     raised, forward = np.maximum(arm.up / size, 0.0)[:, None], np.maximum(arm.front / size, 0.0)[:, None]
     return (
@@ -189,14 +184,14 @@ def _shoulder(body: Body, arm: Arm, chest: Floats, sign: int) -> Floats:
 
 
 def _direction(frame: Floats, out: Floats, up: Floats, front: Floats, sign: int) -> Floats:
-    """Unit vectors [T, 3] of directions given in a frame."""
+    """Return the unit vectors `[T, 3]` of directions that are given relative to a frame."""
     vector = np.stack([sign * out, up, front], axis=-1)
     vector = vector / np.maximum(np.linalg.norm(vector, axis=-1, keepdims=True), 1e-9)
     return np.einsum("tij,tj->ti", frame, vector)
 
 
 def _face(body: Body, head: Floats, middle: Floats) -> dict[str, Floats]:
-    """Nose, eyes and ears around the middle of the head."""
+    """Return the positions of nose, eyes and ears."""
     offsets = {"nose": (0.0, -0.15, 1.45)}
     for side, sign in (("left", 1), ("right", -1)):
         offsets |= {f"{side}_eye": (sign * 0.45, 0.3, 1.1), f"{side}_ear": (sign * 1.0, 0.1, 0.0)}

@@ -1,7 +1,7 @@
-"""The eight movements of Baduanjin as key poses, each with the time it takes to reach it and to rest in it.
+"""The eight movements of Baduanjin as key poses, each with the time to reach it and the time to hold it.
 
-Described for the side that a person begins with on the left; the other side is the mirror image. Checked against the
-trajectories of a real performer.
+Movements with two sides are described for the left side; the right side is the mirror image. They were compared with
+the trajectories of a real performer.
 """
 
 from dataclasses import dataclass
@@ -11,28 +11,34 @@ from data.synthetic.poses import Arm, Leg, Pose, Trunk
 
 @dataclass(frozen=True)
 class Key:
-    """A key pose, `seconds` after the one before, then kept for `hold` seconds."""
+    """A key pose.
+
+    Attributes:
+        pose: the pose.
+        seconds: time from the key pose before.
+        hold: time for which the pose is held, in seconds.
+    """
 
     pose: Pose
     seconds: float
     hold: float = 0.0
 
     def mirrored(self) -> "Key":
-        """The same with left and right exchanged."""
+        """Return the key pose with left and right exchanged."""
         return Key(self.pose.mirrored(), self.seconds, self.hold)
 
 
 @dataclass(frozen=True)
 class Movement:
-    """One of the eight.
+    """One of the eight movements.
 
     Attributes:
-        label: its class.
-        entry: from standing to where the first repetition begins.
-        cycles: ways of doing one repetition; it ends where it begins. A person has one way.
-        exit: from there back to standing.
+        label: class of the movement.
+        entry: key poses from standing to the beginning of the first repetition.
+        cycles: different ways of one repetition, which ends as it begins; a person knows one way.
+        exit: key poses back to standing.
         sided: whether repetitions alternate between left and right.
-        faults: what often goes wrong.
+        faults: names of typical faults.
     """
 
     label: str
@@ -71,9 +77,8 @@ def _both(arm: Arm, leg: Leg = APART, trunk: Trunk = Trunk()) -> Pose:
 
 STAND = _both(HANG)
 STAND_CLOSE = _both(HANG, TOGETHER)
-IN_HORSE = Trunk(drop=0.2, pitch=6)
 
-# 1. Both hands rise before the body, turn at the chest and press the sky; they sink along the sides.
+# 1. Both hands rise in front of the body, turn at the chest, press upwards, and sink at the sides.
 _LIFT = (
     Key(_both(BELLY, trunk=Trunk(drop=0.04)), 1.2, 0.3),
     Key(_both(CHEST, trunk=Trunk()), 1.4),
@@ -141,7 +146,7 @@ _STAY = Leg(out=0.6, knee_out=40)
 
 
 def _in_horse(pose: Pose) -> Pose:
-    """The same above the hips, in a horse stance that is never left."""
+    """Return the pose with the legs in a fixed horse stance."""
     return pose._replace(
         trunk=pose.trunk._replace(shift=0.0, drop=max(pose.trunk.drop, 0.1)), left_leg=_STAY, right_leg=_STAY
     )
@@ -157,7 +162,7 @@ DRAW_THE_BOW = Movement(
     faults=("bent_arms", "shallow_squat", "leaning", "short_look", "low_arms", "hasty"),
 )
 
-# 3. One hand presses the sky, the other the earth.
+# 3. One hand presses upwards, the other downwards.
 _PRESS_DOWN = Arm(0.4, -0.85, 0.12, 0.88, 0.7, 0.1, -0.7)
 _PRESS_UP = Arm(0.06, 1.0, 0.02, 0.95, 1.0, 0.0, 0.4)
 _SEPARATE = (
@@ -203,7 +208,7 @@ WISE_OWL = Movement(
 )
 
 
-# 5. In a horse stance, hands on the knees, the body leans over, sweeps low to the other side and comes up.
+# 5. In a horse stance, hands on the knees, the body leans over, swings low to the other side and rises.
 def _sway(**trunk: float) -> Pose:
     return _both(KNEE, HORSE, Trunk(**trunk))
 
@@ -238,7 +243,7 @@ SWAY = Movement(
     faults=("shallow_squat", "stiff", "short_look", "hasty"),
 )
 
-# 6. Arms rise, press down before the body, the hands slide down the back as the trunk bends, and hold the feet.
+# 6. Arms rise and press down in front of the body; the hands slide down the back as the trunk bends, and hold the feet.
 _FEET = Arm(-0.05, -0.5, 0.9, 0.98, 0.7, 0.3, 0.2, on_foot=1.0)
 _HOLD_FEET = (
     Key(_both(BROW), 1.1),
@@ -333,7 +338,7 @@ MOVEMENTS = (
     CLENCH_FISTS,
     BOUNCE,
 )
-"""In the order of the form."""
+"""All movements, in their traditional order."""
 
 LABELS = tuple(movement.label for movement in MOVEMENTS)
-"""Classes, in the order of the form."""
+"""Classes, in the order of the movements."""

@@ -1,4 +1,4 @@
-"""A person performing: key poses in that person's style, with faults, timed and joined to one smooth motion."""
+"""The performance of a person: key poses in a personal style, with faults, joined to one smooth motion."""
 
 from dataclasses import dataclass, field
 
@@ -15,14 +15,14 @@ _REACH = columns("arm.reach")
 
 @dataclass
 class Performance:
-    """Key poses put one after another on a time line.
+    """A sequence of key poses with their times.
 
     Attributes:
-        person: who performs.
-        rng: source of all variation.
-        pace: factor on all durations.
-        times: seconds of the key poses so far.
-        poses: their joint parameters.
+        person: person who performs.
+        rng: random generator of all variation.
+        pace: factor of all durations.
+        times: times of the key poses so far, in seconds.
+        poses: joint parameters of the key poses so far, float64 `[len(CHANNELS)]` each.
     """
 
     person: Person
@@ -33,11 +33,11 @@ class Performance:
 
     @property
     def now(self) -> float:
-        """Seconds that are filled."""
+        """Time of the last key pose, in seconds."""
         return self.times[-1] if self.times else 0.0
 
     def rest(self, pose: Pose, seconds: float) -> None:
-        """Stands about in a pose, shifting weight and moving hands and head a little."""
+        """Stay in a pose, with small movements."""
         end = self.now + seconds
         while True:
             step = min(float(self.rng.uniform(0.7, 2.5)), end - self.now)
@@ -46,26 +46,26 @@ class Performance:
                 return
 
     def enter(self, movement: Movement, faults: dict[str, float]) -> None:
-        """Goes from standing to where the movement begins."""
+        """Move from standing to the beginning of a movement."""
         self._perform(movement.entry, faults)
 
     def begin(self, movement: Movement, faults: dict[str, float], mirrored: bool) -> None:
-        """Is found where the movement begins, instead of going there: a repetition ends where it begins."""
+        """Start at the beginning of a movement, which is the last key pose of a repetition."""
         cycle, style = self.person.keys(movement)
         last = cycle[-1].mirrored() if mirrored else cycle[-1]
         self._perform((Key(last.pose, 0.0, last.hold * float(self.rng.random())),), faults, style[-1:])
 
     def repeat(self, movement: Movement, faults: dict[str, float], mirrored: bool) -> None:
-        """Does one repetition."""
+        """Perform one repetition."""
         cycle, style = self.person.keys(movement)
         self._perform(tuple(key.mirrored() for key in cycle) if mirrored else cycle, faults, style)
 
     def leave(self, movement: Movement, faults: dict[str, float]) -> None:
-        """Goes back to standing."""
+        """Move back to standing."""
         self._perform(movement.exit, faults)
 
     def motion(self, fps: float) -> Floats:
-        """The joint parameters at `fps`, float64 [T, len(CHANNELS)], with the small unrest that a body always has."""
+        """Return the joint parameters at `fps`, float64 `[T, len(CHANNELS)]`, with small random movements."""
         times = np.array(self.times)
         at = np.arange(0.0, times[-1], 1 / fps)
         motion = monotone_curve(times, np.array(self.poses), at)
@@ -78,15 +78,15 @@ class Performance:
         for number, key in enumerate(keys):
             offset = 0.4 * self._noise() + (0.0 if style is None else style[number])
             pose = self._style(key.pose, offset)
-            for fault, gravity in faults.items():
-                FAULTS[fault](pose[None], gravity)
+            for fault, severity in faults.items():
+                FAULTS[fault](pose[None], severity)
             uneven = self.pace * np.exp(self.rng.normal(0.0, (0.12, 0.3)))
             seconds = key.seconds * float(uneven[0]) * (1 - 0.3 * hurry)
             hold = key.hold * float(uneven[1]) * (1 - 0.85 * hurry)
             self._add(Key(key.pose, seconds, hold), pose)
 
     def _style(self, pose: Pose, offset: Floats) -> Floats:
-        """The joint parameters of a pose as this person has them."""
+        """Return the joint parameters of a pose in this person's style."""
         person = self.person
         vector = pose.to_vector()
         vector[SINKING] *= person.depth

@@ -1,4 +1,4 @@
-"""Invented people: a body, and a way of moving that stays with them."""
+"""Invented people: the proportions of a body and a personal way of moving."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from data.synthetic.movements import MOVEMENTS, Key, Movement
 from data.synthetic.poses import CHANNELS, Floats, columns
 
 _SPREAD = {
-    ".drop": 0.0,  # scaled instead, and so are the places of the feet: a planted foot must not slide
+    ".drop": 0.0,  # scaled instead, as are the positions of the feet, because a foot on the floor must not slide
     ".shift": 0.015,
     ".forward": 0.01,
     ".yaw": 2.0,
@@ -32,25 +32,25 @@ _SPREAD = {
 KEY_SPREAD = np.array(
     [next((spread for end, spread in _SPREAD.items() if channel.endswith(end)), 0.0) for channel in CHANNELS]
 )
-"""Deviation of a channel between two people's renderings of the same key pose, float64 [len(CHANNELS)]."""
+"""Standard deviation of each channel between people in the same key pose, float64 `[len(CHANNELS)]`."""
 
 
 @dataclass(frozen=True)
 class Person:
-    """Who moves.
+    """An invented person.
 
     Attributes:
-        name: stable id.
-        body: bone lengths.
-        pace: factor on all durations.
-        depth: factor on how far the pelvis sinks.
-        stance: factor on the width of the stance.
-        supple: factor on bowing and turning.
-        skill: 0..1; the unskilled make more and graver faults.
-        ways: for each movement, which of its cycles the person knows.
-        style: for each movement, seed of the person's own offsets of its key poses.
-        habit: float64 [len(CHANNELS)], offset in every pose.
-        marks: float64 [17, 2], where the estimator sees the joints of this person and clothing, in torso lengths.
+        name: id of the person.
+        body: measures of the body.
+        pace: factor of all durations.
+        depth: factor of the sinking of the pelvis.
+        stance: factor of the width of the stance.
+        supple: factor of bending and turning.
+        skill: 0 to 1; people with less skill make more and stronger faults.
+        ways: number of the cycle that the person knows, for each movement.
+        style: seed of the person's offsets of the key poses, for each movement.
+        habit: float64 `[len(CHANNELS)]`, offset in every pose.
+        marks: float64 `[17, 2]`, offset of the estimated joints for this person and clothing, in torso lengths.
     """
 
     name: str
@@ -66,7 +66,7 @@ class Person:
     marks: Floats
 
     def keys(self, movement: Movement) -> tuple[tuple[Key, ...], Floats]:
-        """The cycle that this person knows, and the person's offsets of its key poses [keys, len(CHANNELS)]."""
+        """Return the cycle that this person knows, and the offsets of its key poses, `[keys, len(CHANNELS)]`."""
         number = MOVEMENTS.index(movement)
         cycle = movement.cycles[self.ways[number]]
         offsets = np.random.default_rng(self.style[number]).standard_normal((len(cycle), len(CHANNELS)))
@@ -74,7 +74,7 @@ class Person:
 
 
 def invent_person(name: str, rng: np.random.Generator) -> Person:
-    """Draws a person."""
+    """Draw a person."""
     return Person(
         name=name,
         body=_body(rng),
@@ -90,7 +90,7 @@ def invent_person(name: str, rng: np.random.Generator) -> Person:
     )
 
 
-_SHARES = {
+_PROPORTIONS = {
     "torso": (0.295, 0.05),
     "shoulders": (0.1, 0.08),
     "hips": (0.058, 0.1),
@@ -101,10 +101,12 @@ _SHARES = {
     "neck": (0.11, 0.1),
     "head": (0.04, 0.08),
 }
-"""Share of the height and its relative deviation: proportions of adults (Drillis and Contini 1966), but from joint to
-joint as pose estimators place them."""
+"""Length of each body part divided by the height, and its relative standard deviation: proportions of adults (Drillis
+and
+Contini 1966), measured between joints as pose estimators define them."""
 
-AVERAGE_BODY = Body(height=1.67, **{part: 1.67 * share for part, (share, _) in _SHARES.items()})
+AVERAGE_BODY = Body(height=1.67, **{part: 1.67 * share for part, (share, _) in _PROPORTIONS.items()})
+"""Body of average height and proportions."""
 
 
 def _body(rng: np.random.Generator) -> Body:
@@ -112,14 +114,14 @@ def _body(rng: np.random.Generator) -> Body:
     arms, legs = rng.normal(1.0, 0.035), rng.normal(1.0, 0.06)
     common = {"upper_arm": arms, "forearm": arms, "thigh": legs, "shin": legs}
     parts = {}
-    for part, (share, spread) in _SHARES.items():
+    for part, (share, spread) in _PROPORTIONS.items():
         own = np.clip(rng.normal(1.0, spread), 1 - 2.5 * spread, 1 + 2.5 * spread)
         parts[part] = float(height * share * own * common.get(part, 1.0))
     return Body(height=height, **parts)
 
 
 def _marks(rng: np.random.Generator) -> Floats:
-    """Offsets are mirror images of each other, as clothes are; the face is seen as it is."""
+    """Return the offsets of the estimated joints, symmetric for both sides; those of the face are 0."""
     marks = np.zeros((17, 2))
     sides = rng.normal(0.0, (0.02, 0.025), (6, 2))
     marks[5::2], marks[6::2] = sides, sides * np.array([-1.0, 1.0])
@@ -127,5 +129,10 @@ def _marks(rng: np.random.Generator) -> Floats:
 
 
 SINKING = columns("trunk.drop")
+"""Channels that `Person.depth` scales."""
+
 STANCE = columns("leg.out")
+"""Channels that `Person.stance` scales."""
+
 SUPPLE = columns("trunk.pitch", "trunk.bend", "trunk.twist", "trunk.lean", "trunk.look")
+"""Channels that `Person.supple` scales."""

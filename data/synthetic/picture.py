@@ -1,7 +1,7 @@
-"""The eight movements as one moving picture for the documentation.
+"""The animated picture of the eight movements in the documentation.
 
-Run as `python -m data.synthetic.picture docs/images/baduanjin.svg`. Where a viewer does not play it, each figure rests
-in the pose that its movement is known by.
+Run `python -m data.synthetic.picture docs/images/baduanjin.svg` to make it. A viewer without animation shows the
+typical pose of each movement.
 """
 
 import sys
@@ -26,14 +26,14 @@ _LIMBS = {
 }
 _TRUNK = ("left_shoulder", "right_shoulder", "right_hip", "left_hip", "left_shoulder")
 _KNOWN_BY = (4, 3, 3, 1, 2, 6, 2, 0)
-"""For each movement the key pose that stands for it."""
+"""Number of the typical key pose of each movement."""
 
 _LAYOUT = load_layout("coco17")
 _NOSE, _EARS = _LAYOUT.index("nose"), [_LAYOUT.index("left_ear"), _LAYOUT.index("right_ear")]
 
 
 def draw() -> str:
-    """The picture as SVG text."""
+    """Return the picture as SVG."""
     rows = -(-len(MOVEMENTS) // _COLUMNS)
     width, height = _COLUMNS * (_WIDTH + _GAP) + _GAP, rows * (_HEIGHT + _GAP) + _GAP
     panels = [_panel(number, movement) for number, movement in enumerate(MOVEMENTS)]
@@ -60,7 +60,7 @@ def _panel(number: int, movement: Movement) -> str:
         f'<path stroke="#ddd6c8" style="stroke-width:2" d="M24 {_FLOOR}H{_WIDTH - 24}"/>',
         f'<text x="{_WIDTH // 2}" y="{_HEIGHT - 14}">{number + 1}  {movement.label.replace("_", " ")}</text>',
     ]
-    # The trunk lies between the limbs of both sides.
+    # The trunk is drawn between the limbs of the two sides.
     for side, strokes in (("right", _LIMBS["right"]), ("centre", (_TRUNK,)), ("left", _LIMBS["left"])):
         paths = [_path(pose, strokes) for pose in (still, *frames)]
         lines.append(
@@ -74,7 +74,7 @@ def _panel(number: int, movement: Movement) -> str:
 
 
 def _film(movement: Movement, known_by: int) -> tuple[Floats, Floats, float]:
-    """Frames [_FRAMES, 17, 2] of one round in a panel's coordinates, the still, and the round's seconds."""
+    """Return the frames `[_FRAMES, 17, 2]` of one cycle in a panel's coordinates, the typical pose, and the seconds."""
     cycle = movement.cycles[0]
     keys = cycle + tuple(key.mirrored() for key in cycle) if movement.sided else cycle
     times, poses, now = [0.0], [keys[-1].pose.to_vector()], 0.0
@@ -88,7 +88,7 @@ def _film(movement: Movement, known_by: int) -> tuple[Floats, Floats, float]:
     motion = np.vstack([monotone_curve(np.array(times), np.array(poses), at[:-1]), cycle[known_by].pose.to_vector()])
     camera = Camera("front", 8.0, 4.0, 0.0, 4.6, 1.85, np.array([0.0, 0.88, 0.0]), _WIDTH / (_HEIGHT - 24))
     image, _ = camera.project(animate(AVERAGE_BODY, motion).joints)
-    # A step to the side stays in the middle of the panel.
+    # The figure stays in the middle of the panel when it steps to the side.
     image[..., 0] += 0.5 * camera.aspect - image[..., 0].mean(axis=1, keepdims=True)
     image *= _HEIGHT - 24
     return image[:-1], image[-1], now
@@ -100,7 +100,7 @@ def _path(pose: Floats, strokes: tuple[tuple[str, ...], ...]) -> str:
 
 
 def _dot(places: list[Floats], radius: int, colour: str, timing: str) -> str:
-    """A circle that is at the first place while nothing moves, and at the others in turn."""
+    """Return a circle that is at the first position without animation, and moves through the others."""
     x, y = np.array(places).round().astype(int).T
     moves = "".join(
         f'<animate attributeName="{name}" values="{";".join(map(str, values[1:]))}" {timing}/>'

@@ -1,7 +1,7 @@
-"""A pose as a handful of joint parameters, the same for every body.
+"""Poses as joint parameters that do not depend on the body.
 
-Sides: a person who faces the camera looks along +z, y is up, and the person's left is +x. `out` always means towards a
-limb's own side, so that mirroring a pose is swapping its limbs. Angles are degrees.
+Axes: a person who faces the camera looks along +z, y is up, and the person's left is +x. `out` is the direction towards
+a limb's own side, so that a pose is mirrored by swapping its limbs. Angles are in degrees.
 """
 
 from typing import Any, NamedTuple
@@ -17,18 +17,18 @@ class Trunk(NamedTuple):
     """Pelvis, spine and head.
 
     Attributes:
-        drop: how far the pelvis sinks below its highest place, in leg lengths.
-        shift: pelvis to the left, in leg lengths.
-        forward: pelvis to the front, in leg lengths.
-        yaw: turn of the pelvis to the left.
-        pitch: bow of the pelvis to the front (the hinge of the hips).
-        roll: lean of the pelvis to the left.
-        twist: turn of the chest against the pelvis.
-        bend: bow of the chest against the pelvis.
-        lean: lean of the chest against the pelvis.
-        look: turn of the head against the chest.
-        nod: bow of the head against the chest.
-        tilt: lean of the head against the chest.
+        drop: distance of the pelvis below its highest position, in leg lengths.
+        shift: position of the pelvis to the left, in leg lengths.
+        forward: position of the pelvis to the front, in leg lengths.
+        yaw: turn of the pelvis to the left, in degrees.
+        pitch: bend of the pelvis to the front, at the hips, in degrees.
+        roll: lean of the pelvis to the left, in degrees.
+        twist: turn of the chest to the left, relative to the pelvis, in degrees.
+        bend: bend of the chest to the front, relative to the pelvis, in degrees.
+        lean: lean of the chest to the left, relative to the pelvis, in degrees.
+        look: turn of the head to the left, relative to the chest, in degrees.
+        nod: bend of the head to the front, relative to the chest, in degrees.
+        tilt: lean of the head to the left, relative to the chest, in degrees.
     """
 
     drop: Value = 0.0
@@ -46,18 +46,18 @@ class Trunk(NamedTuple):
 
 
 class Arm(NamedTuple):
-    """One arm, as seen from the chest.
+    """One arm, relative to the chest. Directions need not have unit length.
 
     Attributes:
-        out: the direction from shoulder to wrist: towards the own side,
-        up: upwards,
-        front: and to the front.
-        reach: distance from shoulder to wrist, 1 for a stretched arm; so the bend of the elbow.
-        elbow_out: the direction that the elbow points to: towards the own side,
-        elbow_up: upwards,
-        elbow_front: and to the front.
-        on_knee: 1 where the hand lies on the knee, whatever the direction.
-        on_foot: 1 where the hand is at the foot.
+        out: component of the direction from shoulder to wrist towards the arm's own side.
+        up: component of this direction upwards.
+        front: component of this direction to the front.
+        reach: distance from shoulder to wrist, 1 for a stretched arm.
+        elbow_out: component of the elbow's direction towards the arm's own side.
+        elbow_up: component of the elbow's direction upwards.
+        elbow_front: component of the elbow's direction to the front.
+        on_knee: 1 if the hand is on the knee, regardless of the direction, else 0.
+        on_foot: 1 if the hand is at the foot, regardless of the direction, else 0.
     """
 
     out: Value
@@ -75,11 +75,11 @@ class Leg(NamedTuple):
     """One leg.
 
     Attributes:
-        out: place of the foot on the floor, towards the own side, in leg lengths.
-        front: and to the front.
+        out: position of the foot towards the leg's own side, in leg lengths.
+        front: position of the foot to the front, in leg lengths.
         lift: height of the foot above the floor, in leg lengths.
-        heel: angle of the raised heel.
-        knee_out: angle between the front and the direction of the knee.
+        heel: angle of the raised heel, in degrees.
+        knee_out: angle between the front and the direction of the knee, in degrees.
     """
 
     out: Value = 0.2
@@ -90,7 +90,10 @@ class Leg(NamedTuple):
 
 
 class Pose(NamedTuple):
-    """A whole body: floats in a key pose, arrays `[T]` in a motion."""
+    """A whole body.
+
+    The values are floats in a key pose and arrays `[T]` in a motion.
+    """
 
     trunk: Trunk
     left_arm: Arm
@@ -99,12 +102,12 @@ class Pose(NamedTuple):
     right_leg: Leg = Leg()
 
     def to_vector(self) -> Floats:
-        """All parameters of a key pose in a row, float64 `[len(CHANNELS)]`."""
+        """Return all parameters of a key pose as one vector, float64 `[len(CHANNELS)]`."""
         return np.array([value for part in self for value in part], np.float64)
 
     @classmethod
     def from_matrix(cls, motion: Floats) -> "Pose":
-        """The pose whose values are the columns of a motion, float64 `[T, len(CHANNELS)]`."""
+        """Return the pose with the columns of a motion, float64 `[T, len(CHANNELS)]`, as values."""
         columns = iter(motion.T)
 
         def values(part: type[Trunk] | type[Arm] | type[Leg]) -> list[Floats]:
@@ -113,7 +116,7 @@ class Pose(NamedTuple):
         return cls(Trunk(*values(Trunk)), Arm(*values(Arm)), Arm(*values(Arm)), Leg(*values(Leg)), Leg(*values(Leg)))
 
     def mirrored(self) -> "Pose":
-        """The same pose with left and right exchanged."""
+        """Return the pose with left and right exchanged."""
         sideways = {
             name: -getattr(self.trunk, name) for name in ("shift", "yaw", "roll", "twist", "lean", "look", "tilt")
         }
@@ -129,9 +132,9 @@ _PARTS: dict[str, type[Trunk] | type[Arm] | type[Leg]] = {
 }
 
 CHANNELS = tuple(f"{name}.{field}" for name, part in _PARTS.items() for field in part._fields)
-"""Names of a motion's columns."""
+"""Names of the columns of a motion."""
 
 
 def columns(*names: str) -> list[int]:
-    """Positions of all channels whose name ends with one of `names`, for example `.reach` or `trunk.drop`."""
+    """Return the positions of all channels whose name ends with one of `names`, such as `.reach` or `trunk.drop`."""
     return [i for i, channel in enumerate(CHANNELS) if channel.endswith(names)]

@@ -1,6 +1,6 @@
-"""The bundled sample: what `make run` trains on, so that a clone needs no download.
+"""The bundled sample, on which `make run` trains, so that a clone needs no download.
 
-Run as `python -m data.synthetic.sample FOLDER` to make it again.
+Run `python -m data.synthetic.sample FOLDER` to make it again.
 """
 
 import sys
@@ -10,22 +10,26 @@ from data.store import write_span
 from data.synthetic.baduanjin import SyntheticSpec, generate
 
 SAMPLE_FOLDER = Path(__file__).parent.parent / "sample"
+"""Data folder of the bundled sample."""
+
 CLIPS = SyntheticSpec(subjects=24, repetitions=2, seed=0)
+"""Specification of the clips."""
+
 SESSIONS = SyntheticSpec(subjects=24, repetitions=0, sessions=3, seed=0)
-"""Practice sessions of people whose clips are in the test split."""
+"""Specification of the practice sessions, by people whose clips are in the test split."""
 
 
 def write_sample(folder: Path) -> tuple[Path, Path]:
-    """Writes the sample.
+    """Write the sample: `span-1` with clips, and `sessions/span-1` with whole sessions.
 
     Args:
-        folder: gets `span-1` with the clips, and `sessions/span-1` with whole sessions.
+        folder: folder of the sample.
 
     Returns:
-        The two spans.
+        The folders of the two spans.
 
     Raises:
-        InputError: a span exists already or can't be written.
+        InputError: if a span exists already or cannot be written.
     """
     return write_span(folder, 1, generate(CLIPS)), write_span(folder / "sessions", 1, generate(SESSIONS))
 

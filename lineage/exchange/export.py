@@ -16,7 +16,6 @@ from lineage.exchange.tables import TABLES, Table
 from lineage.model import Subgraph
 from lineage.store.reader import LineageStore
 
-DOCUMENTS = ("openlineage", "prov")
 FOLDERS = ("csv", "parquet")
 
 
@@ -25,7 +24,7 @@ def export(store: LineageStore, form: str, target: Path, run: str | None = None)
 
     Args:
         store: store to read.
-        form: one of `DOCUMENTS`, which are written to a file, or of `FOLDERS`, which have a file per table.
+        form: `openlineage` or `prov`, which are written to a file, or one of `FOLDERS`, which have a file per table.
         target: the file, which is replaced if it exists, or the folder, which must not exist.
         run: name of the only run to export; None for the whole store.
 

@@ -28,9 +28,9 @@ def test_hash_fills_all_splits_and_keeps_people_together(count):
     by_subject = sides(people(count), SplitPolicy())
     assert set(by_subject.values()) == {"train", "eval", "test"}
     if count == 200:
-        shares = Counter(by_subject.values())
-        assert 25 < shares["test"] < 55
-        assert 18 < shares["eval"] < 45
+        counts = Counter(by_subject.values())
+        assert 25 < counts["test"] < 55
+        assert 18 < counts["eval"] < 45
 
 
 def test_hash_does_not_move_people_when_others_join():
@@ -61,7 +61,7 @@ def test_column_is_followed_and_eval_cut_from_train_by_subject():
 
 def test_official_protocol_by_camera_may_share_people():
     index = [*people(4, split="train"), *people(4, split="test")]
-    with pytest.raises(InputError, match="4 subjects are on two sides"):
+    with pytest.raises(InputError, match="4 subjects are in two splits"):
         assign_splits(index, SplitPolicy(method="column", eval_share=0))
     splits = assign_splits(index, SplitPolicy(method="column", eval_share=0, allow_subject_overlap=True))
     assert Counter(splits.values()) == {"train": 8, "test": 8}
@@ -99,12 +99,12 @@ def test_listed_subjects():
         (
             [*people(1, split="train"), *[key("q", x, "test") for x in "ab"]],
             SplitPolicy(method="column"),
-            "too few to take any for eval",
+            "too few to move any to eval",
         ),
         (
             [*people(3, "ab", split="train"), *[key("q", x, "test") for x in "abc"]],
             SplitPolicy(method="column"),
-            r"never seen in training(\n.*)*labels c",
+            r"but not in train(\n.*)*labels c",
         ),
         (
             [*people(3, "abc", split="train"), *[key("q", x, "test") for x in "ab"]],
@@ -113,7 +113,7 @@ def test_listed_subjects():
         ),
     ],
 )
-def test_unsound_divisions_are_refused(index, policy, message):
+def test_unsound_divisions_are_rejected(index, policy, message):
     with pytest.raises(InputError, match=message):
         assign_splits(index, policy)
 
@@ -136,7 +136,7 @@ def test_labels_of_sessions_are_those_of_their_segments():
         {"sed": 1},
     ],
 )
-def test_wrong_policies_are_refused(wrong):
+def test_invalid_policies_are_rejected(wrong):
     with pytest.raises(ValidationError):
         SplitPolicy(**wrong)
 

@@ -4,7 +4,7 @@ import pytest
 from rich.console import Console
 
 from data.errors import InputError
-from data.health import health_names
+from data.health import FIGURES, WORDS
 from data.store import write_span
 from data.synthetic import SyntheticSpec, generate
 from pipelines import schema_proposal
@@ -28,7 +28,8 @@ def proposal(tmp_path_factory):
 
 def test_differences_are_named(proposal):
     changes = {change.feature: change for change in proposal.changes}
-    assert changes.keys() == {*health_names(3), "keypoints", "label", "subject", "sequence_id", "view", "start_frame"}
+    health = {*FIGURES, *WORDS} - {"centre_z"}
+    assert changes.keys() == {*health, "keypoints", "label", "subject", "sequence_id", "view", "start_frame"}
     assert changes["label"].change == "new: drunken_fist; not seen: lift_the_sky"
     assert changes["torso_length"].change.startswith("above 3")
     assert "above 2.5" in changes["centre_x"].change

@@ -1,1 +1,1 @@
-"""What an importer passes on: raw clips, their people, joints and units, and the canonical sequence made of them."""
+"""From what a file says of one clip to a canonical sequence: joints, people, units and time."""

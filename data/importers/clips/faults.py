@@ -1,4 +1,4 @@
-"""Faults of a stranger's data, as errors that are read and records that are quarantined."""
+"""Conversion of faults in imported data to readable errors and quarantined records."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,22 +11,33 @@ from data.records import KeypointSequence
 
 @contextmanager
 def malformed_as_input_error(place: str | Callable[[], str]) -> Iterator[None]:
-    """Turn what goes wrong while values are taken apart into an InputError: a text for a number, a list too short.
+    """Raise InputError for a malformed value that the block meets, such as a text for a number or a short list.
 
     Args:
-        place: what is being taken apart; called when something went wrong, if it changes on the way.
+        place: place of the value in the file, or a function that returns the current one.
+
+    Raises:
+        InputError: in place of the exceptions of Python that malformed values cause.
     """
     try:
         yield
     except (TypeError, ValueError, KeyError, IndexError, AttributeError, OverflowError) as error:
         where = place if isinstance(place, str) else place()
-        raise InputError("a value is not what the format has there", f"{where}: {str(error)[:120]}", None) from error
+        raise InputError("a value is malformed for this format", f"{where}: {str(error)[:120]}", None) from error
 
 
 def quarantined(
     error: InputError, file: str, record: int, found: RawClip | KeypointSequence | None = None, name: str = ""
 ) -> Quarantined:
-    """Return the record of a fault, with a few poses to look at if there are any."""
+    """Return the quarantined record of an error, with some of its poses if it has any.
+
+    Args:
+        error: what is wrong with the record.
+        file: the file, as the user named it.
+        record: number of the record in the file, from 0.
+        found: the clip or sequence, if it could be read.
+        name: id of the record, if there is no clip or sequence.
+    """
     parts = [error.what, error.where and f"({error.where})", error.remedy and f"- {error.remedy}"]
     detail = " ".join(filter(None, parts))
     layout = poses = None

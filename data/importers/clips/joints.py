@@ -1,7 +1,6 @@
-"""Finds the layout of a file's joints, by their names or, in formats without names, by their number."""
+"""The layout of a file's joints, found by their names or, in formats without names, by how many there are."""
 
 import re
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -16,11 +15,11 @@ _SIDES = {"l": "left", "r": "right"}
 
 @dataclass(frozen=True)
 class JointOrder:
-    """Where a file's joints go in a layout.
+    """The position of a file's joints in a layout.
 
     Attributes:
-        layout: that has them.
-        columns: for each joint of the layout its position in the file, -1 where it is absent.
+        layout: layout with all these joints.
+        columns: position of each joint of the layout in the file, -1 where it is absent.
     """
 
     layout: Layout
@@ -38,7 +37,7 @@ class JointOrder:
 
 @lru_cache(maxsize=64)
 def order_by_name(names: tuple[str, ...]) -> JointOrder:
-    """Return the order of named joints; `leftShoulder`, `LEFT_SHOULDER`, `l_shoulder` and `left shoulder` are one name.
+    """Return the order of named joints; `leftShoulder`, `LEFT_SHOULDER` and `l_shoulder` are the same name.
 
     Raises:
         InputError: if a name occurs twice or no layout has them all.
@@ -47,7 +46,7 @@ def order_by_name(names: tuple[str, ...]) -> JointOrder:
 
 
 def joint_name(name: str) -> str:
-    """Return a joint's name as the layouts write it."""
+    """Return a joint's name in the spelling of the layouts."""
     words = re.split(r"[\W_]+", _CAMEL.sub("_", name.strip()).lower())
     words = [_SIDES.get(word, word) for word in words if word]
     if words and words[-1] in ("left", "right") and words[0] != "mouth":
@@ -57,23 +56,18 @@ def joint_name(name: str) -> str:
 
 @lru_cache(maxsize=64)
 def order_by_count(count: int, layouts: tuple[tuple[int, str], ...]) -> JointOrder:
-    """Return the order of joints that are known by their number alone.
+    """Return the order of joints without names.
 
     Args:
-        count: joints in the file.
-        layouts: number of joints and name of the layout whose joints come first among them.
+        count: number of joints in the file.
+        layouts: pairs of a number of joints and the layout whose joints come first among them.
 
     Raises:
-        InputError: if the format knows no layout of so many joints.
+        InputError: if `layouts` does not have this number.
     """
     for number, name in layouts:
         if number == count:
             layout = load_layout(name)
             return JointOrder(layout, tuple(range(len(layout.joints))))
     known = ", ".join(f"{number} ({name})" for number, name in layouts)
-    raise InputError(f"there are {count} joints in a pose", None, f"this format has {known}")
-
-
-def common_names(named: Iterable[Sequence[str]]) -> tuple[str, ...]:
-    """Return all names that occur, in the order of their first occurrence."""
-    return tuple(dict.fromkeys(name for names in named for name in names))
+    raise InputError(f"there are {count} joints in a pose", None, f"poses of this format have {known} joints")

@@ -1,13 +1,13 @@
-"""Chooses one person where several are in view.
+"""The choice of one person where several are in view.
 
-- `tracked` (the default): people are followed from frame to frame, by the file's own track numbers and by overlap and
-  distance of their boxes; the one whose boxes cover most, summed over the clip, is taken. Frames without this person
-  show nobody, so a sequence never jumps from one person to another.
-- `largest`, `confident`, `left`, `right`, `centre`: decided anew in each frame, by the area of the box, the mean
-  confidence of the joints, the middle of the box. The centre is that of the image; where its width is not known, the
-  middle of all that is seen in the clip; for room sensors, the sensor's axis.
+- `tracked` (the default) follows people from frame to frame, by the file's own track numbers and by the overlap and
+  distance of their bounding boxes, and chooses the person whose boxes are largest in sum. Frames without this person
+  have no pose, so a sequence never jumps from one person to another.
+- `largest`, `confident`, `left`, `right` and `centre` choose in each frame separately: by the area of the box, the mean
+  confidence of the joints, or the position of the box. The centre is that of the image; if its width is unknown, the
+  centre of everything that is seen in the clip; for room sensors, the sensor's axis.
 
-A person without a single seen joint is nobody.
+A person without any seen joint is ignored.
 """
 
 from dataclasses import dataclass
@@ -18,12 +18,17 @@ from data.importers.clips.types import Person, RawClip
 from data.importers.clips.units import ImageSize, Scaling, Unit
 
 NEAR = 1.0
-"""A box moves less than this many of its own heights from one frame to the next."""
+"""Largest movement of a person's box from one frame to the next, in heights of the box."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Boxes:
-    """Boxes around the seen joints of poses; float64 `[N]` each."""
+    """The bounding boxes of the seen joints of poses.
+
+    Attributes:
+        left, top, right, bottom: float64 `[N]`, edges of the boxes.
+        seen: bool `[N]`, whether any joint is seen.
+    """
 
     left: np.ndarray
     top: np.ndarray
@@ -44,13 +49,16 @@ class _Boxes:
 
 
 def choose_person(clip: RawClip, person: Person, fps: float, max_gap: float) -> np.ndarray:
-    """Return for each frame which of the clip's poses is taken: int64 `[count]`, -1 where there is nobody.
+    """Return the chosen pose of each frame.
 
     Args:
-        clip: with all people.
-        person: which of them.
+        clip: poses of all people.
+        person: the way of choosing.
         fps: frames per second.
-        max_gap: seconds after which a person who was lost from view is no longer waited for.
+        max_gap: seconds after which a person who left the view is no longer followed.
+
+    Returns:
+        int64 `[count]`, the position of the chosen pose in `clip.poses`, -1 for frames without one.
     """
     chosen = np.full(clip.count, -1, np.int64)
     if not len(clip.poses):
@@ -72,7 +80,7 @@ def choose_person(clip: RawClip, person: Person, fps: float, max_gap: float) -> 
 
 
 def _rank(clip: RawClip, boxes: _Boxes, person: Person) -> np.ndarray:
-    """Return a figure that is least for the person who is meant."""
+    """Return float64 `[N]`, a rank that is lowest for the person to choose."""
     middle = (boxes.left + boxes.right) / 2
     match person:
         case "largest" | "tracked":
@@ -103,26 +111,33 @@ def _centre(unit: Unit | Scaling, image: ImageSize | None, boxes: _Boxes) -> tup
 
 @dataclass(slots=True)
 class _Track:
-    """Someone who is followed: where they were last, when, and the file's number for them."""
+    """A person who is followed.
+
+    Attributes:
+        number: our number for the person.
+        box: left, top, right and bottom of the last box.
+        frame: frame of the last box.
+        file_number: the file's number for the person, -1 if there is none.
+    """
 
     number: int
     box: tuple[float, float, float, float]
     frame: int
-    told: int
+    file_number: int
 
 
 def _follow(clip: RawClip, boxes: _Boxes, patience: int) -> np.ndarray:
-    """Return for each pose the number of the person it belongs to: int64 `[N]`."""
+    """Return int64 `[N]`, our number for the person of each pose."""
     if clip.tracks is not None and (clip.tracks >= 0).all():
         _, track, counts = np.unique(clip.tracks, return_inverse=True, return_counts=True)
         if (counts == len(np.unique(clip.frames))).all():
-            return track  # everybody is there all the time: the file's own numbers say it all
+            return track  # everybody is in every frame: the file's own numbers are enough
     track = np.zeros(len(clip.poses), np.int64)
-    told = clip.tracks if clip.tracks is not None else np.full(len(clip.poses), -1)
+    file_numbers = clip.tracks if clip.tracks is not None else np.full(len(clip.poses), -1)
     corners = np.stack([boxes.left, boxes.top, boxes.right, boxes.bottom], axis=1).tolist()
-    numbers = told.tolist()
+    numbers = file_numbers.tolist()
     alive: list[_Track] = []
-    known: dict[int, int] = {}  # the file's number for somebody to ours
+    known: dict[int, int] = {}  # our number by the file's number
     count = 0
     starts = np.flatnonzero(np.r_[True, np.diff(clip.frames) > 0]).tolist()
     for first, last in zip(starts, [*starts[1:], len(clip.poses)], strict=True):
@@ -135,8 +150,8 @@ def _follow(clip: RawClip, boxes: _Boxes, patience: int) -> np.ndarray:
         for affinity, negative, one in sorted(pairs, key=lambda pair: pair[:2], reverse=True):
             pose = -negative
             if affinity > -NEAR and pose in free and one.number not in taken:
-                one.box, one.frame, one.told = tuple(corners[pose]), frame, numbers[pose]
-                track[pose] = known[one.told] = one.number
+                one.box, one.frame, one.file_number = tuple(corners[pose]), frame, numbers[pose]
+                track[pose] = known[one.file_number] = one.number
                 free.remove(pose)
                 taken.add(one.number)
         for pose in sorted(free):
@@ -149,12 +164,17 @@ def _follow(clip: RawClip, boxes: _Boxes, patience: int) -> np.ndarray:
     return track
 
 
-def _affinity(one: _Track, box: list[float], told: int, present: set[int]) -> float:
-    """Return how well a pose continues a track: 2 by number, 0..1 by overlap, below 0 by distance, -inf not at all."""
-    if one.told >= 0 and told >= 0:
-        if one.told == told:
+def _affinity(one: _Track, box: list[float], file_number: int, present: set[int]) -> float:
+    """Return how well a pose continues a track.
+
+    Returns:
+        2 if the file's numbers are equal, 0 to 1 for overlapping boxes, negative for distant ones, and minus infinity
+        if the file's numbers say that they are different people.
+    """
+    if one.file_number >= 0 and file_number >= 0:
+        if one.file_number == file_number:
             return 2.0
-        if one.told in present:
+        if one.file_number in present:
             return -np.inf
     left, top, right, bottom = one.box
     width = min(right, box[2]) - max(left, box[0])

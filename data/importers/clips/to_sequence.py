@@ -1,10 +1,13 @@
-"""Makes a canonical sequence of a raw clip: one person, canonical units, honest time; and pieces where time has gaps.
+"""The conversion of a raw clip to a canonical sequence: one person, canonical units, and time in seconds.
 
-Time. Timestamps are kept as told (counted from the first if they are of a clock, that is, beyond a day); frame counters
-become seconds where they skip. A frame whose stamp repeats the one before is left out. Steps back are a fault. Frames
-without the person stay, as zeros with confidence 0; where they last no longer than `fill_gap` the pose is interpolated
-with the lower of the neighbours' confidences. Where the person is away for longer than `max_gap` the sequence is cut
-into `<id>#1`, `<id>#2`...; what lies between the pieces is invented by nobody.
+Timestamps are kept as the file has them; those of a clock (more than a day) are counted from the first. Frame numbers
+become seconds if they skip frames. A frame that repeats the timestamp before it is left out; a timestamp that goes back
+is an error. Frames without the person are kept, as zeros with confidence 0. If they last no longer than `fill_gap`, the
+pose is interpolated, with the lower confidence of the two neighbours. Where the person is away for longer than
+`max_gap`, the sequence is split into `<id>#1`, `<id>#2` and so on.
+
+A clip with `keep_frames` comes from an archive of prepared sequences: none of its frames is left out or interpolated,
+and frames without a person are not a gap.
 """
 
 from collections import Counter
@@ -29,13 +32,13 @@ from data.records import SESSION_LABEL, KeypointSequence, Segment
 from data.windows import resample
 
 MAX_SEQUENCE_VALUES = 1 << 26
-"""Numbers in the keypoints of the longest sequence, held in memory as a whole (a million frames of 17 joints)."""
+"""Largest number of values in the keypoints of a sequence (1.3 million frames of 17 joints); all are in memory."""
 
 MAX_PEOPLE = 64
-"""People in one frame."""
+"""Largest number of people in a frame."""
 
 CLOCK = 86_400.0
-"""Seconds from which timestamps are taken to be of a clock rather than of a recording."""
+"""Seconds from which a timestamp is that of a clock instead of a time since the beginning of the recording."""
 
 _TIME_UNITS: dict[TimeUnit, float] = {"s": 1.0, "ms": 1e-3, "us": 1e-6}
 _FRAME_RATES = (4.0, 400.0)
@@ -44,15 +47,18 @@ _FRAME_RATES = (4.0, 400.0)
 def to_sequence(
     clip: RawClip, options: ImportOptions, fields: dict[str, str]
 ) -> tuple[KeypointSequence, Counter[str], str]:
-    """Return the chosen person's sequence, what was mended, and what had to be assumed (or nothing).
+    """Return the sequence of one person.
 
     Args:
-        clip: as read.
-        options: of the import.
-        fields: label, subject and so on, all sources of them already weighed against each other.
+        clip: the clip, as it was read.
+        options: options of the import.
+        fields: label, subject and other fields of the sequence, as texts.
+
+    Returns:
+        The sequence, the number of repairs by name, and what was assumed about the units (empty if nothing).
 
     Raises:
-        InputError: naming frame and joint where the clip is unusable.
+        InputError: if the clip is unusable, with frame and joint.
     """
     repairs = Counter(clip.repairs)
     check_clip(clip)
@@ -106,7 +112,7 @@ def _one_person(clip: RawClip, scaling: Scaling, options: ImportOptions, repairs
 
 
 def check_clip(clip: RawClip) -> None:
-    """Raise InputError where a clip is too large or not made of finite numbers."""
+    """Raise InputError if a clip is too large or has numbers that are not finite."""
     joints, channels = clip.poses.shape[1:]
     if clip.count == 0:
         raise InputError("there are 0 frames", None, None)
@@ -121,7 +127,7 @@ def check_clip(clip: RawClip) -> None:
         raise InputError("no joint is seen in any frame", None, None)
     if (most := int(np.bincount(clip.frames).max())) > MAX_PEOPLE:
         raise InputError(f"there are {most} people in a frame", f"the limit is {MAX_PEOPLE}", None)
-    # A sum is finite if all its terms are, and takes no memory; the place is looked for only where it is not.
+    # A sum is finite if all its terms are, and needs no memory; the place is searched only if it is not.
     with np.errstate(all="ignore"):
         total = clip.poses.sum(dtype=np.float64)
     if not np.isfinite(total):
@@ -134,7 +140,7 @@ def check_clip(clip: RawClip) -> None:
 
 
 def number(fields: dict[str, str], name: str) -> float | None:
-    """Return a field as a number, None if it is not told."""
+    """Return a field as a number, None if it is absent or empty."""
     text = fields.get(name)
     if text is None or not text.strip():
         return None
@@ -145,7 +151,12 @@ def number(fields: dict[str, str], name: str) -> float | None:
 
 
 def seconds(times: np.ndarray, unit: TimeUnit) -> np.ndarray:
-    """Return timestamps in seconds; the unit is found by the frame rate that it would mean, where it is `auto`."""
+    """Return timestamps in seconds.
+
+    Args:
+        times: float64 `[T]`.
+        unit: unit of the times; `auto` chooses the unit that gives a plausible frame rate.
+    """
     steps = np.diff(times)
     typical = float(np.median(steps[steps > 0])) if (steps > 0).any() else 0.0
     if unit == "auto":
@@ -160,11 +171,11 @@ def seconds(times: np.ndarray, unit: TimeUnit) -> np.ndarray:
 def split_gaps(sequence: KeypointSequence, max_gap: float, empty_are_gaps: bool) -> Iterator[KeypointSequence]:
     """Yield the sequence, or its pieces between gaps of more than `max_gap` seconds.
 
-    Segments of a session are cut with it; the repetitions of a segment that is cut in two are not known any more.
+    Segments of a session are cut with it; the repetitions of a segment that is cut are then unknown.
 
     Args:
-        sequence: with at least one frame in which a joint is seen.
-        max_gap: seconds.
+        sequence: a sequence with at least one seen joint.
+        max_gap: duration of the longest gap that does not split, in seconds.
         empty_are_gaps: whether frames without a single seen joint belong to a gap, or only missing frames do.
     """
     frames = (
@@ -184,7 +195,7 @@ def split_gaps(sequence: KeypointSequence, max_gap: float, empty_are_gaps: bool)
     for piece, (start, stop) in enumerate(zip(starts, stops, strict=True), 1):
         segments = tuple(_cut(sequence.segments, start, stop))
         if sequence.segments and not segments:
-            continue  # a part of a session in which nothing is done
+            continue  # a part of a session without a segment
         yield replace(
             sequence,
             sequence_id=f"{sequence.sequence_id}#{piece}" if len(away) else sequence.sequence_id,
@@ -210,34 +221,36 @@ def _is_frame_step(step: float) -> bool:
 def _timed(
     keypoints: np.ndarray, clip: RawClip, options: ImportOptions, repairs: Counter[str]
 ) -> tuple[np.ndarray, np.ndarray | None, float]:
-    """Return keypoints, timestamps and frames per second."""
-    told, fps = clip.times, clip.fps or options.fps
+    """Return keypoints, timestamps and frames per second, without frames that repeat a timestamp."""
+    times, fps = clip.times, clip.fps or options.fps
     if not 0 < fps < np.inf:
         raise InputError(f"fps is {fps}", None, "give the frames per second, above 0")
-    if told is None:
+    if times is None:
         return keypoints, None, fps
-    if not np.isfinite(told).all():
-        raise InputError("a timestamp is not a finite number", f"frame {np.argmin(np.isfinite(told))}", None)
-    repeated = np.r_[False, np.diff(told) == 0]
+    if not np.isfinite(times).all():
+        raise InputError("a timestamp is not a finite number", f"frame {np.argmin(np.isfinite(times))}", None)
+    repeated = np.r_[False, np.diff(times) == 0]
     if repeated.any() and not clip.keep_frames:
         repairs[REPEATED] += int(repeated.sum())
-        keypoints, told = keypoints[~repeated], told[~repeated]
-    if len(told) > 1 and (np.diff(told) < 0).any():
-        frame = int((np.diff(told) < 0).argmax()) + 1
-        raise InputError(f"timestamps do not increase: {told[frame]:g} s", f"frame {frame}", "order the frames by time")
+        keypoints, times = keypoints[~repeated], times[~repeated]
+    if len(times) > 1 and (np.diff(times) < 0).any():
+        frame = int((np.diff(times) < 0).argmax()) + 1
+        raise InputError(
+            f"timestamps do not increase: {times[frame]:g} s", f"frame {frame}", "order the frames by time"
+        )
     unit = clip.time_unit if options.time_unit == "auto" or clip.time_unit == "frames" else options.time_unit
     if unit == "frames":
-        if (np.diff(told) == 1).all():
+        if (np.diff(times) == 1).all():
             return keypoints, None, fps
-        return keypoints, (told - told[0]) / fps, fps
-    times = seconds(told, unit)
+        return keypoints, (times - times[0]) / fps, fps
+    times = seconds(times, unit)
     if clip.fps is None and len(times) > 1:
         fps = float(1 / np.median(np.diff(times)))
     return keypoints, times, fps
 
 
 def _fill(keypoints: np.ndarray, times: np.ndarray, fill_gap: float) -> int:
-    """Interpolate, in place, frames without the person between two with them; returns how many."""
+    """Interpolate, in place, short runs of frames without the person; return the number of these frames."""
     seen = np.any(keypoints[..., -1] > 0, axis=1)
     if seen.all() or not seen.any():
         return 0

@@ -1,8 +1,9 @@
-"""What every importer takes and gives.
+"""The types that every importer takes and returns.
 
-A format is one module: it says what its files look like and reads them into `RawClip`s. All that formats have in common
-stands elsewhere, once: which person (`people`), units and the layout's order of joints (`units`, `joints`), time, short
-gaps and long ones (`canonical`), labels and sessions (`sidecars`), what is left out (`data.quarantine`).
+A format is one module in `formats/`: it recognises its files and reads them into `RawClip`s. Everything that formats
+have in common is elsewhere: the choice of a person (`people`), units (`units`), the order of joints (`joints`), time
+and gaps (`to_sequence`), the names of fields (`vocabulary`), labels and sessions (`sidecars`), quarantined records
+(`data.quarantine`).
 """
 
 from collections import Counter
@@ -19,14 +20,23 @@ from data.quarantine import Quarantined
 from data.records import KeypointSequence, Segment
 
 Person = Literal["tracked", "largest", "confident", "left", "right", "centre"]
-"""Which of several people in view is taken."""
+"""Way of choosing one of several people in view."""
 
 TimeUnit = Literal["auto", "s", "ms", "us", "frames"]
+"""Unit of timestamps; `auto` is found by the frame rate that a unit would mean, `frames` are frame numbers."""
 
 
 @dataclass(frozen=True, slots=True)
 class TimedSegment:
-    """An action inside a session, from a sidecar: in seconds, or in frames."""
+    """A segment of a session, from a sidecar.
+
+    Attributes:
+        start: first second or frame.
+        end: second or frame after the last.
+        label: label of the segment.
+        repetitions: number of repetitions, if known.
+        in_frames: whether start and end are frames instead of seconds.
+    """
 
     start: float
     end: float
@@ -37,25 +47,25 @@ class TimedSegment:
 
 @dataclass(frozen=True, slots=True)
 class ImportOptions:
-    """What a source leaves unsaid, and what is wanted of it.
+    """The options of an import: what the source does not state, and what to make of it.
 
     Attributes:
-        label: label of sequences that come without one.
-        fps: frames per second of sequences that come without it.
-        image: size of the images, for two-dimensional sources that do not tell it.
-        likely_image: the same, guessed; what a file tells goes before it.
-        person: which of several people.
-        dimensions: 2 leaves depth out of image landmarks that have it; None takes what there is.
-        space: `world` takes a format's landmarks in metres where it has both.
-        time_unit: of timestamps.
-        max_gap: seconds without a pose that split a sequence.
-        fill_gap: seconds without a pose up to which positions are interpolated.
-        layout: that all sequences are mapped to; None takes what there is.
-        pattern: of a file's path below the source, `{label}/{subject}_{view}`; the names are fields.
-        columns: of a CSV, field to column.
-        label_names: of formats that number their labels.
-        fields: sidecar, sequence id to field to value.
-        segments: sidecar, sequence id to the actions of a session.
+        label: label of sequences without a label.
+        fps: frames per second of sequences without a frame rate.
+        image: size of the images; it overrides the size that a file states.
+        likely_image: guessed size of the images, for files that do not state it.
+        person: way of choosing one of several people.
+        dimensions: 2 to drop the depth of landmarks; None to keep it.
+        space: `world` to read landmarks in metres from formats that also have image landmarks.
+        time_unit: unit of timestamps.
+        max_gap: duration without a pose from which a sequence is split, in seconds.
+        fill_gap: duration without a pose up to which poses are interpolated, in seconds.
+        layout: layout that all sequences are mapped to; None to keep theirs.
+        pattern: pattern of a file's path below the source, such as `{label}/{subject}_{view}`; the names are fields.
+        columns: names of the columns of a CSV, by role.
+        label_names: names of the labels, for formats that number them.
+        fields: label, subject and other fields by sequence id, from a sidecar.
+        segments: segments of sessions by sequence id, from a sidecar.
     """
 
     label: str = "unknown"
@@ -78,11 +88,11 @@ class ImportOptions:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One unit of reading: a file, or the files of one clip.
+    """A unit of reading: one file, or the files of one clip.
 
     Attributes:
-        paths: in order of time where they are several.
-        name: what the user would call it: the path below the source, without the ending.
+        paths: the files, in order of time.
+        name: path below the imported folder, without the ending.
     """
 
     paths: tuple[Path, ...]
@@ -90,31 +100,32 @@ class Source:
 
     @property
     def path(self) -> Path:
-        """The first, mostly the only, file."""
+        """The first file, which is usually the only one."""
         return self.paths[0]
 
 
 @dataclass(slots=True)
 class RawClip:
-    """What a file says of one clip: every person in view, in the file's own units and time.
+    """A clip as the file states it: every person in view, in the file's own units and time.
 
     Attributes:
-        name: its id.
-        layout: of the joints.
-        poses: float32 `[N, J, D + 1]`, all poses in the layout's order of joints, confidence last; a joint that is not
-            there is 0 with confidence 0.
-        frames: int64 `[N]`, the frame each pose is in, ascending.
-        count: frames of the clip, with those that show nobody.
-        unit: of the coordinates.
-        image: size of the images, where the file tells it.
-        tracks: int64 `[N]`, the same number for the same person, where the file tells it.
-        times: float64 `[count]`, where the file tells it.
-        time_unit: of `times`.
-        fps: frames per second, where the file tells it.
-        record: its number in the file.
-        fields: label, subject, view, split, source, repetitions, quality, as far as the file tells them.
-        segments: the actions of a session.
-        repairs: what had to be mended while reading, and how often.
+        name: id of the clip.
+        layout: layout of the joints.
+        poses: floats `[N, J, D + 1]`, the poses of all people, in the layout's order of joints, confidence last; a
+            missing joint is 0 with confidence 0.
+        frames: int64 `[N]`, the frame of each pose, ascending.
+        count: number of frames, including those without a pose.
+        unit: unit of the coordinates, or their scaling if the reader found it for the whole file.
+        image: size of the images, if the file states it.
+        tracks: int64 `[N]`, the file's number for the person of each pose, if it states one.
+        times: float64 `[count]`, the time of each frame, if the file states it.
+        time_unit: unit of `times`.
+        fps: frames per second, if the file states it.
+        record: number of the clip in the file, from 0.
+        fields: label, subject, view, split, source, repetitions and quality, as texts, as far as the file states them.
+        segments: segments of a session.
+        repairs: number of repairs while reading, by name.
+        keep_frames: whether all frames are kept as recorded; there is then one pose a frame.
     """
 
     name: str
@@ -135,34 +146,36 @@ class RawClip:
     keep_frames: bool = False
 
 
+# Names of repairs.
 CLIPPED = "confidences clipped to 0..1"
 FILLED = "frames interpolated over short gaps"
-REPEATED = "frames left out that repeat a time stamp"
+REPEATED = "frames left out that repeat a timestamp"
 SPLIT = "sequences split at long gaps"
 PEOPLE = "poses of other people left out"
-"""Names of repairs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Something that the importer had to assume, for the person to know."""
+    """Something that the importer assumed and the user should know."""
 
     text: str
 
 
 ReaderOutput = RawClip | KeypointSequence | Quarantined | Note
+"""What a reader yields: a clip, or a sequence that is canonical already, a bad record, or an assumption."""
+
 Reader = Callable[[Source, ImportOptions], Iterator[ReaderOutput]]
 Writer = Callable[[Iterable[KeypointSequence], Path], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The beginning of a file, to tell its format by.
+    """The beginning of a file, by which its format is recognised.
 
     Attributes:
-        path: of the file.
-        text: its first characters; empty if it is not text.
-        data: its first bytes.
+        path: path of the file.
+        text: first characters; empty if the file is not text.
+        data: first bytes.
     """
 
     path: Path
@@ -171,7 +184,7 @@ class Head:
 
 
 def one_by_one(files: list[tuple[Path, str]]) -> list[Source]:
-    """Every file is a source of its own."""
+    """Return one source for each (path, name)."""
     return [Source((path,), name) for path, name in files]
 
 
@@ -180,13 +193,14 @@ class Format:
     """A format that can be imported.
 
     Attributes:
-        name: on the command line.
-        about: one line on what it is.
-        suffixes: how the names of its files end.
-        detect: tells from a file's beginning whether it is of this format.
-        read: yields what is in a source; a fault in one record is a `Quarantined`, one of the file an InputError.
-        write: writes sequences in this format, where it can express them.
-        gather: makes sources of (path, name) pairs.
+        name: name on the command line.
+        about: description in one line.
+        suffixes: endings of its files.
+        detect: function that returns whether a file is of this format, by its beginning.
+        read: function that yields the clips of a source, a `Quarantined` for each bad record and a `Note` for each
+            assumption; it raises InputError if the file as a whole is bad.
+        write: function that writes sequences in this format; None if there is no writer.
+        gather: function that makes sources of (path, name) pairs.
     """
 
     name: str

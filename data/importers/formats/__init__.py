@@ -1,1 +1,1 @@
-"""The formats that can be imported, a module a format, and the registry that names them."""
+"""The formats that can be imported, a module each; `registry` lists them."""

@@ -4,10 +4,10 @@ Source: https://github.com/MVIG-SJTU/AlphaPose/blob/master/docs/output.md: a lis
 `keypoints` as x, y, confidence of each joint, `score`, `box`, and `idx` of the tracker; with `--format cmu` or `open`
 an object with `bodies[].joints` or `people[].pose_keypoints_2d` for each image.
 
-The number at the end of an image's name is the frame, the rest of it the clip; images without anybody have no entry and
-are frames that are not there. Joints by their number: 17 of COCO, 26 or 136 of Halpe, 133 of WholeBody (the body's), 18
-of `--format cmu`. Pixels. Models of COCO give confidences up to about 6 in some versions: these are clipped to 1, and
-counted.
+The number at the end of an image's name is the frame, and the rest of the name is the clip. Images without a person
+have no entry; they are missing frames. Joints are found by how many there are: 17 of COCO, 26 or 136 of Halpe, 133 of
+WholeBody (only the body's are read), 18 of `--format cmu`. Coordinates are pixels. Some versions of the COCO models
+write confidences up to about 6; these are clipped to 1 and counted.
 """
 
 import json
@@ -21,8 +21,8 @@ import numpy as np
 from data.errors import InputError
 from data.importers.clips.faults import malformed_as_input_error, quarantined
 from data.importers.clips.types import Format, Head, ImportOptions, ReaderOutput, Source
-from data.importers.formats.image_names import COUNTS, Annotated, clip_and_frame, clips_of, new_table, triples
 from data.importers.formats.writing import PIXELS, needs_image
+from data.importers.readers.image_names import COUNTS, Annotated, clip_and_frame, clips_of, new_table, triples
 from data.importers.readers.json_stream import stream_json
 from data.records import KeypointSequence
 
@@ -67,7 +67,7 @@ def write(sequences: Iterable[KeypointSequence], path: Path) -> None:
     for sequence in sequences:
         layout = needs_image(sequence)
         if layout.name not in dict(COUNTS).values() or sequence.keypoints.shape[-1] != 3:
-            raise InputError(f"AlphaPose has no {layout.name}", f"sequence {sequence.sequence_id!r}", None)
+            raise InputError(f"AlphaPose has no layout {layout.name}", f"sequence {sequence.sequence_id!r}", None)
         numbers = np.round(sequence.frame_times * sequence.fps).astype(int).tolist()
         for number, pose in zip(numbers, sequence.keypoints.astype(float), strict=True):
             image = {"image_id": f"{sequence.sequence_id}/{number}.jpg", "category_id": 1}

@@ -1,15 +1,15 @@
-"""COCO keypoints: annotations or results of images that are the frames of clips.
+"""COCO keypoints: annotations or results for images that are the frames of clips.
 
 Source: https://cocodataset.org/#format-data and #format-results (`images`, `annotations` with `keypoints` as x, y, v
 for each joint, `categories` whose `keypoints` name the joints; results with `image_id`, `category_id`, `keypoints`,
 `score`), and PoseTrack's `vid_id`, `frame_id`, `track_id` of https://posetrack.net.
 
-A clip is what shares a `video_id` (`vid_id`); without one, the images whose file names differ only in the number at
-their end (the frame); in results without `images`, all image numbers are the frames of one clip. Images that no
-annotation names are frames that show nobody. Joints go by the names of the category, else by their number: 17, 26
-(Halpe), 133 (the body of WholeBody). The third value: 0, 1, 2 where any 2 occurs are COCO's flags, 1 (hidden) becomes
-confidence 0.5 and 2 becomes 1; else it is the confidence. Pixels by the `height` of the images. `videos` may tell
-`name`, `label`, `subject`, `fps`.
+The images of a clip share a `video_id` (`vid_id`). Without it, they are the images whose file names differ only in the
+number at the end, which is the frame. In results without `images`, all image numbers are the frames of one clip. Images
+without an annotation are frames without a pose. Joints are found by the names of the category, or else by how many
+there are: 17, 26 (Halpe), 133 (the body of WholeBody). If the third values are 0, 1 and 2, they are COCO's visibility
+flags: 1 (hidden) becomes confidence 0.5 and 2 becomes 1. Other third values are confidences. Coordinates are pixels,
+and images have a `height`. `videos` may state `name`, `label`, `subject` and `fps`.
 """
 
 import json
@@ -26,8 +26,9 @@ from data.importers.clips.faults import malformed_as_input_error, quarantined
 from data.importers.clips.joints import JointOrder, order_by_name
 from data.importers.clips.types import Format, Head, ImportOptions, ReaderOutput, Source
 from data.importers.clips.units import ImageSize
-from data.importers.clips.vocabulary import field_of
-from data.importers.formats.image_names import (
+from data.importers.clips.vocabulary import CLIP_FIELDS, field_of
+from data.importers.formats.writing import PIXELS, needs_image
+from data.importers.readers.image_names import (
     Annotated,
     clip_and_frame,
     clips_of,
@@ -36,12 +37,9 @@ from data.importers.formats.image_names import (
     new_table,
     triples,
 )
-from data.importers.formats.writing import PIXELS, needs_image
 from data.importers.readers.json_stream import stream_json
 from data.layouts import load_layout
 from data.records import KeypointSequence
-
-_FIELDS = ("label", "subject", "view", "split", "repetitions", "quality")
 
 
 @dataclass(slots=True)
@@ -52,7 +50,7 @@ class _Image:
 
 
 def read(source: Source, options: ImportOptions) -> Iterator[ReaderOutput]:
-    """Yield the clips of a file, which is read twice: what it tells of images, then the poses."""
+    """Yield the clips of a file, which is read twice: first the images, then the poses."""
     images: dict[Any, _Image] = {}
     videos: dict[Any, dict[str, Any]] = {}
     joints: dict[Any, tuple[int, JointOrder]] = {}
@@ -63,7 +61,7 @@ def read(source: Source, options: ImportOptions) -> Iterator[ReaderOutput]:
             elif member == "videos":
                 videos[value["id"]] = value
             elif member == "categories" and value.get("keypoints"):
-                with suppress(InputError):  # other names than those of a layout: the joints go by their number
+                with suppress(InputError):  # the names are those of no layout: joints are found by their number
                     joints[value["id"]] = (len(value["keypoints"]), order_by_name(names_of(value["keypoints"])))
     table = _table(images, videos)
     for record, (member, value) in enumerate(stream_json(source.path)):
@@ -99,15 +97,15 @@ def _table(images: dict[Any, _Image], videos: dict[Any, dict[str, Any]]) -> dict
         if f"video {number}" in table:
             one = table[f"video {number}"]
             with malformed_as_input_error(f"video {number}"):
-                told = {field: value for name, value in video.items() if (field := field_of(name))}
-                one.fps = float(told["fps"]) if told.get("fps") else None
-                one.told = {field: str(told[field]) for field in _FIELDS if told.get(field) is not None}
+                fields = {field: value for name, value in video.items() if (field := field_of(name))}
+                one.fps = float(fields["fps"]) if fields.get("fps") else None
+                one.fields = {field: str(fields[field]) for field in CLIP_FIELDS if fields.get(field) is not None}
     names = {f"video {number}": str(video.get("name") or number) for number, video in videos.items()}
     return _Renamed({names.get(clip, clip): one for clip, one in table.items()}, names)
 
 
 class _Renamed(dict[str, Annotated]):
-    """A table of clips in which a video is found by its number too."""
+    """A table of clips by name, in which a video can also be found by its number."""
 
     def __init__(self, table: dict[str, Annotated], names: dict[str, str]) -> None:
         super().__init__(table)
@@ -131,7 +129,7 @@ def _add(
         return
     image = images.get(value["image_id"])
     if image is None and images:
-        raise InputError("an annotation names an image that is not there", str(value["image_id"])[:80], None)
+        raise InputError("an annotation names an image that does not exist", str(value["image_id"])[:80], None)
     clip, frame = (image.clip, image.frame) if image else clip_and_frame(value["image_id"])
     count, order = joints.get(value.get("category_id"), (0, None))
     table[clip].add(frame, keypoints, order if count * 3 == len(keypoints) else None, value.get("track_id"))

@@ -1,21 +1,23 @@
-"""CSV of keypoints: long, a row a joint, or wide, a row a pose.
+"""CSV of keypoints: long tables with one row a joint, or wide tables with one row a pose.
 
 The delimiter is a comma, a semicolon or a tab. Columns are found by name, in any case, or named with `--columns
 FIELD=COLUMN,...`:
 
-- `sequence` (sequence_id, clip, video...), else all rows are one clip, or one for each run of one `label`;
-- `frame` (a counter) and, or, `time` (timestamp, timestamp_ms...); in a wide table without either, a row is a frame;
-- `person` (person_id, track_id, pose...), where several are in view;
-- `label`, `subject`, `view`, `split`, `fps`, `width`, `height`, `units`, `repetitions`, `quality` of the clip;
-- long: `joint` (keypoint, landmark, name...), `x`, `y`, perhaps `z`, and `confidence` (conf, score, visibility...);
-- wide: for every joint a column an axis: `nose_x`, `LEFT_HIP.y`, `x_nose`, or by number `x1, y1, z1, v1`, `12_x`;
-  where `world_nose_x` stands beside `nose_x`, `--space` chooses.
+- `sequence` (sequence_id, clip, video and others). Without it all rows are one clip, or one for each run of a `label`.
+- `frame` (a frame number), `time` (timestamp, timestamp_ms and others) or both. In a wide table without either, each
+  row is a frame.
+- `person` (person_id, track_id, pose and others), if several people are in view.
+- `label`, `subject`, `view`, `split`, `fps`, `width`, `height`, `units`, `repetitions` and `quality` of the clip.
+- In long tables: `joint` (keypoint, landmark, name and others), `x`, `y`, perhaps `z`, and `confidence` (conf, score,
+  visibility and others).
+- In wide tables: one column for each joint and axis, such as `nose_x`, `LEFT_HIP.y`, `x_nose`, or by number `x1, y1,
+  z1, v1`, `12_x`. If there are both `world_nose_x` and `nose_x`, `--space` chooses.
 
-Rows of a sequence stand together; a sequence that comes back later is quarantined as a repeated id. An empty or `nan`
-coordinate is a missing joint, and so is one without a row. Numbered joints: 17 of COCO, 33 of BlazePose, 25 of OpenPose
-(of Kinect with z), 18 of OpenPose's COCO model, 20 of Kinect. Coordinates of image layouts up to 2 are shares of width
-and height where the table tells a size or 33 landmarks, else image heights; beyond, pixels. Coordinates of room layouts
-are metres, centimetres or millimetres by the length of a torso.
+The rows of a sequence are consecutive; a sequence that comes back later is quarantined for its repeated id. A joint
+with an empty or `nan` coordinate, or without a row, is missing. Numbered joints are 17 of COCO, 33 of BlazePose, 25 of
+OpenPose (of Kinect with z), 18 of OpenPose's COCO model or 20 of Kinect. Image coordinates above 2 are pixels. Smaller
+ones are fractions of image width and height if the table has an image size or 33 landmarks, and otherwise image
+heights. Coordinates of room sensors are metres, centimetres or millimetres, by the length of a torso.
 """
 
 import csv
@@ -32,9 +34,9 @@ from data.importers.clips.joints import JointOrder, order_by_count, order_by_nam
 from data.importers.clips.to_sequence import MAX_SEQUENCE_VALUES
 from data.importers.clips.types import Format, Head, ImportOptions, RawClip, ReaderOutput, Source
 from data.importers.clips.units import FRACTIONS_UP_TO, ImageSize, Unit
-from data.importers.clips.vocabulary import UNITS, simplified
+from data.importers.clips.vocabulary import CLIP_FIELDS, UNITS, simplified
 from data.importers.readers.json_stream import open_text
-from data.importers.readers.table_columns import FIELDS, JOINTS, MAX_COLUMNS, Columns, joints_and_axes
+from data.importers.readers.table_columns import JOINTS, MAX_COLUMNS, Columns, joints_and_axes
 from data.importers.readers.table_rows import Cells, Rows, converted, delimiter_of, header_of, read_runs
 from data.layouts import Layout, load_layout
 from data.records import KeypointSequence
@@ -42,7 +44,7 @@ from data.records import KeypointSequence
 SUFFIXES = (".csv", ".tsv")
 
 BLAZEPOSE_COUNTS = (33, 501, 511)
-"""Joints of MediaPipe Pose, and of Holistic's pose and face, which come in this order."""
+"""Number of landmarks of MediaPipe Pose, and of MediaPipe Holistic, which lists those of the pose first."""
 
 _COUNTS = (
     (17, "coco17"),
@@ -60,10 +62,15 @@ def read(source: Source, options: ImportOptions) -> Iterator[ReaderOutput]:
 
 
 def read_table(source: Source, options: ImportOptions, unit: Unit | None) -> Iterator[ReaderOutput]:
-    """Yield the clips of a file; `unit` None finds it out.
+    """Yield the clips of a file.
+
+    Args:
+        source: the file.
+        options: options of the import.
+        unit: unit of the coordinates; None to find it by the file's own statement or by their size.
 
     Raises:
-        InputError: if columns are missing, or a row is damaged: what comes after it is not read.
+        InputError: if columns are missing or the file is damaged; the clips before the damage are read.
     """
     with open_text(source.path, newline=None) as text:
         header, delimiter = header_of(text)
@@ -81,7 +88,7 @@ def read_table(source: Source, options: ImportOptions, unit: Unit | None) -> Ite
 
 
 def joints_in_header(text: str) -> int:
-    """Return how many joints a wide table has by its first line, 0 if it is none."""
+    """Return the number of joints in the header of a wide table, 0 if it is not one."""
     first = text.splitlines()[0] if text else ""
     try:
         return len(joints_and_axes(next(csv.reader([first], delimiter=delimiter_of(first)), [])))
@@ -90,7 +97,7 @@ def joints_in_header(text: str) -> int:
 
 
 class _Clip:
-    """The rows of one clip, as compact numbers; after a fault, its rows count for nothing."""
+    """The rows of one clip in compact arrays; after an error its further rows are ignored."""
 
     def __init__(self, key: str, columns: Columns) -> None:
         self.key = key
@@ -107,7 +114,7 @@ class _Clip:
         self._values = array("f")
 
     def add(self, rows: Rows | Cells) -> None:
-        """Take rows in."""
+        """Add rows."""
         if self._fault is None:
             try:
                 self._add(rows if isinstance(rows, Rows) else converted(rows, self._columns, self._count))
@@ -136,7 +143,7 @@ class _Clip:
             raise InputError("there are more rows than a sequence may have", f"{self._count}", "cut the recording")
 
     def finish(self, source: Source, record: int, unit: Unit | None) -> ReaderOutput:
-        """Return the clip, or why there is none."""
+        """Return the clip, or a quarantined record if it is unusable."""
         named = self.key
         if self._columns.sequence is None:
             named = f"{source.name}_{record}" if record or "label" in self._columns.fields else source.name
@@ -154,11 +161,13 @@ class _Clip:
         time_unit = self._columns.clock_unit if self._clocked else "frames"
         if self._times:
             times = np.frombuffer(self._times, np.float64)
-            # Rows that a counter numbers, or that share their frame with others, are put in order.
+            # Rows with frame numbers, or several rows of one frame, are sorted.
             if time_unit == "frames" or self._people or self._names:
                 times, frame = np.unique(times, return_inverse=True)
         elif self._names:
-            raise InputError("a table with a row a joint needs a column of frames or times", None, "see --columns")
+            raise InputError(
+                "a table with one row a joint needs a column of frames or times", None, "name it with --columns"
+            )
         person = np.frombuffer(self._person, np.int64) if self._people else np.zeros(self._count, np.int64)
         poses, pose_frames, pose_people = self._assembled(values, frame, person, channels)
         order = self._joint_order()
@@ -177,24 +186,28 @@ class _Clip:
             times=times,
             time_unit=time_unit,
             fps=_positive(fields.pop("fps", "")),
-            fields={field: text for field, text in fields.items() if field in FIELDS and text},
+            fields={field: text for field, text in fields.items() if field in CLIP_FIELDS and text},
         )
 
     def _assembled(
         self, values: np.ndarray, frame: np.ndarray, person: np.ndarray, channels: int
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return poses, the frame and the person of each, in the order of frames."""
+        """Return the poses with the frame and the person of each, in the order of frames."""
         key = frame.astype(np.int64) * max(1, len(self._people)) + person
         keys, pose = np.unique(key, return_inverse=True)
         if self._columns.joint is None:
             if len(keys) < len(key):
-                raise InputError("a person has two poses in one frame", None, "name the people in a column person")
+                raise InputError(
+                    "a person has two poses in one frame", None, "add a column person that identifies people"
+                )
             order = np.argsort(key)
             return values[order], frame[order], person[order]
         joint = np.frombuffer(self._joint, np.int64)
         cell = pose * len(self._names) + joint
         if len(np.unique(cell)) < len(cell):
-            raise InputError("a joint has two places in one pose", None, "name the people in a column person")
+            raise InputError(
+                "a joint has two positions in one pose", None, "add a column person that identifies people"
+            )
         if len(keys) * len(self._names) * channels > 2 * MAX_SEQUENCE_VALUES:
             raise InputError("there are more poses than a sequence may have", f"{len(keys)}", "cut the recording")
         poses = np.zeros((len(keys) * len(self._names), channels), np.float32)
@@ -245,7 +258,7 @@ def _detect(head: Head) -> bool:
 
 def write(sequences: Iterable[KeypointSequence], path: Path) -> None:
     """Write sequences as one long table, in canonical units."""
-    told = ["sequence", "label", "subject", "view", "split", "repetitions", "quality", "fps"]
+    columns = ["sequence", "label", "subject", "view", "split", "repetitions", "quality", "fps"]
     with path.open("w", encoding="utf-8", newline="") as file:
         rows = csv.writer(file)
         axes: list[str] = []
@@ -253,8 +266,8 @@ def write(sequences: Iterable[KeypointSequence], path: Path) -> None:
             layout = load_layout(sequence.layout)
             if not axes:
                 axes = ["x", "y", "z"][: sequence.keypoints.shape[-1] - 1]
-                rows.writerow([*told, "units", "frame", "seconds", "joint", *axes, "score"])
-            values = [sequence.sequence_id, *(getattr(sequence, name) for name in told[1:])]
+                rows.writerow([*columns, "units", "frame", "seconds", "joint", *axes, "score"])
+            values = [sequence.sequence_id, *(getattr(sequence, name) for name in columns[1:])]
             values += ["metres" if layout.unit == "metre" else "image_heights"]
             times = [""] * len(sequence.keypoints) if sequence.timestamps is None else sequence.timestamps.tolist()
             for frame, (time, pose) in enumerate(zip(times, sequence.keypoints.astype(float).tolist(), strict=True)):
@@ -264,7 +277,7 @@ def write(sequences: Iterable[KeypointSequence], path: Path) -> None:
 
 FORMAT = Format(
     name="csv",
-    about="CSV with a row a joint, or with a row a pose; columns found or named",
+    about="CSV with one row a joint or one row a pose; columns found by name or given",
     suffixes=SUFFIXES,
     detect=_detect,
     read=read,

@@ -1,17 +1,17 @@
-"""MediaPipe Pose landmarks: results of the Pose Landmarker task as JSON, or the usual CSV, a row a frame.
+"""MediaPipe Pose landmarks: results of the Pose Landmarker task as JSON, or as CSV with one row a frame.
 
 Source: https://ai.google.dev/edge/mediapipe/solutions/vision/pose_landmarker and its API reference
 (`PoseLandmarkerResult`, `NormalizedLandmark`, `Landmark`): 33 landmarks a person; `landmarks` with x divided by the
-image's width, y by its height, z in about the measure of x; `worldLandmarks` in metres around the hips; `visibility`
-and `presence`.
+image's width, y by its height, z in about the scale of x; `worldLandmarks` in metres around the hips; `visibility` and
+`presence`.
 
-JSON: an entry a frame, an object with `landmarks` (also `pose_landmarks`, `poseLandmarks`; `worldLandmarks` beside) and
-a time, or a bare list of landmarks; one person's list, or an object with a member a landmark, or a list of people's.
-Visibility is the confidence; presence where there is no visibility; else 1. CSV: columns `x1, y1, z1, v1 ... v33` (of
-Holistic's 501 the first 33) or `nose_x, nose_y, nose_z, nose_visibility...` in any order and case (see `table`).
-Coordinates become image heights by the ratio of the image's sides, which the file (`width`, `height`) or `--image-size`
-must tell; depth is kept, `--dimensions 2` leaves it out. `--space world` takes the world landmarks: metres, y down, as
-MediaPipe has them.
+JSON has one entry a frame: an object with a time and `landmarks` (or `pose_landmarks`, `poseLandmarks`, and
+`worldLandmarks`), or the landmarks alone. Landmarks are the list of one person, an object with one member a landmark,
+or a list of people. The confidence is the visibility, or else the presence, or else 1. CSV has the columns `x1, y1, z1,
+v1 ... v33` (of Holistic's 501 the first 33) or `nose_x, nose_y, nose_z, nose_visibility` and so on, in any order and
+case (see `csv_table`). Coordinates become image heights by the ratio of image width and height, which the file
+(`width`, `height`) or `--image-size` must state. Depth is kept; `--dimensions 2` drops it. `--space world` reads the
+world landmarks: metres, y down, as MediaPipe has them.
 """
 
 import json
@@ -95,14 +95,14 @@ def write(sequences: Iterable[KeypointSequence], path: Path) -> None:
             {**time, "landmarks": [[dict(zip(names, joint, strict=True)) for joint in pose]]}
             for time, pose in zip(frame_times(sequence), sequence.keypoints.astype(float).tolist(), strict=True)
         ]
-        told = {"id": sequence.sequence_id, "label": sequence.label, "subject": sequence.subject, "fps": sequence.fps}
-        clips.append({**told, "width": PIXELS, "height": PIXELS, "frames": frames})
+        fields = {"id": sequence.sequence_id, "label": sequence.label, "subject": sequence.subject, "fps": sequence.fps}
+        clips.append({**fields, "width": PIXELS, "height": PIXELS, "frames": frames})
     path.write_text(json.dumps({"clips": clips}), encoding="utf-8")
 
 
 FORMAT = Format(
     name="mediapipe",
-    about="MediaPipe Pose Landmarker results: JSON, or CSV with a row a frame",
+    about="MediaPipe Pose Landmarker results: JSON, or CSV with one row a frame",
     suffixes=(".json", ".jsonl", ".ndjson", *csv_table.SUFFIXES),
     detect=_detect,
     read=read,

@@ -39,10 +39,10 @@ from data.layouts import find_layout, load_layout
 from data.records import SESSION_LABEL, KeypointSequence, Segment
 
 MAX_SEQUENCE_FRAMES = 1_000_000
-"""Longest sequence, held in memory as a whole (9 hours at 30 fps)."""
+"""Number of frames of the longest sequence, which is in memory as a whole (9 hours at 30 frames per second)."""
 
 INFERRED_CONFIDENCE = 0.5
-"""Of a room sensor's joint with a position but confidence 0: it was inferred from others, not missing."""
+"""Confidence of a room sensor's joint that was inferred from others: it has a position, but confidence 0."""
 
 _CHANNELS = {"x": 0, "y": 1, "z": 2, "conf": -1, "confidence": -1, "score": -1, "visibility": -1}
 _PROBE_FRAMES = 20_000
@@ -178,20 +178,20 @@ class _Store:
         frames = self._archive.header("frames")
         if len(frames.shape) != 3 or frames.dtype.kind != "f":
             raise self._fault(
-                f"array 'frames' is {frames.dtype} of shape {list(frames.shape)}", "it is floats [sum of T, J, C]"
+                f"array 'frames' is {frames.dtype} of shape {list(frames.shape)}", "write floats [sum of T, J, C]"
             )
         offsets = self._archive.read("offsets")
         if offsets.ndim != 1 or len(offsets) < 2 or offsets.dtype.kind not in "iu":
             raise self._fault(
-                f"array 'offsets' is {offsets.dtype} of shape {list(offsets.shape)}", "it is integers [N + 1]"
+                f"array 'offsets' is {offsets.dtype} of shape {list(offsets.shape)}", "write integers [N + 1]"
             )
         offsets = offsets.astype(np.int64)
         steps = np.diff(offsets)
         if offsets[0] != 0 or offsets[-1] != frames.shape[0] or (steps < 0).any():
             raise self._fault(
                 f"array 'offsets' runs from {offsets[0]} to {offsets[-1]} over {frames.shape[0]} frames"
-                + (f" and falls after entry {int((steps < 0).argmax())}" if (steps < 0).any() else ""),
-                "offsets start at 0, never fall and end at the number of frames",
+                + (f" and decreases after entry {int((steps < 0).argmax())}" if (steps < 0).any() else ""),
+                "write offsets that start at 0, never decrease and end at the number of frames",
             )
         if steps.max() > MAX_SEQUENCE_FRAMES:
             raise self._fault(
@@ -203,14 +203,16 @@ class _Store:
     def _find_order(self) -> JointOrder:
         names = self._texts("joint_names", length=self._archive.header("frames").shape[1])
         if names is None:
-            raise self._fault("array 'joint_names' is missing", "the layout is found by the names of the joints")
+            raise self._fault(
+                "array 'joint_names' is missing", "add it: the layout is found by the names of the joints"
+            )
         try:
             return JointOrder(*find_layout(names))
         except InputError as error:
             raise InputError(error.what, f"{self._file}, array 'joint_names'", error.remedy) from error
 
     def _find_channels(self) -> tuple[list[int], int | None]:
-        """Return the channels of the coordinates, and that of the confidence if there is one."""
+        """Return the channels of the coordinates, and the channel of the confidence if there is one."""
         count = self._archive.header("frames").shape[2]
         names = self._texts("channel_names", length=count)
         if names is None:
@@ -219,7 +221,7 @@ class _Store:
         roles = [_CHANNELS.get(name) for name in names]
         if roles not in ([0, 1], [0, 1, -1], [0, 1, 2], [0, 1, 2, -1]):
             raise self._fault(
-                f"the channels are {', '.join(names)}", "they are x, y, z for 3-D, and a confidence where there is one"
+                f"the channels are {', '.join(names)}", "name them x, y[, z][, confidence], in this order"
             )
         axes = [role for role in roles if role is not None and role >= 0]
         return axes, roles.index(-1) if -1 in roles else None
@@ -261,7 +263,7 @@ class _Store:
         if height is None and "image_size" in self._archive:
             size = self._archive.read("image_size")
             if size.shape not in ((2,), (self._count, 2)):
-                raise self._fault(f"array 'image_size' has shape {list(size.shape)}", "it is width and height")
+                raise self._fault(f"array 'image_size' has shape {list(size.shape)}", "write width and height")
             height = np.broadcast_to(size, (self._count, 2))[:, 1]
         if height is None:
             return None
@@ -280,7 +282,7 @@ class _Store:
         if not 0 <= number < len(names):
             raise self._fault(
                 f"array {array!r} has label {number} in entry {entry}, but 'label_names' has {len(names)}",
-                "labels are indices into label_names",
+                "write labels as indices into label_names",
             )
         return names[int(number)]
 
@@ -297,7 +299,7 @@ class _Store:
         names = ("seg_session", "seg_label", "seg_start", "seg_stop")
         columns = [self._column(name, length=count) for name in names]
         if missing := [name for name, column in zip(names, columns, strict=True) if column is None]:
-            raise self._fault(f"array {missing[0]!r} is missing", f"{', '.join(names)} belong together")
+            raise self._fault(f"array {missing[0]!r} is missing", f"add it: {', '.join(names)} belong together")
         segments: dict[int, list[Segment]] = defaultdict(list)
         for entry, row in enumerate(zip(*(column.tolist() for column in columns if column is not None), strict=True)):
             session, label, start, stop = row
@@ -305,7 +307,7 @@ class _Store:
         return segments
 
     def _read_fps(self) -> np.ndarray:
-        """Float64 `[N]`, nan where it is not told."""
+        """Return float64 `[N]`, nan where the frame rate is unknown."""
         fps = self._column("fps", spread=True)
         return np.full(self._count, np.nan) if fps is None else fps.astype(np.float64)
 
@@ -314,7 +316,7 @@ class _Store:
         values = self._values(names, length, spread)
         if values is not None and values.dtype.kind not in "biuf":
             name = next(name for name in names if name in self._archive)
-            raise self._fault(f"array {name!r} is of type {values.dtype}", "it holds numbers")
+            raise self._fault(f"array {name!r} is of type {values.dtype}", "write numbers")
         return values
 
     def _texts(self, *names: str, length: int | None = None, spread: bool = False) -> list[str] | None:
@@ -337,7 +339,7 @@ class _Store:
         if spread and values.ndim == 0:
             values = np.broadcast_to(values, (wanted,))
         if values.shape != (wanted,):
-            raise self._fault(f"array {name!r} has shape {list(values.shape)}", f"it needs {wanted} values")
+            raise self._fault(f"array {name!r} has shape {list(values.shape)}", f"write {wanted} values")
         return values
 
     def _fault(self, what: str, remedy: str) -> InputError:
@@ -354,7 +356,7 @@ def _detect(head: Head) -> bool:
 
 
 def write(sequences: Iterable[KeypointSequence], path: Path) -> None:
-    """Write sequences of one layout; their keypoints go through a file, so that memory does not grow with them."""
+    """Write sequences of one layout; their keypoints are spooled to a file, so that memory does not grow with them."""
     first: KeypointSequence | None = None
     columns: dict[str, list[Any]] = defaultdict(list)
     with tempfile.TemporaryFile(dir=path.parent) as keypoints:
@@ -362,7 +364,7 @@ def write(sequences: Iterable[KeypointSequence], path: Path) -> None:
             first = first or sequence
             if (sequence.layout, bool(sequence.segments)) != (first.layout, bool(first.segments)):
                 raise InputError(
-                    "one .npz has one layout, and sessions or clips",
+                    "an .npz file has one layout, and either sessions or clips",
                     f"sequence {sequence.sequence_id!r}",
                     "choose another format",
                 )
@@ -387,7 +389,7 @@ def write(sequences: Iterable[KeypointSequence], path: Path) -> None:
 
 
 def _arrays(first: KeypointSequence, columns: Mapping[str, list[Any]]) -> dict[str, np.ndarray]:
-    """Return all arrays but the keypoints."""
+    """Return all arrays except the keypoints."""
     layout, segments = load_layout(first.layout), columns["segments"]
     named = [segment.label for _, segment in segments] or columns["label"]
     labels, numbers = np.unique(named, return_inverse=True)
@@ -407,13 +409,13 @@ def _arrays(first: KeypointSequence, columns: Mapping[str, list[Any]]) -> dict[s
     if not segments:
         return arrays | {"labels": numbers}
     places = np.array([(session, one.start_frame, one.end_frame) for session, one in segments])
-    told = dict(zip(("seg_session", "seg_start", "seg_stop"), places.T, strict=True))
-    return arrays | told | {"seg_label": numbers}
+    sessions = dict(zip(("seg_session", "seg_start", "seg_stop"), places.T, strict=True))
+    return arrays | sessions | {"seg_label": numbers}
 
 
 FORMAT = Format(
     name="npz",
-    about="the ragged .npz store: sequences end to end in one array, with offsets",
+    about="ragged .npz: all sequences end to end in one array, with offsets",
     suffixes=(".npz",),
     detect=_detect,
     read=read,

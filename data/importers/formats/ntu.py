@@ -1,12 +1,12 @@
 """NTU RGB+D `.skeleton` files: bodies of the second Kinect as text.
 
 Source: Shahroudy et al., NTU RGB+D, CVPR 2016, and the reader of https://github.com/shahroudy/NTURGB-D
-(`Matlab/read_skeleton_file.m`). The number of frames; for each the number of bodies; for each body a line of its id and
-nine figures, the number of joints, and for each joint x, y, z in metres, two projections, an orientation and a tracking
-state: 2 tracked (confidence 1), 1 inferred (0.5), 0 not tracked (0).
+(`Matlab/read_skeleton_file.m`). A file has the number of frames; for each frame the number of bodies; for
+each body a line with its id and nine figures, the number of joints, and for each joint x, y, z in metres, two
+projections, an orientation and a tracking state: 2 tracked (confidence 1), 1 inferred (0.5), 0 not tracked (0).
 
-The name `SsssCcccPpppRrrrAaaa` tells camera (view `C001`), person (subject `P001`) and action (label `A001`, or the
-name on line 1 of `--label-names`). 30 frames a second. Bodies are told apart by their ids.
+The name `SsssCcccPpppRrrrAaaa` states camera (view `C001`), person (subject `P001`) and action (label `A001`, or the
+text on line 1 of `--label-names`). Recordings have 30 frames a second. Bodies are identified by their ids.
 """
 
 import re
@@ -24,6 +24,7 @@ from data.layouts import load_layout
 from data.records import KeypointSequence
 
 FPS = 30.0
+"""Frames per second of all recordings."""
 
 _COUNTS = ((25, "kinect25"),)
 _NAME = re.compile(r"S\d{3}(C\d{3})(P\d{3})R\d{3}A(\d{3})", re.IGNORECASE)
@@ -32,7 +33,7 @@ _LINE = 1 << 12
 
 
 def read(source: Source, options: ImportOptions) -> Iterator[ReaderOutput]:
-    """Yield the one clip of a file."""
+    """Yield the clip of a file."""
     order = order_by_count(25, _COUNTS)
     frames, bodies = Collector(), dict[str, int]()
     with open_text(source.path) as text, malformed_as_input_error("the file"):
@@ -42,7 +43,9 @@ def read(source: Source, options: ImportOptions) -> Iterator[ReaderOutput]:
                 number = _line(text).split()[0]
                 joints = int(_line(text))
                 if joints != len(order.columns):
-                    raise InputError(f"a body has {joints} joints", f"frame {frames.count - 1}", "NTU RGB+D has 25")
+                    raise InputError(
+                        f"a body has {joints} joints", f"frame {frames.count - 1}", "write 25, as NTU RGB+D has"
+                    )
                 pose = [value for _ in range(joints) for value in _joint(_line(text))]
                 frames.pose(order, pose, 3, bodies.setdefault(number, len(bodies)))
     yield frames.clip(source.name, "metres", fps=FPS, fields=_fields(source.path.stem, options))
@@ -52,7 +55,7 @@ def _line(text: TextIO) -> str:
     while line := text.readline(_LINE):
         if line.strip():
             return line
-    raise InputError("the file ends too early", text.name, "it is cut short: fetch it again")
+    raise InputError("the file is truncated", text.name, "download it again")
 
 
 def _joint(line: str) -> tuple[float, ...]:

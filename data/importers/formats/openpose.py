@@ -1,15 +1,15 @@
-"""OpenPose: a folder of JSON files, one a frame, as `--write_json` leaves it.
+"""OpenPose: a folder of JSON files, one a frame, as `--write_json` writes it.
 
 Source: https://github.com/CMU-Perceptual-Computing-Lab/openpose/blob/master/doc/02_output.md: `people[]` with
 `pose_keypoints_2d` (x, y, confidence of each joint; 25 of BODY_25, 18 of COCO), earlier `pose_keypoints`, and
 `person_id`; files `NAME_000000000012_keypoints.json`. A joint that was not found is 0, 0, 0.
 
-AlphaPose's `sep-json` folders of `--format open` and `cmu` are the same but for names (`bodies`, `joints`).
+AlphaPose's `sep-json` folders of `--format open` and `cmu` differ only in names (`bodies`, `joints`).
 
-The files of one folder with the same NAME are one clip; the number is the frame, and a number that is not there is a
-frame that is not there. A clip that is alone in its folder takes the folder's name. Coordinates are pixels, or, after
-`--keypoint_scale`, shares of the image from 0 to 1 or from -1 to 1, told apart by how far they reach. A file that
-cannot be read is quarantined by itself: its frame shows nobody.
+The files of one folder with the same NAME are one clip. The number is the frame; a missing number is a missing frame. A
+clip that is alone in its folder gets the folder's name. Coordinates are pixels, or, after `--keypoint_scale`, fractions
+of the image size from 0 to 1 or from -1 to 1, which the smallest and largest coordinates tell apart. A file that cannot
+be read is quarantined alone, and its frame has no pose.
 """
 
 import json
@@ -32,17 +32,19 @@ from data.importers.readers.json_stream import read_json
 from data.records import KeypointSequence
 
 MAX_FRAME_CHARS = 16 << 20
+"""Length of the longest file of a frame."""
 
 _KEYPOINTS = ("pose_keypoints_2d", "pose_keypoints", "joints")
 _FRAME = re.compile(r'\s*\{\s*("version"\s*:[^,\[\]{}]*,\s*)?"(people|bodies|part_candidates)"\s*:')
 
 COUNTS = ((25, "openpose25"), (18, "openpose18"))
+"""Number of joints and layout of OpenPose's models."""
 
 _NAME = re.compile(r"(.*?)[_\-.]?(\d+)(?:_keypoints)?")
 
 
 def gather(files: list[tuple[Path, str]]) -> list[Source]:
-    """Put the files of each clip together, in the order of their frames."""
+    """Return one source for each clip, its files in the order of frames."""
     clips: dict[tuple[str, str], list[tuple[int, Path]]] = defaultdict(list)
     for path, name in files:
         place = PurePosixPath(name)
@@ -67,7 +69,7 @@ def _clip_name(folder: str, clip: str, path: Path, alone: bool) -> str:
 
 
 def read(source: Source, options: ImportOptions) -> Iterator[ReaderOutput]:
-    """Yield the one clip of a source, and its files that cannot be read."""
+    """Yield the clip of a source, and a quarantined record for each file that cannot be read."""
     frames = Collector()
     for position, path in enumerate(source.paths):
         match = _NAME.fullmatch(path.stem)
@@ -110,7 +112,7 @@ def write(sequences: Iterable[KeypointSequence], path: Path) -> None:
     for sequence in sequences:
         layout = needs_image(sequence)
         if layout.name not in dict(COUNTS).values() or sequence.keypoints.shape[-1] != 3:
-            raise InputError(f"OpenPose has no {layout.name}", f"sequence {sequence.sequence_id!r}", None)
+            raise InputError(f"OpenPose has no layout {layout.name}", f"sequence {sequence.sequence_id!r}", None)
         folder = path / re.sub(r"[^\w#-]+", "_", sequence.sequence_id)
         folder.mkdir(parents=True)
         numbers = np.round(sequence.frame_times * sequence.fps).astype(int)
@@ -122,7 +124,7 @@ def write(sequences: Iterable[KeypointSequence], path: Path) -> None:
 
 FORMAT = Format(
     name="openpose",
-    about="OpenPose --write_json folders: a file a frame, BODY_25 or COCO-18",
+    about="OpenPose --write_json folders: one file a frame, BODY_25 or COCO-18",
     suffixes=(".json",),
     detect=_detect,
     read=read,

@@ -1,7 +1,7 @@
-"""Canonical Parquet (`data.records.SCHEMA`), to be checked, merged or mapped to another layout with `--layout`.
+"""Canonical Parquet files, imported to check them, to merge them, or to map them to another layout with `--layout`.
 
-Every row is a record: one that breaks the contract is quarantined alone. Files are read one row group at a time; row
-groups that announce more than `MAX_GROUP_BYTES` are refused.
+Every row is a record, and a row that is not a valid sequence (`data.records`) is quarantined alone. Files are read one
+row group at a time; a row group that announces more than `MAX_GROUP_BYTES` is rejected.
 """
 
 from collections.abc import Iterable, Iterator
@@ -14,6 +14,7 @@ from data.records import SCHEMA, KeypointSequence, from_batch
 from data.store import open_part, read_batches, write_span
 
 MAX_GROUP_BYTES = 1 << 30
+"""Size of the largest row group."""
 
 
 def read(source: Source, options: ImportOptions) -> Iterator[ReaderOutput]:
@@ -22,7 +23,9 @@ def read(source: Source, options: ImportOptions) -> Iterator[ReaderOutput]:
     with open_part(source.path) as part:
         for group in range(part.num_row_groups):
             if (size := part.metadata.row_group(group).total_byte_size) > MAX_GROUP_BYTES:
-                raise InputError(f"row group {group} takes {size >> 20} MB", str(source.path), "write smaller ones")
+                raise InputError(
+                    f"row group {group} takes {size >> 20} MB", str(source.path), "write smaller row groups"
+                )
             for batch in read_batches(part, source.path, group, SCHEMA.names):
                 for row in range(batch.num_rows):
                     try:

@@ -5,10 +5,10 @@ https://mmaction2.readthedocs.io (`PoseDataset`): a dictionary of `split`, name 
 `annotations`, or a list of annotations: `frame_dir`, `label` (a number), `total_frames`, `img_shape` (height, width),
 `keypoint` (people x frames x joints x 2 or 3) and, for images, `keypoint_score`.
 
-It is read without running anything in it (`unpickle`), one annotation in memory at a time. Splits are kept; a clip
-that is in several has their names joined by `+`. Labels are numbers; `--label-names` names them. Joints go by their
-number: 17 of COCO, 18 and 25 of OpenPose, 33 of BlazePose, with depth 25 and 20 of Kinect. Without scores a
-joint is seen unless it is at the origin. Image coordinates are pixels of `img_shape`.
+No code in the pickle is run (`safe_pickle`), and one annotation is in memory at a time. Splits are kept; a clip in
+several splits gets their names joined by `+`. Labels are numbers; `--label-names` gives their names. Joints are found
+by how many there are: 17 of COCO, 18 and 25 of OpenPose, 33 of BlazePose; with depth 25 and 20 of Kinect. Without
+scores, a joint is seen unless it is at the origin. Image coordinates are pixels of `img_shape`.
 """
 
 import pickle
@@ -40,7 +40,7 @@ def read(source: Source, options: ImportOptions) -> Iterator[ReaderOutput]:
         content = open_pickle(file, source.path)
         annotations = content.get("annotations") if isinstance(content, dict) else content
         if not isinstance(annotations, list) or not annotations:
-            raise InputError("there is no list of annotations", str(source.path), "see the format of PYSKL")
+            raise InputError("there is no list of annotations", str(source.path), "write annotations as PYSKL does")
         splits = _splits(content.get("split") if isinstance(content, dict) else None)
         for record, annotation in enumerate(annotations):
             name = f"{source.name}_{record}"
@@ -68,14 +68,16 @@ def _clip(annotation: dict[str, Any], name: str, splits: Iterable[str], options:
     people, count, joints, dimensions = places.shape
     scores = _array(annotation, "keypoint_score") if "keypoint_score" in annotation else None
     if dimensions not in (2, 3):
-        raise InputError(f"a joint has {dimensions} coordinates", None, "they are x, y[, z]")
+        raise InputError(f"a joint has {dimensions} coordinates", None, "write x, y[, z]")
     if scores is not None and scores.size != people * count * joints:
-        raise InputError(f"the scores are {scores.shape}, the joints {places.shape[:3]}", None, None)
+        raise InputError(f"the scores have shape {scores.shape}, the joints {places.shape[:3]}", None, None)
     if places.size > 2 * MAX_SEQUENCE_VALUES:
-        raise InputError(f"there are {count} frames of {people} people, more than a clip may have", None, "cut it")
+        raise InputError(
+            f"there are {count} frames of {people} people, more than a clip may have", None, "cut the clip"
+        )
     layout = order_by_count(joints, _IMAGE_COUNTS if dimensions == 2 else _ROOM_COUNTS).layout
     poses = np.empty((people, count, joints, dimensions + 1), np.float32)
-    with np.errstate(over="ignore"):  # a number beyond float32 is found as not finite
+    with np.errstate(over="ignore"):  # `check_clip` finds a number beyond float32
         poses[..., :-1] = places
         if scores is None:
             poses[..., -1] = (places != 0).any(axis=-1)
@@ -100,7 +102,7 @@ def _clip(annotation: dict[str, Any], name: str, splits: Iterable[str], options:
 def _array(annotation: dict[str, Any], name: str) -> np.ndarray:
     array = annotation[name]
     if not isinstance(array, PickledArray):
-        raise InputError(f"{name} is no array", None, "write it with NumPy")
+        raise InputError(f"{name} is not an array", None, "write it with NumPy")
     return array.read()
 
 
@@ -123,7 +125,7 @@ def write(sequences: Iterable[KeypointSequence], path: Path) -> None:
         room = load_layout(sequence.layout).unit == "metre"
         known = dict(_ROOM_COUNTS if room else _IMAGE_COUNTS)
         if sequence.layout not in known.values() or sequence.keypoints.shape[-1] != (4 if room else 3):
-            raise InputError(f"PYSKL has no {sequence.layout}", f"sequence {sequence.sequence_id!r}", None)
+            raise InputError(f"PYSKL has no layout {sequence.layout}", f"sequence {sequence.sequence_id!r}", None)
         places = sequence.keypoints[None, ..., :-1].astype(np.float64) * (1 if room else PIXELS)
         annotation = {
             "frame_dir": sequence.sequence_id,
@@ -141,7 +143,7 @@ def write(sequences: Iterable[KeypointSequence], path: Path) -> None:
 
 FORMAT = Format(
     name="pyskl",
-    about="PYSKL and MMAction2 annotation pickles, splits kept; nothing in them is run",
+    about="PYSKL and MMAction2 annotation pickles, with their splits; no code in them is run",
     suffixes=(".pkl", ".pickle"),
     detect=_detect,
     read=read,

@@ -4,14 +4,14 @@ Sources: `Pose` and `Keypoint` of https://github.com/tensorflow/tfjs-models/tree
 of the input, z for BlazePose, `score`, `name`; `keypoints3D` in metres; `id` of the tracker) and PoseNet's
 `{position: {x, y}, part, score}` of https://github.com/tensorflow/tfjs-models/tree/master/posenet.
 
-A frame is a pose, a list of poses, or an object with `poses` and a time (`timestamp`, `time_ms`, `frame`...); frames
-stand in the outermost array or in a member of the outermost object, whose other members may tell `fps`, `width`,
-`height`, `label`, `subject`... Several clips in a file: entries with `frames` of their own. Joints go by name; without
-names by number, 17 of COCO or 33 of BlazePose. Coordinates up to 2 are shares of the image's width and height (the
-detectors' normalised output), others pixels. `--space world` takes `keypoints3D`.
+A frame is a pose, a list of poses, or an object with `poses` and a time (`timestamp`, `time_ms`, `frame` and others).
+Frames are in the outermost array or in a member of the outermost object, whose other members may state `fps`, `width`,
+`height`, `label`, `subject` and more. A file may have several clips: entries with `frames` of their own. Joints are
+found by name; without names by how many there are, 17 of COCO or 33 of BlazePose. Coordinates up to 2 are fractions of
+image width and height (the detectors' normalized output), others are pixels. `--space world` reads `keypoints3D`.
 
-Near relations are read too: MoveNet's own tensors (y, x, score of 17 joints, a frame an entry), ml5.js (`confidence`;
-`pose` beside `skeleton`), and the predictions of MMPose's inferencer (`instances` with `keypoint_scores`).
+Related formats are read too: MoveNet's own tensors (y, x, score of 17 joints for each frame), ml5.js (`confidence`;
+`pose` next to `skeleton`), and the predictions of MMPose's inferencer (`instances` with `keypoint_scores`).
 """
 
 import json
@@ -27,8 +27,8 @@ from data.importers.clips.collector import Collector
 from data.importers.clips.joints import JointOrder, order_by_count, order_by_name
 from data.importers.clips.types import Format, Head, ImportOptions, ReaderOutput, Source
 from data.importers.clips.units import Unit
-from data.importers.formats.image_names import COUNTS as IMAGE_COUNTS
 from data.importers.formats.writing import PIXELS, frame_times, needs_image
+from data.importers.readers.image_names import COUNTS as IMAGE_COUNTS
 from data.importers.readers.json_frames import MISSING, flattened, read_frames
 from data.records import KeypointSequence
 
@@ -74,12 +74,14 @@ def _add(pose: dict[str, Any], frames: Collector, options: ImportOptions) -> Non
 
 
 def _add_tensor(frame: list[Any], frames: Collector, options: ImportOptions) -> None:
-    """Add what MoveNet itself returns, `[1, 1, 17, 3]` of y, x, score, or the innermost of it."""
+    """Add the tensor that MoveNet returns, `[1, 1, 17, 3]` of y, x and score, or its inner part `[17, 3]`."""
     if options.space == "world":
         raise InputError("the poses have no keypoints3D", None, "import them with --space image")
     while isinstance(frame[0][0], list):
         if len(frame) != 1:
-            raise InputError(f"a frame of numbers has {len(frame)} poses", None, "MoveNet returns one")
+            raise InputError(
+                f"a frame of numbers has {len(frame)} poses", None, "write one pose a frame, as MoveNet returns it"
+            )
         frame = frame[0]
     frames.pose(order_by_count(len(frame), _COUNTS), [value for y, x, score in frame for value in (x, y, score)], 2)
 
@@ -103,12 +105,12 @@ def _joint(dimensions: int, point: dict[str, Any]) -> tuple[float, ...]:
 def _detect(head: Head) -> bool:
     if '"keypoint_scores"' in head.text or _TENSOR.match(head.text):
         return True
-    told = ('"score"', '"name"', '"confidence"')
-    return '"keypoints"' in head.text and any(name in head.text for name in told) and _is_objects(head.text)
+    typical = ('"score"', '"name"', '"confidence"')
+    return '"keypoints"' in head.text and any(name in head.text for name in typical) and _is_objects(head.text)
 
 
 def _is_objects(text: str) -> bool:
-    """Tell whether keypoints are a list of objects, not of numbers as in COCO."""
+    """Return whether keypoints are a list of objects, not of numbers as in COCO."""
     after = text.partition('"keypoints"')[2].lstrip(" \t\r\n:")
     return after.startswith("[") and after[1:].lstrip().startswith("{")
 
@@ -143,7 +145,7 @@ def write(sequences: Iterable[KeypointSequence], path: Path) -> None:
 
 FORMAT = Format(
     name="tfjs",
-    about="TF.js pose-detection, MoveNet and PoseNet JSON: named keypoints, a frame an entry",
+    about="TF.js pose-detection, MoveNet and PoseNet JSON: named keypoints, one entry a frame",
     suffixes=(".json", ".jsonl", ".ndjson"),
     detect=_detect,
     read=read,

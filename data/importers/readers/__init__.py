@@ -1,1 +1,1 @@
-"""Bounded readers of the containers that formats use: JSON, tables, NPZ archives, pickles."""
+"""Readers with limits for the containers of formats: JSON, CSV tables, NPZ archives and pickles."""

@@ -1,4 +1,4 @@
-"""Reads `.npz` archives that may be large, damaged or hostile: no pickles, no array bigger than announced."""
+"""A reader of `.npz` archives that may be large, damaged or hostile: no pickles, and a limit on every array."""
 
 import zipfile
 import zlib
@@ -13,24 +13,29 @@ import numpy as np
 from data.errors import InputError
 
 MAX_COLUMN_BYTES = 256 << 20
-"""Largest array that is read into memory as a whole."""
+"""Size of the largest array that is read into memory as a whole."""
 
 MAX_STREAM_BYTES = 8 << 30
-"""Largest array that is read as a stream."""
+"""Size of the largest array that is read in pieces."""
 
 _DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError, RuntimeError)
 
 
 @dataclass(frozen=True, slots=True)
 class ArrayHeader:
-    """Shape and type of an array in an archive."""
+    """Shape and type of an array in an archive.
+
+    Attributes:
+        shape: number of entries along each axis.
+        dtype: type of the entries.
+    """
 
     shape: tuple[int, ...]
     dtype: np.dtype
 
 
 class NpzArchive:
-    """An open `.npz` file. Every fault is an InputError that names file and array."""
+    """An open `.npz` file; every error is an InputError that names file and array."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -40,7 +45,7 @@ class NpzArchive:
             raise InputError(
                 f"the file cannot be read as .npz: {error}",
                 str(path),
-                "it is cut short or of another kind; write it with numpy.savez",
+                "write it with numpy.savez; it is truncated or of another kind",
             ) from error
         self._members = {info.filename.removesuffix(".npy"): info for info in self._zip.infolist()}
 
@@ -65,7 +70,12 @@ class NpzArchive:
             return header
 
     def stream(self, name: str, counts: Iterator[int] | list[int]) -> Iterator[np.ndarray]:
-        """Yield an array in pieces along its first axis: for each count, the next so many entries."""
+        """Yield an array in pieces along its first axis.
+
+        Args:
+            name: name of the array.
+            counts: number of entries of each piece.
+        """
         with self._open(name, MAX_STREAM_BYTES) as (stream, header, fortran):
             if fortran:
                 raise InputError(
@@ -80,7 +90,7 @@ class NpzArchive:
 
     @contextmanager
     def _open(self, name: str, limit: int) -> Iterator[tuple[IO[bytes], ArrayHeader, bool]]:
-        """Open an array behind its header, which is held against the member's real size."""
+        """Open an array after its header, whose size must agree with the content."""
         where = f"{self.path}, array {name!r}"
         if name not in self._members:
             raise InputError(f"array {name!r} is missing", str(self.path), f"there are: {', '.join(self._members)}")
@@ -98,9 +108,9 @@ class NpzArchive:
                     raise ValueError("it holds Python objects, which are never loaded")
                 size = int(np.prod(shape, dtype=object)) * dtype.itemsize
                 if size != info.file_size - stream.tell():
-                    raise ValueError(f"its header announces {size} bytes, it has {info.file_size - stream.tell()}")
+                    raise ValueError(f"its header announces {size} bytes, but it has {info.file_size - stream.tell()}")
                 yield stream, ArrayHeader(shape, dtype), fortran
         except _DAMAGE as error:
             raise InputError(
-                f"the array cannot be read: {error}", where, "the file is damaged: fetch or write it again"
+                f"the array cannot be read: {error}", where, "download or write the file again, it is damaged"
             ) from error

@@ -1,4 +1,4 @@
-"""Finds what the columns of a table hold, by their names."""
+"""The roles of the columns of a CSV table, found by their names."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -7,7 +7,7 @@ from functools import partial
 
 from data.errors import InputError
 from data.importers.clips.types import TimeUnit
-from data.importers.clips.vocabulary import field_of, simplified, time_unit_of
+from data.importers.clips.vocabulary import CLIP_FIELDS, field_of, simplified, time_unit_of
 
 MAX_COLUMNS = 4096
 
@@ -17,25 +17,24 @@ _ROLES = {axis: axis for axis in _AXES} | dict.fromkeys(_CONFIDENCE, "confidence
 _JOINT_NAMES = ("joint", "keypoint", "landmark", "jointname", "keypointname", "landmarkname", "part", "bodypart")
 JOINTS = (*_JOINT_NAMES, *(f"{name}{number}" for name in _JOINT_NAMES for number in ("id", "index", "number")))
 _PEOPLE = ("person", "personid", "trackid", "track", "pose", "poseid", "personindex", "instance")
-FIELDS = ("label", "subject", "view", "split", "repetitions", "quality")
-"""What a column may tell of a clip, beside its size and rate."""
 
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Where everything stands in a row.
+    """The position of each role in a row; None for roles that the table does not have.
 
     Attributes:
-        count: columns of the header.
-        width: columns that a row must have.
-        sequence: whose text the rows of one clip share.
-        clock: a time, in `clock_unit`.
-        counter: a number of a frame.
-        person: who it is.
-        joint: the joint's name, in a long table.
-        roles: x, y, z and confidence, in a long table.
-        wide: joint to role to column, in a wide table.
-        fields: what is told of the clip.
+        count: number of columns in the header.
+        width: least number of columns of a row.
+        sequence: column of the sequence id, equal in all rows of a clip.
+        clock: column of the time, in `clock_unit`.
+        clock_unit: unit of the time.
+        counter: column of the frame number.
+        person: column of the person.
+        joint: column of the joint's name; a table with this column is long, with a row a joint.
+        roles: columns of x, y, z and confidence, in a long table.
+        wide: columns of x, y, z and confidence for each joint, in a wide table.
+        fields: columns of label, subject and other fields of the clip.
     """
 
     count: int
@@ -51,27 +50,27 @@ class Columns:
     fields: dict[str, int]
 
     @classmethod
-    def found(cls, header: list[str], told: Mapping[str, str], space: str = "image") -> "Columns":
-        """Return what the columns of a header hold.
+    def found(cls, header: list[str], named: Mapping[str, str], space: str = "image") -> "Columns":
+        """Return the columns of a table.
 
         Args:
             header: names of the columns.
-            told: field to column, where the user names it.
-            space: which landmarks are taken where there are `world_` ones and others.
+            named: names of columns that the user gave, by role.
+            space: `world` to prefer columns named `world_...`, `image` to prefer others.
 
         Raises:
-            InputError: if there are no joints among them.
+            InputError: if there are no columns of joints.
         """
         names = [name.strip().lstrip("\ufeff") for name in header]
         if len(names) > MAX_COLUMNS:
             raise InputError(f"there are {len(names)} columns", None, f"the limit is {MAX_COLUMNS}")
-        if missing := [column for column in told.values() if column not in names]:
+        if missing := [column for column in named.values() if column not in names]:
             raise InputError(f"there is no column {missing[0]!r}", None, f"there are {', '.join(names)[:500]}")
 
         def place(field: str, test: Callable[[str], bool]) -> int | None:
-            if field in told:
-                return names.index(told[field])
-            return next((at for at, name in enumerate(names) if test(name) and name not in told.values()), None)
+            if field in named:
+                return names.index(named[field])
+            return next((at for at, name in enumerate(names) if test(name) and name not in named.values()), None)
 
         joint = place("joint", lambda name: simplified(name) in JOINTS)
         roles: dict[str, int] = {}
@@ -84,14 +83,14 @@ class Columns:
             raise InputError(
                 "there are no columns of joints",
                 ", ".join(names)[:200],
-                "a long table has joint, x and y, a wide one nose_x, nose_y...; name them with --columns",
+                "a long table has joint, x and y, a wide one nose_x, nose_y and so on; name the columns with --columns",
             )
         taken = {at for axes in wide.values() for at in axes.values()}
         clock = place("time", lambda name: time_unit_of(name) not in (None, "frames"))
         counter = place("frame", lambda name: time_unit_of(name) == "frames")
         fields: dict[str, int] = {}
-        for field in (*FIELDS, "fps", "width", "height", "unit"):
-            at = place(field, partial(_tells, field))
+        for field in (*CLIP_FIELDS, "fps", "width", "height", "unit"):
+            at = place(field, partial(_is_field, field))
             if at is not None:
                 fields[field] = at
         return cls(
@@ -110,17 +109,17 @@ class Columns:
 
     @property
     def clip(self) -> int | None:
-        """The column that the rows of one clip share, None if all rows are one clip."""
+        """Column that is equal in all rows of a clip, None if all rows are one clip."""
         return self.fields.get("label") if self.sequence is None else self.sequence
 
     @property
     def axes(self) -> tuple[str, ...]:
-        """Return x, y and perhaps z: what the joints have."""
+        """Coordinates of the joints: x, y and perhaps z."""
         return ("x", "y", "z") if "z" in next(iter(self.joints)) else ("x", "y")
 
     @property
     def joints(self) -> list[dict[str, int]]:
-        """Role to column of each joint of a row: of all of a wide table, of the one of a long table."""
+        """Columns by role for each joint of a row; a row of a long table has one joint."""
         return list(self.wide.values()) or [self.roles]
 
 
@@ -128,12 +127,17 @@ def _has_role(role: str, name: str) -> bool:
     return _ROLES.get(name.lower()) == role
 
 
-def _tells(field: str, name: str) -> bool:
+def _is_field(field: str, name: str) -> bool:
     return field_of(name) == field and simplified(name) not in _PEOPLE
 
 
 def joints_and_axes(names: list[str], space: str = "image") -> dict[str, dict[str, int]]:
-    """Return joint to axis to column, for joints with x and y; `space` chooses between `nose_x` and `world_nose_x`."""
+    """Return the columns by role for each joint that has x and y.
+
+    Args:
+        names: names of the columns.
+        space: `world` to prefer columns named `world_...`, `image` to prefer others.
+    """
     joints: dict[str, dict[str, int]] = {}
     for at, name in enumerate(names):
         if parts := _joint_and_axis(name):
@@ -145,7 +149,7 @@ def joints_and_axes(names: list[str], space: str = "image") -> dict[str, dict[st
 
 
 def _joint_and_axis(name: str) -> tuple[str, str] | None:
-    """Return the joint and the role of a wide table's column, None if it is none: `x12`, `nose_x`, `x_nose`."""
+    """Return joint and role of a column such as `x12`, `nose_x` or `x_nose`; None if it is not of a joint."""
     if (match := re.fullmatch(r"([a-z]+)(\d+)", name.lower())) and (role := _ROLES.get(match[1])):
         return match[2], role
     if (match := re.fullmatch(r"(.+)[ _.:-]([a-z]+)", name, re.IGNORECASE)) and (role := _ROLES.get(match[2].lower())):

@@ -1,7 +1,7 @@
-"""Reads the rows of a table, a block at a time: by Arrow, and what Arrow refuses row by row.
+"""A reader of the rows of a CSV table, block by block.
 
-Arrow is strict and fast. A block in which it finds a fault, a row of another length or a cell that is no number, is
-read again with the csv module: the faults of one clip are told, and the others are read.
+Arrow reads a block fast but rejects all of it for one bad row: a row of another length, or a cell that is not a number.
+Such a block is read again by the csv module, so that only the clip with the bad row is lost.
 """
 
 import csv
@@ -20,7 +20,7 @@ from data.importers.clips.faults import malformed_as_input_error
 from data.importers.readers.table_columns import Columns
 
 BLOCK_CHARS = 2 << 20
-"""Rows that are read together."""
+"""Number of characters that are read together."""
 
 MAX_ROW_CHARS = 1 << 20
 
@@ -29,13 +29,18 @@ _MAX_BLOCK_CHARS = 16 << 20
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """Texts that repeat: the number of each row's word."""
+    """The texts of a column in which texts repeat.
+
+    Attributes:
+        codes: integers `[N]`, the position of each row's text in `words`.
+        words: the different texts.
+    """
 
     codes: np.ndarray
     words: list[str]
 
     def of(self, rows: slice) -> "Words":
-        """Return the words of some rows, in the order of their first occurrence."""
+        """Return the texts of some rows, in the order of their first occurrence."""
         found, first, codes = np.unique(self.codes[rows], return_index=True, return_inverse=True)
         rank = np.argsort(np.argsort(first))
         return Words(rank[codes], [self.words[found[at]] for at in np.argsort(first)])
@@ -43,15 +48,15 @@ class Words:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Rows of one clip that stand together.
+    """Consecutive rows of one clip, as numbers.
 
     Attributes:
-        first: field to text of the first row.
-        clock: float64 `[N]`, nan where the cell is empty.
-        counter: the same, of the counter of frames.
-        person: who each row is of.
-        joint: which joint each row is of.
-        values: float32 `[N, joints, D + 1]`; a joint without a number somewhere is 0.
+        first: fields of the clip in the first row, by name.
+        clock: float64 `[N]`, the times, nan where the cell is empty.
+        counter: float64 `[N]`, the frame numbers, nan where the cell is empty.
+        person: the person of each row.
+        joint: the joint of each row.
+        values: float32 `[N, joints, D + 1]`, confidence last; a joint that lacks a number is 0.
     """
 
     first: dict[str, str]
@@ -63,7 +68,7 @@ class Rows:
 
 
 Cells = list[list[str]]
-"""Rows as they stand."""
+"""Consecutive rows of one clip, as texts."""
 
 
 def header_of(text: TextIO) -> tuple[list[str], str]:
@@ -73,24 +78,24 @@ def header_of(text: TextIO) -> tuple[list[str], str]:
     try:
         return next(csv.reader([line], delimiter=delimiter), []), delimiter
     except csv.Error as error:
-        raise _unsound(error, text, 1) from error
+        raise _invalid_csv(error, text, 1) from error
 
 
 def delimiter_of(line: str) -> str:
-    """Return what separates the cells of a row."""
+    """Return the character between the cells of a row."""
     return max(",;\t", key=line.count)
 
 
 def read_runs(text: TextIO, columns: Columns, delimiter: str) -> Iterator[tuple[str, Rows | Cells]]:
-    """Yield (name of the clip, rows of it that stand together); a clip may come in several parts.
+    """Yield (name of the clip, consecutive rows of it); a clip may come in several parts.
 
     Args:
-        text: behind its first row.
-        columns: what to read.
-        delimiter: of cells.
+        text: the table, after its first row.
+        columns: columns to read.
+        delimiter: character between cells.
 
     Raises:
-        InputError: where the text is no table; what was yielded before is sound.
+        InputError: where the text is not a table; the rows before are correct.
     """
     line = 2
     for block in _blocks(text):
@@ -102,7 +107,7 @@ def read_runs(text: TextIO, columns: Columns, delimiter: str) -> Iterator[tuple[
                 for name, rows in groupby((row for row in reader if any(row)), lambda row: _name(row, columns)):
                     yield name, list(rows)
             except csv.Error as error:
-                raise _unsound(error, text, line + reader.line_num - 1) from error
+                raise _invalid_csv(error, text, line + reader.line_num - 1) from error
         else:
             yield from runs
         line += block.count("\n")
@@ -112,19 +117,19 @@ def converted(cells: Cells, columns: Columns, before: int) -> Rows:
     """Return rows of one clip as numbers.
 
     Args:
-        cells: the rows.
-        columns: where everything stands.
-        before: rows of the clip that came before these.
+        cells: the rows, as texts.
+        columns: columns to read.
+        before: number of the clip's rows before these.
 
     Raises:
-        InputError: if a row is cut short, or a cell is no number.
+        InputError: if a row is too short, or a cell is not a number.
     """
     figures: list[float] = []
     place = before
     with malformed_as_input_error(lambda: f"row {place} of the sequence"):
         for place, row in enumerate(cells, before):
             if len(row) < columns.width:
-                raise InputError(f"a row has {len(row)} columns of {columns.width}", f"row {place}", None)
+                raise InputError(f"a row has {len(row)} of {columns.width} columns", f"row {place}", None)
             figures.extend(_number(row[at]) if at is not None else 1.0 for at in _places(columns))
 
     def words(at: int | None) -> Words | None:
@@ -135,14 +140,14 @@ def converted(cells: Cells, columns: Columns, before: int) -> Rows:
 
 
 def _blocks(text: TextIO) -> Iterator[str]:
-    """Yield whole rows, many at a time."""
+    """Yield the text in blocks of complete rows."""
     rest = ""
     while more := text.read(BLOCK_CHARS):
         rest += more
         cut = rest.rfind("\n") + 1
         if len(rest) - cut > MAX_ROW_CHARS + BLOCK_CHARS:
             raise InputError(f"a row is longer than {MAX_ROW_CHARS} characters", text.name, "write it again")
-        # An odd number of quotation marks leaves a cell open, whose text may go on in the next line.
+        # An odd number of quotation marks leaves a cell open, whose text may continue in the next line.
         if cut and (rest.count('"', 0, cut) % 2 == 0 or len(rest) > _MAX_BLOCK_CHARS):
             yield rest[:cut]
             rest = rest[cut:]
@@ -183,9 +188,9 @@ def _by_arrow(block: str, columns: Columns, delimiter: str) -> Iterator[tuple[st
         if at is not None:
             figures[:, place] = table.column(str(at)).to_numpy()
     if np.isnan(figures[:, [at is not None for at in _places(columns)]]).all(axis=1).any():
-        raise pa.ArrowInvalid("a row has no number: perhaps it is empty")
+        raise pa.ArrowInvalid("a row has no number, it may be empty")
     names, people, joints = words(columns.clip), words(columns.person), words(columns.joint)
-    told = {field: words(at) for field, at in columns.fields.items()}
+    fields = {field: words(at) for field, at in columns.fields.items()}
     changes = np.flatnonzero(np.diff(names.codes)) + 1 if names else np.array([], int)
     for start, end in pairwise([0, *changes.tolist(), table.num_rows]):
         rows = slice(start, end)
@@ -194,7 +199,7 @@ def _by_arrow(block: str, columns: Columns, delimiter: str) -> Iterator[tuple[st
             _rows(
                 figures[rows],
                 columns,
-                {field: word.words[word.codes[start]] for field, word in told.items() if word},
+                {field: word.words[word.codes[start]] for field, word in fields.items() if word},
                 people and people.of(rows),
                 joints and joints.of(rows),
             ),
@@ -204,7 +209,7 @@ def _by_arrow(block: str, columns: Columns, delimiter: str) -> Iterator[tuple[st
 def _rows(
     figures: np.ndarray, columns: Columns, first: dict[str, str], person: Words | None, joint: Words | None
 ) -> Rows:
-    """Return rows of one clip; `figures` are float64 `[N, places]`, nan where a cell is empty."""
+    """Return rows of one clip; `figures` are float64 `[N, columns]`, nan where a cell is empty."""
     with np.errstate(over="ignore"):
         values = figures[:, 2:].astype(np.float32).reshape(len(figures), len(columns.joints), -1)
     values[np.isnan(values).any(axis=-1)] = 0
@@ -213,12 +218,12 @@ def _rows(
     return Rows(first, clock, counter, person, joint, values)
 
 
-def _unsound(error: csv.Error, text: TextIO, line: int) -> InputError:
-    return InputError(f"the file is no sound CSV: {error}", f"{text.name}, line {line}", "write it again")
+def _invalid_csv(error: csv.Error, text: TextIO, line: int) -> InputError:
+    return InputError(f"the file is not valid CSV: {error}", f"{text.name}, line {line}", "write it again")
 
 
 def _places(columns: Columns) -> list[int | None]:
-    """Return the columns of a row's numbers: clock, counter, and joint by joint; None where there is none."""
+    """Return the positions of a row's numbers: time, frame number, then joint by joint; None for absent columns."""
     roles = (*columns.axes, "confidence")
     return [columns.clock, columns.counter, *(joint.get(role) for joint in columns.joints for role in roles)]
 

@@ -35,7 +35,7 @@ def test_import_prints_a_table_with_the_number_of_records_of_each_outcome(source
         ["repaired", "340"],
         ["quarantined", "1"],
     ]
-    assert "the image height is not told: 240 pixels is taken" in done.stdout
+    assert "the image height is unknown: assuming 240 pixels" in done.stdout
 
 
 def test_import_prints_json_and_rejects_too_many_quarantined_records(source, tmp_path):
@@ -43,7 +43,7 @@ def test_import_prints_json_and_rejects_too_many_quarantined_records(source, tmp
     rejected = poseline(*arguments)
     assert rejected.exit_code == 2
     assert "1 of 3 records are unusable" in rejected.stderr
-    assert json.loads(rejected.stdout)["quarantined"] == {"the file is not whole JSON": 1}
+    assert json.loads(rejected.stdout)["quarantined"] == {"the file is not complete JSON": 1}
     done = poseline(*arguments, "--max-quarantined", "0.4")
     summary = json.loads(done.stdout)
     assert done.exit_code == 0

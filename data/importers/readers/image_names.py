@@ -1,4 +1,4 @@
-"""Poses that are told image by image: which images are the frames of one clip."""
+"""Clips of formats that list poses image by image: the image names give clip and frame."""
 
 import re
 from collections import defaultdict
@@ -15,18 +15,18 @@ from data.importers.clips.types import RawClip
 from data.importers.clips.units import ImageSize
 
 COUNTS = ((17, "coco17"), (26, "halpe26"), (136, "halpe26"), (133, "coco17"), (18, "openpose18"), (33, "blazepose33"))
-"""Joints of the field's models; the body's come first in those of the whole body."""
+"""Number of joints and layout of common models; whole-body models list the joints of the body first."""
 
 OCCLUDED = 0.5
-"""Confidence of an annotated joint that is hidden (visibility 1 of 2)."""
+"""Confidence of an annotated joint that is hidden (COCO's visibility flag 1)."""
 
 _FRAME = re.compile(r"(.*?)[_\-. ]*(\d+)(?:\.[A-Za-z]\w*)?")
 
 
 def clip_and_frame(image: Any) -> tuple[str, int]:
-    """Return the clip that an image belongs to, and its frame there, by the image's number or name.
+    """Return the clip of an image and its frame, by the image's number or name.
 
-    The digits at the end of a name are the frame, what stands before them and the folders are the clip.
+    The digits at the end of a name are the frame; the folders and the rest of the name are the clip.
     """
     if isinstance(image, (int, float)):
         return "", frame_number(image)
@@ -41,27 +41,43 @@ def frame_number(value: Any) -> int:
     """Return the number of a frame.
 
     Raises:
-        ValueError: if it is no whole number that one could count to.
+        ValueError: if it is not a whole number or is too large.
     """
     number = int(value)
     if number != value or abs(number) >= 1 << 53:
-        raise ValueError(f"{str(value)[:30]} is no number of a frame")
+        raise ValueError(f"{str(value)[:30]} is not the number of a frame")
     return number
 
 
 @dataclass(slots=True)
 class Annotated:
-    """The poses of one clip: frames in any order, people of a frame together or not."""
+    """The poses of one clip while it is read; frames and people may come in any order.
+
+    Attributes:
+        image: size of the images, if known.
+        fps: frames per second, if known.
+        fields: label, subject and other fields, as far as known.
+        frames: numbers of all frames, including those without a pose.
+        numbers: frame of each pose.
+        poses: the poses.
+    """
 
     image: ImageSize | None = None
     fps: float | None = None
-    told: dict[str, str] = field(default_factory=dict)
+    fields: dict[str, str] = field(default_factory=dict)
     frames: set[int] = field(default_factory=set)
     numbers: list[int] = field(default_factory=list)
     poses: Collector = field(default_factory=Collector)
 
     def add(self, frame: int, keypoints: list[float], order: JointOrder | None, track: Any) -> None:
-        """Add a person: x, y, confidence of each joint in a row."""
+        """Add a person.
+
+        Args:
+            frame: number of the frame.
+            keypoints: x, y and confidence of each joint, all in one row.
+            order: order of the joints; None to find it by how many there are.
+            track: the file's number for the person, if it has one.
+        """
         order = order or order_by_count(len(keypoints) // 3, COUNTS)
         self.poses.pose(order, keypoints, 2, _track_number(track))
         self.numbers.append(frame)
@@ -73,7 +89,7 @@ class Annotated:
         Raises:
             InputError: if there is no pose.
         """
-        clip = self.poses.clip(name, "pixels", self.image, self.fps, self.told)
+        clip = self.poses.clip(name, "pixels", self.image, self.fps, self.fields)
         clip.record = record
         numbers = np.array(sorted(self.frames), np.int64)
         order = np.argsort(np.array(self.numbers), kind="stable")
@@ -86,7 +102,12 @@ class Annotated:
 
 
 def clips_of(annotated: dict[str, Annotated], only: str) -> Iterator[RawClip | tuple[str, InputError]]:
-    """Yield the clips of a file, or the name and the fault of one; a clip without a name gets `only`."""
+    """Yield the clips of a file, or (name, error) for a clip that is unusable.
+
+    Args:
+        annotated: the clips, by name.
+        only: name for a clip without one.
+    """
     for record, (name, one) in enumerate(annotated.items()):
         try:
             yield one.clip(name or only, record)
@@ -95,17 +116,17 @@ def clips_of(annotated: dict[str, Annotated], only: str) -> Iterator[RawClip | t
 
 
 def new_table() -> dict[str, Annotated]:
-    """Return an empty table of clips that makes them as they are asked for."""
+    """Return an empty table of clips, which adds a clip when its name is first used."""
     return defaultdict(Annotated)
 
 
 def triples(pose: np.ndarray, pixels: float) -> list[float]:
-    """Return a canonical pose as x, y, confidence in a row, for an image of so many pixels."""
+    """Return a canonical pose as x, y and confidence of each joint in one row, for an image height of `pixels`."""
     return (pose * (pixels, pixels, 1)).ravel().tolist()
 
 
 def _with_confidences(poses: np.ndarray) -> np.ndarray:
-    """Read COCO's visibility flags, 0, 1 and 2, as confidences; a clip that has no 2 has confidences already."""
+    """Convert COCO's visibility flags 0, 1 and 2 to confidences; without any 2 they are confidences already."""
     flags = poses[..., -1]
     if not ((flags == 2).any() and np.isin(flags, (0, 1, 2)).all()):
         return poses
