@@ -55,7 +55,7 @@ text { font-family: ui-monospace, "DejaVu Sans Mono", Menlo, monospace; font-siz
 .title { font-size: 14px; font-weight: 700 }
 .about { font-family: "DejaVu Sans", sans-serif; fill: #52606d }
 .package { fill: #f5f7fa; stroke: #3e4c59 }
-.room { fill: #fff; stroke: #9aa5b1 }
+.member { fill: #fff; stroke: #9aa5b1 }
 .arrow { fill: none; stroke: #3e4c59; stroke-width: 1.6 }
 .starts { stroke-dasharray: 6 4 }
 """
@@ -85,7 +85,7 @@ class Package:
     @property
     def size(self) -> tuple[float, float]:
         """Width and height, in pixels."""
-        rows = [sum(_room_width(room) + _GAP for room in row) - _GAP for row in self.rows]
+        rows = [sum(_member_width(member) + _GAP for member in row) - _GAP for row in self.rows]
         lines = [len(line) * _ABOUT_LETTER for line in (*self.about, *self.imports)]
         height = 30 + _LINE * (len(self.about) + len(self.imports)) + _ROW * len(self.rows) + _PAD
         return max(*rows, *lines, 200.0, 0.0) + 2 * _PAD, height
@@ -148,42 +148,44 @@ def _describe(graph: grimp.ImportGraph, name: str, arrows: set[tuple[str, str]])
 
 def _name_imported(graph: grimp.ImportGraph, package: str, other: str) -> str:
     """Return the folder of an imported package; its modules and folders that are imported, where they are few."""
-    rooms = sorted(graph.find_children(other))
-    used = [room for room in rooms if graph.direct_import_exists(importer=package, imported=room, as_packages=True)]
-    if not 0 < len(used) <= _FEW or len(used) == len(rooms):
+    members = sorted(graph.find_children(other))
+    used = [
+        member for member in members if graph.direct_import_exists(importer=package, imported=member, as_packages=True)
+    ]
+    if not 0 < len(used) <= _FEW or len(used) == len(members):
         return FOLDERS[other]
-    names = [room.rpartition(".")[2] for room in used]
+    names = [member.rpartition(".")[2] for member in used]
     return FOLDERS[other] + (names[0] if len(names) == 1 else f"{{{','.join(names)}}}")
 
 
 def _find_rows(graph: grimp.ImportGraph, package: str) -> Iterator[tuple[str, ...]]:
     """Yield the modules and folders of a package by their longest path of imports, longest first."""
-    rooms = sorted(graph.find_children(package))
+    members = sorted(graph.find_children(package))
     below = {
-        room: {
+        member: {
             other
-            for other in rooms
-            if other != room and graph.direct_import_exists(importer=room, imported=other, as_packages=True)
+            for other in members
+            if other != member and graph.direct_import_exists(importer=member, imported=other, as_packages=True)
         }
-        for room in rooms
+        for member in members
     }
     level: dict[str, int] = {}
-    for room in graphlib.TopologicalSorter(below).static_order():
-        level[room] = 1 + max((level[other] for other in below[room]), default=-1)
+    for member in graphlib.TopologicalSorter(below).static_order():
+        level[member] = 1 + max((level[other] for other in below[member]), default=-1)
     for number in range(max(level.values(), default=-1), -1, -1):
         row: tuple[str, ...] = ()
-        for room in rooms:
-            name = room.rpartition(".")[2] + ("/" if graph.find_children(room) else "")
-            if level[room] != number:
+        for member in members:
+            name = member.rpartition(".")[2] + ("/" if graph.find_children(member) else "")
+            if level[member] != number:
                 continue
-            if row and sum(_room_width(each) + _GAP for each in (*row, name)) > _WIDEST_ROW:
+            if row and sum(_member_width(each) + _GAP for each in (*row, name)) > _WIDEST_ROW:
                 yield row
                 row = ()
             row = (*row, name)
         yield row
 
 
-def _room_width(name: str) -> float:
+def _member_width(name: str) -> float:
     return len(name) * _LETTER + 14
 
 
@@ -241,13 +243,13 @@ def _draw_box(package: Package, x: float, y: float) -> str:
         parts.append(f'<text class="about" x="{left:.1f}" y="{at:.1f}">{escape(text)}</text>')
     at += 8
     for row in package.rows:
-        room_left = left
-        for room in row:
+        member_left = left
+        for member in row:
             parts.append(
-                f'<rect class="room" x="{room_left:.1f}" y="{at:.1f}" width="{_room_width(room):.1f}" height="20" '
-                f'rx="3"/><text x="{room_left + 7:.1f}" y="{at + 14:.1f}">{room}</text>'
+                f'<rect class="member" x="{member_left:.1f}" y="{at:.1f}" width="{_member_width(member):.1f}" height="20" '
+                f'rx="3"/><text x="{member_left + 7:.1f}" y="{at + 14:.1f}">{member}</text>'
             )
-            room_left += _room_width(room) + _GAP
+            member_left += _member_width(member) + _GAP
         at += _ROW
     for text in package.imports:
         at += _LINE
