@@ -2,9 +2,9 @@
 
     .venv/bin/python -m tools.architecture
 
-A box is a package. It shows the package's members (modules and folders) in rows: a member imports only from the rows below
-its own. The last line names the packages that it imports. Arrows show these imports, too, except those that a path of other
-arrows implies.
+A box is a package. It shows the package's members (modules and folders) in rows: a member imports only from the rows
+below its own. The last line names the packages that it imports. Arrows show these imports, too, except those that a
+path of other arrows implies.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ FOLDERS = {
 STARTS = ("poseline_dags", "pipelines")
 """Airflow's tasks start `poseline` as processes: drawn as a dashed arrow, as there is no import."""
 
-# Sizes in pixels: a row of names, space inside a box, between names, around the picture; a line of text; an arrow's tip.
+# Sizes in pixels: a row of names; space inside a box, between names, around the picture; a line of text; a tip.
 _ROW, _PAD, _GAP, _MARGIN, _LINE, _TIP = 26.0, 12.0, 8.0, 24.0, 15.0, 9.0
 # Width of a letter of a name and of a sentence, in pixels.
 _NAME_LETTER, _TEXT_LETTER = 6.7, 6.1
