@@ -60,9 +60,14 @@ class Workspace:
         """Return the folder of the checkpoints from which a killed training resumes."""
         return self.root / "checkpoints" / pipeline
 
+    @property
+    def runs(self) -> Path:
+        """The folder with a folder for each run."""
+        return self.root / "runs"
+
     def run_folder(self, run_id: str) -> Path:
         """Return the folder of the logs and node records of a run."""
-        return self.root / "runs" / run_id
+        return self.runs / run_id
 
     def prepare(self) -> None:
         """Create the root and check that a run can write there.

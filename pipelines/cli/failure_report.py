@@ -14,6 +14,7 @@ import click
 
 from data.errors import ExitCode, InputError, PoselineError
 from data.project import PROJECT_ROOT
+from data.text import printable
 
 _MESSAGE_LENGTH = 300
 
@@ -68,7 +69,7 @@ def _discard(*streams: TextIO) -> None:
 
 def _print(text: str) -> None:
     with contextlib.suppress(OSError, ValueError):
-        click.echo(text, err=True)
+        click.echo(printable(text), err=True)
 
 
 def _explain(error: BaseException, arguments: Sequence[str]) -> PoselineError:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import functools
 import hashlib
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from pathlib import Path
 from data.project import PROJECT_ROOT
 
 _CODE = {".py", ".pyc"}
+_SETTLED_NS = 2 * 10**9  # a file that was edited more recently may be edited again without a new time
 
 ENTRY_POINTS = (
     "components.edge_converter.worker",
@@ -131,4 +133,12 @@ def _names_at(path: Path, name: str, _modified: int) -> tuple[tuple[str, ...], t
 
 
 def _file_digest(path: Path) -> bytes:
+    status = path.stat()
+    if time.time_ns() - status.st_mtime_ns < _SETTLED_NS:
+        return hashlib.sha256(path.read_bytes()).digest()
+    return _settled_digest(path, status.st_mtime_ns, status.st_size)
+
+
+@functools.cache
+def _settled_digest(path: Path, _modified: int, _size: int) -> bytes:
     return hashlib.sha256(path.read_bytes()).digest()

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
 from ml_metadata.proto import metadata_store_pb2
 from tfx.orchestration import metadata
@@ -15,6 +13,7 @@ from tfx.types.artifact import Artifact
 
 from lineage.nodes import NodeId
 from lineage.store import backend
+from payloads.node_record import NodeRecord
 from pipelines.compilation.plan import Plan
 from pipelines.running import cache_key, late_binding
 from pipelines.tfx_patches.bounded_resolver import resolve
@@ -110,29 +109,24 @@ def _predict(
 
 def changes_since_last(plan: Plan, workspace: Workspace, node_id: str, key: Mapping[str, str]) -> list[str]:
     """Return how a node's code and key differ from those of its last execution in this root, one line for each part."""
-    last = last_record(workspace, plan.config.name, node_id)
+    last = _last_record(workspace, plan.config.name, node_id)
     if last is None:
         return []
-    code = cache_key.difference(last["code"], plan.code[node_id].short_digests())
-    return [f"code {line}" for line in code] + cache_key.difference(last["key"], key)
+    code = cache_key.difference(last.code, plan.code[node_id].short_digests())
+    return [f"code {line}" for line in code] + cache_key.difference(last.key, key)
 
 
-def last_record(workspace: Workspace, pipeline: str, node_id: str) -> dict[str, Any] | None:
+def _last_record(workspace: Workspace, pipeline: str, node_id: str) -> NodeRecord | None:
     """Return the newest record of a node that succeeded in a run of this pipeline; None if there is none."""
-    records = (workspace.root / "runs").glob(f"{pipeline}-*/{node_id}.json")
-    for path in sorted(records, key=lambda path: path.stat().st_mtime_ns, reverse=True):
-        record = read_record(path)
-        if record and record["state"] in ("done", "cached"):
+    written = {}
+    for folder in workspace.runs.glob(f"{pipeline}-*"):
+        with contextlib.suppress(OSError):
+            written[folder] = NodeRecord.file(folder, node_id).stat().st_mtime_ns
+    for folder in sorted(written, key=lambda folder: written[folder], reverse=True):
+        record = NodeRecord.read(folder, node_id)
+        if record.state in ("done", "cached"):
             return record
     return None
-
-
-def read_record(path: Path) -> dict[str, Any] | None:
-    """Return a node's record; None if the file does not exist or cannot be read."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
 
 
 def _input(spec: pipeline_pb2.InputSpec, outputs: Mapping[str, Outputs | None]) -> list[Artifact]:

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import json
 import time
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +20,14 @@ from google.protobuf.message import Message
 from ml_metadata.proto import metadata_store_pb2
 from tfx.orchestration import metadata
 from tfx.orchestration.portable import data_types, inputs_utils
+from tfx.orchestration.portable.input_resolution import exceptions
 from tfx.orchestration.portable.mlmd import execution_lib
 from tfx.proto.orchestration import executable_spec_pb2, pipeline_pb2
 from tfx.types.artifact import Artifact
 
 from data.errors import NodeError, PoselineError
 from data.files import write_atomically
+from payloads.node_record import NodeRecord
 from pipelines.running import attempts, cache_key, late_binding, recording
 from pipelines.running.process_operator import ProcessOperator
 from pipelines.running.recovery import journal
@@ -65,11 +66,10 @@ class NodeResult:
     code: dict[str, str] = field(default_factory=dict)
     error: PoselineError | None = None
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the result as it is recorded and as `--json` prints it."""
-        values = asdict(self)
-        values["error"] = str(self.error) if self.error else None
-        return values
+    def to_record(self) -> NodeRecord:
+        """Return the result as it is recorded."""
+        values = {entry.name: getattr(self, entry.name) for entry in fields(self)}
+        return NodeRecord(**values | {"error": str(self.error) if self.error else None})
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,13 @@ def _launch(run: RunContext, node_id: str, started: Callable[[str], None]) -> No
 
 def _look_up(run: RunContext, node: pipeline_pb2.PipelineNode, spec: Message, *, use_cache: bool) -> _Lookup:
     with SharedMetadata(run.connection) as handle:
-        resolved = inputs_utils.resolve_input_artifacts(pipeline_node=node, metadata_handle=handle)
+        try:
+            resolved = inputs_utils.resolve_input_artifacts(pipeline_node=node, metadata_handle=handle)
+        except exceptions.InputResolutionError as error:
+            upstream = ", ".join(node.upstream_nodes)
+            raise NodeError(
+                f"its inputs cannot be resolved: {error}", node.node_info.id, f"run these nodes first: {upstream}"
+            ) from error
         inputs = resolved[0] if resolved else {}
         key = cache_key.cache_key(node, run.ir.pipeline_info, spec, inputs)
         outputs = cache_key.cached_outputs(handle, key) if use_cache else None
@@ -229,23 +235,21 @@ def _unresolved(node_id: str, execution: metadata_store_pb2.Execution) -> NodeEr
 
 
 def _failed(run: RunContext, result: NodeResult, error: Exception) -> NodeResult:
-    """Return the result with a failure; the traceback of an unexpected error is appended to the node's log."""
+    """Return the result with a failure; the traceback of an unexpected error goes to a file."""
     if not isinstance(error, PoselineError):
-        log = _log_traceback(run.log_file(result.node), error)
+        log = _write_traceback(run.traceback_file(result.node), error)
         where = f"{result.node}; the traceback is in {log}" if log else result.node
         error = NodeError(f"{type(error).__name__}: {error}", where)
     return replace(result, state=FAILED, reason=error.what, error=error)
 
 
-def _log_traceback(log: Path, error: Exception) -> Path | None:
+def _write_traceback(path: Path, error: Exception) -> Path | None:
     with contextlib.suppress(OSError):
-        log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("a", encoding="utf-8") as file:
-            file.writelines(traceback.format_exception(error))
-        return log
+        write_atomically(path, "".join(traceback.format_exception(error)))
+        return path
     return None
 
 
 def _record(run: RunContext, result: NodeResult) -> None:
     with contextlib.suppress(OSError):  # a full disk must not hide the error; the metadata store has the truth
-        write_atomically(run.record_file(result.node), json.dumps(result.to_dict(), indent=1))
+        result.to_record().write(run.workspace.run_folder(run.run_id))

@@ -65,6 +65,6 @@ class RunContext:
         """Return the path of the file with the output of a node's executor."""
         return self.workspace.run_folder(self.run_id) / f"{node_id}.log"
 
-    def record_file(self, node_id: str) -> Path:
-        """Return the path of the file with a node's outcome and the parts of its cache key."""
-        return self.workspace.run_folder(self.run_id) / f"{node_id}.json"
+    def traceback_file(self, node_id: str) -> Path:
+        """Return the path of the file with the traceback of an unexpected error while a node was launched."""
+        return self.workspace.run_folder(self.run_id) / f"{node_id}.traceback.txt"

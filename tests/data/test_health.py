@@ -15,7 +15,7 @@ FRAMES = 20
 
 
 def person(channels=3):
-    """Somebody who faces the camera and swings about, one torso length tall at the trunk: [FRAMES, J, C]."""
+    """Return a moving person who faces the camera, with a torso of length 1: float32 `[FRAMES, J, C]`."""
     rng = np.random.default_rng(1)
     layout = COCO if channels == 3 else KINECT
     pose = np.zeros((len(layout.joints), channels), np.float32)
@@ -82,7 +82,7 @@ def test_missing_joints_are_counted_and_named():
     assert health(keypoints)["broken_joint"] == "right_ear missing"
 
 
-def test_nobody_there():
+def test_a_window_without_a_person():
     keypoints = person()
     keypoints[..., -1] = 0
     found = health(keypoints)
@@ -120,7 +120,7 @@ def test_swapped_sides_are_seen(channels):
     assert health(swapped(person(channels), layout))["sides"] == "swapped"
 
 
-def test_three_dimensions_do_not_mind_where_a_person_looks():
+def test_in_three_dimensions_the_direction_of_a_person_does_not_matter():
     keypoints = person(4)
     turned = keypoints.copy()
     turned[..., 0], turned[..., 2] = -keypoints[..., 0], -keypoints[..., 2]
@@ -136,7 +136,7 @@ def test_arms_on_the_wrong_side_are_crossed():
     assert health(keypoints)["sides"] == "crossed"
 
 
-def test_seen_from_the_side_nothing_can_be_told():
+def test_sides_are_unclear_from_the_side():
     keypoints = person()
     keypoints[..., 0] = keypoints[..., 0].mean()
     assert health(keypoints)["sides"] == "unclear"

@@ -1,4 +1,5 @@
 import ast
+import os
 import re
 
 import pytest
@@ -104,3 +105,21 @@ def test_an_edit_is_noticed_by_a_running_process(project):
     closure(["high.entry"])
     path.write_text("from high import other\n")
     assert project / "high/other.py" in closure(["high.entry"]).files
+
+
+def test_an_edit_that_keeps_the_size_is_noticed_at_once(project):
+    path = project / "high/entry.py"
+    digests = {closure(["high.entry"]).digest()}
+    for number in range(5):
+        path.write_text(f"from low import base  # {number}\n")
+        digests.add(closure(["high.entry"]).digest())
+    assert len(digests) == 6
+
+
+def test_an_edit_of_a_file_that_was_not_edited_for_long_is_noticed(project):
+    path = project / "high/entry.py"
+    os.utime(path, (1, 1))
+    before = {closure(["high.entry"]).digest(), closure(["high.entry"]).digest()}
+    path.write_text(path.read_text().replace("base", "bass"))
+    assert len(before) == 1
+    assert closure(["high.entry"]).digest() not in before
