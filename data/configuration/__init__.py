@@ -1,0 +1,1 @@
+"""What every configuration file is read with: YAML text, a base class of sections, and explained errors."""
