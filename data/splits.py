@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from data.configuration.section import ConfigSection
+from data.config_section import ConfigSection
 from data.errors import InputError
 from data.store import SequenceKey
 

@@ -14,14 +14,14 @@ from typing import Any
 
 from pydantic import AfterValidator, Field, ValidationError, field_validator
 
-from data.configuration.section import ConfigSection
-from data.configuration.validation_errors import explain
-from data.configuration.yaml_text import parse_yaml
+from data.config_section import ConfigSection
 from data.errors import InputError
 from data.layouts import layout_names
 from data.project import PROJECT_ROOT
 from data.splits import SplitPolicy
 from data.text import shortened
+from data.yaml_text import parse_yaml
+from schema.config_errors import explain
 from schema.gates import GatesConfig, read_gates
 from schema.window_contract import read_window_contract
 from trainer_module.model_config import ModelConfig, TcnConfig

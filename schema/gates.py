@@ -8,11 +8,11 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
-from data.configuration.section import ConfigSection
-from data.configuration.validation_errors import explain
-from data.configuration.yaml_text import parse_yaml
+from data.config_section import ConfigSection
 from data.errors import InputError
 from data.text import shortened, value_text
+from data.yaml_text import parse_yaml
+from schema.config_errors import explain
 from schema.curated_files import read_curated_file, unreadable
 
 Reaction = Literal["pass", "warn", "stop"]

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from data.configuration.section import ConfigSection
+from data.config_section import ConfigSection
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from data.configuration.section import ConfigSection
+from data.config_section import ConfigSection
 
 
 class TransformConfig(ConfigSection):

@@ -1,7 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
-from data.configuration.section import ConfigSection
+from data.config_section import ConfigSection
 
 
 class Section(ConfigSection):
