@@ -7,8 +7,8 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from data.config_section import ConfigSection
 from data.errors import InputError
+from data.settings.config_section import ConfigSection
 from data.store import SequenceKey
 
 SPLITS = ("train", "eval", "test")

@@ -14,13 +14,13 @@ from typing import Any
 
 from pydantic import AfterValidator, Field, ValidationError, field_validator
 
-from data.config_section import ConfigSection
 from data.errors import InputError
 from data.layouts import layout_names
 from data.project import PROJECT_ROOT
+from data.settings.config_section import ConfigSection
+from data.settings.yaml_text import parse_yaml
 from data.splits import SplitPolicy
 from data.text import shortened
-from data.yaml_text import parse_yaml
 from schema.config_errors import explain
 from schema.gates import GatesConfig, read_gates
 from schema.window_contract import read_window_contract

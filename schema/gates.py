@@ -8,10 +8,10 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
-from data.config_section import ConfigSection
 from data.errors import InputError
+from data.settings.config_section import ConfigSection
+from data.settings.yaml_text import parse_yaml
 from data.text import shortened, value_text
-from data.yaml_text import parse_yaml
 from schema.config_errors import explain
 from schema.curated_files import read_curated_file, unreadable
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BeforeValidator, Field, TypeAdapter, model_validator
 
-from data.config_section import ConfigSection
+from data.settings.config_section import ConfigSection
 
 Stream = Literal["joints", "bones", "slow", "fast", "bones_slow", "bones_fast", "distances", "angles"]
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from data.config_section import ConfigSection
+from data.settings.config_section import ConfigSection
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from data.config_section import ConfigSection
+from data.settings.config_section import ConfigSection
 
 
 class TransformConfig(ConfigSection):

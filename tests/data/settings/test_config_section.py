@@ -1,7 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
-from data.config_section import ConfigSection
+from data.settings.config_section import ConfigSection
 
 
 class Section(ConfigSection):

@@ -1,6 +1,6 @@
 import pytest
 
-from data.yaml_text import parse_yaml
+from data.settings.yaml_text import parse_yaml
 
 
 @pytest.mark.parametrize(
