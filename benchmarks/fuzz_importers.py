@@ -1,11 +1,12 @@
-"""Feeds mutated files to every importer and counts what becomes of them.
+"""A fuzzer of the importers: damaged files of every format are imported, and the outcomes are counted.
 
     python -m benchmarks.fuzz_importers --inputs 100000
 
-Each input is a sound file of a format (written by its own writer, or by hand as the tool has it), changed in one to a
-few places: bytes flipped, cut out, doubled, swapped for hostile values, the end cut off. It is imported as `poseline
-data import` would. A crash is an exception that the importer did not expect, a hang an input that takes over
-`--seconds`; both are printed with the input, which is kept under `--keep`. The same seed makes the same inputs.
+Each input is a valid file of a format (written by our writer, or by hand after real files) with one to eight changes:
+bytes are flipped, removed, repeated or replaced by hostile values, or the end is cut off. It is imported as by
+`poseline data import`. A crash is an exception that the importer does not handle, and a hang is an input that takes
+longer than `--seconds`; both are printed, and the input is kept in the folder `--keep`. The same seed makes the same
+inputs.
 """
 
 from __future__ import annotations
@@ -50,11 +51,11 @@ _TOKENS = [
 
 
 class HangError(Exception):
-    """An input took too long."""
+    """An input took longer than allowed."""
 
 
 def main() -> int:
-    """Run the fuzzer; returns 1 if there was a crash or a hang."""
+    """Run the fuzzer and return 1 if there was a crash or a hang, else 0."""
     arguments = _arguments()
     signal.signal(signal.SIGALRM, _hang)
     counts: dict[str, Counter[str]] = {}
@@ -84,7 +85,7 @@ def main() -> int:
 
 
 def make_seeds(folder: Path, names: list[str]) -> list[tuple[str, str, bytes]]:
-    """Return (format, suffix, content) of sound files, at least one a format."""
+    """Return (format, suffix, content) of valid files, at least one for each format."""
     folder.mkdir()
     seeds: list[tuple[str, str, bytes]] = []
     for name in names:
@@ -105,7 +106,7 @@ def make_seeds(folder: Path, names: list[str]) -> list[tuple[str, str, bytes]]:
 
 
 def mutate(content: bytes, draw: random.Random) -> bytes:
-    """Return the content with one to a few changes."""
+    """Return the content with one to eight random changes."""
     changed = bytearray(content)
     for _ in range(draw.choice((1, 1, 1, 2, 4, 8))):
         if not changed:
@@ -136,7 +137,7 @@ def mutate(content: bytes, draw: random.Random) -> bytes:
 
 
 def feed(name: str, path: Path, seconds: float) -> tuple[str, str]:
-    """Import one file; returns what became of it, and a trace if it should not have."""
+    """Import one file and return the outcome, with a traceback if it is a crash or a hang."""
     options = ImportOptions(image=ImageSize(480, 640))
     signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
@@ -177,8 +178,8 @@ def _tfjs(_: Path) -> list[tuple[str, bytes]]:
     instances = [
         {"frame_id": t, "instances": [{"keypoints": [[9.5, 8]] * 17, "keypoint_scores": [0.5] * 17}]} for t in range(2)
     ]
-    told = {"fps": 30, "width": 640, "frames": frames}
-    return [(".json", json.dumps(content).encode()) for content in (told, tensors, {"instance_info": instances})]
+    clip = {"fps": 30, "width": 640, "frames": frames}
+    return [(".json", json.dumps(content).encode()) for content in (clip, tensors, {"instance_info": instances})]
 
 
 def _mediapipe(_: Path) -> list[tuple[str, bytes]]:
@@ -234,11 +235,11 @@ def _hang(*_: Any) -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Fuzz the importers.")
-    parser.add_argument("--inputs", type=int, default=100_000)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--seconds", type=float, default=5.0, help="an input that takes longer hangs")
-    parser.add_argument("--formats", nargs="+", choices=FORMATS, default=list(FORMATS))
-    parser.add_argument("--keep", type=Path, default=Path("fuzz-faults"), help="folder of inputs that showed a fault")
+    parser.add_argument("--inputs", type=int, default=100_000, help="number of files to import")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the changes")
+    parser.add_argument("--seconds", type=float, default=5.0, help="time after which an input counts as a hang")
+    parser.add_argument("--formats", nargs="+", choices=FORMATS, default=list(FORMATS), help="formats to import")
+    parser.add_argument("--keep", type=Path, default=Path("fuzz-faults"), help="folder for inputs that crash or hang")
     return parser.parse_args()
 
 

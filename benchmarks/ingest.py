@@ -1,13 +1,13 @@
-"""Prints how fast data comes in: import and KeypointExampleGen, against the least that the work could cost.
+"""Speed and memory of the import and of KeypointExampleGen, compared with the least work that is possible.
 
     python -m benchmarks.ingest --megabytes 200
     python -m benchmarks.ingest --megabytes 1000 --formats npz pyskl   # memory at 1 GB of keypoints
     python -m benchmarks.ingest --million                              # one sequence of a million frames
 
-Every step is a process of its own on one core, so that its memory can be told; seconds are of that core, whatever else
-the machine does. The limit is plain pyarrow reading of the same span and writing of the same numbers as
-`tf.train.Example`s by TensorFlow, in gzipped TFRecords of the same level: a sequence an example for the import, a
-window an example for ExampleGen. Megabytes are of keypoints in float32.
+Every step runs in a process of its own on one core, so that its memory can be measured; seconds are CPU time, which
+other work on the machine does not change. The limit is reading the same span by pyarrow and writing the same numbers as
+`tf.train.Example`s by TensorFlow, to gzipped TFRecords of the same level: one example a sequence for the import, one
+example a window for ExampleGen. Megabytes are those of keypoints in float32.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ import numpy as np
 FRAMES = 300
 JOINTS = 17
 WINDOW, STRIDE = 64, 32
-"""Of the windows that ExampleGen cuts; each frame is in two of them."""
+"""Length and stride of the windows in frames; each frame is in two windows."""
 
 TEXT = ("csv", "tfjs")
 TEXT_SHARE = 10
-"""Formats of text are measured on this part of the data: they are ten times as large on disk. Their limit is the
-standard library's parsing of the same files, and nothing more."""
+"""Divisor of the amount of data for text formats, which are ten times as large on disk. Their limit is parsing of the
+same files by the standard library."""
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure all steps and print a table."""
     arguments = _arguments()
     if arguments.step:
         STEPS[arguments.step](Path(arguments.folder), arguments)
@@ -65,7 +65,7 @@ def main() -> None:
 
 
 def make(folder: Path, arguments: argparse.Namespace) -> None:
-    """Write the span that all others read, and the same in every format that is measured."""
+    """Write the span that the other steps read, and the same data in every format that is measured."""
     from data.importers import FORMATS
     from data.store import write_span
 
@@ -85,11 +85,11 @@ def make(folder: Path, arguments: argparse.Namespace) -> None:
             for sequence in _sequences(max(1, count // TEXT_SHARE)):
                 path = place if name == "openpose" else place / f"{sequence.sequence_id}{suffix}"
                 FORMATS[name].write([sequence], path)  # type: ignore[misc]
-    _tell(count, count * FRAMES)
+    _print_result(count, count * FRAMES)
 
 
 def limit_sequences(folder: Path, arguments: argparse.Namespace) -> None:
-    """Read with pyarrow, write every sequence as one example."""
+    """Read with pyarrow and write every sequence as one example."""
     import tensorflow as tf
 
     start, count, frames = time.process_time(), 0, 0
@@ -97,11 +97,11 @@ def limit_sequences(folder: Path, arguments: argparse.Namespace) -> None:
         for row in _rows(folder):
             writer.write(_example(tf, row, row["keypoints"]))
             count, frames = count + 1, frames + row["frames"]
-    _tell(count, frames, time.process_time() - start)
+    _print_result(count, frames, time.process_time() - start)
 
 
 def limit_windows(folder: Path, arguments: argparse.Namespace) -> None:
-    """Read with pyarrow, write every window as one example."""
+    """Read with pyarrow and write every window as one example."""
     import tensorflow as tf
 
     start, count, frames = time.process_time(), 0, 0
@@ -112,7 +112,7 @@ def limit_windows(folder: Path, arguments: argparse.Namespace) -> None:
             for first in starts:
                 writer.write(_example(tf, row, row["keypoints"][first * size : (first + WINDOW) * size]))
             count, frames = count + 1, frames + row["frames"]
-    _tell(count, frames, time.process_time() - start)
+    _print_result(count, frames, time.process_time() - start)
 
 
 def limit_text(folder: Path, arguments: argparse.Namespace) -> None:
@@ -128,7 +128,7 @@ def limit_text(folder: Path, arguments: argparse.Namespace) -> None:
         else:
             frames += sum(len(clip["frames"]) for clip in json.loads(path.read_text())["clips"])
         count += 1
-    _tell(count, frames, time.process_time() - start)
+    _print_result(count, frames, time.process_time() - start)
 
 
 def import_(folder: Path, arguments: argparse.Namespace) -> None:
@@ -139,7 +139,7 @@ def import_(folder: Path, arguments: argparse.Namespace) -> None:
     options = ImportOptions(image=ImageSize(1000, 1000))
     target = folder / f"out-{arguments.format}"
     summary = import_to_span(arguments.format, folder / arguments.format, target, options=options)
-    _tell(summary.sequences, summary.frames, time.process_time() - start)
+    _print_result(summary.sequences, summary.frames, time.process_time() - start)
 
 
 def examples(folder: Path, arguments: argparse.Namespace) -> None:
@@ -168,11 +168,11 @@ def examples(folder: Path, arguments: argparse.Namespace) -> None:
     with Pipeline(options=PipelineOptions(["--runner=DirectRunner", "--direct_running_mode=in_memory"])) as pipeline:
         add_steps(pipeline, row_groups(span), job)
     remove_runs(job.folder)
-    _tell(len(index), sum(key.frames for key in index), time.process_time() - start)
+    _print_result(len(index), sum(key.frames for key in index), time.process_time() - start)
 
 
 def million(folder: Path, arguments: argparse.Namespace) -> None:
-    """Import one TF.js recording of a million frames, nine hours."""
+    """Import one TF.js recording of a million frames (nine hours)."""
     from data.importers import ImageSize, ImportOptions, import_to_span
     from data.layouts import load_layout
 
@@ -186,7 +186,7 @@ def million(folder: Path, arguments: argparse.Namespace) -> None:
         file.write("]")
     start = time.process_time()
     summary = import_to_span(None, folder / "long.json", folder / "out", options=ImportOptions(image=ImageSize(480)))
-    _tell(summary.sequences, summary.frames, time.process_time() - start)
+    _print_result(summary.sequences, summary.frames, time.process_time() - start)
 
 
 def _sequences(count: int) -> Iterator[Any]:
@@ -243,7 +243,7 @@ def _options(tf: Any) -> Any:
     return tf.io.TFRecordOptions(compression_type="GZIP", compression_level=1)
 
 
-def _tell(sequences: int, frames: int, seconds: float = 0.0) -> None:
+def _print_result(sequences: int, frames: int, seconds: float = 0.0) -> None:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(json.dumps({"sequences": sequences, "frames": frames, "seconds": seconds, "peak": peak}))
 
@@ -264,12 +264,12 @@ def _run(step: str, folder: str, arguments: argparse.Namespace, *more: str) -> d
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def _row(name: str, told: dict[str, float], limit: float | None = None) -> float:
-    seconds = told["seconds"]
-    megabytes = told["frames"] * JOINTS * 3 * 4 / 1e6 / seconds
+def _row(name: str, result: dict[str, float], limit: float | None = None) -> float:
+    seconds = result["seconds"]
+    megabytes = result["frames"] * JOINTS * 3 * 4 / 1e6 / seconds
     share = f"{megabytes / limit:>9.0%}" if limit else ""
-    speed = f"{told['sequences'] / seconds:>13,.0f}{told['frames'] / seconds:>12,.0f}{megabytes:>8.1f}"
-    print(f"{name:<24}{seconds:>9.1f}{speed}{share:>10}{told['peak']:>9,.0f}", flush=True)
+    speed = f"{result['sequences'] / seconds:>13,.0f}{result['frames'] / seconds:>12,.0f}{megabytes:>8.1f}"
+    print(f"{name:<24}{seconds:>9.1f}{speed}{share:>10}{result['peak']:>9,.0f}", flush=True)
     return megabytes
 
 
@@ -286,10 +286,10 @@ STEPS = {
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measure import and ExampleGen.")
-    parser.add_argument("--megabytes", type=int, default=100, help="of keypoints")
+    parser.add_argument("--megabytes", type=int, default=100, help="size of the keypoints in float32")
     parser.add_argument("--formats", nargs="+", default=["npz", "parquet", "pyskl", "csv", "tfjs"])
-    parser.add_argument("--million", action="store_true", help="one sequence of a million frames instead")
-    parser.add_argument("--scratch", help="folder for the data  [default: the system's]")
+    parser.add_argument("--million", action="store_true", help="import one sequence of a million frames instead")
+    parser.add_argument("--scratch", help="folder for temporary data  [default: that of the system]")
     parser.add_argument("--step", choices=STEPS, help=argparse.SUPPRESS)
     parser.add_argument("--folder", help=argparse.SUPPRESS)
     parser.add_argument("--format", help=argparse.SUPPRESS)

@@ -8,7 +8,7 @@ from typing import Any
 from airflow.sdk import DAG, Asset, AssetAlias, AssetWatcher, Param, TaskGroup
 
 from poseline_dags import callbacks, settings
-from poseline_dags.dag_manifest import Manifest, Node, UnusableManifestError, read_manifest
+from poseline_dags.dag_manifest import DagManifest, Node, UnusableManifestError, read_dag_manifest
 from poseline_dags.operator import SPAN_ORIGIN, PrepareRun, RunNode
 from poseline_spans import NewSpan, SpanTimetable
 
@@ -53,7 +53,7 @@ def asset(pipeline: str, what: str, **more: Any) -> Asset:
 def build(pipeline: str) -> DAG:
     """Build the DAG of a pipeline; without a usable manifest it has a single task, which says what is missing."""
     try:
-        manifest = read_manifest(settings.manifest_file(pipeline), pipeline)
+        manifest = read_dag_manifest(settings.manifest_file(pipeline), pipeline)
     except UnusableManifestError as error:
         with _dag(pipeline, doc_md=str(error), schedule=None) as dag:
             PrepareRun(task_id="prepare", pipeline=pipeline, doc_md=str(error))
@@ -97,7 +97,7 @@ def _dag(pipeline: str, **arguments: Any) -> DAG:
     )
 
 
-def _task(node: Node, manifest: Manifest, group: TaskGroup) -> RunNode:
+def _task(node: Node, manifest: DagManifest, group: TaskGroup) -> RunNode:
     announced = _ANNOUNCED_BY_NODE.get(node.id)
     return RunNode(
         task_id=node.id,
@@ -113,7 +113,7 @@ def _task(node: Node, manifest: Manifest, group: TaskGroup) -> RunNode:
     )
 
 
-def _params(manifest: Manifest) -> dict[str, Param]:
+def _params(manifest: DagManifest) -> dict[str, Param]:
     params = {
         "span": Param(
             None,

@@ -6,7 +6,7 @@ from data.records import KeypointSequence
 
 
 class Consistency:
-    """The state of the check, to which the sequences of a span are given one after the other.
+    """A check that takes the sequences of a span one after the other.
 
     Args:
         layout: layout of all sequences; None for that of the first sequence.

@@ -71,7 +71,7 @@ def creating(path: Path, staging: Path | None = None) -> Iterator[Path]:
         temporary.rename(path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-        with contextlib.suppress(OSError):  # another error is on its way and says more
+        with contextlib.suppress(OSError):  # the error of the block says more
             temporary.unlink(missing_ok=True)
 
 
@@ -79,7 +79,7 @@ def creating(path: Path, staging: Path | None = None) -> Iterator[Path]:
 def replacing_folder(path: Path, staging: Path | None = None) -> Iterator[Path]:
     """Yield a temporary folder, which is renamed to `path` when the block succeeds; `path` must not exist.
 
-    Args and errors are those of `creating`; the folder is there already, and empty.
+    Arguments and errors are those of `creating`. The yielded folder exists and is empty.
     """
     with creating(path, staging) as temporary:
         temporary.mkdir()
@@ -89,7 +89,7 @@ def replacing_folder(path: Path, staging: Path | None = None) -> Iterator[Path]:
 def _temporary_path(path: Path, staging: Path | None) -> Path:
     """Return an unused hidden path and make the folder that it is in.
 
-    The name is random instead of reserved by `tempfile`, so that what is made there has usual permissions.
+    The name is random instead of reserved by `tempfile`, so that the file or folder gets the usual permissions.
     """
     folder = path.parent if staging is None else staging
     folder.mkdir(parents=True, exist_ok=True)

@@ -5,9 +5,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from data.errors import InputError
+from data.settings.config_section import ConfigSection
 from data.store import SequenceKey
 
 SPLITS = ("train", "eval", "test")
@@ -15,7 +16,7 @@ SPLITS = ("train", "eval", "test")
 _ALIASES = {"val": "eval", "valid": "eval", "validation": "eval", "dev": "eval"} | {name: name for name in SPLITS}
 
 
-class SplitPolicy(BaseModel):
+class SplitPolicy(ConfigSection):
     """The rules by which sequences are divided into train, eval and test.
 
     Attributes:
@@ -28,8 +29,6 @@ class SplitPolicy(BaseModel):
         allow_subject_overlap: whether a person may be in several splits, for official protocols that split by camera.
         seed: seed of the hash.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     method: Literal["column", "subjects", "hash"] = "hash"
     subjects: dict[Literal["train", "eval", "test"], list[str]] = Field(default_factory=dict)

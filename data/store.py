@@ -56,7 +56,7 @@ class SequenceKey(NamedTuple):
 
     @classmethod
     def of(cls, sequence: KeypointSequence) -> "SequenceKey":
-        """Return the key of a sequence in memory."""
+        """Return the description of a sequence in memory."""
         fields = {name: getattr(sequence, name) for name in cls._fields if hasattr(sequence, name)}
         frames, joints, channels = sequence.keypoints.shape
         segments = tuple(segment.label for segment in sequence.segments)

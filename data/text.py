@@ -1,6 +1,8 @@
 """Texts from imported data, made safe to show and sorted as people expect."""
 
 import re
+import reprlib
+from typing import Any
 
 
 def printable(text: str, length: int | None = None) -> str:
@@ -13,6 +15,21 @@ def printable(text: str, length: int | None = None) -> str:
     if length is not None and len(text) > length:
         text = f"{text[: length - 1]}…"
     return "".join(c if c.isprintable() or c == "\n" else _escape(c) for c in text)
+
+
+def shortened(text: str, length: int = 80) -> str:
+    """Return a text with its middle left out if it is longer than `length` characters."""
+    return text if len(text) <= length else f"{text[: length // 2]} … {text[-length // 2 + 3 :]}"
+
+
+def value_text(value: Any, length: int = 80) -> str:
+    """Return the Python form of a value, cut to `length` characters without ever forming a long one."""
+    limited = reprlib.Repr()
+    limited.maxlevel, limited.maxstring, limited.maxlong, limited.maxother = 4, length, length, length
+    try:
+        return shortened(limited.repr(value), length)
+    except ValueError:  # Python does not write integers of thousands of digits
+        return f"an integer of {value.bit_length()} bits" if isinstance(value, int) else f"a {type(value).__name__}"
 
 
 def natural(text: str) -> list[str | int]:

@@ -9,7 +9,7 @@ SQLITE_NAME = "metadata.sqlite"
 
 
 def listing_file(root: Path, digest: str) -> Path:
-    """Return the file with the list of files that has a content digest; see `data.digests.Listing`."""
+    """Return the path of the list of files that a content digest was computed from; see `data.digests.Listing`."""
     return root / "listings" / digest[:2] / f"{digest}.txt"
 
 

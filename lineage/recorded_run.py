@@ -93,7 +93,7 @@ class RecordedRun:
         return [artifact for artifact in self.artifacts.values() if artifact.type in types]
 
     def last_of_type(self, type_: str) -> Artifact | None:
-        """Return the output of a type; the last one if there are several, None if there is none."""
+        """Return the last output of a type; None if there is none."""
         return next(reversed(self.of_type(type_)), None)
 
     def source_data(self) -> list[SourceData]:

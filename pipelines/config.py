@@ -12,28 +12,26 @@ import typing
 from pathlib import Path
 from typing import Any
 
-import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, Field, ValidationError, field_validator
 
 from data.errors import InputError
+from data.layouts import layout_names
 from data.project import PROJECT_ROOT
+from data.settings.config_section import ConfigSection
+from data.settings.yaml_text import parse_yaml
 from data.splits import SplitPolicy
+from data.text import shortened
 from schema.config_errors import explain
 from schema.gates import GatesConfig, read_gates
+from schema.window_contract import read_window_contract
 from trainer_module.model_config import ModelConfig, TcnConfig
 from trainer_module.training_config import TrainingConfig
 from transform_module.config import TransformConfig
 
 CONFIG_FOLDER = Path(__file__).parent / "configs"
-# A value that looks like a date or a number raises ValueError, one that is nested too deeply RecursionError.
-_YAML_ERRORS = (yaml.YAMLError, ValueError, RecursionError)
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class WindowConfig(_Section):
+class WindowConfig(ConfigSection):
     """How sequences are cut into windows; the window length is in the schema."""
 
     fps: float = Field(30.0, gt=0, le=240, description="frames per second that sequences are resampled to")
@@ -43,7 +41,7 @@ class WindowConfig(_Section):
     )
 
 
-class EvaluationConfig(_Section):
+class EvaluationConfig(ConfigSection):
     """What the Evaluator measures; its thresholds are in the gates file."""
 
     slices: tuple[str, ...] = Field(("label", "subject", "view"), description="features whose values are slices")
@@ -60,7 +58,7 @@ _Path = typing.Annotated[Path, AfterValidator(_without_null)]
 _Format = typing.Literal["ship", "compare", "skip"]
 
 
-class EdgeConfig(_Section):
+class EdgeConfig(ConfigSection):
     """How the model is converted to TFLite."""
 
     representative_windows: int = Field(
@@ -79,14 +77,14 @@ class EdgeConfig(_Section):
     )
 
 
-class RunnerConfig(_Section):
+class RunnerConfig(ConfigSection):
     """How nodes are run; these settings do not change any result."""
 
     parallel_nodes: int = Field(2, ge=1, le=16, description="number of nodes that may run at the same time")
     beam_args: tuple[str, ...] = Field(("--runner=FnApiRunner",), description="arguments of every Beam pipeline")
 
 
-class PipelineConfig(_Section):
+class PipelineConfig(ConfigSection):
     """All settings of one pipeline."""
 
     name: str = Field(
@@ -119,6 +117,14 @@ class PipelineConfig(_Section):
     )
     runner: RunnerConfig = RunnerConfig()
 
+    @field_validator("layout")
+    @classmethod
+    def _known_layout(cls, name: str) -> str:
+        if name not in layout_names():
+            names = ", ".join(layout_names())
+            raise ValueError(f"there is no such layout; there are: {names}")
+        return name
+
     @field_validator("schema_file", "gates_file", "data")
     @classmethod
     def _from_project_root(cls, path: Path | None) -> Path | None:
@@ -146,14 +152,14 @@ def load_config(name_or_file: str, overrides: typing.Sequence[str] = ()) -> Pipe
         overrides: overrides `key=value`; nested keys are joined by dots.
 
     Raises:
-        InputError: the name is unknown, the file cannot be read, or a key or value is not valid; the message names the
+        InputError: the name is unknown, a file cannot be read, or a key or value is not valid; the message names the
             key and the nearest valid key.
     """
     path = _find(name_or_file)
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, *_YAML_ERRORS) as error:
-        raise InputError("the configuration cannot be read", f"{path}: {error}", "correct the YAML") from error
+        values = parse_yaml(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"the configuration cannot be read: {error}", str(path), "correct the YAML") from error
     if not isinstance(values, dict):
         raise InputError("the configuration is not a mapping of keys to values", str(path), "see pipelines/configs/")
     for override in overrides:
@@ -164,10 +170,12 @@ def load_config(name_or_file: str, overrides: typing.Sequence[str] = ()) -> Pipe
         problems, remedy = explain(error, PipelineConfig)
         raise InputError(
             f"the configuration is not valid: {problems}",
-            str(path),
+            f"{path}, or a --set option" if overrides else str(path),
             "; ".join(filter(None, [remedy, "`poseline config` prints every key"])),
         ) from error
-    config.read_gates()  # a wrong threshold is reported now, not after the training
+    # What is wrong with a threshold or the schema is reported now, not after a training.
+    config.read_gates()
+    read_window_contract(config.schema_file)
     return config
 
 
@@ -180,7 +188,7 @@ def _find(name_or_file: str) -> Path:
         return path
     nearest = difflib.get_close_matches(name_or_file, config_names(), 1, 0)
     raise InputError(
-        f"no configuration {name_or_file!r}",
+        f"no configuration {shortened(name_or_file)!r}",
         "--config takes a name or a YAML file",
         f"did you mean {nearest[0]!r}? There are: {', '.join(config_names())}" if nearest else None,
     )
@@ -189,16 +197,15 @@ def _find(name_or_file: str) -> Path:
 def _apply(values: dict[str, Any], override: str) -> None:
     key, separator, text = override.partition("=")
     parts = key.strip().split(".")
+    where = f"--set {shortened(override)!r}"
     if not separator or not all(parts):
-        raise InputError(
-            f"--set {override!r} is not of the form key=value", remedy="write for example training.epochs=10"
-        )
+        raise InputError("the setting is not of the form key=value", where, "write for example training.epochs=10")
     for part in parts[:-1]:
         inner = values.setdefault(part, {})
         if not isinstance(inner, dict):
-            raise InputError(f"--set {override!r}: {part!r} is a value and has no keys", remedy="set the value itself")
+            raise InputError(f"{shortened(part)!r} is a value and has no keys", where, "set the value itself")
         values = inner
     try:
-        values[parts[-1]] = yaml.safe_load(text)
-    except _YAML_ERRORS as error:
-        raise InputError(f"--set {override!r}: the value is not YAML: {error}", remedy="quote the value") from error
+        values[parts[-1]] = parse_yaml(text)
+    except ValueError as error:
+        raise InputError(f"the value is not YAML: {error}", where, "quote the value") from error

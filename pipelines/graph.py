@@ -201,8 +201,8 @@ def _warm_start(data: _Data) -> BaseNode:
 
 def _gates(
     settings: _Settings, data: _Data, model: BaseChannel
-) -> tuple[BaseChannel, dict[str, BaseChannel], Sequence[BaseNode]]:
-    """Return the converted model, the blessings as Pusher's inputs, and the nodes that convert and judge."""
+) -> tuple[BaseChannel, dict[NodeId, BaseChannel], Sequence[BaseNode]]:
+    """Return the converted model, the blessing of each gate, and the nodes that convert and judge."""
     config, gates = settings.config, settings.gates
     baseline = Resolver(
         strategy_class=LastOtherBlessedModel,
@@ -229,22 +229,22 @@ def _gates(
     model_validator = ModelValidator(edge_model=edge_model, thresholds=gates.model_validator)
     smoke = ServingSmoke(model=model, edge_model=edge_model, examples=data.examples, thresholds=gates.serving_smoke)
     blessings = {
-        "model_blessing": evaluator.outputs["blessing"],
-        "edge_blessing": model_validator.outputs["blessing"],
-        "infra_blessing": smoke.outputs["blessing"],
+        NodeId.EVALUATOR: evaluator.outputs["blessing"],
+        NodeId.MODEL_VALIDATOR: model_validator.outputs["blessing"],
+        NodeId.SERVING_SMOKE: smoke.outputs["blessing"],
     }
     return edge_model, blessings, (baseline, evaluator, converter, model_validator, smoke)
 
 
 def _ship(
-    settings: _Settings, model: BaseChannel, edge_model: BaseChannel, blessings: dict[str, BaseChannel]
+    settings: _Settings, model: BaseChannel, edge_model: BaseChannel, blessings: dict[NodeId, BaseChannel]
 ) -> BaseNode:
     """Return the node that publishes; its targets are filled in when it is launched."""
     config = settings.config
     return Pusher(
         model=model,
         edge_model=edge_model,
-        **blessings,
+        blessings=blessings,
         manifest_facts={"gates": settings.gates.model_dump(), "transform": config.transform.model_dump()},
         only_warn=[node for gate, node in GATES.items() if node in MODEL_GATES and gate in config.only_warn],
     )

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from data.text import shortened, value_text
+
 
 class Explanation(NamedTuple):
     """What is wrong with a configuration.
@@ -31,7 +33,7 @@ def explain(error: ValidationError, root: type[BaseModel], prefix: str = "") -> 
     """
     problems, remedies = [], []
     for details in error.errors():
-        location = [str(part) for part in details["loc"]]
+        location = [shortened(str(part)) for part in details["loc"]]
         if details["type"] == "extra_forbidden":
             place, name = _locate(location[:-1], root, prefix), location[-1]
             problems.append(_explain_unknown_key(place, name))
@@ -106,8 +108,9 @@ def _explain_value(place: _Place, details: Mapping[str, Any]) -> str:
     if details["type"] == "union_tag_invalid":
         tag, tags = details["ctx"]["tag"], [_tag_of(member, place.discriminator) for member in place.members]
         key = place.join(place.discriminator)
-        return f"{key}: {tag!r} does not exist; did you mean {_nearest(tag, tags)!r}? There are: {', '.join(tags)}"
-    return f"{place.key}: {details['msg']} (got {details['input']!r:.80})"
+        near = _nearest(tag, tags)
+        return f"{key}: {value_text(tag)} does not exist; did you mean {near!r}? There are: {', '.join(tags)}"
+    return f"{place.key}: {details['msg'].removeprefix('Value error, ')} (got {value_text(details['input'])})"
 
 
 def _nearest(word: str, valid: Sequence[str]) -> str | None:

@@ -6,11 +6,14 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from data.errors import InputError
+from data.settings.config_section import ConfigSection
+from data.settings.yaml_text import parse_yaml
+from data.text import shortened, value_text
 from schema.config_errors import explain
+from schema.curated_files import read_curated_file, unreadable
 
 Reaction = Literal["pass", "warn", "stop"]
 """What an anomaly leads to: it is recorded; it is also reported; or it stops the run."""
@@ -20,11 +23,7 @@ def _threshold(unit: str, **bounds: Any) -> Any:
     return Field(json_schema_extra={"unit": unit}, **bounds)
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Thresholds(_Section):
+class Thresholds(ConfigSection):
     """The section of one gate. A threshold's name begins with `min_` or `max_`, which is its direction."""
 
     @classmethod
@@ -98,7 +97,7 @@ class ServingSmokeThresholds(Thresholds):
     max_difference: float = _threshold("probability", ge=0, le=1)
 
 
-class RobustnessThresholds(_Section):
+class RobustnessThresholds(ConfigSection):
     """Largest loss of the int8 file's accuracy by sequence on disturbed windows; reported, not a gate.
 
     Attributes:
@@ -118,7 +117,7 @@ class RobustnessThresholds(_Section):
     joints_missing: float = Field(ge=0, le=1)
 
 
-class Bound(_Section):
+class Bound(ConfigSection):
     """Smallest and largest value allowed for a figure; None for no limit.
 
     Attributes:
@@ -141,7 +140,7 @@ class Bound(_Section):
         return " and ".join(filter(None, ends))
 
 
-class DataPolicy(_Section):
+class DataPolicy(ConfigSection):
     """What DataGate does about the anomalies of a span.
 
     Attributes:
@@ -172,7 +171,7 @@ class DataPolicy(_Section):
         return self.model_copy(update={"anomalies": known | {"*": "warn"}})
 
 
-class GatesConfig(_Section):
+class GatesConfig(ConfigSection):
     """The gates file: a section a gate.
 
     Attributes:
@@ -201,16 +200,17 @@ def read_gates(gates_file: Path, overrides: dict[str, Any] | None = None) -> Gat
         InputError: if the file cannot be read, or a section, key or value is not valid; names each of them, and the
             nearest valid key.
     """
+    text = read_curated_file(gates_file, "gates file", "gates_file")
     try:
-        content = yaml.safe_load(gates_file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
-        raise InputError(f"the gates file cannot be read: {error}", str(gates_file), "correct the YAML") from error
+        content = parse_yaml(text)
+    except ValueError as error:
+        raise unreadable(gates_file, "gates file", "gates_file", str(error)) from error
     if not isinstance(content, dict):
         raise InputError("the gates file is not a mapping of sections", str(gates_file), "see schema/gates.yaml")
     for section, values in (overrides or {}).items():
         if not isinstance(values, dict):
             raise InputError(
-                f"gates.{section} is {values!r:.80}, not a mapping of thresholds",
+                f"gates.{shortened(section)} is {value_text(values)}, not a mapping of thresholds",
                 "the configuration",
                 f"set a single threshold: gates.{section}.<threshold>=<value>",
             )

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data.errors import InputError
+from schema.curated_files import read_curated_file, unreadable
 
 KEYPOINTS = "keypoints"
 LABEL = "label"
@@ -47,12 +48,11 @@ def read_window_contract(schema_file: Path) -> WindowContract:
     from google.protobuf import text_format
     from tensorflow_metadata.proto.v0 import schema_pb2
 
+    text = read_curated_file(schema_file, "schema", "schema_file")
     try:
-        schema = text_format.Parse(schema_file.read_text(encoding="utf-8"), schema_pb2.Schema())
-    except (OSError, UnicodeDecodeError, text_format.ParseError) as error:
-        raise InputError(
-            f"the schema cannot be read: {error}", str(schema_file), "correct it, or name another with schema_file"
-        ) from error
+        schema = text_format.Parse(text, schema_pb2.Schema())
+    except text_format.ParseError as error:
+        raise unreadable(schema_file, "schema", "schema_file", str(error)) from error
     features = {feature.name: feature for feature in schema.feature}
     domains = {domain.name: domain for domain in schema.string_domain}
     shape = [dim.size for dim in features[KEYPOINTS].shape.dim] if KEYPOINTS in features else []

@@ -20,7 +20,7 @@ class Bundle:
 
     Attributes:
         folder: folder of the version.
-        manifest: content of the manifest file.
+        manifest: content of the manifest.
     """
 
     folder: Path

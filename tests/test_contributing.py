@@ -12,7 +12,8 @@ import pytest
 
 PROJECT = Path(__file__).parents[1]
 LEFT_OUT = shutil.ignore_patterns(".venv", ".tools", ".git", ".poseline", ".airflow", "__pycache__", ".*_cache")
-BLOCK = re.compile(r'^```(\w+)(?: title="(.+?)")?\n(.*?)^```$', re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"(?:^`([^`\n]+)`:\n\n)?^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+"""A fenced block, with the file name above it if there is one."""
 
 
 def walks() -> dict[str, str]:
@@ -33,7 +34,7 @@ def test_a_walk_can_be_followed(heading: str, tmp_path: Path) -> None:
     shutil.copytree(PROJECT, copy, ignore=LEFT_OUT)
     (copy / ".venv").symlink_to(PROJECT / ".venv")
     written = []
-    for kind, title, content in BLOCK.findall(walks()[heading]):
+    for title, kind, content in BLOCK.findall(walks()[heading]):
         if title:
             file = copy / title
             assert not file.exists(), f"{title} is there already"

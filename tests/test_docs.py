@@ -33,6 +33,7 @@ def test_paths_of_the_project_exist(document: Path) -> None:
 def _named_paths(document: Path) -> Iterator[str]:
     """Yield the paths in back quotes that begin with a folder of the project, with braces expanded."""
     text = re.sub(r"^```.*?^```", "", document.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    text = re.sub(r"^`[^`\n]+`:$", "", text, flags=re.MULTILINE)  # names of files that a walk makes
     for quoted in re.findall(r"`([^`\n]+)`", text):
         if quoted.partition("/")[0] in FOLDERS and "/" in quoted and not re.search(r"\s", quoted):
             yield from (path for path in _expand(quoted) if not PLACEHOLDER.search(path))

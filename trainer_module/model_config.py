@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, model_validator
+from pydantic import BeforeValidator, Field, TypeAdapter, model_validator
+
+from data.settings.config_section import ConfigSection
 
 Stream = Literal["joints", "bones", "slow", "fast", "bones_slow", "bones_fast", "distances", "angles"]
 
 
-class FamilyConfig(BaseModel):
+class FamilyConfig(ConfigSection):
     """Base of the settings of every model family.
 
     Attributes:
         family: name of the family; each subclass narrows it to its own name, which is also the default.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     family: str
 

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from data.settings.config_section import ConfigSection
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class AugmentationConfig(_Section):
+class AugmentationConfig(ConfigSection):
     """Strength of each random change of training windows. Lengths are in torso lengths, angles in radians."""
 
     mirror: Probability = Field(0.5, description="share of windows that are mirrored, left and right swapped")
@@ -43,7 +41,7 @@ class AugmentationConfig(_Section):
     mixing: float = Field(0.2, ge=0, le=10, description="alpha of mixup; 0 turns mixup off")
 
 
-class TrainingConfig(_Section):
+class TrainingConfig(ConfigSection):
     """Settings of the training of one network."""
 
     epochs: int = Field(100, ge=1, le=100_000)
@@ -66,5 +64,5 @@ class TrainingConfig(_Section):
         description="start from the weights of the last model that was blessed before this run's examples were made",
     )
     jit_compile: bool = Field(True, description="compile the training step with XLA: slower to start, then faster")
-    seed: int = Field(7, ge=0)
+    seed: int = Field(7, ge=0, le=2**31 - 1)
     augmentation: AugmentationConfig = AugmentationConfig()

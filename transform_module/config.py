@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from data.settings.config_section import ConfigSection
 
 
-class TransformConfig(BaseModel):
+class TransformConfig(ConfigSection):
     """Settings of the normalisation of raw keypoints to a pose."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     confidence_threshold: float = Field(
         0.05,

@@ -52,9 +52,9 @@ class Evidence:
     """Input of the gate.
 
     Attributes:
-        anomalies: split to its anomalies.
-        statistics: split to its statistics.
-        baseline: split to its statistics in the last blessed span; empty if there is none.
+        anomalies: anomalies of each split, by its name.
+        statistics: statistics of each split, by its name.
+        baseline: statistics of each split of the last blessed span, by its name; empty if there is none.
         baseline_name: name of the last blessed span for messages.
         windows: search for the windows that show an anomaly.
     """

@@ -39,7 +39,7 @@ class ExamplesJob:
         layout: name of the joint layout.
         labels: labels in the order of their ids.
         windows: length, stride and frame rate of the windows.
-        splits: sequence id to split.
+        splits: split of each sequence, by the id of the sequence.
         allow_subject_overlap: whether a person may be in two splits.
         num_shards: number of files for each split.
         folder: folder of the Examples artifact, in which each split gets a folder.

@@ -11,10 +11,12 @@ from tfx.dsl.components.base.base_component import BaseComponent
 from tfx.dsl.components.base.executor_spec import ExecutorClassSpec
 from tfx.types import BaseChannel, Channel
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
-from tfx.types.standard_artifacts import InfraBlessing, Model, ModelBlessing, PushedModel
+from tfx.types.standard_artifacts import Model, PushedModel
 
-from components.artifacts.types import EdgeBlessing, EdgeModel
+from components.artifacts.types import EdgeModel
+from components.pusher.blessings import BLESSINGS
 from components.pusher.executor import Executor
+from lineage.nodes import NodeId
 
 
 class PusherSpec(ComponentSpec):
@@ -28,9 +30,7 @@ class PusherSpec(ComponentSpec):
     INPUTS = {  # noqa: RUF012
         "model": ChannelParameter(type=Model),
         "edge_model": ChannelParameter(type=EdgeModel),
-        "model_blessing": ChannelParameter(type=ModelBlessing),
-        "edge_blessing": ChannelParameter(type=EdgeBlessing),
-        "infra_blessing": ChannelParameter(type=InfraBlessing),
+        **{blessing.channel: ChannelParameter(type=blessing.kind) for blessing in BLESSINGS.values()},
     }
     OUTPUTS = {"pushed_model": ChannelParameter(type=PushedModel)}  # noqa: RUF012
 
@@ -60,9 +60,7 @@ class Pusher(BaseComponent):
         self,
         model: BaseChannel,
         edge_model: BaseChannel,
-        model_blessing: BaseChannel,
-        edge_blessing: BaseChannel,
-        infra_blessing: BaseChannel,
+        blessings: Mapping[NodeId, BaseChannel],
         manifest_facts: Mapping[str, Any],
         targets: Mapping[str, Path] | None = None,
         only_warn: Sequence[str] = (),
@@ -72,9 +70,7 @@ class Pusher(BaseComponent):
         Args:
             model: SavedModel from Trainer.
             edge_model: TFLite files from EdgeConverter.
-            model_blessing: blessing from Evaluator.
-            edge_blessing: blessing from ModelValidator.
-            infra_blessing: blessing from ServingSmoke.
+            blessings: blessing from each gate in `components.pusher.blessings.BLESSINGS`.
             manifest_facts: content of the manifest, ready for JSON: the thresholds as `gates`, and everything that goes
                 into `provenance`. Labels, layout and window come from the TFLite files.
             targets: name of each target to its folder; may be filled in when the node is launched.
@@ -84,9 +80,7 @@ class Pusher(BaseComponent):
             PusherSpec(
                 model=model,
                 edge_model=edge_model,
-                model_blessing=model_blessing,
-                edge_blessing=edge_blessing,
-                infra_blessing=infra_blessing,
+                **{BLESSINGS[gate].channel: blessing for gate, blessing in blessings.items()},
                 manifest_facts=json.dumps(manifest_facts),
                 targets=json.dumps({name: str(folder) for name, folder in (targets or {}).items()}),
                 only_warn=json.dumps(list(only_warn)),

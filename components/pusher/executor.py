@@ -11,6 +11,7 @@ from tfx.dsl.components.base.base_executor import BaseExecutor
 from tfx.types.artifact import Artifact
 
 from components.artifacts.folders import only_artifact, saved_model_folder
+from components.pusher.blessings import BLESSINGS
 from components.pusher.publish import Publication, publish
 from components.pusher.release import Release
 from data.digests import list_folder
@@ -18,13 +19,6 @@ from data.errors import InputError
 from lineage.nodes import NodeId
 from payloads.judgements import Judgement
 from payloads.push import PushRecord
-
-_BLESSINGS = {
-    NodeId.EVALUATOR: "model_blessing",
-    NodeId.MODEL_VALIDATOR: "edge_blessing",
-    NodeId.SERVING_SMOKE: "infra_blessing",
-}
-"""Gate to the input channel with its blessing."""
 
 
 class Executor(BaseExecutor):
@@ -39,7 +33,7 @@ class Executor(BaseExecutor):
         """Publish the model if no gate rejected it."""
         pushed = only_artifact(output_dict, "pushed_model")
         model, edge_model = (only_artifact(input_dict, key) for key in ("model", "edge_model"))
-        blessings = {gate: only_artifact(input_dict, key) for gate, key in _BLESSINGS.items()}
+        blessings = {gate: only_artifact(input_dict, needed.channel) for gate, needed in BLESSINGS.items()}
         rejected = [gate for gate, blessing in blessings.items() if blessing.get_int_custom_property("blessed") != 1]
         warned = tuple(gate for gate in rejected if gate in json.loads(exec_properties.get("only_warn", "[]")))
         refused = tuple(gate for gate in rejected if gate not in warned)
@@ -54,7 +48,7 @@ class Executor(BaseExecutor):
             facts = json.loads(exec_properties["manifest_facts"])
             facts |= {"model_artifact_id": model.id, "edge_model_artifact_id": edge_model.id}
             facts |= {"warned_by": list(warned)} if warned else {}
-            judged = [Path(blessings[gate].uri) for gate in (NodeId.MODEL_VALIDATOR, NodeId.SERVING_SMOKE)]
+            judged = [Path(blessing.uri) for gate, blessing in blessings.items() if gate != NodeId.EVALUATOR]
             release = Release.of(saved_model_folder(Path(model.uri)), Path(edge_model.uri), judged, facts)
             record = _add_publication(record, publish(release, list(targets.values())), targets)
             pushed.set_string_custom_property("version", str(record.version))

@@ -1,4 +1,4 @@
-"""Child processes: a module runs in a new interpreter with a time limit, and the reason for its end is reported."""
+"""Runs a module in a new interpreter with a time limit, and reports how the process ended."""
 
 from __future__ import annotations
 

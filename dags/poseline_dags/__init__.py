@@ -1,1 +1,1 @@
-"""Building blocks of the DAGs, which import only Airflow and the standard library: TFX has another environment."""
+"""Modules that the DAG files use. They import only Airflow and the standard library: TFX is in another environment."""

@@ -34,7 +34,7 @@ class Node:
 
 
 @dataclass(frozen=True)
-class Manifest:
+class DagManifest:
     """Content of a DAG manifest.
 
     Attributes:
@@ -58,7 +58,7 @@ class Manifest:
     parameters: tuple[dict[str, Any], ...]
 
 
-def read_manifest(file: Path, pipeline: str) -> Manifest:
+def read_dag_manifest(file: Path, pipeline: str) -> DagManifest:
     """Read a DAG manifest.
 
     Raises:
@@ -69,7 +69,7 @@ def read_manifest(file: Path, pipeline: str) -> Manifest:
         content = json.loads(file.read_text(encoding="utf-8"))
         if content["format"] != FORMAT:
             raise UnusableManifestError(f"{file} has format {content['format']}, not {FORMAT}: {remedy}")
-        return Manifest(
+        return DagManifest(
             file=file,
             pipeline=content["config"]["name"],
             description=content["config"]["description"],

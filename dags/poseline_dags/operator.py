@@ -12,7 +12,7 @@ from airflow.sdk import Asset, BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
 from poseline_dags import settings
-from poseline_dags.dag_manifest import Manifest, UnusableManifestError, read_manifest
+from poseline_dags.dag_manifest import DagManifest, UnusableManifestError, read_dag_manifest
 from poseline_dags.process import PoselineProcess
 
 SPAN_ORIGIN = datetime.date(1970, 1, 1)
@@ -44,13 +44,13 @@ class _PoselineTask(BaseOperator):
         if self._process:
             self._process.end()
 
-    def _run(self, manifest: Manifest, *arguments: str) -> dict[str, Any]:
+    def _run(self, manifest: DagManifest, *arguments: str) -> dict[str, Any]:
         self._process = PoselineProcess(manifest.python, manifest.project, self.log)
         return self._process.run([*arguments, "--root", str(settings.ROOT)])
 
-    def _manifest(self) -> Manifest:
+    def _manifest(self) -> DagManifest:
         try:
-            return read_manifest(settings.manifest_file(self.pipeline), self.pipeline)
+            return read_dag_manifest(settings.manifest_file(self.pipeline), self.pipeline)
         except UnusableManifestError as error:
             raise AirflowFailException(str(error)) from error
 
@@ -100,7 +100,7 @@ class RunNode(_PoselineTask):
         dag_run, ti = context["dag_run"], context["ti"]
         run_id = metadata_run_id(self.pipeline, dag_run.dag_id, dag_run.run_id)
         # When a user clears a task, Airflow raises its `max_tries` by the number of tries so far; a retry does not.
-        # The difference therefore says whether a user asked to run the node again, past the cache.
+        # The difference therefore shows whether a user asked to run the node again, past the cache.
         cleared = max(0, ti.max_tries - (self.retries or 0))
         result = self._run(
             self._manifest(),
@@ -159,7 +159,7 @@ def _span(context: Any) -> int | None:
     return None
 
 
-def _overrides(manifest: Manifest, parameters: Any) -> list[str]:
+def _overrides(manifest: DagManifest, parameters: Any) -> list[str]:
     """Return the configuration settings that the parameters of a run change, each as `key=value`."""
     overrides = [
         f"{parameter['key']}={json.dumps(parameters[parameter['name']])}"

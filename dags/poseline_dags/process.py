@@ -32,6 +32,8 @@ class ExitCode(enum.IntEnum):
     WRONG_INPUT = 2
     FAILED = 3
     SKIPPED = 99
+    INTERRUPTED = 130
+    NO_READER = 141
 
 
 class PoselineProcess:

@@ -30,16 +30,16 @@ _NAME_LENGTH = 80
 _UNITS = {"image_height": "image heights", "metre": "metres"}
 
 _FIGURES = {
-    "missing_share": ("missing joints", "share of joints x frames"),
+    "missing_share": ("missing joints", "fraction of joints x frames"),
     "mean_confidence": ("confidence", "mean of all joints"),
     "torso_length": ("torso length", "{unit}"),
-    "limb_variation": ("limb variation", "deviation of bone lengths over their mean"),
+    "limb_variation": ("limb variation", "standard deviation of bone lengths divided by their mean"),
     "extent": ("extent", "longest side of the body in torso lengths"),
-    "stillness": ("stillness", "share of steps without movement"),
+    "stillness": ("stillness", "fraction of steps without movement"),
     "fps": ("frame rate", "frames per second"),
-    "centre_x": ("place, x", "of the hips, {unit}"),
-    "centre_y": ("place, y", "of the hips, {unit}"),
-    "centre_z": ("place, z", "of the hips, {unit}"),
+    "centre_x": ("position, x", "of the hips, {unit}"),
+    "centre_y": ("position, y", "of the hips, {unit}"),
+    "centre_z": ("position, z", "of the hips, {unit}"),
 }
 
 

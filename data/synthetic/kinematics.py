@@ -61,12 +61,10 @@ class Figure:
 
     Attributes:
         joints: float64 `[T, 17, 3]`, positions in metres, in the order of coco17.
-        chest_front: float64 `[T, 3]`, unit vector of the chest's front.
         face_front: float64 `[T, 3]`, unit vector of the face's front.
     """
 
     joints: Floats
-    chest_front: Floats
     face_front: Floats
 
 
@@ -106,7 +104,7 @@ def animate(body: Body, motion: Floats) -> Figure:
         elbow, wrist = two_bones(shoulder, target, body.upper_arm, body.forearm, pole)
         places |= {f"{side}_shoulder": shoulder, f"{side}_elbow": elbow, f"{side}_wrist": wrist}
     joints = np.stack([places[joint] for joint in load_layout("coco17").joints], axis=1)
-    return Figure(joints, chest[..., 2], head[..., 2])
+    return Figure(joints, head[..., 2])
 
 
 def rotation(yaw: Floats, pitch: Floats, roll: Floats) -> Floats:

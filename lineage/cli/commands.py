@@ -55,8 +55,8 @@ def trace(what: str, root: Path, as_json: bool) -> None:
 
 @group.command()
 @click.argument("artifact", required=False, type=int, metavar="[ID]")
-@click.option("--subject", help="A person: show everything that was made of the person's data.")
-@click.option("--span", type=click.IntRange(0), help="A span of data: show everything that was made of it.")
+@click.option("--subject", help="Name of a person: show everything that was made of the person's data.")
+@click.option("--span", type=click.IntRange(0), help="Number of a span of data: show everything that was made of it.")
 @question_options
 def impact(artifact: int | None, subject: str | None, span: int | None, root: Path, as_json: bool) -> None:
     """Show what was made of an artifact, a person's data or a span: models, pushes and all other artifacts."""
@@ -219,7 +219,7 @@ def prune(keep: int, pipeline: str | None, yes: bool, root: Path, as_json: bool)
 @click.option("--yes", is_flag=True, help="Remove the payloads and mark the models; without it they are only listed.")
 @question_options
 def forget(subject: str, yes: bool, root: Path, as_json: bool) -> None:
-    """List the payloads with a person's data and the models that saw it; with --yes, remove and mark them."""
+    """List the payloads with a person's data and the models that saw it. With --yes, remove and mark them."""
     from lineage.questions.forget import mark_for_retraining, plan_forget
     from lineage.questions.removal import refuse_while_running, remove
     from lineage.store import backend

@@ -93,7 +93,7 @@ def confusion_table(evaluation: Artifact, labels: list[str]) -> dict[str, Any] |
 
 
 def figure(value: float | None) -> str:
-    """Return a figure as text, a whole number with thousands separators and any other with four digits."""
+    """Return a figure as text: a whole number with thousands separators, any other number with four digits."""
     if value is None:
         return "–"
     return f"{value:,.0f}" if value == int(value) and abs(value) >= 2 else f"{value:.4g}"

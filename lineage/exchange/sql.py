@@ -65,7 +65,7 @@ def _rows(database: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
 def _only_select(database: duckdb.DuckDBPyConnection, text: str) -> Any:
     statements = database.extract_statements(text)
     if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
-        raise InputError("only one SELECT is answered", remedy="lineage is never changed by SQL")
+        raise InputError("the query is not a single SELECT", remedy="give one SELECT; lineage cannot be changed by SQL")
     return statements[0]
 
 

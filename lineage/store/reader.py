@@ -267,7 +267,7 @@ class LineageStore:
         return _edges(event for batch in batches for event in self.mlmd.get_events_by_execution_ids(batch))
 
     def edges_of_artifacts(self, ids: Iterable[int]) -> list[Edge]:
-        """Return the edges to all executions that some artifacts are inputs or outputs of, cached ones included."""
+        """Return the edges between some artifacts and all executions that read or made them, also cached ones."""
         batches = _batches(sorted(ids))
         return _edges(event for batch in batches for event in self.mlmd.get_events_by_artifact_ids(batch))
 

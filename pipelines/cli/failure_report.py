@@ -13,6 +13,8 @@ from typing import TextIO
 import click
 
 from data.errors import ExitCode, InputError, PoselineError
+from data.project import PROJECT_ROOT
+from data.text import printable
 
 _MESSAGE_LENGTH = 300
 
@@ -67,7 +69,7 @@ def _discard(*streams: TextIO) -> None:
 
 def _print(text: str) -> None:
     with contextlib.suppress(OSError, ValueError):
-        click.echo(text, err=True)
+        click.echo(printable(text), err=True)
 
 
 def _explain(error: BaseException, arguments: Sequence[str]) -> PoselineError:
@@ -84,12 +86,21 @@ def _explain(error: BaseException, arguments: Sequence[str]) -> PoselineError:
             remedy="end other programs or set runner.parallel_nodes=1, then run the same command again",
         )
     text = " ".join(str(error).split())[:_MESSAGE_LENGTH]
+    if isinstance(error, ModuleNotFoundError) and not _is_own(error.name or ""):
+        return PoselineError(
+            f"the environment is incomplete: {text}", sys.executable, "run `make setup`, then `poseline doctor`"
+        )
     log = _write_log(error, arguments)
     return PoselineError(
         f"unexpected {type(error).__name__}" + (f": {text}" if text else ""),
         f"the traceback is in {log}" if log else _last_frame(error),
         "this is a defect of Poseline: please open an issue and " + ("attach that file" if log else "add this message"),
     )
+
+
+def _is_own(module: str) -> bool:
+    """Return whether a module belongs to the project."""
+    return (PROJECT_ROOT / module.partition(".")[0]).is_dir()
 
 
 def _file_of(error: BaseException) -> str | None:

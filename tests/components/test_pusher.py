@@ -15,11 +15,13 @@ from tfx.types.standard_artifacts import InfraBlessing, Model, ModelBlessing, Pu
 from components.artifacts.types import EdgeBlessing, EdgeModel
 from components.edge_converter.metadata import embed_contract
 from components.pusher import publish as publishing
+from components.pusher.blessings import BLESSINGS
 from components.pusher.component import Pusher
 from components.pusher.executor import Executor
 from components.pusher.publish import publish
 from components.pusher.release import Release
 from data.errors import InputError, NodeError
+from lineage.nodes import MODEL_GATES
 from serving_targets.bundle import load_bundle
 from serving_targets.contract import read_contract
 from serving_targets.releases import destination_holds, latest_version, rollback, versions
@@ -345,14 +347,18 @@ def test_simultaneous_pushes_exclude_each_other(release, other_release, tmp_path
     }
 
 
+def test_every_gate_on_models_can_stop_a_push():
+    assert tuple(BLESSINGS) == MODEL_GATES
+
+
 def test_the_component_learns_its_targets_at_launch():
     node = Pusher(
         model=Channel(type=Model),
         edge_model=Channel(type=EdgeModel),
-        model_blessing=Channel(type=ModelBlessing),
-        edge_blessing=Channel(type=EdgeBlessing),
-        infra_blessing=Channel(type=InfraBlessing),
+        blessings={gate: Channel(type=blessing.kind) for gate, blessing in BLESSINGS.items()},
         manifest_facts={},
     )
+    kinds = {"model_blessing": ModelBlessing, "edge_blessing": EdgeBlessing, "infra_blessing": InfraBlessing}
+    assert {name: node.inputs[name].type for name in kinds} == kinds
     assert node.outputs["pushed_model"].type is PushedModel
     assert node.exec_properties["targets"] == "{}"

@@ -36,7 +36,7 @@ facts["parse"] = {"wall": time.perf_counter() - begin, "cpu": time.process_time(
 facts["heavy modules"] = [name for name in sys.modules if name.partition(".")[0] in HEAVY]
 
 from poseline_dags import settings  # noqa: E402
-from poseline_dags.dag_manifest import UnusableManifestError, read_manifest  # noqa: E402
+from poseline_dags.dag_manifest import UnusableManifestError, read_dag_manifest  # noqa: E402
 from poseline_dags.operator import _overrides, metadata_run_id  # noqa: E402
 from poseline_dags.process import ExitCode, PoselineProcess  # noqa: E402
 from poseline_spans import SpanTimetable, latest_span  # noqa: E402
@@ -73,7 +73,7 @@ def refusal(name: str, value: object) -> str | None:
 
 facts["refused"] = {what: refusal(*next(iter(wrong.items()))) for what, wrong in WRONG.items()}
 dag.params.validate()
-manifest = read_manifest(settings.manifest_file("baduanjin"), "baduanjin")
+manifest = read_dag_manifest(settings.manifest_file("baduanjin"), "baduanjin")
 values = dag.params.dump()
 facts["overrides"] = [
     _overrides(manifest, values),
@@ -87,7 +87,7 @@ def unusable(content: str | None) -> str | None:
         if content is not None:
             file.write_text(content)
         try:
-            read_manifest(file, "baduanjin")
+            read_dag_manifest(file, "baduanjin")
         except UnusableManifestError as error:
             return str(error)
     return None

@@ -79,7 +79,7 @@ def test_the_name_of_a_run_may_name_a_file_and_is_found_by_pipeline(facts):
 @pytest.mark.parametrize(
     ("situation", "kind", "words"),
     [
-        ("wrong input", "AirflowFailException", ["no node 'Nonsense'", "there are: "]),
+        ("wrong input", "AirflowFailException", ["no node 'Nonsense'", "the nodes are: "]),
         ("no environment", "AirflowFailException", ["make setup"]),
         ("damaged environment", "AirflowException", ["poseline doctor"]),
     ],

@@ -14,7 +14,7 @@ def write_and_fail(path: Path) -> None:
     raise RuntimeError
 
 
-def test_the_file_stands_whole_and_alone(tmp_path: Path) -> None:
+def test_a_file_is_complete_and_alone(tmp_path: Path) -> None:
     path = tmp_path / "new" / "file.txt"
     write_atomically(path, "Größe")
     write_atomically(path, b"second")
@@ -83,7 +83,7 @@ def test_a_new_path_becomes_a_file_or_a_folder(tmp_path: Path, make) -> None:
 def test_a_folder_never_replaces_what_exists(tmp_path: Path, make) -> None:
     path = tmp_path / "folder"
     with pytest.raises(FileExistsError, match="folder"), replacing_folder(path) as temporary:
-        make(path)  # somebody else was faster
+        make(path)  # another process was faster
     assert os.path.lexists(path)
     with pytest.raises(FileExistsError, match="folder"), replacing_folder(path):
         pytest.fail("the block must not run")

@@ -8,14 +8,14 @@ from data.layouts import load_layout
 from data.records import KeypointSequence
 from data.store import read_sequences
 from data.windows import Window, WindowSpec, cut_windows
+from tests.datasets import DATASETS
 
-SHARED = Path(__file__).parents[2].parent / "shared" / "data"
 COCO, KINECT = load_layout("coco17"), load_layout("kinect20")
 FRAMES = 20
 
 
 def person(channels=3):
-    """Somebody who faces the camera and swings about, one torso length tall at the trunk: [FRAMES, J, C]."""
+    """Return a moving person who faces the camera, with a torso of length 1: float32 `[FRAMES, J, C]`."""
     rng = np.random.default_rng(1)
     layout = COCO if channels == 3 else KINECT
     pose = np.zeros((len(layout.joints), channels), np.float32)
@@ -82,7 +82,7 @@ def test_missing_joints_are_counted_and_named():
     assert health(keypoints)["broken_joint"] == "right_ear missing"
 
 
-def test_nobody_there():
+def test_a_window_without_a_person():
     keypoints = person()
     keypoints[..., -1] = 0
     found = health(keypoints)
@@ -120,7 +120,7 @@ def test_swapped_sides_are_seen(channels):
     assert health(swapped(person(channels), layout))["sides"] == "swapped"
 
 
-def test_three_dimensions_do_not_mind_where_a_person_looks():
+def test_in_three_dimensions_the_direction_of_a_person_does_not_matter():
     keypoints = person(4)
     turned = keypoints.copy()
     turned[..., 0], turned[..., 2] = -keypoints[..., 0], -keypoints[..., 2]
@@ -136,7 +136,7 @@ def test_arms_on_the_wrong_side_are_crossed():
     assert health(keypoints)["sides"] == "crossed"
 
 
-def test_seen_from_the_side_nothing_can_be_told():
+def test_sides_are_unclear_from_the_side():
     keypoints = person()
     keypoints[..., 0] = keypoints[..., 0].mean()
     assert health(keypoints)["sides"] == "unclear"
@@ -170,7 +170,7 @@ def test_the_sample_is_sound_and_swapping_it_is_seen():
     assert (other["sides"] == "swapped").mean() > 0.95
 
 
-@pytest.mark.skipif(not SHARED.is_dir(), reason="the recorded data sets are not on this machine")
+@pytest.mark.skipif(not DATASETS.is_dir(), reason="the recorded data sets are not on this machine")
 @pytest.mark.parametrize(
     ("file", "layout"), [("nw_ucla/nw_ucla.npz", "kinect20"), ("upper5/upper5_train.npz", "openpose15")]
 )
@@ -179,7 +179,7 @@ def test_recorded_people_have_their_sides(tmp_path, file, layout):
     from data.store import read_sequences
 
     table = load_layout(layout)
-    records = list(read_sequences(import_to_span("npz", SHARED / file, tmp_path).span_dir))
+    records = list(read_sequences(import_to_span("npz", DATASETS / file, tmp_path).span_dir))
     windows = [
         window for record in records[::9] for window in cut_windows(record, WindowSpec(length=48, fit="stretch"))
     ]

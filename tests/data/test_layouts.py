@@ -1,5 +1,4 @@
 import copy
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,6 +7,7 @@ import pytest
 from data.errors import InputError
 from data.layouts import find_layout, joint_mapping, layout_names, load_layout
 from data.layouts.layout import TABLES, parse_layout, read_yaml
+from tests.datasets import DATASETS
 
 SIZES = {
     "blazepose33": 33,
@@ -202,7 +202,7 @@ def test_broken_table_is_explained(damage: Any, message: str):
 
 @pytest.mark.parametrize(("store", "layout"), STORES.items())
 def test_real_stores_are_recognised(store: str, layout: str):
-    path = Path(__file__).parents[2].parent / "shared" / "data" / store
+    path = DATASETS / store
     if not path.exists():
         pytest.skip(f"real keypoint sequences are not here: {path}")
     with np.load(path, allow_pickle=False) as arrays:

@@ -83,7 +83,7 @@ def test_decoding_names_file_and_row():
         list(from_batch(pa.RecordBatch.from_pydict(columns, SCHEMA), "x.parquet", 7))
 
 
-def test_decoding_refuses_null_numbers():
+def test_decoding_rejects_null_numbers():
     columns = to_batch([sequence()]).to_pydict()
     columns["keypoints"][0][3] = None
     with pytest.raises(InputError, match=r"null"):

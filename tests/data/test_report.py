@@ -28,7 +28,7 @@ def people():
 
 @pytest.fixture(scope="module")
 def folder(people, tmp_path_factory):
-    """Three spans: as they are, with the left wrist frozen and names that bite, and a session."""
+    """Return three spans: valid clips, clips with a frozen wrist and names with markup, and a session."""
     folder = tmp_path_factory.mktemp("data")
     write_span(folder, 1, people)
     bad = []
@@ -125,7 +125,7 @@ def test_histograms_hold_everybody():
 
 
 class Tags(HTMLParser):
-    """Collects every tag with its attributes."""
+    """A parser that collects every tag with its attributes."""
 
     def __init__(self, page):
         super().__init__()
@@ -168,9 +168,9 @@ def test_quarantined_records_are_there_by_reason(page):
     text = page.read_text()
     for reason, count in (("reason 0", 14), ("reason 1", 13), ("reason 2", 13), ("not of this shape", 1)):
         assert re.search(rf"<td>{count}</td><td><bdi>{reason}</bdi>", text), reason
-    cards = text.split("Quarantined at the import")[1]
+    cards = text.split("Quarantined by the import")[1]
     assert cards.count("<figure") == 12
-    assert "not of this shape" in cards.split("</table>")[1], "each reason has one before any has two"
+    assert "not of this shape" in cards.split("</table>")[1], "every reason has a card before any has two"
 
 
 def test_many_classes_and_long_names_stay_bounded(tmp_path, people):

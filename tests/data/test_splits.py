@@ -28,9 +28,9 @@ def test_hash_fills_all_splits_and_keeps_people_together(count):
     by_subject = sides(people(count), SplitPolicy())
     assert set(by_subject.values()) == {"train", "eval", "test"}
     if count == 200:
-        shares = Counter(by_subject.values())
-        assert 25 < shares["test"] < 55
-        assert 18 < shares["eval"] < 45
+        counts = Counter(by_subject.values())
+        assert 25 < counts["test"] < 55
+        assert 18 < counts["eval"] < 45
 
 
 def test_hash_does_not_move_people_when_others_join():
@@ -113,7 +113,7 @@ def test_listed_subjects():
         ),
     ],
 )
-def test_unsound_divisions_are_refused(index, policy, message):
+def test_unsound_divisions_are_rejected(index, policy, message):
     with pytest.raises(InputError, match=message):
         assign_splits(index, policy)
 
@@ -136,7 +136,7 @@ def test_labels_of_sessions_are_those_of_their_segments():
         {"sed": 1},
     ],
 )
-def test_wrong_policies_are_refused(wrong):
+def test_invalid_policies_are_rejected(wrong):
     with pytest.raises(ValidationError):
         SplitPolicy(**wrong)
 

@@ -97,7 +97,7 @@ def test_a_failed_write_leaves_nothing(tmp_path):
         (lambda: [*sequences(1), *list(sequences(2, joints=16))[1:]], "16 joints, but layout coco17 has 17"),
     ],
 )
-def test_what_cannot_stand_in_one_span_is_refused(tmp_path, stream, message):
+def test_sequences_that_do_not_fit_together_are_rejected(tmp_path, stream, message):
     with pytest.raises(InputError, match=message):
         store.write_span(tmp_path, 1, stream())
     assert list(tmp_path.iterdir()) == []

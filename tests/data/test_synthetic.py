@@ -20,6 +20,7 @@ from data.synthetic.picture import draw
 from data.synthetic.poses import CHANNELS, Pose, columns
 from data.synthetic.sample import CLIPS, SAMPLE_FOLDER, SESSIONS, write_sample
 from data.windows import WindowSpec, cut_windows
+from tests.datasets import DATASETS
 
 ROOT = Path(__file__).parents[2]
 COCO = load_layout("coco17")
@@ -37,7 +38,7 @@ SIDED = {LABELS[number - 1] for number in (2, 3, 4, 5, 7)}
 
 
 def key_motion(movement: Movement) -> np.ndarray:
-    """The movement as a person without any style would do it, 12 frames a key pose."""
+    """Return a movement by a person without a personal style, 12 frames a key pose."""
     poses = np.array([key.pose.to_vector() for key in (movement.entry[-1], *movement.cycles[0])])
     times = np.arange(len(poses), dtype=np.float64)
     return monotone_curve(times, poses, np.linspace(0, len(poses) - 1, 12 * len(poses)))
@@ -280,7 +281,7 @@ def test_camera_from_above_foreshortens_an_upright_body():
     assert np.ptp(above[:, 1]) < 0.9 * np.ptp(level[:, 1])
 
 
-def test_what_is_nearer_looks_larger():
+def test_a_nearer_person_is_larger_in_the_image():
     ends = np.array([[[-0.5, 1, 0], [0.5, 1, 0]], [[-0.5, 1, 1], [0.5, 1, 1]]])
     far, near = np.ptp(camera().project(ends)[0][..., 0], axis=1)
     assert near > 1.2 * far
@@ -416,7 +417,7 @@ def test_other_layouts_are_derived():
 @pytest.mark.parametrize(
     "wrong", [{"subjects": 0}, {"fps": 0}, {"noise": -1}, {"cycles": (2, 1)}, {"cycles": (0, 1)}, {"speed": 1}]
 )
-def test_impossible_specifications_are_refused(wrong: dict):
+def test_impossible_specifications_are_rejected(wrong: dict):
     with pytest.raises(ValidationError):
         SyntheticSpec(**wrong)
 
@@ -455,13 +456,13 @@ def test_the_sample_is_small_and_its_sessions_are_not_among_the_training_data():
     assert list_spans(SAMPLE_FOLDER / "sessions") == [1]
 
 
-def test_write_sample_refuses_to_overwrite():
+def test_write_sample_does_not_overwrite():
     with pytest.raises(InputError, match="exists"):
         write_sample(SAMPLE_FOLDER)
 
 
 def poses(sequence: KeypointSequence) -> np.ndarray:
-    """24 poses of a clip, float32 [24, 17, 2], centred at the hips, in torso lengths; missing joints at the centre."""
+    """Return 24 poses of a clip, float32 `[24, 17, 2]`, centred at the hips, in torso lengths; missing joints are 0."""
     window = next(cut_windows(sequence, WindowSpec(length=24, fit="stretch"))).keypoints
     places, seen = window[..., :2], window[..., 2:] > 0.1
     root = places[:, 11:13].mean(axis=1, keepdims=True)
@@ -470,7 +471,7 @@ def poses(sequence: KeypointSequence) -> np.ndarray:
 
 
 class Neighbours:
-    """The dullest classifier: a vote of the five nearest training clips of the sample."""
+    """Return a classifier by the majority of the five nearest training clips of the sample."""
 
     def __init__(self, sample: list[KeypointSequence]) -> None:
         train = [clip for clip in sample if clip.split != "test"]
@@ -485,7 +486,7 @@ class Neighbours:
         return np.array([np.bincount(votes, minlength=8).argmax() for votes in nearest])
 
 
-def test_movements_can_be_told_apart_but_not_by_one_joint(sample: list[KeypointSequence]):
+def test_movements_can_be_distinguished_but_not_by_one_joint(sample: list[KeypointSequence]):
     test = [clip for clip in sample if clip.split == "test"]
     truth = np.array([LABELS.index(clip.label) for clip in test])
     classify = Neighbours(sample)
@@ -495,7 +496,7 @@ def test_movements_can_be_told_apart_but_not_by_one_joint(sample: list[KeypointS
 
 
 def test_a_real_performer_is_recognised_from_synthetic_examples(sample: list[KeypointSequence]):
-    path = ROOT.parent / "shared" / "data" / "baduanjin" / "baduanjin_coco17.npz"
+    path = DATASETS / "baduanjin" / "baduanjin_coco17.npz"
     if not path.exists():
         pytest.skip(f"real keypoint sequences are not here: {path}")
     with np.load(path, allow_pickle=False) as arrays:

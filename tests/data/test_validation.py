@@ -99,12 +99,12 @@ def test_faults_are_named_with_file_and_row(tmp_path, change, message):
         ({name: [] for name in SCHEMA.names}, "no sequences"),
     ],
 )
-def test_too_little_variety_is_refused(tmp_path, columns, message):
+def test_too_little_variety_is_rejected(tmp_path, columns, message):
     with pytest.raises(InputError, match=message):
         check(span_of(tmp_path, columns))
 
 
-def test_a_span_of_another_layout_is_refused(tmp_path):
+def test_a_span_of_another_layout_is_rejected(tmp_path):
     span = write_span(
         tmp_path, 1, [KeypointSequence("s", "p", "a", 30.0, "kinect20", np.zeros((4, 20, 4), np.float32))]
     )

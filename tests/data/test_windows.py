@@ -9,7 +9,7 @@ from data.windows import WindowSpec, cut_windows
 
 
 def ramp(frames, fps=30.0, timestamps=None):
-    """A sequence whose joints all stand at x = frame number."""
+    """Return a sequence in which x of all joints is the frame number."""
     keypoints = np.ones((frames, 17, 3), np.float32)
     keypoints[..., 0] = np.arange(frames)[:, None]
     return KeypointSequence("s", "p", "a", fps, "coco17", keypoints, timestamps=timestamps)
@@ -32,7 +32,7 @@ def test_slide_covers_every_frame_with_an_aligned_tail():
 
 @settings(max_examples=60, deadline=None)
 @given(frames=st.integers(1, 80), length=st.integers(2, 30), stride=st.integers(1, 40), fps=st.floats(5, 90))
-def test_windows_have_their_shape_and_lose_no_end(frames, length, stride, fps):
+def test_windows_have_their_shape_and_keep_the_last_frame(frames, length, stride, fps):
     windows = cut(ramp(frames, fps), length=length, stride=min(stride, length), fps=30.0)
     assert all(window.keypoints.shape == (length, 17, 3) for window in windows)
     assert all(np.isfinite(window.keypoints).all() for window in windows)
@@ -87,6 +87,6 @@ def test_stretch_makes_one_window_of_the_whole_clip():
 
 
 @pytest.mark.parametrize("wrong", [{"length": 1}, {"stride": 0}, {"fps": 0}, {"fit": "squeeze"}, {"lenght": 3}])
-def test_wrong_specs_are_refused(wrong):
+def test_invalid_specs_are_rejected(wrong):
     with pytest.raises(ValidationError):
         WindowSpec(**{"length": 8} | wrong)

@@ -23,6 +23,7 @@ from components.pusher.component import Pusher
 from components.resolvers.last_other_blessed import LastOtherBlessedModel
 from data.errors import GateError
 from data.windows import WindowSpec
+from lineage.nodes import NodeId
 from payloads.data_judgement import DataJudgement
 from payloads.evaluation import Evaluation, Slice
 from payloads.judgements import EdgeJudgement, ServingJudgement
@@ -86,9 +87,11 @@ def graph(*, span, rows, seed, quality):
     pusher = Pusher(
         model=model,
         edge_model=converter.outputs["edge_model"],
-        model_blessing=evaluator.outputs["blessing"],
-        edge_blessing=validator.outputs["blessing"],
-        infra_blessing=smoke.outputs["blessing"],
+        blessings={
+            NodeId.EVALUATOR: evaluator.outputs["blessing"],
+            NodeId.MODEL_VALIDATOR: validator.outputs["blessing"],
+            NodeId.SERVING_SMOKE: smoke.outputs["blessing"],
+        },
         manifest_facts={"gates": {}},
     )
     return [schema, reader, gate, transform, trainer, baseline, evaluator, converter, validator, smoke, pusher]

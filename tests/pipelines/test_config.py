@@ -146,6 +146,31 @@ def test_a_file_that_is_not_a_gates_file_is_rejected(tmp_path, text):
         load_config("baduanjin", [f"gates_file={tmp_path / 'gates.yaml'}"])
 
 
+@pytest.mark.parametrize(
+    ("override", "fault"),
+    [
+        ("layout=coco18", r"layout: there is no such layout; there are: .*coco17.* \(got 'coco18'\)"),
+        ("schema_file=schema/nowhere.pbtxt", r"the schema cannot be read: No such file or directory"),
+        ("schema_file=/dev/zero", r"the schema cannot be read: it is not a regular file"),
+        ("gates_file=/dev/zero", r"the gates file cannot be read: it is not a regular file"),
+        ("gates.evaluator.min_accuracy=no", r"gates\.evaluator\.min_accuracy: .* number"),
+        ("training.learning_rate=true", r"training\.learning_rate: .* number"),
+        ("training.warmup_epochs=1e999", r"training\.warmup_epochs: .* finite"),
+        ("gates.serving_smoke.max_latency_p95_ms=.inf", r"max_latency_p95_ms: .* finite"),
+        ("training={epochs: 3, epochs: 4}", r"the value is not YAML: the key 'epochs' is repeated"),
+        ("training.epochs=!!bool x", r"the value is not YAML: a value does not fit its tag"),
+        ("name=" + "x" * 100_000, r"name: .* \(got 'x{30,40}\.\.\.x{30,40}'\)"),
+        ("x" * 100_000, r"the setting is not of the form key=value"),
+    ],
+)
+def test_a_wrong_setting_is_explained_with_place_and_remedy_in_few_words(override, fault):
+    with pytest.raises(InputError, match=fault) as caught:
+        load_config("baduanjin", [override])
+    assert caught.value.where
+    assert caught.value.remedy
+    assert len(str(caught.value)) < 1000
+
+
 def test_every_gate_that_may_only_warn_is_a_node():
     annotation = PipelineConfig.model_fields["only_warn"].annotation
     assert set(typing.get_args(typing.get_args(annotation)[0])) == GATES.keys()

@@ -15,9 +15,9 @@ from data.store import content_digest, write_span
 from data.synthetic import SyntheticSpec, generate
 from data.windows import WindowSpec
 from schema.window_contract import read_window_contract
+from tests.datasets import DATASETS
 
 SCHEMAS = Path(__file__).parents[2] / "schema"
-SHARED = Path(__file__).parents[2].parent / "shared" / "data"
 LAYOUTS = {
     "baduanjin": "coco17",
     "upper5": "openpose15",
@@ -116,7 +116,7 @@ def recorded(name):
     from data.importers.record_pipeline import Kept, process_source
 
     file, fit, step = RECORDED[name]
-    outcomes = process_source(FORMATS["npz"], Source((SHARED / file,), name), ImportOptions(max_gap=1e9))
+    outcomes = process_source(FORMATS["npz"], Source((DATASETS / file,), name), ImportOptions(max_gap=1e9))
     sequences = (sequence for one in outcomes if isinstance(one, Kept) for sequence in one.sequences)
     return islice(sequences, 0, None, step), fit
 
@@ -128,7 +128,7 @@ def in_pixels(sequence):
 
 @pytest.mark.parametrize("name", ["baduanjin", "ui_prmd"])
 def test_sound_data_have_no_anomaly_and_pixels_or_centimetres_do(tmp_path, name):
-    if name == "ui_prmd" and not SHARED.is_dir():
+    if name == "ui_prmd" and not DATASETS.is_dir():
         pytest.skip("the recorded data sets are not on this machine")
     sequences, fit = (
         (generate(SyntheticSpec(subjects=6, repetitions=1)), "slide") if name == "baduanjin" else recorded(name)
@@ -140,7 +140,7 @@ def test_sound_data_have_no_anomaly_and_pixels_or_centimetres_do(tmp_path, name)
     assert found["train"].keys() == found["test"].keys() == {"keypoints", "torso_length"} | places
 
 
-@pytest.mark.skipif(not SHARED.is_dir(), reason="the recorded data sets are not on this machine")
+@pytest.mark.skipif(not DATASETS.is_dir(), reason="the recorded data sets are not on this machine")
 @pytest.mark.parametrize("name", RECORDED)
 def test_recorded_sets_have_no_anomaly(tmp_path, name):
     sequences, fit = recorded(name)

@@ -21,8 +21,8 @@ import numpy as np
 from data.errors import InputError
 from data.importers.clips.faults import malformed_as_input_error, quarantined
 from data.importers.clips.types import Format, Head, ImportOptions, ReaderOutput, Source
-from data.importers.formats.image_names import COUNTS, Annotated, clip_and_frame, clips_of, new_table, triples
 from data.importers.formats.writing import PIXELS, needs_image
+from data.importers.readers.image_names import COUNTS, Annotated, clip_and_frame, clips_of, new_table, triples
 from data.importers.readers.json_stream import stream_json
 from data.records import KeypointSequence
 

@@ -27,7 +27,8 @@ from data.importers.clips.joints import JointOrder, order_by_name
 from data.importers.clips.types import Format, Head, ImportOptions, ReaderOutput, Source
 from data.importers.clips.units import ImageSize
 from data.importers.clips.vocabulary import CLIP_FIELDS, field_of
-from data.importers.formats.image_names import (
+from data.importers.formats.writing import PIXELS, needs_image
+from data.importers.readers.image_names import (
     Annotated,
     clip_and_frame,
     clips_of,
@@ -36,7 +37,6 @@ from data.importers.formats.image_names import (
     new_table,
     triples,
 )
-from data.importers.formats.writing import PIXELS, needs_image
 from data.importers.readers.json_stream import stream_json
 from data.layouts import load_layout
 from data.records import KeypointSequence

@@ -27,8 +27,8 @@ from data.importers.clips.collector import Collector
 from data.importers.clips.joints import JointOrder, order_by_count, order_by_name
 from data.importers.clips.types import Format, Head, ImportOptions, ReaderOutput, Source
 from data.importers.clips.units import Unit
-from data.importers.formats.image_names import COUNTS as IMAGE_COUNTS
 from data.importers.formats.writing import PIXELS, frame_times, needs_image
+from data.importers.readers.image_names import COUNTS as IMAGE_COUNTS
 from data.importers.readers.json_frames import MISSING, flattened, read_frames
 from data.records import KeypointSequence
 

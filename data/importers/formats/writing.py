@@ -11,7 +11,7 @@ PIXELS = 1000
 
 
 def needs_image(sequence: KeypointSequence) -> Layout:
-    """Return the layout of a sequence of images.
+    """Return the layout of a sequence from images.
 
     Raises:
         InputError: if the sequence is from a room sensor.

@@ -11,7 +11,7 @@ from data.quarantine import Quarantined
 
 @pytest.fixture
 def poses():
-    """Makes plausible poses: float64 [frames, joints, 3], pixels of a 640 x 480 image, scores in the last channel."""
+    """Return a function that makes poses: float64 `[frames, joints, 3]`, pixels of a 640 x 480 image and scores."""
 
     def make(frames=4, joints=17, seed=0, left=200.0):
         rng = np.random.default_rng(seed)
@@ -23,7 +23,7 @@ def poses():
 
 @pytest.fixture
 def take():
-    """Imports files as `poseline data import` would: (sequences, quarantined), repairs in `take.repairs`."""
+    """Return a function that imports files and returns (sequences, quarantined); repairs are in `take.repairs`."""
 
     def run(path, format_=None, **options):
         found, sources, _ = find_sources([path], format_)
@@ -40,7 +40,7 @@ def take():
 
 @pytest.fixture
 def dump(tmp_path):
-    """Writes JSON to a file."""
+    """Return a function that writes JSON to a file."""
 
     def write(name, content):
         path = tmp_path / name

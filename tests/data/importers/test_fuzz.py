@@ -1,4 +1,4 @@
-"""A short run of benchmarks/fuzz_importers.py: a few dozen mutated inputs for each kind of file."""
+"""A short run of benchmarks/fuzz_importers.py, with some dozens of damaged files of each kind."""
 
 import random
 import signal

@@ -1,4 +1,4 @@
-"""What a stranger may hand in: nothing runs, nothing is written elsewhere, memory is bounded, every record counts."""
+"""Hostile files: no code in them runs, nothing is written elsewhere, memory is bounded, and every record is counted."""
 
 import io
 import json
@@ -23,7 +23,7 @@ COCO = load_layout("coco17").joints
 
 
 def frames(count=5, **change):
-    """TF.js frames; `change` overrides members of the first keypoint of frame 2."""
+    """Return TF.js frames; `change` overrides members of the first keypoint of frame 2."""
     rng = np.random.default_rng(0)
     content = [
         [{"keypoints": [{"x": x, "y": y, "score": s, "name": n} for n, (x, y, s) in zip(COCO, f, strict=True)]}]
@@ -34,7 +34,7 @@ def frames(count=5, **change):
 
 
 class Runs:
-    """A pickle that would run code on load."""
+    """An object whose pickle runs code when it is loaded."""
 
     def __init__(self, path):
         self.path = path
@@ -49,7 +49,7 @@ def annotation(**change):
 
 
 def protocol_2(module, name, argument):
-    """A pickle that calls a function by its name."""
+    """Return a pickle that calls a function by its name."""
     return (
         b"\x80\x02c"
         + f"{module}\n{name}\n".encode()
@@ -106,7 +106,7 @@ def test_pickles_run_nothing(take, tmp_path, content):
         pickle.dumps(7),
     ],
 )
-def test_damaged_and_boasting_pickles_are_refused_at_once(take, tmp_path, content):
+def test_damaged_pickles_and_huge_announced_sizes_are_rejected_at_once(take, tmp_path, content):
     path = tmp_path / "a.pkl"
     path.write_bytes(content)
     sequences, quarantined = take(path, "pyskl")
@@ -128,7 +128,7 @@ def test_damaged_and_boasting_pickles_are_refused_at_once(take, tmp_path, conten
         ({"name": "left_eye"}, "joint names must be given, and be unique"),
     ],
 )
-def test_values_that_are_no_coordinates_quarantine_their_clip(take, dump, change, reason):
+def test_values_that_are_not_coordinates_quarantine_their_clip(take, dump, change, reason):
     sequences, quarantined = take(dump("a.json", frames(**change)), "tfjs")
     assert (sequences, [one.reason for one in quarantined]) == ([], [reason])
 
@@ -180,7 +180,7 @@ def timed(times):
     return [{"timestamp": time, "poses": pose} for time, pose in zip(times, frames(len(times)), strict=True)]
 
 
-def test_time_that_stands_still_is_mended_and_time_that_goes_back_is_refused(take, dump):
+def test_repeated_timestamps_are_repaired_and_time_that_goes_back_is_rejected(take, dump):
     ((sequence,), _) = take(dump("a.json", timed([0, 0.1, 0.1, 0.2, 0.2])), image=ImageSize(480))
     np.testing.assert_allclose(sequence.timestamps, [0, 0.1, 0.2])
     assert take.repairs == {"frames left out that repeat a timestamp": 2}
@@ -193,7 +193,7 @@ def test_time_that_stands_still_is_mended_and_time_that_goes_back_is_refused(tak
 
 
 @pytest.mark.parametrize(("factor", "start"), [(1, 0), (1e3, 0), (1e6, 0), (1e3, 1.7e12), (1e6, 1.7e15)])
-def test_units_of_time_are_told_apart(take, dump, factor, start):
+def test_units_of_time_are_recognised(take, dump, factor, start):
     times = np.arange(5) / 30
     ((sequence,), _) = take(dump("a.json", timed((start + times * factor).tolist())), image=ImageSize(480))
     np.testing.assert_allclose(sequence.timestamps, times, atol=1e-3 if start else 1e-9)
@@ -212,7 +212,7 @@ def test_long_gaps_split_a_sequence(take, dump):
 
 
 @pytest.mark.parametrize("name", ["../../evil", "/etc/passwd", "a\x00b", "\x1b[2J", "\ud800", "x" * 5000, ""])
-def test_ids_name_no_paths_and_are_safe_to_show(dump, tmp_path, name):
+def test_ids_are_not_paths_and_are_safe_to_show(dump, tmp_path, name):
     good = {"id": "good", "frames": frames()}
     path = dump("in/a.json", {"clips": [good, {"id": name, "frames": frames()}]})
     before = set(tmp_path.rglob("*"))
@@ -289,7 +289,7 @@ print(summary.read, summary.kept, summary.frames, peak)
 
 
 def test_a_very_long_sequence_takes_bounded_memory(tmp_path):
-    """100,000 frames; `benchmarks/ingest.py` does a million."""
+    """Import 100,000 frames; `benchmarks/ingest.py` imports a million."""
     path = tmp_path / "long.csv"
     row = ",".join(["5.25,9.5,0.75"] * 17)
     header = ",".join(f"{name}_{axis}" for name in COCO for axis in ("x", "y", "score"))
@@ -312,7 +312,7 @@ def test_a_sequence_beyond_the_limit_is_quarantined_by_its_name(take, dump, monk
     assert "the limit is 4" in refused.detail
 
 
-def test_crowds_are_refused(take, dump):
+def test_crowds_are_rejected(take, dump):
     pose = frames()[0][0]
     _, (refused,) = take(dump("a.json", [[pose] * 500] * 2), image=ImageSize(480))
     assert refused.reason == "there are # people in a frame"

@@ -1,4 +1,4 @@
-"""What a format can express comes back from it as it was: every format, every layout that it has."""
+"""Export and import again give the same sequence, for every format and every layout that it can express."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -41,7 +41,7 @@ EXPRESSIBLE = {
 
 @st.composite
 def sequences(draw, name, layout_name, confidences):
-    _, dimensions, timed, told = EXPRESSIBLE[name]
+    _, dimensions, timed, named = EXPRESSIBLE[name]
     layout = load_layout(layout_name)
     room = layout.unit == "metre"
     depth = 3 if room or dimensions == (3,) else 2 if name == "pyskl" else draw(st.sampled_from(dimensions))
@@ -50,16 +50,16 @@ def sequences(draw, name, layout_name, confidences):
     floats = st.floats(-2, 4, width=32).filter(lambda value: value == 0 or abs(value) > 1e-4)
     positions = draw(arrays.arrays(np.float32, (frames, joints, depth), elements=floats, fill=st.just(np.float32(0.5))))
     confidence = draw(arrays.arrays(np.float32, (frames, joints, 1), elements=confidences, fill=st.just(np.float32(1))))
-    confidence[:, 0] = 1  # somebody is there in every frame, and can be told from nobody
-    positions[0, 0, 1] = 4  # and reaches far enough for pixels to be told from shares
+    confidence[:, 0] = 1  # there is a person in every frame
+    positions[0, 0, 1] = 4  # large enough to distinguish pixels from fractions
     keypoints = np.concatenate([positions, confidence], axis=2)
     steps = draw(st.lists(st.sampled_from([1, 2, 3]), min_size=frames - 1, max_size=frames - 1))
     times = np.cumsum([0, *steps]) / 25.0 if timed and draw(st.booleans()) else None
     words = st.text(st.characters(codec="utf-8", categories=("L", "N")), min_size=1, max_size=8)
     return KeypointSequence(
-        sequence_id=draw(words) if told else "clip-a",
-        subject=draw(words) if told else "unknown",
-        label=draw(words) if told else "unknown",
+        sequence_id=draw(words) if named else "clip-a",
+        subject=draw(words) if named else "unknown",
+        label=draw(words) if named else "unknown",
         fps=25.0 if name not in ("ntu",) else 30.0,
         layout=layout_name,
         keypoints=keypoints,
@@ -91,13 +91,13 @@ def test_import_then_export_is_the_identity(name, layout, data):
     np.testing.assert_allclose(found.keypoints, given_.keypoints, rtol=1e-6, atol=1e-6)
     np.testing.assert_allclose(found.frame_times, given_.frame_times, atol=1e-9)
     assert (found.layout, found.fps) == (given_.layout, given_.fps)
-    _, _, _, told = EXPRESSIBLE[name]
-    if told:
+    _, _, _, named = EXPRESSIBLE[name]
+    if named:
         assert (found.sequence_id, found.label, found.subject) == (given_.sequence_id, given_.label, given_.subject)
     assert not kept.repairs
 
 
-def test_every_format_can_be_told_by_its_looks(tmp_path):
+def test_every_format_is_recognised_by_its_beginning(tmp_path):
     for number, (name, (layouts, *_)) in enumerate(EXPRESSIBLE.items()):
         layout = load_layout(layouts[-1])
         depth = 4 if layout.unit == "metre" or name == "mediapipe" else 3

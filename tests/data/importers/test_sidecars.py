@@ -13,13 +13,13 @@ COCO = load_layout("coco17").joints
 
 @pytest.fixture
 def clip(tmp_path):
-    """Writes a TF.js clip of so many frames at 30 fps under a path."""
+    """Return a function that writes a TF.js clip with 30 frames per second."""
 
-    def write(name, frames=90, **told):
+    def write(name, frames=90, **fields):
         pose = {"keypoints": [{"x": 100 + n, "y": 50 + 9 * n, "score": 1, "name": j} for n, j in enumerate(COCO)]}
         path = tmp_path / "in" / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps({"fps": 30, "height": 480, "frames": [[pose]] * frames} | told))
+        path.write_text(json.dumps({"fps": 30, "height": 480, "frames": [[pose]] * frames} | fields))
         return tmp_path / "in"
 
     return write
@@ -112,7 +112,7 @@ def test_sessions_from_elan(clip, take, tmp_path):
 @pytest.mark.parametrize(
     "kind", ['<!DOCTYPE a [<!ENTITY e SYSTEM "file:///etc/passwd">]>', "<!DOCTYPE a SYSTEM 'http://x/y.dtd'>"]
 )
-def test_elan_documents_that_declare_entities_are_refused(tmp_path, encoding, kind):
+def test_elan_documents_that_declare_entities_are_rejected(tmp_path, encoding, kind):
     path = tmp_path / "s.eaf"
     path.write_text(EAF.replace("?>\n", f"?>\n{kind}\n", 1).replace("UTF-8", encoding), encoding=encoding)
     with pytest.raises(InputError, match="declares a document type or entities"):
@@ -122,12 +122,12 @@ def test_elan_documents_that_declare_entities_are_refused(tmp_path, encoding, ki
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("s.eaf", EAF[:200], "no sound ELAN document"),
+        ("s.eaf", EAF[:200], "not a valid ELAN document"),
         ("s.eaf", EAF.replace('"ts3" TIME_VALUE="2000"', '"ts3"'), "has no time"),
-        ("s.eaf", EAF.replace("draw the bow", ""), "is unusable"),
+        ("s.eaf", EAF.replace("draw the bow", ""), "is invalid"),
         ("s.csv", "sequence,start,end,label\na,2,1,x\n", "from 2 to 1"),
         ("s.csv", "sequence,start,end,label\na,one,2,x\n", "start is 'one'"),
-        ("s.csv", "sequence,start,end,label\na,nan,2,x\n", "is unusable"),
+        ("s.csv", "sequence,start,end,label\na,nan,2,x\n", "is invalid"),
         ("s.csv", "sequence,start,label\na,1,x\n", "column 'end' is missing"),
         ("s.csv", "who,start,end,label\na,1,2,x\n", "no sequence is named"),
     ],

@@ -36,6 +36,11 @@ def ended_by(tmp_path, monkeypatch):
     return run
 
 
+def test_a_message_does_not_steer_the_terminal(ended_by):
+    done = ended_by(InputError("unknown key a\0\x1b[31m\u202eb", "line 1\nline 2"))
+    assert done.stderr == "error: unknown key a\\x00\\x1b[31m\\u202eb\n  where:  line 1\nline 2\n"
+
+
 @pytest.mark.parametrize(
     "error",
     [
@@ -122,6 +127,18 @@ def test_an_expected_error_has_its_own_exit_code(ended_by, error, code, message)
 def test_the_exit_code_of_a_command_is_kept(ended_by, code):
     done = ended_by(SystemExit(code))
     assert (done.exit_code, done.stderr) == (code, "")
+
+
+def test_a_missing_package_is_a_damaged_environment_and_not_a_defect(ended_by):
+    done = ended_by(ModuleNotFoundError("No module named 'ml_metadata'", name="ml_metadata"))
+    assert done.exit_code == 3
+    assert done.stderr.splitlines() == [
+        "error: the environment is incomplete: No module named 'ml_metadata'",
+        f"  where:  {sys.executable}",
+        "  remedy: run `make setup`, then `poseline doctor`",
+    ]
+    own = ended_by(ModuleNotFoundError("No module named 'pipelines.gone'", name="pipelines.gone"))
+    assert own.stderr.startswith("error: unexpected ModuleNotFoundError")
 
 
 def test_a_module_that_cannot_be_imported_is_reported(tmp_path, monkeypatch):

@@ -10,7 +10,7 @@ COCO = load_layout("coco17")
 
 
 def person(x, y, size, confidence=0.8):
-    """A pose in a square box of this size with its middle at x, y."""
+    """Return a pose in a square box of this size with its centre at x, y."""
     rng = np.random.default_rng(1)
     box = rng.uniform(-0.5, 0.5, (17, 2))
     box[:2] = [[-0.5, -0.5], [0.5, 0.5]]
@@ -18,7 +18,7 @@ def person(x, y, size, confidence=0.8):
 
 
 def clip(*frames, tracks=None, **more):
-    """A clip of frames, each a list of people."""
+    """Return a clip of frames, each a list of people."""
     poses = [pose for frame in frames for pose in frame]
     numbers = [number for number, frame in enumerate(frames) for _ in frame]
     return RawClip(
@@ -49,7 +49,7 @@ def test_each_frame_is_decided_by_the_rule(mode, index):
 
 
 @pytest.mark.parametrize("mode", ["tracked", "largest", "confident", "left", "right", "centre"])
-def test_one_person_alone_is_taken_whatever_the_rule_and_nobody_is_nobody(mode):
+def test_one_person_alone_is_chosen_by_every_rule(mode):
     lonely = clip([person(10, 10, 5)], [], [person(0, 0, 9, confidence=0)], [person(600, 10, 5)])
     assert choose_person(lonely, mode, 30, 1).tolist() == [0, -1, -1, 2]
     assert choose_person(clip([], []), mode, 30, 1).tolist() == [-1, -1]
@@ -87,12 +87,12 @@ def test_somebody_who_hides_for_less_than_the_gap_is_found_again():
 def test_the_files_own_numbers_go_before_places():
     near, far = person(200, 240, 100), person(205, 240, 90)
     frames = [[near, far]] * 6
-    told = [1, 2, 1, 2, 2, 1, 2, 1, 1, 2, 1, 2]
-    chosen = choose_person(clip(*frames, tracks=told), "tracked", 30, 1)
-    assert [told[pose] for pose in chosen] == [1, 1, 1, 1, 1, 1] or [told[pose] for pose in chosen] == [2] * 6
+    numbers = [1, 2, 1, 2, 2, 1, 2, 1, 1, 2, 1, 2]
+    chosen = choose_person(clip(*frames, tracks=numbers), "tracked", 30, 1)
+    assert [numbers[pose] for pose in chosen] == [1, 1, 1, 1, 1, 1] or [numbers[pose] for pose in chosen] == [2] * 6
 
 
 def test_the_numbers_of_a_tracker_that_lost_somebody_are_joined_by_place():
     frames = [[person(200, 240, 100), person(500, 240, 70)] for _ in range(8)]
-    told = [1, 2] * 4 + [9, 2] * 4
-    assert choose_person(clip(*frames, tracks=told), "tracked", 30, 1).tolist() == [2 * t for t in range(8)]
+    numbers = [1, 2] * 4 + [9, 2] * 4
+    assert choose_person(clip(*frames, tracks=numbers), "tracked", 30, 1).tolist() == [2 * t for t in range(8)]

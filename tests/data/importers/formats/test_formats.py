@@ -1,4 +1,4 @@
-"""Files as the tools themselves write them, made here by hand from their documentation."""
+"""Files in the form in which the tools write them, made by hand after the documentation of the tools."""
 
 import pickle
 
@@ -14,7 +14,7 @@ TINY = {"rtol": 1e-5, "atol": 1e-5}
 
 
 def heights(poses, height=480.0):
-    """What pixels are to become."""
+    """Return pixels in image heights."""
     return poses / (height, height, 1)
 
 
@@ -413,7 +413,7 @@ def named(frame, score="score"):
         ),
     ],
 )
-def test_near_relations(poses, take, dump, format_, tell):
+def test_related_formats(poses, take, dump, format_, tell):
     given = poses()
     ((sequence,), quarantined) = take(dump("a.json", tell(given.tolist())), image=ImageSize(480, 640))
     assert (take.format, quarantined) == (format_, [])

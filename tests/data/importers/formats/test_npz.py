@@ -2,7 +2,6 @@ import json
 import random
 import zipfile
 from contextlib import suppress
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +15,7 @@ from data.layouts import load_layout
 from data.quarantine import read_quarantine
 from data.records import KeypointSequence, Segment
 from data.store import list_spans, read_sequences
+from tests.datasets import DATASETS
 
 COCO = load_layout("coco17")
 KINECT = load_layout("kinect20")
@@ -23,7 +23,7 @@ LENGTHS = (5, 7, 6)
 
 
 def arrays(layout=COCO, channels=("x", "y", "conf"), lengths=LENGTHS, **more):
-    """A small sound store; an entry of None leaves the array out."""
+    """Return the arrays of a small valid file, without those that are given as None."""
     rng = np.random.default_rng(3)
     values = {
         "frames": rng.uniform(0.1, 0.9, (sum(lengths), len(layout.joints), len(channels))).astype(np.float32),
@@ -39,13 +39,15 @@ def arrays(layout=COCO, channels=("x", "y", "conf"), lengths=LENGTHS, **more):
 
 
 def read(path, options=None):
-    """Clips of a file and notes on it; raises what is wrong with the file as a whole."""
+    """Return the clips of a file and the notes on it; raise the error of the file as a whole."""
     return list(FORMATS["npz"].read(Source((path,), path.stem), options or ImportOptions()))
 
 
 @pytest.fixture
 def load(tmp_path):
-    """Save arrays and import them; returns sequences and quarantined, and keeps the notes and the repairs."""
+    """Return a function that saves and imports arrays, returns sequences and quarantined records, and keeps the notes
+    and
+    the repairs."""
 
     def run(options=None, **values):
         path = tmp_path / "some.npz"
@@ -94,7 +96,7 @@ def test_optional_columns(load):
     assert [sequence.source for sequence in sequences] == ["a/b", "a/b (copy of a training clip)", "a/b"]
 
 
-def test_what_is_absent_is_told(load):
+def test_missing_arrays_are_noted(load):
     sequences = load(
         ImportOptions(label="squat", fps=20),
         **arrays(labels=None, label_names=None, subject=None, sequence_id=None),
@@ -219,6 +221,20 @@ def test_confidences_beyond_the_bounds_are_clipped_and_counted(load):
     assert isinstance(third, KeypointSequence)
 
 
+def test_depth_can_be_left_out(load):
+    values = arrays(load_layout("blazepose33"), ("x", "y", "z", "conf"))
+    (first, *_) = load(ImportOptions(dimensions=2), **values)
+    np.testing.assert_array_equal(first.keypoints, values["frames"][:5][..., [0, 1, 3]])
+
+
+def test_frames_of_an_archive_are_kept_as_recorded(load):
+    values = arrays()
+    values["frames"][2:4, :, 2] = 0  # nobody is seen
+    (first, *_) = load(ImportOptions(max_gap=0.05), **values)
+    np.testing.assert_array_equal(first.keypoints, values["frames"][:5])
+    assert load.repairs == [{}, {}, {}]
+
+
 def test_bad_sequences_are_quarantined_with_their_reason(load):
     values = arrays(lengths=(5, 7, 6, 0))
     values["frames"][3, 4, 1] = np.nan
@@ -238,7 +254,7 @@ def test_bad_sequences_are_quarantined_with_their_reason(load):
         ({"offsets": None}, "'offsets' is missing"),
         ({"joint_names": None}, "'joint_names' is missing"),
         ({"label_names": None}, "'label_names' is missing"),
-        ({"offsets": np.array([0, 12, 5, 18])}, r"falls after entry 1"),
+        ({"offsets": np.array([0, 12, 5, 18])}, r"decreases after entry 1"),
         ({"offsets": np.array([0, 5, 12, 99])}, "from 0 to 99 over 18 frames"),
         ({"offsets": np.array([2, 5, 12, 18])}, "from 2 to 18"),
         ({"offsets": np.array([0.0, 5, 12, 18])}, "float64"),
@@ -276,7 +292,7 @@ def test_other_files_are_explained(tmp_path):
             read(path)
 
 
-def test_a_header_that_lies_about_its_size_is_refused(tmp_path):
+def test_a_header_with_a_wrong_size_is_rejected(tmp_path):
     path = tmp_path / "x.npz"
     np.savez(path, **arrays())
     with zipfile.ZipFile(path) as source, zipfile.ZipFile(tmp_path / "lie.npz", "w") as target:
@@ -287,7 +303,7 @@ def test_a_header_that_lies_about_its_size_is_refused(tmp_path):
         archive.header("frames")
 
 
-def test_too_large_arrays_are_refused(tmp_path, monkeypatch):
+def test_too_large_arrays_are_rejected(tmp_path, monkeypatch):
     path = tmp_path / "x.npz"
     np.savez_compressed(path, **arrays(subject=np.zeros(3, "U1000")))
     monkeypatch.setattr("data.importers.readers.npz_archive.MAX_COLUMN_BYTES", 4096)
@@ -367,10 +383,7 @@ def test_wrong_sources_are_explained(tmp_path):
         import_to_span("npz", tmp_path / "empty", tmp_path)
 
 
-SHARED = Path(__file__).parents[4].parent / "shared" / "data"
-
-
-@pytest.mark.skipif(not SHARED.is_dir(), reason="the recorded data sets are not on this machine")
+@pytest.mark.skipif(not DATASETS.is_dir(), reason="the recorded data sets are not on this machine")
 @pytest.mark.parametrize(
     ("file", "layout", "kept", "subjects", "labels"),
     [
@@ -389,7 +402,7 @@ def test_recorded_sets(tmp_path, file, layout, kept, subjects, labels):
     from data.health import window_health
     from data.windows import WindowSpec, cut_windows
 
-    summary = import_to_span("npz", SHARED / file, tmp_path)
+    summary = import_to_span("npz", DATASETS / file, tmp_path)
     assert (summary.layout, summary.kept) == (layout, kept)
     table = load_layout(layout)
     torso = []
@@ -409,10 +422,10 @@ def test_sessions_and_all_that_is_known_of_them_come_back(tmp_path):
     times = np.cumsum(np.random.default_rng(0).uniform(0.02, 0.05, 40))
     keypoints = np.random.default_rng(1).uniform(-1, 1, (40, 20, 4)).astype(np.float32)
     keypoints[..., 3] = np.abs(keypoints[..., 3]) > 0.2  # a place with confidence 0 stays what it is
-    told = {"view": "left", "split": "test", "source": "x.csv", "quality": 0.25, "repetitions": 3.0}
+    fields = {"view": "left", "split": "test", "source": "x.csv", "quality": 0.25, "repetitions": 3.0}
     segments = (Segment(3, 9, "sit"), Segment(12, 40, "stand"))
     given = [
-        KeypointSequence("a", "anna", "session", 24.0, "kinect20", keypoints, times, segments, **told),
+        KeypointSequence("a", "anna", "session", 24.0, "kinect20", keypoints, times, segments, **fields),
         KeypointSequence("b", "ben", "session", 30.0, "kinect20", keypoints[:9], None, (Segment(0, 2, "stand"),)),
     ]
     FORMATS["npz"].write(given, tmp_path / "x.npz")

@@ -1,4 +1,4 @@
-"""JSON comes as the standard library has it, however it is cut into windows."""
+"""JSON is decoded as by the standard library, for any division into windows."""
 
 import json
 
@@ -54,7 +54,7 @@ def read_into(found, path):
 
 @pytest.mark.usefixtures("windows")
 @pytest.mark.parametrize("fault", ["NaN, oops", "[1, 2", '{"a": "', "1]], ["])
-def test_what_stands_before_a_fault_is_read(tmp_path, fault):
+def test_entries_before_a_fault_are_read(tmp_path, fault):
     path = tmp_path / "x.json"
     entries = [{"a": n, "b": [n, n]} for n in range(100)]
     path.write_text(json.dumps(entries)[:-1] + ", " + fault)

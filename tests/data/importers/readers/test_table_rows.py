@@ -1,4 +1,4 @@
-"""A table reads the same by Arrow and row by row, however it is cut into blocks."""
+"""A table is read alike by Arrow and row by row, for any division into blocks."""
 
 import csv
 
@@ -20,7 +20,7 @@ NAMES = st.text(st.characters(codec="utf-8", categories=("L", "N", "P", "Zs")), 
 
 @st.composite
 def tables(draw):
-    """Rows of a wide table of three sequences; some are not what a table has."""
+    """Return rows of a wide table of three sequences; some are malformed."""
     table = []
     for name in draw(st.lists(NAMES, min_size=3, max_size=3, unique=True)):
         for frame in range(draw(st.integers(1, 8))):
@@ -63,7 +63,7 @@ def refuse(*_):
 
 @pytest.fixture(scope="module")
 def take_raw():
-    """Reads a table: what there is to know of each clip, as text, which has nan for nan."""
+    """Read a table and return all that is known of each clip, as text, so that nan equals nan."""
     from data.importers import ImportOptions
     from data.importers.clips.types import RawClip, Source
     from data.importers.formats import csv_table

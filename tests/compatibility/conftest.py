@@ -1,0 +1,1 @@
+from tests.dags.conftest import airflow_python  # noqa: F401

@@ -1,0 +1,95 @@
+"""A root that an older commit made: today's code gives the answers that the older code gave, at most with more keys."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines.cli.main import main
+from tests.compatibility import questions
+from tests.compatibility.older_root import ANSWERS, Place, drawn_dag, restore
+
+PROJECT = Path(__file__).parents[2]
+RECORDED = json.loads(ANSWERS.read_text(encoding="utf-8"))
+NAMES = sorted(RECORDED.keys() - {"dag"})
+
+
+@pytest.fixture(scope="module")
+def answers(tmp_path_factory) -> dict:
+    folder = tmp_path_factory.mktemp("before")
+    (folder / "written").mkdir()
+    return questions.answer(main, restore(folder / "place"), folder / "written")
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory) -> Place:
+    return restore(tmp_path_factory.mktemp("compiled") / "place")
+
+
+def differences(before: Any, now: Any, place: str = "answer") -> Iterator[str]:
+    """Yield what an answer lost or says differently; a key that it did not have before is no difference."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        for key, value in before.items():
+            if key in now:
+                yield from differences(value, now[key], f"{place}.{key}")
+            else:
+                yield f"{place}.{key} is missing, was {value!r}"
+    elif isinstance(before, list) and isinstance(now, list) and len(before) == len(now):
+        for index, pair in enumerate(zip(before, now, strict=True)):
+            yield from differences(*pair, f"{place}[{index}]")
+    elif before != now:
+        yield f"{place} is {now!r}, was {before!r}"
+
+
+def poseline(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "pipelines.cli", *arguments],
+        cwd=PROJECT,
+        env=os.environ | {"PYTHONPATH": str(PROJECT), "TF_CPP_MIN_LOG_LEVEL": "2"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_every_question_was_asked_before(answers):
+    assert sorted(answers) == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_answer_is_as_before(answers, name):
+    assert list(differences(RECORDED[name], answers[name])) == []
+
+
+def test_the_dag_is_drawn_as_before(place, airflow_python):
+    assert drawn_dag(airflow_python, PROJECT, place) == RECORDED["dag"]
+
+
+def test_a_run_begins_from_the_older_manifest(place):
+    manifest = place.root / "manifests" / "baduanjin.json"
+    prepared = ["prepare", "--manifest", str(manifest), "--root", str(place.root), "--run-id", "baduanjin-after"]
+    begun = poseline(*prepared)
+    assert begun.returncode == 0, begun.stderr
+    plan = json.loads(begun.stdout)
+    step = ["--ir", plan["plan_file"], "--run-id", plan["run_id"], "--root", str(place.root)]
+    done = poseline("node", "ImportSchemaGen", *step)
+    assert done.returncode == 0, done.stderr
+    trace = poseline("lineage", "trace", str(place.root / "pushed/baduanjin/2"), "--root", str(place.root), "--json")
+    now = json.loads(place.neutral(trace.stdout))
+    assert list(differences(RECORDED["trace version 2"]["output"], now)) == []
+
+
+def test_the_manifest_without_a_node_of_todays_graph_is_stale(place):
+    content = json.loads((place.root / "manifests" / "baduanjin.json").read_text())
+    content["nodes"] = [node for node in content["nodes"] if node["id"] != "ServingSmoke"]
+    manifest = place.folder / "without-a-node.json"
+    manifest.write_text(json.dumps(content))
+    begun = poseline("prepare", "--manifest", str(manifest), "--root", str(place.root), "--run-id", "baduanjin-stale")
+    assert begun.returncode == 2
+    assert "the manifest is stale: node ServingSmoke" in begun.stderr
+    assert "run `poseline compile --config baduanjin`" in begun.stderr
