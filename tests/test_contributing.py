@@ -51,6 +51,7 @@ def test_a_walk_can_be_followed(heading: str, tmp_path: Path) -> None:
     run([".venv/bin/ruff", "check", "--no-cache", *python_files], copy)
     run([".venv/bin/ruff", "format", "--no-cache", "--check", *python_files], copy)
     run([".venv/bin/lint-imports", "--no-cache"], copy)
+    run([".venv/bin/mypy", *(name for name in python_files if not name.startswith("tests/"))], copy)
 
 
 def run(command: list[str], folder: Path, text: str = "") -> None:
