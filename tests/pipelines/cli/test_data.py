@@ -34,6 +34,7 @@ def test_import_prints_a_table_with_the_number_of_records_of_each_outcome(source
         ["kept", "2"],
         ["repaired", "340"],
         ["quarantined", "1"],
+        ["quarantined", "records:"],  # the line with the path of the quarantine's report
     ]
     assert "the image height is unknown: assuming 240 pixels" in done.stdout
 
