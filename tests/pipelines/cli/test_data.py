@@ -59,7 +59,7 @@ def test_import_prints_json_and_rejects_too_many_quarantined_records(source, tmp
         (("--layout", "centaur6"), "unknown layout 'centaur6'"),
         (("--columns", "x"), "write FIELD=COLUMN"),
         (("--from", "mp4"), "known formats: openpose"),
-        (("--pattern", "{colour}"), "{colour} is no field"),
+        (("--pattern", "{colour}"), "{colour} is not a field"),
     ],
 )
 def test_wrong_options_are_explained(source, tmp_path, arguments, message):
