@@ -18,6 +18,8 @@ from pipelines.cli.failure_report import flush_output, report_failure
 
 
 class _Entry(NamedTuple):
+    """The module and the summary of a command or a group."""
+
     module: str
     summary: str
 
