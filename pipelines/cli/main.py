@@ -10,30 +10,45 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
 from pipelines.cli.failure_report import flush_output, report_failure
 
-# Groups of commands: each is the `group` of its module.
-_GROUPS = {"data": "pipelines.cli.data", "lineage": "lineage.cli.commands"}
-# Single commands: each belongs to the `group` of its module.
-_COMMANDS = {
-    "run": "pipelines.cli.run",
-    "explain-cache": "pipelines.cli.run",
-    "config": "pipelines.cli.inspection",
-    "doctor": "pipelines.cli.inspection",
-    "tensorboard": "pipelines.cli.inspection",
-    "evaluate": "pipelines.cli.bundles",
-    "rollback": "pipelines.cli.bundles",
-    "compile": "pipelines.cli.orchestrated",
-    "prepare": "pipelines.cli.orchestrated",
-    "node": "pipelines.cli.orchestrated",
-    "runs": "lineage.cli.commands",
+
+class _Entry(NamedTuple):
+    """The module and the summary of a command or a group."""
+
+    module: str
+    summary: str
+
+
+# The summaries repeat the first sentences of the help texts, so that `--help` imports no module; a test compares them.
+_GROUPS = {
+    "data": _Entry("pipelines.cli.data", "Import, generate, describe and export keypoint sequences."),
+    "lineage": _Entry(
+        "lineage.cli.commands", "Trace a file on a phone back to the people in the data, and forward again."
+    ),
 }
-
-
+"""Groups of commands: each is the `group` of its module."""
+_COMMANDS = {
+    "compile": _Entry("pipelines.cli.orchestrated", "Write the DAG manifest for an orchestrator."),
+    "config": _Entry("pipelines.cli.inspection", "Print every key of a configuration with its value."),
+    "doctor": _Entry("pipelines.cli.inspection", "Check this machine and the installed packages."),
+    "evaluate": _Entry("pipelines.cli.bundles", "Measure the accuracy of a pushed bundle."),
+    "explain-cache": _Entry("pipelines.cli.run", "Show the cache key of NODE and what changed."),
+    "node": _Entry("pipelines.cli.orchestrated", "Run one NODE of a plan."),
+    "prepare": _Entry("pipelines.cli.orchestrated", "Start a run for an orchestrator."),
+    "rollback": _Entry("pipelines.cli.bundles", "Point a target back to an earlier version."),
+    "run": _Entry("pipelines.cli.run", "Run the pipeline."),
+    "runs": _Entry(
+        "lineage.cli.commands",
+        "List the runs: when they started, how many nodes ran or were cached, which node failed.",
+    ),
+    "tensorboard": _Entry("pipelines.cli.inspection", "Show the curves of all trainings in TensorBoard."),
+}
+"""Single commands: each belongs to the `group` of its module."""
 _COMPLETION = "_POSELINE_COMPLETE"  # set when a shell asks click to complete a command line
 
 
@@ -48,10 +63,16 @@ class _Poseline(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         """Import and return a command."""
         if name in _GROUPS:
-            return importlib.import_module(_GROUPS[name]).group
+            return importlib.import_module(_GROUPS[name].module).group
         if name in _COMMANDS:
-            return importlib.import_module(_COMMANDS[name]).group.get_command(ctx, name)
+            return importlib.import_module(_COMMANDS[name].module).group.get_command(ctx, name)
         return None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the names and summaries of all commands without importing any of them."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.summary) for name, entry in sorted((_GROUPS | _COMMANDS).items())])
 
     def main(  # type: ignore[override]
         self,

@@ -34,6 +34,7 @@ def test_import_prints_a_table_with_the_number_of_records_of_each_outcome(source
         ["kept", "2"],
         ["repaired", "340"],
         ["quarantined", "1"],
+        ["quarantined", "records:"],  # the line with the path of the quarantine's report
     ]
     assert "the image height is unknown: assuming 240 pixels" in done.stdout
 
@@ -58,7 +59,7 @@ def test_import_prints_json_and_rejects_too_many_quarantined_records(source, tmp
         (("--layout", "centaur6"), "unknown layout 'centaur6'"),
         (("--columns", "x"), "write FIELD=COLUMN"),
         (("--from", "mp4"), "known formats: openpose"),
-        (("--pattern", "{colour}"), "{colour} is no field"),
+        (("--pattern", "{colour}"), "{colour} is not a field"),
     ],
 )
 def test_wrong_options_are_explained(source, tmp_path, arguments, message):
