@@ -82,11 +82,11 @@ def test_no_folders_of_a_package_import_each_other(package: str) -> None:
     graph = _imports()
     folders = [package, *(m for m in graph.modules if m.startswith(f"{package}.") and graph.find_children(m))]
     for folder in folders:
-        rooms = sorted(graph.find_children(folder))
+        members = sorted(graph.find_children(folder))
         both_ways = [
             (one, other)
-            for number, one in enumerate(rooms)
-            for other in rooms[:number]
+            for number, one in enumerate(members)
+            for other in members[:number]
             if graph.direct_import_exists(importer=one, imported=other, as_packages=True)
             and graph.direct_import_exists(importer=other, imported=one, as_packages=True)
         ]

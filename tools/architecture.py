@@ -2,8 +2,9 @@
 
     .venv/bin/python -m tools.architecture
 
-A box is a package. It shows the package's modules and folders in rows: each imports only from rows below its own. Below
-them are the packages that it imports. Arrows show the same, without those that a path of other arrows implies.
+A box is a package. It shows the package's members (modules and folders) in rows: a member imports only from the rows
+below its own. The last line names the packages that it imports. Arrows show these imports, too, except those that a
+path of other arrows implies.
 """
 
 from __future__ import annotations
@@ -44,18 +45,23 @@ FOLDERS = {
 STARTS = ("poseline_dags", "pipelines")
 """Airflow's tasks start `poseline` as processes: drawn as a dashed arrow, as there is no import."""
 
-_ROW, _PAD, _GAP, _MARGIN, _LINE = 26.0, 12.0, 8.0, 24.0, 15.0
-_LETTER, _ABOUT_LETTER, _TIP = 6.7, 6.1, 9.0
-_WIDEST_ROW, _ABOUT_LETTERS = 370, 62
+# Sizes in pixels: a row of names; space inside a box, between names, around the picture; a line of text; a tip.
+_ROW, _PAD, _GAP, _MARGIN, _LINE, _TIP = 26.0, 12.0, 8.0, 24.0, 15.0, 9.0
+# Width of a letter of a name and of a sentence, in pixels.
+_NAME_LETTER, _TEXT_LETTER = 6.7, 6.1
+_ROW_WIDTH = 370
+"""Width after which a row of names continues on the next line, in pixels."""
+_TEXT_LETTERS = 62
+"""Letters after which a sentence continues on the next line."""
 _FEW = 3
-"""Modules and folders of an imported package up to which they are named one by one."""
+"""Greatest number of an imported package's members that are named one by one."""
 
 _STYLE = """
 text { font-family: ui-monospace, "DejaVu Sans Mono", Menlo, monospace; font-size: 11px; fill: #1d2733 }
 .title { font-size: 14px; font-weight: 700 }
 .about { font-family: "DejaVu Sans", sans-serif; fill: #52606d }
 .package { fill: #f5f7fa; stroke: #3e4c59 }
-.room { fill: #fff; stroke: #9aa5b1 }
+.member { fill: #fff; stroke: #9aa5b1 }
 .arrow { fill: none; stroke: #3e4c59; stroke-width: 1.6 }
 .starts { stroke-dasharray: 6 4 }
 """
@@ -85,8 +91,8 @@ class Package:
     @property
     def size(self) -> tuple[float, float]:
         """Width and height, in pixels."""
-        rows = [sum(_room_width(room) + _GAP for room in row) - _GAP for row in self.rows]
-        lines = [len(line) * _ABOUT_LETTER for line in (*self.about, *self.imports)]
+        rows = [sum(_member_width(member) + _GAP for member in row) - _GAP for row in self.rows]
+        lines = [len(line) * _TEXT_LETTER for line in (*self.about, *self.imports)]
         height = 30 + _LINE * (len(self.about) + len(self.imports)) + _ROW * len(self.rows) + _PAD
         return max(*rows, *lines, 200.0, 0.0) + 2 * _PAD, height
 
@@ -140,51 +146,53 @@ def _describe(graph: grimp.ImportGraph, name: str, arrows: set[tuple[str, str]])
     imported = [_name_imported(graph, name, other) for other in FOLDERS if (name, other) in arrows]
     return Package(
         FOLDERS[name],
-        tuple(textwrap.wrap(about, _ABOUT_LETTERS)),
+        tuple(textwrap.wrap(about, _TEXT_LETTERS)),
         tuple(_find_rows(graph, name)),
-        tuple(textwrap.wrap(f"imports {', '.join(imported) or 'none of these'}", _ABOUT_LETTERS)),
+        tuple(textwrap.wrap(f"imports {', '.join(imported) or 'none of these'}", _TEXT_LETTERS)),
     )
 
 
 def _name_imported(graph: grimp.ImportGraph, package: str, other: str) -> str:
     """Return the folder of an imported package; its modules and folders that are imported, where they are few."""
-    rooms = sorted(graph.find_children(other))
-    used = [room for room in rooms if graph.direct_import_exists(importer=package, imported=room, as_packages=True)]
-    if not 0 < len(used) <= _FEW or len(used) == len(rooms):
+    members = sorted(graph.find_children(other))
+    used = [
+        member for member in members if graph.direct_import_exists(importer=package, imported=member, as_packages=True)
+    ]
+    if not 0 < len(used) <= _FEW or len(used) == len(members):
         return FOLDERS[other]
-    names = [room.rpartition(".")[2] for room in used]
+    names = [member.rpartition(".")[2] for member in used]
     return FOLDERS[other] + (names[0] if len(names) == 1 else f"{{{','.join(names)}}}")
 
 
 def _find_rows(graph: grimp.ImportGraph, package: str) -> Iterator[tuple[str, ...]]:
     """Yield the modules and folders of a package by their longest path of imports, longest first."""
-    rooms = sorted(graph.find_children(package))
+    members = sorted(graph.find_children(package))
     below = {
-        room: {
+        member: {
             other
-            for other in rooms
-            if other != room and graph.direct_import_exists(importer=room, imported=other, as_packages=True)
+            for other in members
+            if other != member and graph.direct_import_exists(importer=member, imported=other, as_packages=True)
         }
-        for room in rooms
+        for member in members
     }
     level: dict[str, int] = {}
-    for room in graphlib.TopologicalSorter(below).static_order():
-        level[room] = 1 + max((level[other] for other in below[room]), default=-1)
+    for member in graphlib.TopologicalSorter(below).static_order():
+        level[member] = 1 + max((level[other] for other in below[member]), default=-1)
     for number in range(max(level.values(), default=-1), -1, -1):
         row: tuple[str, ...] = ()
-        for room in rooms:
-            name = room.rpartition(".")[2] + ("/" if graph.find_children(room) else "")
-            if level[room] != number:
+        for member in members:
+            name = member.rpartition(".")[2] + ("/" if graph.find_children(member) else "")
+            if level[member] != number:
                 continue
-            if row and sum(_room_width(each) + _GAP for each in (*row, name)) > _WIDEST_ROW:
+            if row and sum(_member_width(each) + _GAP for each in (*row, name)) > _ROW_WIDTH:
                 yield row
                 row = ()
             row = (*row, name)
         yield row
 
 
-def _room_width(name: str) -> float:
-    return len(name) * _LETTER + 14
+def _member_width(name: str) -> float:
+    return len(name) * _NAME_LETTER + 14
 
 
 def _without_implied(arrows: set[tuple[str, str]]) -> set[tuple[str, str]]:
@@ -241,13 +249,13 @@ def _draw_box(package: Package, x: float, y: float) -> str:
         parts.append(f'<text class="about" x="{left:.1f}" y="{at:.1f}">{escape(text)}</text>')
     at += 8
     for row in package.rows:
-        room_left = left
-        for room in row:
+        member_left = left
+        for member in row:
             parts.append(
-                f'<rect class="room" x="{room_left:.1f}" y="{at:.1f}" width="{_room_width(room):.1f}" height="20" '
-                f'rx="3"/><text x="{room_left + 7:.1f}" y="{at + 14:.1f}">{room}</text>'
+                f'<rect class="member" x="{member_left:.1f}" y="{at:.1f}" width="{_member_width(member):.1f}" '
+                f'height="20" rx="3"/><text x="{member_left + 7:.1f}" y="{at + 14:.1f}">{member}</text>'
             )
-            room_left += _room_width(room) + _GAP
+            member_left += _member_width(member) + _GAP
         at += _ROW
     for text in package.imports:
         at += _LINE

@@ -70,7 +70,7 @@ def run_job(
         raise NodeError(
             f"the conversion {ending.fault}; it was {_stage(scratch)}",
             job.saved_model,
-            "raise edge.time_limit_seconds, or leave out of the model what makes the converter slow",
+            "raise edge.time_limit_seconds, or remove from the model what makes the converter slow",
         )
     if ending.fault is None:
         return

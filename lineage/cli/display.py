@@ -5,30 +5,33 @@ Everything shown goes through `lineage.formatting.cell`, because names in a stor
 
 from __future__ import annotations
 
-import functools
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from lineage.formatting import cell, duration, moment, size
-from lineage.questions.answer import Answer
-from lineage.questions.blame import Blame
-from lineage.questions.diff import Diff
-from lineage.questions.forget import ForgetPlan
-from lineage.questions.impact import Impact, Push
-from lineage.questions.prune import PrunePlan
-from lineage.questions.removal import RemovablePayload
-from lineage.questions.run import RunDescription
-from lineage.questions.runs import RunSummary
-from lineage.questions.trace import GateVerdict, Trace
-from lineage.questions.verify import Verification
-from lineage.questions.why import Why
+
+if TYPE_CHECKING:  # at run time, only the module of the question that was asked is imported
+    from lineage.questions.answer import Answer
+    from lineage.questions.blame import Blame
+    from lineage.questions.diff import Diff
+    from lineage.questions.forget import ForgetPlan
+    from lineage.questions.impact import Impact, Push
+    from lineage.questions.prune import PrunePlan
+    from lineage.questions.removal import RemovablePayload
+    from lineage.questions.run import RunDescription
+    from lineage.questions.runs import RunSummary
+    from lineage.questions.trace import GateVerdict, Trace
+    from lineage.questions.verify import Verification
+    from lineage.questions.why import Why
+
+    Display = Callable[[Any, Console], None]
 
 _WIDE = 400  # width in files and pipes, so that a row is one line
 _MOST_SEQUENCES = 20
@@ -41,13 +44,33 @@ def console() -> Console:
     return Console(width=None if sys.stdout.isatty() else _WIDE, markup=False, highlight=False, emoji=False)
 
 
-@functools.singledispatch
+DISPLAYS: dict[str, Display] = {}
+"""Function that prints an answer, by the name of the answer's type."""
+
+
 def show(answer: Answer, out: Console) -> None:
-    """Print an answer as tables; the functions below are registered by the type of the answer."""
-    raise TypeError(f"no display for {type(answer).__name__}: register one in {__name__}")
+    """Print an answer as tables.
+
+    Raises:
+        TypeError: no function of this module displays answers of this type.
+    """
+    name = type(answer).__name__
+    if name not in DISPLAYS:
+        raise TypeError(f"no display for {name}: add a function to {__name__}")
+    DISPLAYS[name](answer, out)
 
 
-@show.register
+def _displays(name: str) -> Callable[[Display], Display]:
+    """Register a function as the display of the answers whose type has this name."""
+
+    def register(function: Display) -> Display:
+        DISPLAYS[name] = function
+        return function
+
+    return register
+
+
+@_displays("Trace")
 def _trace(answer: Trace, out: Console) -> None:
     artifact, model, trainer = answer.artifact, answer.model, answer.trained_by
     made, push, code = answer.made_by, answer.push, answer.code
@@ -86,7 +109,7 @@ def _trace(answer: Trace, out: Console) -> None:
     _rows(out, "trainer", ("parameter", "value"), ((name, json.dumps(value)) for name, value in parameters.items()))
 
 
-@show.register
+@_displays("Impact")
 def _impact(answer: Impact, out: Console) -> None:
     models = (
         (m.id, m.run, moment(m.created), m.how, _joined(m.pushes), "yes" if m.retrain else "") for m in answer.models
@@ -118,7 +141,7 @@ def show_runs(runs: Sequence[RunSummary], out: Console) -> None:
     out.print(made)
 
 
-@show.register
+@_displays("RunDescription")
 def _run(answer: RunDescription, out: Console) -> None:
     _pairs(
         out,
@@ -149,7 +172,7 @@ def _run(answer: RunDescription, out: Console) -> None:
             _pairs(out, [(f"{attempt.node} failed", attempt.failure)])
 
 
-@show.register
+@_displays("Diff")
 def _diff(answer: Diff, out: Console) -> None:
     out.print(cell(answer.summary, "bold", limit=1000))
     if code := answer.code:
@@ -179,7 +202,7 @@ def _diff(answer: Diff, out: Console) -> None:
     _rows(out, "nodes", ("node", "before", "after"), ((node, *pair) for node, pair in answer.states.items()))
 
 
-@show.register
+@_displays("Why")
 def _why(answer: Why, out: Console) -> None:
     out.print(cell(f"{answer.node} {'was cached' if answer.cached else 'ran'} in {answer.run}", "bold"))
     for reason in answer.reasons:
@@ -190,7 +213,7 @@ def _why(answer: Why, out: Console) -> None:
     _rows(out, "", ("parameter", "before", "after"), _json_pairs(answer.parameters))
 
 
-@show.register
+@_displays("Blame")
 def _blame(answer: Blame, out: Console) -> None:
     points = (
         (p.run, moment(p.started), _figure(p.value), f"{p.change:+.4g}" if p.change else "", p.cause)
@@ -199,7 +222,7 @@ def _blame(answer: Blame, out: Console) -> None:
     _rows(out, answer.metric, ("run", "started", "value", "change", "because of"), points)
 
 
-@show.register
+@_displays("Verification")
 def _verification(answer: Verification, out: Console) -> None:
     faults = ((fault.kind, fault.path, fault.artifact, fault.detail) for fault in answer.faults)
     _rows(out, "", ("fault", "path", "artifact", "detail"), faults)
@@ -212,7 +235,7 @@ def _verification(answer: Verification, out: Console) -> None:
         out.print(cell(f"{len(answer.without_digest)} artifacts were recorded without a digest and not compared"))
 
 
-@show.register
+@_displays("PrunePlan")
 def _prune(answer: PrunePlan, out: Console) -> None:
     _rows(out, "", _PAYLOAD_COLUMNS, _payload_rows(answer.remove))
     what = f"{len(answer.remove)} payloads, {size(answer.bytes)}"
@@ -221,7 +244,7 @@ def _prune(answer: PrunePlan, out: Console) -> None:
         out.print(cell(f"{answer.protected} older artifacts are kept: a live push or a blessed model needs them"))
 
 
-@show.register
+@_displays("ForgetPlan")
 def _forget(answer: ForgetPlan, out: Console) -> None:
     examples = ((entry.artifact, ", ".join(entry.splits)) for entry in answer.examples)
     _rows(out, "data of this person", ("examples", "splits"), examples)

@@ -19,7 +19,6 @@ from lineage.questions.answer import Answer, ArtifactSummary, LineageIds
 from lineage.recorded_run import SourceData, source_data
 from lineage.store.reader import LineageStore
 from payloads.verdict import Direction
-from serving_targets.manifest import has_manifest, read_manifest
 
 _BLESSINGS = (MODEL_BLESSING, *FILE_JUDGEMENTS)
 _MOST_FILES = 10_000
@@ -256,6 +255,8 @@ def _find_content(store: LineageStore, path: Path) -> Found | Unknown:
 
 def _claimed_provenance(bundle: Path) -> dict[str, Any]:
     """Return the provenance that the manifest of a bundle states; empty without a readable manifest."""
+    from serving_targets.manifest import read_manifest
+
     try:
         return read_manifest(bundle).provenance.model_dump(exclude_unset=True)
     except InputError:
@@ -265,6 +266,8 @@ def _claimed_provenance(bundle: Path) -> dict[str, Any]:
 def _digests(path: Path) -> dict[str, str]:
     if path.is_file():
         return {path.name: file_digest(path)}
+    from serving_targets.manifest import has_manifest
+
     if (path / "latest").is_dir() and not has_manifest(path):
         path = path / "latest"
     if sum(1 for _ in itertools.islice(path.rglob("*"), _MOST_FILES + 1)) > _MOST_FILES:
