@@ -10,12 +10,14 @@ from pydantic import BaseModel, ValidationError
 
 from data.text import shortened, value_text
 
+_MAX_PROBLEMS = 20
+
 
 class Explanation(NamedTuple):
     """What is wrong with a configuration.
 
     Attributes:
-        problems: every wrong key with the reason, and the key or value that was probably meant.
+        problems: the first wrong keys, each with the reason, and the key or value that was probably meant.
         remedy: settings that may replace a section whose keys do not fit each other; None if there is no such section.
     """
 
@@ -32,7 +34,7 @@ def explain(error: ValidationError, root: type[BaseModel], prefix: str = "") -> 
         prefix: dotted key at which it is in the whole configuration.
     """
     problems, remedies = [], []
-    for details in error.errors():
+    for details in error.errors()[:_MAX_PROBLEMS]:
         location = [shortened(str(part)) for part in details["loc"]]
         if details["type"] == "extra_forbidden":
             place, name = _locate(location[:-1], root, prefix), location[-1]
@@ -43,6 +45,8 @@ def explain(error: ValidationError, root: type[BaseModel], prefix: str = "") -> 
                 )
         else:
             problems.append(_explain_value(_locate(location, root, prefix), details))
+    if error.error_count() > _MAX_PROBLEMS:
+        problems.append(f"and {error.error_count() - _MAX_PROBLEMS} more")
     return Explanation("; ".join(problems), remedies[0] if remedies else None)
 
 

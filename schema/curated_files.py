@@ -31,6 +31,5 @@ def read_curated_file(path: Path, what: str, key: str) -> str:
 
 def unreadable(path: Path, what: str, key: str, reason: str) -> InputError:
     """Return the error for a file that cannot be read; the arguments are those of `read_curated_file`."""
-    return InputError(
-        f"the {what} cannot be read: {shortened(reason, 300)}", str(path), f"correct it, or name another with {key}"
-    )
+    what_is_wrong = f"the {what} cannot be read: {shortened(reason, 300)}"
+    return InputError(what_is_wrong, shortened(str(path), 300), f"correct it, or name another with {key}")

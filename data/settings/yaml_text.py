@@ -7,9 +7,24 @@ from typing import Any
 import yaml
 
 _MAX_DEPTH = 50
+_MAX_INTEGER = 2**63 - 1
 # What PyYAML raises if a value does not fit its tag: `!!bool x` KeyError, `!!int ""` IndexError, `!!timestamp x`
 # AttributeError.
 _OTHER_ERRORS = (LookupError, AttributeError, TypeError, ArithmeticError)
+
+
+class _Loader(yaml.CSafeLoader):
+    """The C parser, with a limit for integers: Python cannot print those of thousands of digits."""
+
+    def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
+        """Return the value of an integer."""
+        value: int = super().construct_yaml_int(node)
+        if abs(value) > _MAX_INTEGER:
+            raise ValueError(f"the integer has more than 64 bits{_place(node.start_mark)}")
+        return value
+
+
+_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_yaml_int)
 
 
 def parse_yaml(text: str) -> Any:
@@ -19,12 +34,12 @@ def parse_yaml(text: str) -> Any:
         text: the document.
 
     Raises:
-        ValueError: the text is not YAML, has more than one document, repeats a key, or is nested too deeply; the
-            message is one line.
+        ValueError: the text is not YAML, has more than one document, repeats a key, is nested too deeply, or has an
+            integer of more than 64 bits; the message is one line.
     """
     try:
         _check_depth(text)
-        loader = yaml.CSafeLoader(text)
+        loader = _Loader(text)
         try:
             node = loader.get_single_node()
             _check_keys(node, set())

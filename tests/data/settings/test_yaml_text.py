@@ -8,6 +8,7 @@ from data.settings.yaml_text import parse_yaml
     [
         ("", None),
         ("1", 1),
+        ("9223372036854775807", 2**63 - 1),
         ("1.5e-3", 0.0015),
         ("{a: [1, x]}", {"a": [1, "x"]}),
         ("[{a: 1}, {a: 2}]", [{"a": 1}, {"a": 2}]),
@@ -32,6 +33,8 @@ def test_a_document_becomes_plain_values(text, value):
         ("a\x1bb", "unacceptable character #x001b"),
         ("\udcff", "surrogates not allowed"),
         ("9" * 5000, "Exceeds the limit"),
+        ("[1, 9223372036854775808]", "the integer has more than 64 bits (line 1, column 5)"),
+        ("0x" + "f" * 9000, "the integer has more than 64 bits (line 1, column 1)"),
         ("2026-13-45", "month must be in 1..12"),
         ("!!bool x", "a value does not fit its tag"),
         ("!!timestamp x", "a value does not fit its tag"),
