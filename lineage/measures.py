@@ -11,19 +11,13 @@ from lineage.artifact_types import DATA_BLESSING, EDGE_BLESSING, EDGE_MODEL, EVA
 from lineage.model import Artifact
 from payloads.data_judgement import DataJudgement
 from payloads.evaluation import WHOLE, Evaluation
-from payloads.judgements import EdgeJudgement, ServingJudgement
+from payloads.judgements import EdgeJudgement, Judgement, ServingJudgement
 from payloads.verdict import Verdict
 
 PERSON = "subject"
 """Feature whose slices are people."""
 
-FILE_JUDGEMENTS = (EDGE_BLESSING, INFRA_BLESSING)
-"""Types of the artifacts in which ModelValidator and ServingSmoke judge the shipped files."""
-
-JUDGEMENTS = (EVALUATION, *FILE_JUDGEMENTS, DATA_BLESSING)
-"""Types of the artifacts in which a gate records its verdicts."""
-
-AnyJudgement = Evaluation | EdgeJudgement | ServingJudgement | DataJudgement
+AnyJudgement = Evaluation | Judgement | DataJudgement
 
 _MODELS: dict[str, type[AnyJudgement]] = {
     EVALUATION: Evaluation,
@@ -31,6 +25,13 @@ _MODELS: dict[str, type[AnyJudgement]] = {
     INFRA_BLESSING: ServingJudgement,
     DATA_BLESSING: DataJudgement,
 }
+"""Type of the artifact in which a gate records its verdicts, to the form of its payload."""
+
+JUDGEMENTS = tuple(_MODELS)
+"""Types of the artifacts in which a gate records its verdicts."""
+
+BLESSINGS = tuple(type_ for type_, model in _MODELS.items() if issubclass(model, Judgement))
+"""Types of the blessings that hold their verdicts themselves; those on a Model are in its ModelEvaluation."""
 
 
 @dataclass(frozen=True, slots=True)

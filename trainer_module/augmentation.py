@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from data.layouts import Layout
-from trainer_module.labels import mirrored_labels
+from trainer_module.mirrored_labels import mirrored_labels
 from trainer_module.training_config import AugmentationConfig
 from transform_module.ops import centre, impute
 

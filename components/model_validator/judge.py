@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from components.artifacts.blessings import check
 from components.artifacts.edge_model import EVALUATION_WINDOWS, EdgeFile, list_files
+from components.artifacts.judging import check
 from components.sandbox.sandbox import SandboxRun, sandbox_tflite
 from payloads.judgements import EdgeJudgement, FileFigures
 from payloads.verdict import Verdict

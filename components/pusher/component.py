@@ -14,7 +14,7 @@ from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionP
 from tfx.types.standard_artifacts import Model, PushedModel
 
 from components.artifacts.types import EdgeModel
-from components.pusher.blessings import BLESSINGS
+from components.pusher.blessing_inputs import BLESSINGS
 from components.pusher.executor import Executor
 from lineage.nodes import NodeId
 
@@ -70,7 +70,7 @@ class Pusher(BaseComponent):
         Args:
             model: SavedModel from Trainer.
             edge_model: TFLite files from EdgeConverter.
-            blessings: blessing from each gate in `components.pusher.blessings.BLESSINGS`.
+            blessings: blessing from each gate in `components.pusher.blessing_inputs.BLESSINGS`.
             manifest_facts: content of the manifest, ready for JSON: the thresholds as `gates`, and everything that goes
                 into `provenance`. Labels, layout and window come from the TFLite files.
             targets: name of each target to its folder; may be filled in when the node is launched.

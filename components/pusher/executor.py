@@ -11,7 +11,7 @@ from tfx.dsl.components.base.base_executor import BaseExecutor
 from tfx.types.artifact import Artifact
 
 from components.artifacts.folders import only_artifact, saved_model_folder
-from components.pusher.blessings import BLESSINGS
+from components.pusher.blessing_inputs import BLESSINGS
 from components.pusher.publish import Publication, publish
 from components.pusher.release import Release
 from data.digests import list_folder

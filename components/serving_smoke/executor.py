@@ -8,8 +8,8 @@ from typing import Any
 from tfx.dsl.components.base.base_executor import BaseExecutor
 from tfx.types.artifact import Artifact
 
-from components.artifacts.blessings import parse_thresholds, write_blessing
 from components.artifacts.folders import artifact_folder, only_artifact, saved_model_folder, split_folder
+from components.artifacts.judging import parse_thresholds, write_blessing
 from components.serving_smoke.judge import judge
 from schema.gates import ServingSmokeThresholds
 

@@ -14,7 +14,7 @@ from lineage.drawings.audit_metrics import confusion_table, figure, slice_tables
 from lineage.drawings.graph_svg import pages, picture
 from lineage.formatting import duration, harmless, moment, size
 from lineage.marks import SPLITS
-from lineage.measures import FILE_JUDGEMENTS, JUDGEMENTS, PERSON, read_measures
+from lineage.measures import BLESSINGS, JUDGEMENTS, PERSON, read_measures
 from lineage.model import LIVE, Artifact, Run
 from lineage.places import listing_file
 from lineage.questions.trace import is_to_be_retrained
@@ -52,7 +52,7 @@ def _content(store: LineageStore, root: Path, run: Run) -> dict[str, Any]:
         "unread": [artifact for artifact in recorded.of_type(*JUDGEMENTS) if not any(read_measures(artifact))],
         "accuracy": [
             measure
-            for type_ in FILE_JUDGEMENTS
+            for type_ in BLESSINGS
             for artifact in recorded.of_type(type_)
             for measure in read_measures(artifact)
             if measure.threshold is None

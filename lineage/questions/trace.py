@@ -12,7 +12,7 @@ from data.digests import file_digest, list_folder
 from data.errors import InputError
 from lineage import marks
 from lineage.artifact_types import EDGE_MODEL, EXAMPLES, MODEL, MODEL_BLESSING, PUSHED_MODEL, TRACED
-from lineage.measures import FILE_JUDGEMENTS, JUDGEMENTS, read_verdicts
+from lineage.measures import BLESSINGS, JUDGEMENTS, read_verdicts
 from lineage.model import CODE_PROPERTIES, COMPLETE, Artifact, Execution, Subgraph, parse_json_text
 from lineage.nodes import MODEL_GATES, NodeId
 from lineage.questions.answer import Answer, ArtifactSummary, LineageIds
@@ -20,7 +20,6 @@ from lineage.recorded_run import SourceData, source_data
 from lineage.store.reader import LineageStore
 from payloads.verdict import Direction
 
-_BLESSINGS = (MODEL_BLESSING, *FILE_JUDGEMENTS)
 _MOST_FILES = 10_000
 
 
@@ -314,7 +313,7 @@ def _gate_executions(
     gates = {
         edge.execution_id
         for edge in graph.edges
-        if edge.kind == "output" and graph.artifacts[edge.artifact_id].type in _BLESSINGS
+        if edge.kind == "output" and graph.artifacts[edge.artifact_id].type in (MODEL_BLESSING, *BLESSINGS)
     }
     if start.type != PUSHED_MODEL and model:
         gates |= _newest_gate_executions(store, (start, model, *graph.of_type(EDGE_MODEL)))

@@ -53,7 +53,7 @@ def run(
     from pipelines.processes.children import ChildProcesses
     from pipelines.running import late_binding
     from pipelines.running.forecast import forecast
-    from pipelines.running.local_runner import run_plan, warm_up_if_needed
+    from pipelines.running.local_runner import run_plan, start_fork_server_if_needed
     from pipelines.running.outcome import collect
     from pipelines.running.plan_cache import obtain_plan
     from pipelines.running.registration import connection_of
@@ -70,7 +70,7 @@ def run(
     if dry_run:
         summary.show_forecast(forecasts, console, as_json=as_json)
         return
-    warm_up_if_needed(forecasts, plan, children)
+    start_fork_server_if_needed(forecasts, plan, children)
     nodes = {"from_node": from_node, "until_node": until_node}
     with make_progress(console) as progress:
         result = run_plan(plan, workspace, children, progress, span=span, use_cache=not no_cache, **nodes)

@@ -65,7 +65,7 @@ def write_manifest(plan: Plan, complete: Plan, source: ConfigSource, workspace: 
     )
 
 
-def read_manifest(path: Path) -> dict[str, Any]:
+def read_dag_manifest(path: Path) -> dict[str, Any]:
     """Return the content of a DAG manifest.
 
     Raises:

@@ -9,7 +9,7 @@ from data.layouts import load_layout
 from lineage.nodes import NODES, NodeId
 from pipelines.compilation.plan import Plan, ancestors
 from schema.window_contract import read_window_contract
-from trainer_module.labels import mirror_images, mirrored_labels
+from trainer_module.mirrored_labels import mirror_images, mirrored_labels
 
 _FORBIDDEN_RUNNERS = ("DirectRunner", "SwitchingDirectRunner", "PrismRunner")
 

@@ -35,7 +35,7 @@ class ChildProcesses:
         self._lock = threading.Lock()
         self._terminated = False
 
-    def warm_up(self) -> None:
+    def start_fork_server(self) -> None:
         """Start the heavy imports now, in the background."""
         forkserver.ensure_running()
 

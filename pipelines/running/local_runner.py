@@ -115,10 +115,10 @@ def run_plan(
     return result
 
 
-def warm_up_if_needed(forecasts: Sequence[Forecast], plan: Plan, children: ChildProcesses) -> None:
+def start_fork_server_if_needed(forecasts: Sequence[Forecast], plan: Plan, children: ChildProcesses) -> None:
     """Start the heavy imports early if a node that needs them is going to run."""
     if any(node.runs and plan.is_heavy(node.node) for node in forecasts if plan.executor_spec(node.node) is not None):
-        children.warm_up()
+        children.start_fork_server()
 
 
 def _choose(plan: Plan, from_node: str | None, until_node: str | None) -> set[str]:

@@ -14,10 +14,10 @@ from pydantic import BaseModel
 
 from data.errors import ExitCode, PoselineError
 from lineage.marks import SPLITS
-from lineage.nodes import NodeId
+from lineage.nodes import GATES, NodeId
 from payloads.data_judgement import DataJudgement
 from payloads.evaluation import Evaluation
-from payloads.judgements import EdgeJudgement, ServingJudgement
+from payloads.judgements import EdgeJudgement, Judgement, ServingJudgement
 from payloads.sequences import count_by_split, read_sequences
 from payloads.verdict import Verdict
 from pipelines.running.local_runner import RunResult
@@ -27,6 +27,12 @@ from pipelines.workspace import Workspace
 
 Outputs = dict[str, metadata_store_pb2.Artifact]
 """Artifacts of an execution by output key."""
+
+_JUDGEMENTS: dict[NodeId, type[Judgement]] = {
+    NodeId.MODEL_VALIDATOR: EdgeJudgement,
+    NodeId.SERVING_SMOKE: ServingJudgement,
+}
+"""Gate to the form of its judgement; that of other gates is a plain `Judgement`."""
 
 
 @dataclass
@@ -92,7 +98,7 @@ def collect(result: RunResult, workspace: Workspace) -> Report:
     }
     _read_data(report, outputs.get(NodeId.KEYPOINT_EXAMPLE_GEN, {}))
     _read_data_gate(report, outputs.get(NodeId.DATA_GATE, {}))
-    _read_file_gates(report, outputs)
+    _read_other_gates(report, outputs)
     _read_evaluation(report, outputs.get(NodeId.EVALUATOR, {}))
     _read_push(report, outputs.get(NodeId.PUSHER, {}))
     return report
@@ -135,17 +141,18 @@ def _read_evaluation(report: Report, outputs: Outputs) -> None:
     report.verdicts += evaluation.verdicts
 
 
-def _read_file_gates(report: Report, outputs: Mapping[str, Outputs]) -> None:
-    if "blessing" in outputs.get(NodeId.MODEL_VALIDATOR, {}):
-        edge = EdgeJudgement.read(Path(outputs[NodeId.MODEL_VALIDATOR]["blessing"].uri))
-        report.verdicts += edge.verdicts
-        report.accuracy |= {name: value for name, value in edge.accuracy.items() if value is not None}
-        _add_files(report, edge.files)
-    if "blessing" in outputs.get(NodeId.SERVING_SMOKE, {}):
-        serving = ServingJudgement.read(Path(outputs[NodeId.SERVING_SMOKE]["blessing"].uri))
-        report.verdicts += serving.verdicts
-        report.latency_ms |= {name: value for name, value in serving.latency_ms.items() if value is not None}
-        _add_files(report, serving.formats)
+def _read_other_gates(report: Report, outputs: Mapping[str, Outputs]) -> None:
+    for gate in GATES.values():
+        if gate in (NodeId.DATA_GATE, NodeId.EVALUATOR) or "blessing" not in outputs.get(gate, {}):
+            continue
+        judgement = _JUDGEMENTS.get(gate, Judgement).read(Path(outputs[gate]["blessing"].uri))
+        report.verdicts += judgement.verdicts
+        if isinstance(judgement, EdgeJudgement):
+            report.accuracy |= {name: value for name, value in judgement.accuracy.items() if value is not None}
+            _add_files(report, judgement.files)
+        elif isinstance(judgement, ServingJudgement):
+            report.latency_ms |= {name: value for name, value in judgement.latency_ms.items() if value is not None}
+            _add_files(report, judgement.formats)
 
 
 def _add_files(report: Report, figures: Mapping[str, BaseModel]) -> None:

@@ -13,7 +13,7 @@ from ml_metadata.metadata_store import MetadataStore
 from data.errors import ExitCode, GateError, InputError, PoselineError
 from lineage.nodes import NodeId
 from payloads.push import PushRecord
-from pipelines.compilation.dag_manifest import check_drawn, read_manifest
+from pipelines.compilation.dag_manifest import check_drawn, read_dag_manifest
 from pipelines.compilation.plan import Plan, read_plan_file
 from pipelines.config import load_config
 from pipelines.processes.children import ChildProcesses
@@ -103,7 +103,7 @@ def prepare_run(
     Raises:
         InputError: the manifest is stale, an override is not valid, or the span does not exist.
     """
-    content = read_manifest(manifest)
+    content = read_dag_manifest(manifest)
     source = content["source"]
     config = load_config(source["config"], [*source["overrides"], *overrides])
     connection = connection_of(workspace)

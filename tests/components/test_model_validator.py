@@ -7,7 +7,7 @@ import pytest
 from ai_edge_litert.tools import flatbuffer_utils
 from tfx.types import Channel
 
-from components.artifacts.blessings import parse_thresholds
+from components.artifacts.judging import parse_thresholds
 from components.artifacts.types import EdgeBlessing, EdgeModel
 from components.model_validator.component import ModelValidator
 from components.model_validator.executor import Executor

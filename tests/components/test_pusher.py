@@ -15,7 +15,7 @@ from tfx.types.standard_artifacts import InfraBlessing, Model, ModelBlessing, Pu
 from components.artifacts.types import EdgeBlessing, EdgeModel
 from components.edge_converter.metadata import embed_contract
 from components.pusher import publish as publishing
-from components.pusher.blessings import BLESSINGS
+from components.pusher.blessing_inputs import BLESSINGS
 from components.pusher.component import Pusher
 from components.pusher.executor import Executor
 from components.pusher.publish import publish

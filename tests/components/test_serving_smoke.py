@@ -7,8 +7,8 @@ import pytest
 from tfx.types import Channel
 from tfx.types.standard_artifacts import Examples, InfraBlessing, Model
 
-from components.artifacts.blessings import parse_thresholds
 from components.artifacts.edge_model import COMPARED
+from components.artifacts.judging import parse_thresholds
 from components.artifacts.types import EdgeModel
 from components.serving_smoke.component import ServingSmoke
 from components.serving_smoke.judge import check_all

@@ -7,7 +7,7 @@ import tensorflow as tf
 from data.errors import InputError
 from data.layouts import load_layout
 from trainer_module.augmentation import augment
-from trainer_module.labels import mirrored_labels
+from trainer_module.mirrored_labels import mirrored_labels
 from trainer_module.training_config import AugmentationConfig
 
 LABELS = ("a", "b")

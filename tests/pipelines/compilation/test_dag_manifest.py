@@ -5,7 +5,7 @@ import json
 import pytest
 
 from data.errors import InputError
-from pipelines.compilation.dag_manifest import ConfigSource, _parameters, check_drawn, read_manifest, with_all_nodes
+from pipelines.compilation.dag_manifest import ConfigSource, _parameters, check_drawn, read_dag_manifest, with_all_nodes
 from pipelines.compilation.plan import Plan, compile_key, read_plan_file
 from pipelines.config import PipelineConfig, load_config
 
@@ -76,4 +76,4 @@ def test_a_plan_that_is_not_a_dag_manifest_is_rejected(tmp_path):
     path = tmp_path / "plan.json"
     path.write_text('{"format": 2, "run": {"id": "r"}}')
     with pytest.raises(InputError, match="not a DAG manifest"):
-        read_manifest(path)
+        read_dag_manifest(path)
