@@ -1,6 +1,8 @@
 import errno
+import importlib
 import json
 import pickle
+import re
 import shutil
 import signal
 import subprocess
@@ -21,7 +23,8 @@ from components.pusher.executor import Executor
 from components.pusher.publish import publish
 from components.pusher.release import Release
 from data.errors import InputError, NodeError
-from lineage.nodes import MODEL_GATES
+from lineage.measures import JUDGEMENTS
+from lineage.nodes import GATES, MODEL_GATES, NodeId
 from serving_targets.bundle import load_bundle
 from serving_targets.contract import read_contract
 from serving_targets.releases import destination_holds, latest_version, rollback, versions
@@ -349,6 +352,13 @@ def test_simultaneous_pushes_exclude_each_other(release, other_release, tmp_path
 
 def test_every_gate_on_models_can_stop_a_push():
     assert tuple(BLESSINGS) == MODEL_GATES
+
+
+@pytest.mark.parametrize("gate", [gate for gate in GATES.values() if gate != NodeId.EVALUATOR])
+def test_every_gate_records_its_verdicts_where_lineage_reads_them(gate):
+    name = re.sub(r"(?<!^)(?=[A-Z])", "_", gate).lower()
+    component = getattr(importlib.import_module(f"components.{name}.component"), gate)
+    assert component.SPEC_CLASS.OUTPUTS["blessing"].type.TYPE_NAME in JUDGEMENTS
 
 
 def test_the_component_learns_its_targets_at_launch():
