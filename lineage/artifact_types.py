@@ -1,6 +1,7 @@
 """Names of the artifact types in ML Metadata."""
 
 EXAMPLES = "Examples"
+SCHEMA = "Schema"
 MODEL = "Model"
 EDGE_MODEL = "PoselineEdgeModel"
 PUSHED_MODEL = "PushedModel"

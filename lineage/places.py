@@ -13,6 +13,16 @@ def listing_file(root: Path, digest: str) -> Path:
     return root / "listings" / digest[:2] / f"{digest}.txt"
 
 
+def runs_folder(root: Path) -> Path:
+    """Return the folder with a folder for each run."""
+    return root / "runs"
+
+
 def run_folder(root: Path, run: str) -> Path:
     """Return the folder with the logs and node records of a run."""
-    return root / "runs" / run
+    return runs_folder(root) / run
+
+
+def journal_folder(root: Path) -> Path:
+    """Return the folder with a locked file for each node that is running now."""
+    return root / "running"

@@ -37,8 +37,11 @@ def write_sequences(folder: Path, rows: Iterable[SequenceRow]) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    columns = zip(*rows, strict=True)
-    table = pa.table(dict(zip(SequenceRow._fields, map(list, columns), strict=True)))
+    rows = list(rows)
+    columns = {name: [getattr(row, name) for row in rows] for name in SequenceRow._fields}
+    types = {"frames": pa.int64(), "windows": pa.int64()}
+    schema = pa.schema([(name, types.get(name, pa.string())) for name in SequenceRow._fields])
+    table = pa.table(columns, schema=schema)
     pq.write_table(table, folder / FILE, compression="zstd")
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data.errors import InputError
-from lineage.places import DEFAULT_ROOT, SQLITE_NAME
+from lineage.places import DEFAULT_ROOT, SQLITE_NAME, journal_folder, run_folder, runs_folder
 
 __all__ = ["DEFAULT_ROOT", "Workspace"]
 _NEEDED_BYTES = 300 * 2**20
@@ -50,7 +50,7 @@ class Workspace:
     @property
     def journal(self) -> Path:
         """The folder with a file for each node that is running now."""
-        return self.root / "running"
+        return journal_folder(self.root)
 
     def artifacts(self, pipeline: str) -> Path:
         """Return the folder of the payloads of a pipeline's artifacts."""
@@ -63,11 +63,11 @@ class Workspace:
     @property
     def runs(self) -> Path:
         """The folder with a folder for each run."""
-        return self.root / "runs"
+        return runs_folder(self.root)
 
     def run_folder(self, run_id: str) -> Path:
         """Return the folder of the logs and node records of a run."""
-        return self.runs / run_id
+        return run_folder(self.root, run_id)
 
     def prepare(self) -> None:
         """Create the root and check that a run can write there.

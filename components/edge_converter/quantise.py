@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,28 +16,13 @@ from ai_edge_quantizer import algorithm_manager, calibrator, qtyping, quantizer,
 
 from components.edge_converter.compact import compact
 from data.errors import NodeError
+from payloads.conversion_record import Int8Recipe
 from serving_targets.classifier import Classifier
 
 CUTS = (0.0, 0.01, 0.05, 0.2)
 """Candidates for the share of windows whose extreme activations are clipped; the one with the least loss is used."""
 
 Ranges = dict[str, qtyping.QSV]
-
-
-@dataclass(frozen=True)
-class Int8Recipe:
-    """How the int8 file was made.
-
-    Attributes:
-        scope: regular expression for the names of the quantised operators.
-        cut: share of windows whose extreme activations are clipped, from 0 to 1.
-        difference: for each candidate cut, the largest difference of a probability from the float file, averaged over
-            the windows.
-    """
-
-    scope: str
-    cut: float
-    difference: dict[float, float]
 
 
 def quantise(float_model: Path, int8_model: Path, core_scope: str, windows: np.ndarray) -> Int8Recipe:
@@ -68,7 +52,8 @@ def quantise(float_model: Path, int8_model: Path, core_scope: str, windows: np.n
             candidate.replace(int8_model)
         else:
             candidate.unlink()
-    return Int8Recipe(scope, min(difference, key=lambda cut: difference[cut]), difference)
+    cut = min(difference, key=lambda cut: difference[cut])
+    return Int8Recipe(scope=scope, cut=cut, difference=difference)
 
 
 def with_float16_weights(content: bytes, core_scope: str) -> bytes:

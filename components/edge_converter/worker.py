@@ -12,7 +12,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -30,14 +30,22 @@ from components.artifacts.edge_model import (
 from components.artifacts.folders import split_folder
 from components.edge_converter.job import FAILURE, STAGE, ConversionJob
 from components.edge_converter.metadata import embed_contract
-from components.edge_converter.quantise import Int8Recipe, quantise, with_dynamic_range, with_float16_weights
+from components.edge_converter.quantise import quantise, with_dynamic_range, with_float16_weights
 from components.edge_converter.window_reader import read_keys, read_windows
 from components.edge_converter.window_selection import WindowKey, select_stratified, select_whole_sequences
 from components.sandbox.child_process import die_with_parent
 from data.digests import file_digest, list_folder
 from data.errors import NodeError, PoselineError
 from data.windows import WindowSpec
-from payloads.conversion_record import ConversionRecord
+from payloads.conversion_record import (
+    ConversionRecord,
+    Difference,
+    FileRecord,
+    Int8Recipe,
+    JudgedWindows,
+    SelectedWindows,
+    TensorRecord,
+)
 from serving_targets.classifier import Classifier
 from serving_targets.contract import Contract, make_contract
 from serving_targets.manifest import FLOAT_MODEL, INT8_MODEL
@@ -117,10 +125,8 @@ def convert(job: ConversionJob, stage: Stage) -> None:
     stage("writing the windows")
     np.savez(output / GOLDEN_WINDOWS, windows=windows.golden_windows, probabilities=probabilities)
     _write_evaluation_windows(job, windows, contract.labels)
-    ConversionRecord(
-        **_describe_conversion(job, windows, recipe, classes, differences),
-        seconds=round(time.monotonic() - start, 2),
-    ).write(output)
+    seconds = round(time.monotonic() - start, 2)
+    _describe_conversion(job, windows, recipe, differences, contract, seconds).write(output)
 
 
 def _select_windows(job: ConversionJob, shape: tuple[int, int, int]) -> _Windows:
@@ -158,20 +164,21 @@ def _describe_conversion(
     job: ConversionJob,
     windows: _Windows,
     recipe: Int8Recipe,
-    classes: int,
     differences: dict[Path, np.ndarray],
-) -> dict[str, Any]:
-    return {
-        "input": {"name": INPUT, "shape": [1, *windows.shape], "dtype": "float32"},
-        "output": {"name": OUTPUT, "shape": [1, classes], "dtype": "float32"},
-        "files": {path.name: _describe_file(path, difference) for path, difference in differences.items()},
-        "recipe": asdict(recipe),
-        "representative": _describe_windows(windows.representative, windows.calibration)
-        | {"split": "train", "seed": job.seed},
-        "golden": _describe_windows(windows.golden, windows.golden_windows) | {"split": "test", "seed": job.seed},
-        "evaluation": {"windows": len(windows.evaluation), "of": windows.test_count, "split": "test"},
-        "versions": {name: version(name) for name in ("tensorflow", "ai-edge-litert", "ai-edge-quantizer")},
-    }
+    contract: Contract,
+    seconds: float,
+) -> ConversionRecord:
+    return ConversionRecord(
+        input=TensorRecord(name=INPUT, shape=(1, *windows.shape), dtype="float32"),
+        output=TensorRecord(name=OUTPUT, shape=(1, len(contract.labels)), dtype="float32"),
+        files={path.name: _describe_file(path, difference) for path, difference in differences.items()},
+        recipe=recipe,
+        representative=_describe_windows(windows.representative, windows.calibration, "train", job.seed),
+        golden=_describe_windows(windows.golden, windows.golden_windows, "test", job.seed),
+        evaluation=JudgedWindows(windows=len(windows.evaluation), of=windows.test_count, split="test"),
+        versions={name: version(name) for name in ("tensorflow", "ai-edge-litert", "ai-edge-quantizer")},
+        seconds=seconds,
+    )
 
 
 def _contract(job: ConversionJob) -> Contract:
@@ -268,24 +275,26 @@ def _check_output(probabilities: np.ndarray, shape: tuple[int, int], what: str) 
         )
 
 
-def _describe_file(path: Path, difference: np.ndarray) -> dict[str, Any]:
+def _describe_file(path: Path, difference: np.ndarray) -> FileRecord:
     used = operators(path)
-    return {
-        "bytes": path.stat().st_size,
-        "operators": dict(sorted(used.items())),
+    return FileRecord(
+        bytes=path.stat().st_size,
+        operators=dict(sorted(used.items())),
         # Expected: one QUANTIZE at the entry of the core, one DEQUANTIZE at its end. More mean float islands inside.
-        "float_islands": max(0, used["DEQUANTIZE"] - 1),
-        "golden_difference": {"mean": float(difference.mean()), "max": float(difference.max())},
-    }
+        float_islands=max(0, used["DEQUANTIZE"] - 1),
+        golden_difference=Difference(mean=float(difference.mean()), max=float(difference.max())),
+    )
 
 
-def _describe_windows(keys: list[WindowKey], windows: np.ndarray) -> dict[str, Any]:
-    return {
-        "windows": len(keys),
-        "by_label_id": dict(sorted(Counter(key.label_id for key in keys).items())),
-        "sequences": len({key.sequence_id for key in keys}),
-        "sha256": hashlib.sha256(windows.tobytes()).hexdigest(),
-    }
+def _describe_windows(keys: list[WindowKey], windows: np.ndarray, split: str, seed: int) -> SelectedWindows:
+    return SelectedWindows(
+        windows=len(keys),
+        by_label_id=dict(sorted(Counter(key.label_id for key in keys).items())),
+        sequences=len({key.sequence_id for key in keys}),
+        sha256=hashlib.sha256(windows.tobytes()).hexdigest(),
+        split=split,
+        seed=seed,
+    )
 
 
 def main(description: Path) -> int:

@@ -216,7 +216,6 @@ def _push(pushed: Artifact) -> Push:
 
 
 def _is_latest(version: Path) -> bool:
-    try:
-        return (version.parent / "latest").readlink().name == version.name
-    except OSError:
-        return False
+    from serving_targets.releases import latest_version
+
+    return str(latest_version(version.parent)) == version.name

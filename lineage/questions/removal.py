@@ -19,6 +19,7 @@ from ml_metadata.proto import metadata_store_pb2
 
 from data.errors import InputError
 from lineage.model import Artifact
+from lineage.places import journal_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ def refuse_while_running(root: Path) -> None:
     Raises:
         InputError: a node is running.
     """
-    for path in (root / "running").glob("*.json"):
+    for path in journal_folder(root).glob("*.json"):
         with path.open("rb") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)

@@ -11,7 +11,7 @@ from typing import Any, Self
 from data.digests import file_digest, list_folder
 from data.errors import InputError
 from lineage import marks
-from lineage.artifact_types import EDGE_MODEL, EXAMPLES, MODEL, MODEL_BLESSING, PUSHED_MODEL, TRACED
+from lineage.artifact_types import EDGE_MODEL, EXAMPLES, MODEL, MODEL_BLESSING, PUSHED_MODEL, SCHEMA, TRACED
 from lineage.measures import BLESSINGS, JUDGEMENTS, read_verdicts
 from lineage.model import CODE_PROPERTIES, COMPLETE, Artifact, Execution, Subgraph, parse_json_text
 from lineage.nodes import MODEL_GATES, NodeId
@@ -265,10 +265,11 @@ def _claimed_provenance(bundle: Path) -> dict[str, Any]:
 def _digests(path: Path) -> dict[str, str]:
     if path.is_file():
         return {path.name: file_digest(path)}
+    from serving_targets.bundle import LATEST
     from serving_targets.manifest import has_manifest
 
-    if (path / "latest").is_dir() and not has_manifest(path):
-        path = path / "latest"
+    if (path / LATEST).is_dir() and not has_manifest(path):
+        path = path / LATEST
     if sum(1 for _ in itertools.islice(path.rglob("*"), _MOST_FILES + 1)) > _MOST_FILES:
         raise InputError(f"the folder holds more than {_MOST_FILES} files", str(path), "give the bundle or the model")
     files = list_folder(path).files
@@ -292,7 +293,7 @@ def trace(store: LineageStore, found: Found) -> Trace:
         model=ArtifactSummary.of(model) if model else None,
         trained_by=TrainingSummary.of(trainer, parameters=trainer.parameters) if trainer else None,
         code={name: trainer.properties.get(name) for name in CODE_PROPERTIES} if trainer else {},
-        schema=[ArtifactSummary.of(schema) for schema in graph.of_type("Schema")],
+        schema=[ArtifactSummary.of(schema) for schema in graph.of_type(SCHEMA)],
         gates=_verdicts(store, _gate_executions(store, graph, trainer, artifact, model)),
         data=[DataSummary.of(data) for data in source_data(graph, graph.of_type(EXAMPLES))],
         push=PushSummary.of(artifact) if artifact.type == PUSHED_MODEL else None,

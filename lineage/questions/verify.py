@@ -10,7 +10,7 @@ from typing import Literal
 from data.digests import Listing, list_folder, parse_listing
 from lineage.artifact_types import PUSHED_MODEL
 from lineage.model import LIVE, Artifact
-from lineage.places import listing_file
+from lineage.places import journal_folder, listing_file
 from lineage.questions.answer import Answer
 from payloads.push import PushRecord
 
@@ -146,5 +146,5 @@ def _payload_folders(root: Path) -> Iterator[Path]:
     for folder in sorted(root.glob("artifacts/*/*/*/*")):
         if folder.is_dir() and folder.parent.name != ".system" and folder.parent.parent.name != ".system":
             pipeline, node = folder.parts[-4], folder.parts[-3]
-            if not any(path.name.endswith(f".{node}.json") for path in (root / "running").glob(f"{pipeline}-*")):
+            if not any(path.name.endswith(f".{node}.json") for path in journal_folder(root).glob(f"{pipeline}-*")):
                 yield folder
