@@ -145,7 +145,7 @@ class DataPolicy(ConfigSection):
 
     Attributes:
         anomalies: pattern `feature/anomaly` (`*` for any) to the reaction. The first pattern that matches decides; an
-            anomaly that no pattern matches stops the run. `components.data_gate.judge.Finding` lists the anomalies.
+            anomaly that no pattern matches stops the run. `payloads.data_judgement.Finding` lists the anomalies.
         means: feature to the bound of its mean in every split. Every real recording has a few unusual windows; a split
             full of them is a fault.
         min_windows: smallest number of windows on both sides of a comparison; with fewer, a difference only passes,

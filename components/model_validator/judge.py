@@ -62,7 +62,7 @@ def _verdicts(
     lost = None
     if int8.sequence_accuracy is not None and float_.sequence_accuracy is not None:
         lost = float_.sequence_accuracy - int8.sequence_accuracy
-    operators = [runs[name].figures.get("operators") for name in shipped]
+    operators = [runs[name].figures.operators for name in shipped]
     custom_operators = {operator for names in operators if names for operator in select_custom(names)}
     return (
         check(thresholds, "min_sequence_accuracy", int8.sequence_accuracy, faults),
@@ -95,7 +95,7 @@ def _figures(
         return found
     _, firsts, of_window = np.unique(sequences, return_index=True, return_inverse=True)
     means = np.array([run.probabilities[of_window == i].mean(axis=0) for i in range(len(firsts))])
-    labels = np.array(run.figures["labels"] or labels)
+    labels = np.array(run.figures.labels or labels)
     return found.model_copy(
         update={
             "sequence_accuracy": float((labels[means.argmax(axis=1)] == truth[firsts]).mean()),

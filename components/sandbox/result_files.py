@@ -2,18 +2,40 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from pydantic import BaseModel, ConfigDict
 
 from data.files import write_atomically
 
+FIGURES = "figures.json"
 
-def figures_file(folder: Path) -> Path:
-    """Return the path of the file of measured figures."""
-    return folder / "figures.json"
+
+class SandboxFigures(BaseModel):
+    """What a sandboxed process measured up to its end or its failure; None stands for what it did not measure.
+
+    Attributes:
+        operators: operator of a TFLite file to the number of its uses.
+        labels: labels that the metadata of a TFLite file state; None without metadata.
+        load_ms: time to load the model.
+        first_ms: time for the first window.
+        p50_ms: median time for a window.
+        p95_ms: 95th percentile of the time for a window.
+        records: number of tf.Examples given to the endpoint `serving_default` of a SavedModel.
+        endpoint_difference: largest difference of a probability between the two endpoints of a SavedModel.
+    """
+
+    model_config = ConfigDict(ser_json_inf_nan="constants")
+
+    operators: dict[str, int] | None = None
+    labels: tuple[str, ...] | None = None
+    load_ms: float | None = None
+    first_ms: float | None = None
+    p50_ms: float | None = None
+    p95_ms: float | None = None
+    records: int | None = None
+    endpoint_difference: float | None = None
 
 
 def probabilities_file(folder: Path) -> Path:
@@ -21,9 +43,15 @@ def probabilities_file(folder: Path) -> Path:
     return folder / "probabilities.npy"
 
 
-def write_figures(folder: Path, figures: dict[str, Any]) -> None:
+def write_figures(folder: Path, figures: SandboxFigures) -> None:
     """Write the figures measured so far, so that they remain if the process dies later."""
-    write_atomically(figures_file(folder), json.dumps(figures))
+    write_atomically(folder / FIGURES, figures.model_dump_json())
+
+
+def read_figures(folder: Path) -> SandboxFigures:
+    """Read the figures that a process wrote; all are None if it wrote none."""
+    file = folder / FIGURES
+    return SandboxFigures.model_validate_json(file.read_bytes()) if file.exists() else SandboxFigures()
 
 
 def write_probabilities(folder: Path, probabilities: np.ndarray) -> None:

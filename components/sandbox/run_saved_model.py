@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from components.sandbox.child_process import die_with_parent
-from components.sandbox.result_files import write_figures, write_probabilities
+from components.sandbox.result_files import SandboxFigures, write_figures, write_probabilities
 from serving_targets.latency import percentiles
 
 RAW, DEFAULT = "raw", "serving_default"
@@ -39,19 +39,19 @@ def main(model: Path, windows_file: Path, records: Path, folder: Path) -> int:
         start = time.perf_counter()
         loaded = tf.saved_model.load(str(model))
         raw, default = (_endpoint(loaded, name) for name in (RAW, DEFAULT))
-        figures: dict[str, Any] = {"load_ms": (time.perf_counter() - start) * 1e3}
+        figures = SandboxFigures(load_ms=(time.perf_counter() - start) * 1e3)
         seconds = []
         for run in range(RUNS + 1):
             start = time.perf_counter()
             _predict(raw, INPUT, windows[[run % len(windows)]])
             seconds.append(time.perf_counter() - start)
         latency = percentiles(seconds[1:])
-        figures |= {"first_ms": seconds[0] * 1e3, "p50_ms": latency.p50, "p95_ms": latency.p95}
+        figures.first_ms, figures.p50_ms, figures.p95_ms = seconds[0] * 1e3, latency.p50, latency.p95
         examples = _read_examples(records)
         shape = tuple(raw.structured_input_signature[1][INPUT].shape[1:])
         parsed = tf.io.parse_example(examples, {INPUT: tf.io.FixedLenFeature(shape, tf.float32)})[INPUT]
         difference = np.abs(_predict(default, EXAMPLES, examples) - _predict(raw, INPUT, parsed)).max()
-        figures |= {"records": len(examples), "endpoint_difference": float(difference)}
+        figures.records, figures.endpoint_difference = len(examples), float(difference)
         write_figures(folder, figures)
         write_probabilities(folder, _predict(raw, INPUT, windows))
     except (ValueError, OSError, tf.errors.OpError) as error:

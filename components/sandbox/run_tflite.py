@@ -9,12 +9,11 @@ sys.modules["tensorflow"] = None  # type: ignore[assignment]  # a phone does not
 import argparse
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from components.sandbox.child_process import die_with_parent
-from components.sandbox.result_files import write_figures, write_probabilities
+from components.sandbox.result_files import SandboxFigures, write_figures, write_probabilities
 from data.errors import InputError
 from serving_targets.classifier import Classifier
 from serving_targets.latency import measure
@@ -31,17 +30,17 @@ def main() -> int:
     arguments = parser.parse_args()
     windows = np.load(arguments.windows)["windows"]
     try:
-        figures: dict[str, Any] = {"operators": operators(arguments.model)}
+        figures = SandboxFigures(operators=operators(arguments.model))
         write_figures(arguments.folder, figures)
         start = time.perf_counter()
         classifier = Classifier(arguments.model)
-        figures["load_ms"] = (time.perf_counter() - start) * 1e3
+        figures.load_ms = (time.perf_counter() - start) * 1e3
         probabilities = classifier.predict_all(windows)
-        figures["first_ms"] = classifier.seconds[0] * 1e3
-        figures["labels"] = classifier.contract.labels if classifier.contract else None
+        figures.first_ms = classifier.seconds[0] * 1e3
+        figures.labels = classifier.contract.labels if classifier.contract else None
         if arguments.timed:
             latency = measure(arguments.model, windows)
-            figures |= {"p50_ms": latency.p50, "p95_ms": latency.p95}
+            figures.p50_ms, figures.p95_ms = latency.p50, latency.p95
         write_figures(arguments.folder, figures)
         write_probabilities(arguments.folder, probabilities)
     except (InputError, ValueError) as error:

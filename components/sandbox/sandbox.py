@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from components.sandbox.child_process import run_module
-from components.sandbox.result_files import figures_file, probabilities_file
+from components.sandbox.result_files import SandboxFigures, probabilities_file, read_figures
 from data.errors import NodeError
 from serving_targets.latency import RUNS, Latency
 
@@ -28,15 +26,13 @@ class SandboxRun:
         fault: reason for the failure; None if the model answered.
         seconds: wall time of the process.
         probabilities: predictions, float32 `[windows, classes]`; None if the model failed.
-        figures: measurements up to the end or the failure: `load_ms`, `first_ms`, `p50_ms`, `p95_ms` (of a TFLite file
-            the last two only if `timed`); of a TFLite file also `operators`, and `labels` as stated in its metadata
-            (null without metadata); of a SavedModel also `endpoint_difference` and `records`.
+        figures: measurements up to the end or the failure; of a TFLite file with its latency only if `timed`.
     """
 
     fault: str | None
     seconds: float
     probabilities: np.ndarray | None = None
-    figures: dict[str, Any] = field(default_factory=dict)
+    figures: SandboxFigures = field(default_factory=SandboxFigures)
 
 
 def sandbox_tflite(model: Path, windows: Path, time_limit_seconds: float, *, timed: bool) -> SandboxRun:
@@ -63,10 +59,11 @@ def sandbox_latency(model: Path, windows: Path) -> Latency:
         NodeError: the process failed or exceeded its time limit.
     """
     result = sandbox_tflite(model, windows, LATENCY_LIMIT_SECONDS, timed=True)
-    if result.fault:
+    p50, p95 = result.figures.p50_ms, result.figures.p95_ms
+    if result.fault or p50 is None or p95 is None:
         program = f"{sys.executable} -m components.sandbox.run_tflite {model} {windows} --timed FOLDER"
         raise NodeError(f"the latency measurement {result.fault}", str(model), f"run it by hand: {program}")
-    return Latency(result.figures["p50_ms"], result.figures["p95_ms"], RUNS)
+    return Latency(p50, p95, RUNS)
 
 
 def sandbox_saved_model(folder: Path, windows: Path, records: Path, time_limit_seconds: float) -> SandboxRun:
@@ -85,7 +82,7 @@ def _run(module: str, arguments: list[str], time_limit_seconds: float) -> Sandbo
     with tempfile.TemporaryDirectory(prefix="poseline-sandbox-") as scratch:
         folder = Path(scratch)
         ending = run_module(module, [*arguments, scratch], folder / "log.txt", time_limit_seconds)
-        figures = json.loads(figures_file(folder).read_text()) if figures_file(folder).exists() else {}
+        figures = read_figures(folder)
         if ending.fault:
             last_line = ending.log.strip().splitlines()[-1:] if ending.code == 1 else []
             return SandboxRun(": ".join([ending.fault, *last_line]), ending.seconds, figures=figures)

@@ -73,7 +73,7 @@ def _run_all(
 
 
 def _figures(run: SandboxRun, truth: np.ndarray | None, *, shipped: bool) -> FormatFigures:
-    times = {name: run.figures[name] for name in ("load_ms", "first_ms", "p50_ms", "p95_ms") if name in run.figures}
+    times = run.figures.model_dump(include={"load_ms", "first_ms", "p50_ms", "p95_ms"})
     found = FormatFigures(shipped=shipped, fault=run.fault, seconds=run.seconds, **times)
     if truth is None or run.probabilities is None:
         return found
@@ -92,10 +92,11 @@ def _figures(run: SandboxRun, truth: np.ndarray | None, *, shipped: bool) -> For
 
 def _saved_model_difference(run: SandboxRun, golden: Mapping[str, np.ndarray]) -> float | None:
     expected = golden["probabilities"]
-    if run.probabilities is None or run.probabilities.shape[1:] != expected.shape[1:]:
+    between_endpoints = run.figures.endpoint_difference
+    if between_endpoints is None or run.probabilities is None or run.probabilities.shape[1:] != expected.shape[1:]:
         return None
     since_conversion = np.abs(run.probabilities[: len(expected)] - expected).max()
-    return float(np.maximum(since_conversion, run.figures["endpoint_difference"]))  # NaN stays NaN
+    return float(np.maximum(since_conversion, between_endpoints))  # NaN stays NaN
 
 
 def check_all(

@@ -36,14 +36,15 @@ def show(report: Report, console: Console) -> None:
     for split, counts in report.data.items():
         table.add_row(f"{split} data", ", ".join(f"{count:,} {name}" for name, count in counts.items()))
     if report.data_gate:
-        span = report.data_gate["span"]
+        span = report.data_gate.span
         table.add_row(
             "data compared with",
             "nothing: no model of other data has been blessed yet" if span is None else f"span {span}",
         )
-        for finding in report.data_gate["findings"]:
-            if finding["verdict"] == "warn":
-                table.add_row("data gate warns", escape(printable("{split} {feature}: {figure}".format(**finding))))
+        for finding in report.data_gate.findings:
+            if finding.verdict == "warn":
+                text = f"{finding.split} {finding.feature}: {finding.figure}"
+                table.add_row("data gate warns", escape(printable(text)))
     for name, value in report.accuracy.items():
         table.add_row(_FIGURES.get(name, name), f"{value:.4f}")
     for verdict in report.verdicts:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from data.errors import ExitCode, PoselineError
 from lineage.marks import SPLITS
 from lineage.nodes import GATES, NodeId
-from payloads.data_judgement import DataJudgement
+from payloads.data_judgement import DataJudgement, Finding
 from payloads.evaluation import Evaluation
 from payloads.judgements import EdgeJudgement, Judgement, ServingJudgement
 from payloads.sequences import count_by_split, read_sequences
@@ -35,6 +35,36 @@ _JUDGEMENTS: dict[NodeId, type[Judgement]] = {
 """Gate to the form of its judgement; that of other gates is a plain `Judgement`."""
 
 
+@dataclass(frozen=True)
+class NodeSummary:
+    """What a report says about one node.
+
+    Attributes:
+        state: how the node ended.
+        seconds: wall time of the node.
+    """
+
+    state: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class DataGateSummary:
+    """What a report says about DataGate.
+
+    Attributes:
+        span: number of the span that the data were compared with; None before the first blessed model.
+        findings: findings that did not stop the run, with a `verdict` of `warn` or `pass`.
+    """
+
+    span: int | None
+    findings: tuple[Finding, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the summary as values for JSON."""
+        return {"span": self.span, "findings": [finding.model_dump() for finding in self.findings]}
+
+
 @dataclass
 class Report:
     """The outcome of a run.
@@ -44,10 +74,9 @@ class Report:
         state: `pushed`, `refused` (rejected by a gate), `failed`, or `stopped` (`--until`).
         did_nothing: whether everything was cached.
         seconds: wall time.
-        nodes: node to its state and seconds.
+        nodes: node to its state and wall time.
         data: split to its number of sequences, windows, subjects and labels.
-        data_gate: `span` that the data were compared with (None before the first blessed model), and the `findings`
-            that were let through, with a `verdict` of `warn` or `pass`.
+        data_gate: baseline and findings of DataGate; None if it did not run or rejected the data.
         accuracy: headline figures by name.
         verdicts: verdicts of the gates on the model.
         files: file or format name to its figures: size, accuracy, differences, times.
@@ -61,9 +90,9 @@ class Report:
     state: str
     did_nothing: bool
     seconds: float
-    nodes: dict[str, dict[str, Any]] = field(default_factory=dict)
+    nodes: dict[str, NodeSummary] = field(default_factory=dict)
     data: dict[str, dict[str, int]] = field(default_factory=dict)
-    data_gate: dict[str, Any] = field(default_factory=dict)
+    data_gate: DataGateSummary | None = None
     accuracy: dict[str, float] = field(default_factory=dict)
     verdicts: list[Verdict] = field(default_factory=list)
     files: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -75,7 +104,11 @@ class Report:
     def to_dict(self) -> dict[str, Any]:
         """Return the report as values for JSON."""
         values = {entry.name: getattr(self, entry.name) for entry in fields(self)}
-        return values | {"verdicts": [verdict.model_dump() for verdict in self.verdicts]}
+        return values | {
+            "nodes": {name: asdict(node) for name, node in self.nodes.items()},
+            "data_gate": self.data_gate.to_dict() if self.data_gate else {},
+            "verdicts": [verdict.model_dump() for verdict in self.verdicts],
+        }
 
 
 def collect(result: RunResult, workspace: Workspace) -> Report:
@@ -86,7 +119,7 @@ def collect(result: RunResult, workspace: Workspace) -> Report:
         state="failed" if failed else "stopped",
         did_nothing=result.did_nothing,
         seconds=round(result.seconds, 2),
-        nodes={n.node: {"state": n.state, "seconds": round(n.seconds, 2)} for n in result.nodes.values()},
+        nodes={n.node: NodeSummary(n.state, round(n.seconds, 2)) for n in result.nodes.values()},
         error=str(failed.error) if failed else None,
         exit_code=failed.error.exit_code if failed and isinstance(failed.error, PoselineError) else 0,
     )
@@ -124,10 +157,8 @@ def _read_data(report: Report, outputs: Outputs) -> None:
 def _read_data_gate(report: Report, outputs: Outputs) -> None:
     if "blessing" in outputs:
         judgement = DataJudgement.read(Path(outputs["blessing"].uri))
-        report.data_gate = {
-            "span": judgement.baseline.span if judgement.baseline else None,
-            "findings": [finding.model_dump() for finding in judgement.findings],
-        }
+        span = judgement.baseline.span if judgement.baseline else None
+        report.data_gate = DataGateSummary(span, judgement.findings)
 
 
 def _read_evaluation(report: Report, outputs: Outputs) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -34,20 +34,39 @@ _FIGURES = ("data", "accuracy", "verdicts", "files", "latency_ms", "pushed")
 
 
 @dataclass(frozen=True)
+class OutputArtifact:
+    """An artifact that a node made.
+
+    Attributes:
+        key: name of the output channel.
+        id: artifact id.
+        type: name of the artifact type.
+        uri: folder of the payload.
+        properties: its custom properties among `blessed`, `pushed`, `version` and `digest`.
+    """
+
+    key: str
+    id: int
+    type: str
+    uri: str
+    properties: dict[str, int | str]
+
+
+@dataclass(frozen=True)
 class Step:
     """The outcome of one node of a run, small enough for an orchestrator's own store.
 
     Attributes:
         result: result of the node.
         run_id: name of the run in the metadata store.
-        outputs: `key`, `id`, `type`, `uri` and main `properties` of each output artifact.
+        outputs: artifacts that the node made.
         figures: counts, measurements and verdicts of the node, by name.
         error: cause of the failure or the rejection; None if there is none.
     """
 
     result: NodeResult
     run_id: str
-    outputs: list[dict[str, Any]] = field(default_factory=list)
+    outputs: list[OutputArtifact] = field(default_factory=list)
     figures: dict[str, Any] = field(default_factory=dict)
     error: PoselineError | None = None
 
@@ -68,7 +87,7 @@ class Step:
             "seconds": round(result.seconds, 2),
             "execution_id": result.execution_id,
             "reason": result.reason,
-            "outputs": self.outputs,
+            "outputs": [asdict(output) for output in self.outputs],
             "figures": self.figures,
             "error": str(self.error) if self.error else None,
         }
@@ -202,34 +221,34 @@ def _describe(run: RunContext, result: NodeResult) -> Step:
     return Step(result, run.run_id, outputs, figures, _rejection(result.node, outputs))
 
 
-def _outputs(store: MetadataStore, execution_id: int) -> list[dict[str, Any]]:
+def _outputs(store: MetadataStore, execution_id: int) -> list[OutputArtifact]:
     kinds = {kind.id: kind.name for kind in store.get_artifact_types()}
     return [
-        {
-            "key": key,
-            "id": artifact.id,
-            "type": kinds[artifact.type_id],
-            "uri": artifact.uri,
-            "properties": {
+        OutputArtifact(
+            key=key,
+            id=artifact.id,
+            type=kinds[artifact.type_id],
+            uri=artifact.uri,
+            properties={
                 name: value.int_value if value.HasField("int_value") else value.string_value
                 for name, value in artifact.custom_properties.items()
                 if name in ("blessed", "pushed", "version", "digest")
             },
-        }
+        )
         for key, artifact in outcome.outputs_of(store, execution_id).items()
     ]
 
 
-def _rejection(node: str, outputs: Sequence[Mapping[str, Any]]) -> GateError | None:
+def _rejection(node: str, outputs: Sequence[OutputArtifact]) -> GateError | None:
     """Return the error of a Pusher that did not push, because a gate rejected the model."""
     for output in outputs:
-        if node == NodeId.PUSHER and not output["properties"].get("pushed"):
-            record = PushRecord.read(Path(output["uri"]))
+        if node == NodeId.PUSHER and not output.properties.get("pushed"):
+            record = PushRecord.read(Path(output.uri))
             reasons = "".join(f"; {reason}" for reason in record.reasons)
             return GateError(
                 f"not pushed: {' and '.join(record.refused_by)} rejected the model{reasons};"
                 " the version that is served stays",
-                output["uri"],
+                output.uri,
                 "see the verdicts of that gate; train longer or on more data, or change its threshold in schema/",
             )
     return None

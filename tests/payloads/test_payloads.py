@@ -1,7 +1,9 @@
 """Payloads come back as they were written, from records of earlier versions, too; damage is named or is None."""
 
 import json
+import tarfile
 
+import pyarrow.parquet as pq
 import pytest
 
 from data.digests import ListedFile
@@ -9,13 +11,23 @@ from data.errors import NodeError
 from lineage.artifact_types import DATA_BLESSING, EDGE_BLESSING, EVALUATION, INFRA_BLESSING
 from lineage.measures import Measure, read_measures, read_slices, read_verdicts
 from lineage.model import Artifact
+from payloads.conversion_record import (
+    ConversionRecord,
+    Difference,
+    FileRecord,
+    Int8Recipe,
+    JudgedWindows,
+    SelectedWindows,
+    TensorRecord,
+)
 from payloads.data_judgement import AffectedWindows, Baseline, Comparison, DataJudgement, Finding
 from payloads.evaluation import ConfusionCell, Evaluation, Interval, Slice
 from payloads.judgements import EdgeJudgement, FileFigures, FormatFigures, Judgement, ServingJudgement
 from payloads.push import PushRecord
-from payloads.sequences import SequenceRow, count_by_split, has_sequences, read_sequences, write_sequences
+from payloads.sequences import FILE, SequenceRow, count_by_split, has_sequences, read_sequences, write_sequences
 from payloads.training_record import TrainingRecord
 from payloads.verdict import Verdict, check_threshold
+from tests.compatibility.older_root import ARCHIVE
 
 VERDICT = check_threshold("max_bytes", 215_127, 300_000, "max", "bytes")
 FINDING = Finding(
@@ -28,6 +40,7 @@ FINDING = Finding(
     verdict="warn",
     witness=AffectedWindows(windows=3, of=20, sequences=("clip 3",)),
 )
+SELECTED = SelectedWindows(windows=2, by_label_id={-1: 1, 0: 1}, sequences=2, sha256="0" * 64, split="test", seed=7)
 PAYLOADS = [
     EdgeJudgement(
         verdicts=(VERDICT,),
@@ -70,6 +83,21 @@ PAYLOADS = [
         files={"phone": (ListedFile(path="a", bytes=1, sha256="0" * 64),)},
     ),
     TrainingRecord(seconds=1.0, epochs=2, parameters=3, history={"loss": [0.5, 0.4]}),
+    ConversionRecord(
+        input=TensorRecord(name="keypoints", shape=(1, 24, 17, 3), dtype="float32"),
+        output=TensorRecord(name="probabilities", shape=(1, 3), dtype="float32"),
+        files={
+            "model_int8.tflite": FileRecord(
+                bytes=3, operators={"ADD": 1}, float_islands=0, golden_difference=Difference(mean=0.01, max=0.1)
+            )
+        },
+        recipe=Int8Recipe(scope="core/.*", cut=0.01, difference={0.0: 0.2, 0.01: 0.1}),
+        representative=SELECTED,
+        golden=SELECTED,
+        evaluation=JudgedWindows(windows=2, of=9, split="test"),
+        versions={"tensorflow": "2.21.0"},
+        seconds=1.5,
+    ),
 ]
 
 
@@ -154,6 +182,24 @@ def test_every_figure_of_a_judgement_is_a_measure(tmp_path):
     }
     assert read_verdicts(artifact("Model", tmp_path)) == ()
     assert read_verdicts(artifact(EDGE_BLESSING, tmp_path / "nowhere")) == ()
+
+
+def test_the_record_of_a_conversion_says_the_same_as_in_earlier_versions():
+    with tarfile.open(ARCHIVE) as archive:
+        records = [archive.extractfile(entry).read() for entry in archive if entry.name.endswith(ConversionRecord.FILE)]
+    assert records
+    for record in records:
+        written = ConversionRecord.model_validate_json(record).model_dump_json()
+        assert json.dumps(json.loads(written)) == json.dumps(json.loads(record))
+
+
+def test_an_empty_table_of_sequences_has_the_columns_and_types_of_a_full_one(tmp_path):
+    write_sequences(tmp_path, [SequenceRow("a", "p1", "bow", "train")])
+    full = pq.read_schema(tmp_path / FILE)
+    write_sequences(tmp_path, [])
+    assert pq.read_schema(tmp_path / FILE).equals(full)
+    assert has_sequences(tmp_path)
+    assert read_sequences(tmp_path) == []
 
 
 def test_the_table_of_sequences_comes_back(tmp_path):

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import keras
 
-from trainer_module.model_config import ModelConfig
+from trainer_module.model_config import FamilyConfig, ModelConfig
 from trainer_module.models.ddnet import build_ddnet
 from trainer_module.models.skeleton_graph import build_graph
 from trainer_module.models.tcn import build_tcn
 
-Builder = Callable[[Any, str, tuple[int, int, int], int], keras.Model]
 
-BUILDERS: dict[str, Builder] = {"tcn": build_tcn, "ddnet": build_ddnet, "graph": build_graph}
+class Builder[Config: FamilyConfig](Protocol):
+    """Function that builds the network of one family from the settings of that family."""
+
+    def __call__(self, config: Config, layout: str, shape: tuple[int, int, int], classes: int) -> keras.Model:
+        """Build the network; see `build_model`."""
+
+
+BUILDERS: dict[str, Builder[Any]] = {"tcn": build_tcn, "ddnet": build_ddnet, "graph": build_graph}
 """Function that builds the network of each family in `model_config.FAMILIES`."""
 
 

@@ -2,9 +2,19 @@ import numpy as np
 import pytest
 
 from components.sandbox.child_process import run_module
+from components.sandbox.result_files import SandboxFigures, read_figures, write_figures
 from components.sandbox.sandbox import sandbox_latency, sandbox_saved_model, sandbox_tflite
 from data.errors import NodeError
 from tests.processes import ends
+
+
+def test_figures_come_back_as_they_were_written(tmp_path):
+    assert read_figures(tmp_path) == SandboxFigures()
+    figures = SandboxFigures(operators={"ADD": 1}, labels=("left", "right"), load_ms=1.5)
+    write_figures(tmp_path, figures)
+    assert read_figures(tmp_path) == figures
+    write_figures(tmp_path, SandboxFigures(endpoint_difference=float("nan")))
+    assert np.isnan(read_figures(tmp_path).endpoint_difference)
 
 
 def test_a_crash_is_a_result(converted, tmp_path, monkeypatch):
