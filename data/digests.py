@@ -29,7 +29,7 @@ class ListedFile:
 class Listing:
     """The files of a folder, sorted by path.
 
-    The text of a listing has one line a file, `<sha256> <bytes> <path as a JSON string>`. The SHA-256 of this text is
+    The text of a listing has one line per file, `<sha256> <bytes> <path as a JSON string>`. The SHA-256 of this text is
     the content digest of the folder. Empty folders do not count.
 
     Attributes:

@@ -52,7 +52,7 @@ NONE = "none"
 """Value of `broken_joint` if no joint is broken."""
 
 Health = dict[str, np.ndarray]
-"""Features of windows by name, an array each with one entry a window."""
+"""Feature name to an array with one value per window."""
 
 _ALL, _ANY = np.logical_and.reduce, np.logical_or.reduce
 _CHUNK = 256  # number of windows that are computed together

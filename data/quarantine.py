@@ -2,7 +2,7 @@
 
 It has two files:
 
-- `quarantine.jsonl`: one JSON object a line, in the order of the source: `file` (as the user named it), `record` (its
+- `quarantine.jsonl`: one JSON object per line, in the order of the source: `file` (as the user named it), `record` (its
   number in the file, from 0), `sequence_id` (empty if it has none), `reason` (the same text for the same fault),
   `detail` (place and values), `layout` and `poses`. If the record could be read as poses, `poses` has up to
   `SAMPLE_FRAMES` of its frames, evenly spaced: frames x joints of `layout` x (x, y[, z], confidence), in the file's

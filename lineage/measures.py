@@ -44,7 +44,7 @@ class Measure:
         value: the figure; None if it could not be measured.
         lower: lower end of its 95 % interval; None without one.
         upper: upper end of its 95 % interval; None without one.
-        threshold: limit a gate held it against; None without one.
+        threshold: limit that a gate compared it with; None without one.
         passed: whether it kept the limit; None if no gate judged it.
     """
 

@@ -1,4 +1,4 @@
-"""Thresholds of every gate: a typed section a gate, read from `gates.yaml` and checked when a configuration is read."""
+"""Thresholds of every gate: one typed section per gate, read from `gates.yaml` and checked with each configuration."""
 
 from __future__ import annotations
 
@@ -172,7 +172,7 @@ class DataPolicy(ConfigSection):
 
 
 class GatesConfig(ConfigSection):
-    """The gates file: a section a gate.
+    """The gates file: a section for each gate.
 
     Attributes:
         evaluator: thresholds of Evaluator.
@@ -193,7 +193,7 @@ def read_gates(gates_file: Path, overrides: dict[str, Any] | None = None) -> Gat
     """Read the thresholds of all gates.
 
     Args:
-        gates_file: YAML file with a section a gate.
+        gates_file: YAML file with a section for each gate.
         overrides: values that replace those of the file: section to key to value.
 
     Raises:

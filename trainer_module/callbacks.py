@@ -104,7 +104,7 @@ class Checkpoint(keras.callbacks.Callback):
 
     Args:
         folder: folder of the file; removed when training ends.
-        model: compiled model with a built optimizer.
+        model: compiled model with a built optimiser.
         best: callback that keeps the best weights, whose state is saved too; None if there is none.
     """
 

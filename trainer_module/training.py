@@ -1,4 +1,4 @@
-"""Training of one network: optimizer, loss, callbacks and the fit itself."""
+"""Training of one network: optimiser, loss, callbacks and the fit itself."""
 
 from __future__ import annotations
 

@@ -36,12 +36,12 @@ def compact(content: bytes | bytearray) -> bytes:
 
 
 def pack(model: schema.ModelT, size: int) -> bytes:
-    """Serialize a model, storing equal vectors and strings once, as FlatBuffers allows.
+    """Serialise a model, storing equal vectors and strings once, as FlatBuffers allows.
 
     A sixth of a per-channel int8 model is vectors of zero points, which are all zero.
 
     Args:
-        model: model to serialize; its lists of numbers are replaced by arrays.
+        model: model to serialise; its lists of numbers are replaced by arrays.
         size: estimated size in bytes.
     """
     for graph in model.subgraphs:

@@ -17,7 +17,7 @@ class MacroF1(metric_types.Metric):
 
     The F1 score of a class is 2 TP / (2 TP + FP + FN); the predicted class is the one with the largest probability.
     TFMA's own F1Score cannot be used: with macro averaging it applies a threshold also to every single class, and its
-    name in the results contains a serialized protocol buffer.
+    name in the results contains a serialised protocol buffer.
     """
 
     def __init__(self, name: str = "macro_f1") -> None:

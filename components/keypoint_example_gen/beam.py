@@ -24,7 +24,7 @@ from payloads.sequences import SequenceRow, write_sequences
 from payloads.window_table import Row, RowWriter
 
 Record = tuple[bytes, bytes, Row]
-"""Sort key of a window in its shard, its serialized example, and its row in the table of windows."""
+"""Sort key of a window in its shard, its serialised example, and its row in the table of windows."""
 
 _CLIPS = "clips"
 _BATCH = 256

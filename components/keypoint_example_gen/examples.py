@@ -1,4 +1,4 @@
-"""Encodes windows as serialized tf.Examples.
+"""Encodes windows as serialised tf.Examples.
 
 This module has an encoder of its own (40 lines), because the digest of an artifact must not change from run to run, and
 the two alternatives are not suitable. `RecordBatchToExamplesEncoder` of tfx_bsl writes the features of the same window
@@ -25,7 +25,7 @@ _BYTES_LIST, _FLOAT_LIST, _INT64_LIST = 1, 2, 3  # field numbers in tf.train.Fea
 def encode_windows(
     batch: Sequence[tuple[KeypointSequence, Window]], layout: Layout, label_ids: Mapping[str, int]
 ) -> Iterator[tuple[bytes, Row]]:
-    """Yield a serialized tf.Example for each window, and its row in the table of windows.
+    """Yield a serialised tf.Example for each window, and its row in the table of windows.
 
     Args:
         batch: windows, each with the clip that it was cut from.

@@ -17,7 +17,7 @@ def write_tfrecord(path: Path, records: Iterable[bytes], staging: Path) -> None:
 
     Args:
         path: file to write.
-        records: serialized records.
+        records: serialised records.
         staging: folder for the unfinished file, other than that of `path`, where all files are read as data.
     """
     with (

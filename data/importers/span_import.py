@@ -48,7 +48,7 @@ class ImportSummary:
         span: number of the span.
         format: name of the files' format.
         layout: layout of all sequences.
-        sources: number of files that were read; of clips for formats with one file a frame.
+        sources: number of files that were read; for formats with one file per frame, number of clips.
         read: number of records in the sources.
         kept: number of records in the span.
         sequences: number of sequences in the span; a record with long gaps becomes several.

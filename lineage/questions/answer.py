@@ -43,7 +43,7 @@ class ArtifactSummary:
 
     @classmethod
     def of(cls, artifact: Artifact, **more: Any) -> Self:
-        """Summarize an artifact; `more` are the fields that a subclass adds."""
+        """Summarise an artifact; `more` are the fields that a subclass adds."""
         properties = {name: artifact.properties.get(name) for name in ("content_digest", "bytes", "files")}
         return cls(artifact.id, artifact.type, artifact.uri, artifact.state, artifact.created, **properties, **more)
 

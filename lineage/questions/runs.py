@@ -38,7 +38,7 @@ class RunSummary(Answer):
 
     @classmethod
     def of(cls, run: Run, executions: Iterable[Execution], **more: Any) -> Self:
-        """Summarize a run from its executions, oldest first; `more` are the fields that a subclass adds."""
+        """Summarise a run from its executions, oldest first; `more` are the fields that a subclass adds."""
         nodes = {execution.node: state_of(execution) for execution in executions}
         started = datetime.datetime.fromtimestamp(run.created, datetime.UTC).isoformat(timespec="seconds")
         order = ("failed", "running", "done", "cached")

@@ -73,7 +73,7 @@ class ExecutionSummary:
 
     @classmethod
     def of(cls, execution: Execution, **more: Any) -> Self:
-        """Summarize an execution; `more` are the fields that a subclass adds."""
+        """Summarise an execution; `more` are the fields that a subclass adds."""
         seconds = execution.ended - execution.started
         return cls(execution.id, execution.node, execution.run, execution.started, seconds, **more)
 
@@ -142,7 +142,7 @@ class DataSummary:
 
     @classmethod
     def of(cls, data: SourceData) -> Self:
-        """Summarize the data of an Examples artifact."""
+        """Summarise the data of an Examples artifact."""
         payload = "there" if data.sequences else "gone"
         return cls(data.examples.id, data.reader.run, data.span, data.span_digest, data.splits, data.subjects, payload)
 
@@ -163,7 +163,7 @@ class PushSummary:
 
     @classmethod
     def of(cls, pushed: Artifact) -> Self:
-        """Summarize a PushedModel artifact."""
+        """Summarise a PushedModel artifact."""
         properties = pushed.properties
         targets = parse_json_text(properties.get("targets") or "{}")
         return cls(bool(properties.get("pushed")), properties.get("version"), targets)

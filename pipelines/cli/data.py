@@ -48,7 +48,7 @@ _LABEL_OPTIONS = (
     click.option("--labels", type=PATH, help="CSV with label, subject, view, ... of each sequence or file."),
     click.option("--pattern", metavar="P", help="Pattern of paths below SRC, such as '{label}/{subject}_{view}'."),
     click.option("--segments", type=PATH, help="Segments of sessions: a CSV, an ELAN .eaf or a folder of them."),
-    click.option("--label-names", type=PATH, help="Text file with one label a line, for formats with label numbers."),
+    click.option("--label-names", type=PATH, help="Text file with one label per line, for formats with label numbers."),
     click.option("--label", default="unknown", show_default=True, help="Label of sequences that have none."),
     click.option(
         "--person",

@@ -17,8 +17,8 @@ def execute(invocation: bytes, spec: bytes, is_beam: bool, outcome: str) -> None
     """Run one executor; write an ExecutorOutput to the outcome file, or the failure to `<outcome>.error`.
 
     Args:
-        invocation: serialized ExecutionInvocation.
-        spec: serialized PythonClassExecutableSpec or BeamExecutableSpec.
+        invocation: serialised ExecutionInvocation.
+        spec: serialised PythonClassExecutableSpec or BeamExecutableSpec.
         is_beam: whether `spec` is a BeamExecutableSpec.
         outcome: path of the outcome file.
     """

@@ -38,7 +38,7 @@ SIDED = {LABELS[number - 1] for number in (2, 3, 4, 5, 7)}
 
 
 def key_motion(movement: Movement) -> np.ndarray:
-    """Return a movement by a person without a personal style, 12 frames a key pose."""
+    """Return a movement by a person without a personal style, 12 frames for each key pose."""
     poses = np.array([key.pose.to_vector() for key in (movement.entry[-1], *movement.cycles[0])])
     times = np.arange(len(poses), dtype=np.float64)
     return monotone_curve(times, poses, np.linspace(0, len(poses) - 1, 12 * len(poses)))

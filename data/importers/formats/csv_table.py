@@ -1,4 +1,4 @@
-"""CSV of keypoints: long tables with one row a joint, or wide tables with one row a pose.
+"""CSV of keypoints: long tables with one row per joint, or wide tables with one row per pose.
 
 The delimiter is a comma, a semicolon or a tab. Columns are found by name, in any case, or named with `--columns
 FIELD=COLUMN,...`:
@@ -166,7 +166,7 @@ class _Clip:
                 times, frame = np.unique(times, return_inverse=True)
         elif self._names:
             raise InputError(
-                "a table with one row a joint needs a column of frames or times", None, "name it with --columns"
+                "a table with one row per joint needs a column of frames or times", None, "name it with --columns"
             )
         person = np.frombuffer(self._person, np.int64) if self._people else np.zeros(self._count, np.int64)
         poses, pose_frames, pose_people = self._assembled(values, frame, person, channels)
@@ -277,7 +277,7 @@ def write(sequences: Iterable[KeypointSequence], path: Path) -> None:
 
 FORMAT = Format(
     name="csv",
-    about="CSV with one row a joint or one row a pose; columns found by name or given",
+    about="CSV with one row per joint or one row per pose; columns found by name or given",
     suffixes=SUFFIXES,
     detect=_detect,
     read=read,

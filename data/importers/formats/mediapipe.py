@@ -1,12 +1,12 @@
-"""MediaPipe Pose landmarks: results of the Pose Landmarker task as JSON, or as CSV with one row a frame.
+"""MediaPipe Pose landmarks: results of the Pose Landmarker task as JSON, or as CSV with one row per frame.
 
 Source: https://ai.google.dev/edge/mediapipe/solutions/vision/pose_landmarker and its API reference
-(`PoseLandmarkerResult`, `NormalizedLandmark`, `Landmark`): 33 landmarks a person; `landmarks` with x divided by the
+(`PoseLandmarkerResult`, `NormalizedLandmark`, `Landmark`): 33 landmarks per person; `landmarks` with x divided by the
 image's width, y by its height, z in about the scale of x; `worldLandmarks` in metres around the hips; `visibility` and
 `presence`.
 
-JSON has one entry a frame: an object with a time and `landmarks` (or `pose_landmarks`, `poseLandmarks`, and
-`worldLandmarks`), or the landmarks alone. Landmarks are the list of one person, an object with one member a landmark,
+JSON has one entry per frame: an object with a time and `landmarks` (or `pose_landmarks`, `poseLandmarks`, and
+`worldLandmarks`), or the landmarks alone. Landmarks are the list of one person, an object with one member per landmark,
 or a list of people. The confidence is the visibility, or else the presence, or else 1. CSV has the columns `x1, y1, z1,
 v1 ... v33` (of Holistic's 501 the first 33) or `nose_x, nose_y, nose_z, nose_visibility` and so on, in any order and
 case (see `csv_table`). Coordinates become image heights by the ratio of image width and height, which the file
@@ -102,7 +102,7 @@ def write(sequences: Iterable[KeypointSequence], path: Path) -> None:
 
 FORMAT = Format(
     name="mediapipe",
-    about="MediaPipe Pose Landmarker results: JSON, or CSV with one row a frame",
+    about="MediaPipe Pose Landmarker results: JSON, or CSV with one row per frame",
     suffixes=(".json", ".jsonl", ".ndjson", *csv_table.SUFFIXES),
     detect=_detect,
     read=read,

@@ -1,7 +1,7 @@
 """The ragged `.npz` store: sequences of different lengths, end to end in one array.
 
 Required arrays: `frames` `(sum_T, J, C)`, `offsets` `(N + 1)` and `joint_names` `(J)`. Optional arrays, with one value
-a sequence unless stated otherwise:
+per sequence unless stated otherwise:
 
 - `channel_names` (x, y[, z][, confidence]); found by the layout if absent. Without a confidence it is 1, and 0 for a
   joint that is exactly at the origin. A room sensor's joint that has a position but confidence 0 was inferred from
@@ -9,8 +9,8 @@ a sequence unless stated otherwise:
 - `labels`, numbers that `label_names` names; without them the label is that of the import options.
 - `subject`, `performer` or `source_group`; without them the subject is `unknown`.
 - `sequence_id` or `session_id`, `split`, `view`, `source`.
-- `fps`: one number for all sequences or one a sequence; nan is unknown.
-- `timestamps` (one a frame, in seconds), or `frame_number` or `frame_index` where frames were dropped.
+- `fps`: one number for all sequences, or one per sequence; nan is unknown.
+- `timestamps` (one per frame, in seconds), or `frame_number` or `frame_index` where frames were dropped.
 - `correct` (1 good form, 0 bad form) becomes the quality, `cycles` or `repetitions` the repetitions; nan is unknown.
 - `seg_session`, `seg_label`, `seg_start`, `seg_stop`: the sequences are sessions, and these are their segments.
 - `image_size` (width, height), `width` and `height`, or `units`: how 2-D coordinates become image heights. If `units`
@@ -312,7 +312,7 @@ class _Store:
         return np.full(self._count, np.nan) if fps is None else fps.astype(np.float64)
 
     def _column(self, *names: str, length: int | None = None, spread: bool = False) -> np.ndarray | None:
-        """Return the first of these arrays that exists, checked for numbers, one a sequence (or `length`)."""
+        """Return the first of these arrays that exists, checked to hold numbers: one per sequence, or `length`."""
         values = self._values(names, length, spread)
         if values is not None and values.dtype.kind not in "biuf":
             name = next(name for name in names if name in self._archive)
@@ -328,7 +328,7 @@ class _Store:
 
         Args:
             names: names of the arrays.
-            length: number of values that it must have; None for one a sequence.
+            length: number of values that it must have; None for one per sequence.
             spread: whether a single value stands for all.
         """
         wanted = self._count if length is None else length

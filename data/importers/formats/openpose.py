@@ -1,4 +1,4 @@
-"""OpenPose: a folder of JSON files, one a frame, as `--write_json` writes it.
+"""OpenPose: a folder of JSON files, one per frame, as `--write_json` writes it.
 
 Source: https://github.com/CMU-Perceptual-Computing-Lab/openpose/blob/master/doc/02_output.md: `people[]` with
 `pose_keypoints_2d` (x, y, confidence of each joint; 25 of BODY_25, 18 of COCO), earlier `pose_keypoints`, and
@@ -108,7 +108,7 @@ def _detect(head: Head) -> bool:
 
 
 def write(sequences: Iterable[KeypointSequence], path: Path) -> None:
-    """Write sequences as folders of one JSON file a frame, in pixels of an image 1,000 pixels high."""
+    """Write sequences as folders of one JSON file per frame, in pixels of an image 1,000 pixels high."""
     for sequence in sequences:
         layout = needs_image(sequence)
         if layout.name not in dict(COUNTS).values() or sequence.keypoints.shape[-1] != 3:
@@ -124,7 +124,7 @@ def write(sequences: Iterable[KeypointSequence], path: Path) -> None:
 
 FORMAT = Format(
     name="openpose",
-    about="OpenPose --write_json folders: one file a frame, BODY_25 or COCO-18",
+    about="OpenPose --write_json folders: one file per frame, BODY_25 or COCO-18",
     suffixes=(".json",),
     detect=_detect,
     read=read,

@@ -8,7 +8,7 @@ A frame is a pose, a list of poses, or an object with `poses` and a time (`times
 Frames are in the outermost array or in a member of the outermost object, whose other members may state `fps`, `width`,
 `height`, `label`, `subject` and more. A file may have several clips: entries with `frames` of their own. Joints are
 found by name; without names by how many there are, 17 of COCO or 33 of BlazePose. Coordinates up to 2 are fractions of
-image width and height (the detectors' normalized output), others are pixels. `--space world` reads `keypoints3D`.
+image width and height (the detectors' normalised output), others are pixels. `--space world` reads `keypoints3D`.
 
 Related formats are read too: MoveNet's own tensors (y, x, score of 17 joints for each frame), ml5.js (`confidence`;
 `pose` next to `skeleton`), and the predictions of MMPose's inferencer (`instances` with `keypoint_scores`).
@@ -145,7 +145,7 @@ def write(sequences: Iterable[KeypointSequence], path: Path) -> None:
 
 FORMAT = Format(
     name="tfjs",
-    about="TF.js pose-detection, MoveNet and PoseNet JSON: named keypoints, one entry a frame",
+    about="TF.js pose-detection, MoveNet and PoseNet JSON: named keypoints, one entry per frame",
     suffixes=(".json", ".jsonl", ".ndjson"),
     detect=_detect,
     read=read,

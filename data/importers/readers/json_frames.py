@@ -1,4 +1,4 @@
-"""The frame layout that JSON formats share: an entry a frame, or an entry a clip that has frames of its own."""
+"""The frame layout that JSON formats share: one entry per frame, or one entry per clip with its own frames."""
 
 from array import array
 from collections.abc import Callable, Iterator, Sequence

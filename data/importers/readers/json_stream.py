@@ -226,7 +226,7 @@ class _Scanner:
         following = _NEXT_ENTRY.match(self._buffer, self._at)
         if self._batched or following is None:
             return []
-        self._batched = True  # tried once a window
+        self._batched = True  # tried once per window
         cut = self._buffer.rfind(following[0])
         if cut == self._at:
             return []

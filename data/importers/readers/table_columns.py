@@ -31,7 +31,7 @@ class Columns:
         clock_unit: unit of the time.
         counter: column of the frame number.
         person: column of the person.
-        joint: column of the joint's name; a table with this column is long, with a row a joint.
+        joint: column of the joint's name; a table with this column is long, with one row per joint.
         roles: columns of x, y, z and confidence, in a long table.
         wide: columns of x, y, z and confidence for each joint, in a wide table.
         fields: columns of label, subject and other fields of the clip.
