@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -98,6 +100,23 @@ def prepare(
     click.echo(json.dumps(prepared))
 
 
+def _attempt_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add `--try` and `--cleared`, by which an orchestrator distinguishes its attempts at a node."""
+    for option in (
+        click.option(
+            "--cleared",
+            type=click.IntRange(0),
+            default=0,
+            help="How often the task was cleared; successful attempts from before that do not count.",
+        ),
+        click.option(
+            "--try", "try_number", type=click.IntRange(0), default=0, help="Number of the attempt in the orchestrator."
+        ),
+    ):
+        command = option(command)
+    return command
+
+
 @group.command()
 @click.argument("node")
 @click.option("--plan", "plan_file", type=PATH, help="Plan of `poseline prepare`, or DAG manifest.  [required]")
@@ -106,15 +125,7 @@ def prepare(
 @root_option
 @click.option("--span", type=click.IntRange(0), help="Span to read if the plan names none.  [default: the latest]")
 @click.option("--no-cache", is_flag=True, help="Run the node, even if its result is in the cache.")
-@click.option(
-    "--try", "try_number", type=click.IntRange(0), default=0, help="Number of the attempt in the orchestrator."
-)
-@click.option(
-    "--cleared",
-    type=click.IntRange(0),
-    default=0,
-    help="How often the task was cleared; successful attempts from before that do not count.",
-)
+@_attempt_options
 @click.option("--with-parent", is_flag=True, help="End as soon as the parent process ends.")
 def node(
     node: str,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -75,10 +74,7 @@ def run(
     with make_progress(console) as progress:
         result = run_plan(plan, workspace, children, progress, span=span, use_cache=not no_cache, **nodes)
     report = collect(result, workspace)
-    if as_json:
-        click.echo(json.dumps(report.to_dict(), indent=1))
-    else:
-        summary.show(report, console)
+    summary.show(report, console, as_json=as_json)
     _explain_failures(result, workspace, _command_line(config_name, data, root, overrides, span))
     sys.exit(report.exit_code)
 

@@ -28,8 +28,11 @@ _FIGURES = {
 }
 
 
-def show(report: Report, console: Console) -> None:
-    """Print the outcome of a run."""
+def show(report: Report, console: Console, *, as_json: bool = False) -> None:
+    """Print the outcome of a run, as JSON on standard output or as a table on the console."""
+    if as_json:
+        click.echo(json.dumps(report.to_dict(), indent=1))
+        return
     table = Table(box=box.SIMPLE_HEAD, show_header=False, pad_edge=False)
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")

@@ -66,26 +66,27 @@ ACCURACY = {"min_sequence_accuracy", "max_accuracy_lost"}
 NOT_SERVED = {"max_failed_formats", "max_tflite_start_ms", "max_latency_p95_ms", "min_agreement", "max_difference"}
 
 
-@pytest.mark.parametrize(
-    ("spoil", "by_validator", "by_smoke", "reason"),
-    [
-        (_random_weights, ACCURACY, {"min_agreement", "max_difference"}, "ModelValidator min_sequence_accuracy: 0."),
-        (_swapped_labels, {"min_sequence_accuracy"}, set(), "ModelValidator min_sequence_accuracy: 0"),
-        (
-            _operator_that_is_not_built_in,
-            {*ACCURACY, "max_custom_operators"},
-            NOT_SERVED,
-            "ModelValidator max_custom_operators: 1 (at most 0 operators): FlexMatrixDeterminant",
-        ),
-        (_five_megabytes, {"max_bytes"}, set(), "(at most 300,000 bytes)"),
-        (
-            _cut_off,
-            {*ACCURACY, "max_custom_operators"},
-            NOT_SERVED,
-            "ServingSmoke max_failed_formats: 1 (at most 0 formats)",
-        ),
-    ],
-)
+BAD_MODELS = [
+    (_random_weights, ACCURACY, {"min_agreement", "max_difference"}, "ModelValidator min_sequence_accuracy: 0."),
+    (_swapped_labels, {"min_sequence_accuracy"}, set(), "ModelValidator min_sequence_accuracy: 0"),
+    (
+        _operator_that_is_not_built_in,
+        {*ACCURACY, "max_custom_operators"},
+        NOT_SERVED,
+        "ModelValidator max_custom_operators: 1 (at most 0 operators): FlexMatrixDeterminant",
+    ),
+    (_five_megabytes, {"max_bytes"}, set(), "(at most 300,000 bytes)"),
+    (
+        _cut_off,
+        {*ACCURACY, "max_custom_operators"},
+        NOT_SERVED,
+        "ServingSmoke max_failed_formats: 1 (at most 0 formats)",
+    ),
+]
+"""How a model is spoiled, the gates of ModelValidator and ServingSmoke that reject it, and a reason they record."""
+
+
+@pytest.mark.parametrize(("spoil", "by_validator", "by_smoke", "reason"), BAD_MODELS)
 def test_a_bad_model_is_refused_by_the_right_gate_and_the_served_one_stays(
     trained, converted, blessed, smoked, edge, tmp_path, spoil, by_validator, by_smoke, reason
 ):
