@@ -65,7 +65,7 @@ class EdgeJudgement(Judgement):
 
 
 class FormatFigures(BaseModel):
-    """What ServingSmoke measured on one format; None stands for what could not be measured.
+    """What ServingSmoke measured on one format; a figure that could not be measured is None.
 
     Attributes:
         shipped: whether the format is shipped, or only made for comparison.

@@ -13,7 +13,7 @@ FIGURES = "figures.json"
 
 
 class SandboxFigures(BaseModel):
-    """What a sandboxed process measured up to its end or its failure; None stands for what it did not measure.
+    """Figures that a sandboxed process measured up to its end or its failure; those that it did not measure are None.
 
     Attributes:
         operators: operator of a TFLite file to the number of its uses.
