@@ -3,30 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Literal
 
+from lineage.node_ids import NodeId
+
 Group = Literal["ingest_and_guard", "features", "train", "gates", "ship"]
-
-
-class NodeId(StrEnum):
-    """Ids of the nodes, as in ML Metadata, logs and commands."""
-
-    KEYPOINT_EXAMPLE_GEN = "KeypointExampleGen"
-    STATISTICS_GEN = "StatisticsGen"
-    IMPORT_SCHEMA_GEN = "ImportSchemaGen"
-    LAST_BLESSED_STATISTICS = "LastBlessedStatistics"
-    EXAMPLE_VALIDATOR = "ExampleValidator"
-    DATA_GATE = "DataGate"
-    TRANSFORM = "Transform"
-    WARM_START_MODEL = "WarmStartModel"
-    TRAINER = "Trainer"
-    LATEST_BLESSED_MODEL = "LatestBlessedModel"
-    EVALUATOR = "Evaluator"
-    EDGE_CONVERTER = "EdgeConverter"
-    MODEL_VALIDATOR = "ModelValidator"
-    SERVING_SMOKE = "ServingSmoke"
-    PUSHER = "Pusher"
 
 
 @dataclass(frozen=True)

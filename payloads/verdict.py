@@ -18,7 +18,14 @@ def finite(value: Any) -> float | None:
     return float(value)
 
 
-Figure = Annotated[float | None, BeforeValidator(finite)]
+def _figure(value: Any) -> float | None:
+    """Map a number that is not finite to None, as JSON has none; reject what is not a number."""
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+        raise ValueError("must be a number or null")
+    return finite(value)
+
+
+Figure = Annotated[float | None, BeforeValidator(_figure)]
 """A measured value; None if it could not be measured or is not finite."""
 
 

@@ -28,7 +28,8 @@ from components.resolvers.last_other_blessed import LastOtherBlessedModel, LastO
 from components.serving_smoke.component import ServingSmoke
 from data.project import PROJECT_ROOT
 from data.windows import WindowSpec
-from lineage.nodes import GATES, MODEL_GATES, NodeId
+from lineage.node_ids import NodeId
+from lineage.nodes import GATES, MODEL_GATES
 from pipelines.config import PipelineConfig
 from pipelines.evaluation import eval_config
 from schema.gates import GatesConfig

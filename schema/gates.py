@@ -186,7 +186,7 @@ class GatesConfig(ConfigSection):
     model_validator: ModelValidatorThresholds
     serving_smoke: ServingSmokeThresholds
     robustness: RobustnessThresholds
-    data_gate: DataPolicy = DataPolicy()
+    data_gate: DataPolicy
 
 
 def read_gates(gates_file: Path, overrides: dict[str, Any] | None = None) -> GatesConfig:

@@ -153,6 +153,16 @@ def has_manifest(folder: Path) -> bool:
     return (folder / MANIFEST).exists()
 
 
+def read_claims(folder: Path) -> dict[str, Any]:
+    """Return the provenance that a manifest claims, however wrong the rest of it is; empty if it claims none."""
+    try:
+        content = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    claims = content.get("provenance") if isinstance(content, dict) else None
+    return claims if isinstance(claims, dict) else {}
+
+
 def read_manifest(folder: Path) -> Manifest:
     """Read the manifest of the bundle in a folder.
 

@@ -8,7 +8,7 @@ from tfx.types.artifact import Artifact
 from tfx.types.standard_artifacts import InfraBlessing, ModelBlessing
 
 from components.artifacts.types import EdgeBlessing
-from lineage.nodes import NodeId
+from lineage.node_ids import NodeId
 
 
 class BlessingInput(NamedTuple):

@@ -16,7 +16,7 @@ from tfx.types.standard_artifacts import Model, PushedModel
 from components.artifacts.types import EdgeModel
 from components.pusher.blessing_inputs import BLESSINGS
 from components.pusher.executor import Executor
-from lineage.nodes import NodeId
+from lineage.node_ids import NodeId
 
 
 class PusherSpec(ComponentSpec):

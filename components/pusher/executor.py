@@ -16,7 +16,7 @@ from components.pusher.publish import Publication, publish
 from components.pusher.release import Release
 from data.digests import list_folder
 from data.errors import InputError
-from lineage.nodes import NodeId
+from lineage.node_ids import NodeId
 from payloads.judgements import Judgement
 from payloads.push import PushRecord
 
@@ -40,7 +40,8 @@ class Executor(BaseExecutor):
         reasons = tuple(reason for gate in rejected for reason in _reasons(gate, blessings[gate]))
         record = PushRecord(pushed=not refused, refused_by=refused, warned_by=warned, reasons=reasons)
         if refused:
-            logging.warning("not pushed: rejected by %s; targets are unchanged", "; ".join((*refused, *reasons)))
+            why = "; ".join(reason for gate in refused for reason in _reasons(gate, blessings[gate]))
+            logging.warning("not pushed: rejected by %s (%s); targets are unchanged", " and ".join(refused), why)
         else:
             if warned:
                 logging.warning("pushed although rejected by %s, which only warns", " and ".join(warned))

@@ -14,7 +14,8 @@ from lineage import marks
 from lineage.artifact_types import EDGE_MODEL, EXAMPLES, MODEL, MODEL_BLESSING, PUSHED_MODEL, SCHEMA, TRACED
 from lineage.measures import BLESSINGS, JUDGEMENTS, read_verdicts
 from lineage.model import CODE_PROPERTIES, COMPLETE, Artifact, Execution, Subgraph, parse_json_text
-from lineage.nodes import MODEL_GATES, NodeId
+from lineage.node_ids import NodeId
+from lineage.nodes import MODEL_GATES
 from lineage.questions.answer import Answer, ArtifactSummary, LineageIds
 from lineage.recorded_run import SourceData, source_data
 from lineage.store.reader import LineageStore
@@ -247,19 +248,11 @@ def _find_content(store: LineageStore, path: Path) -> Found | Unknown:
         else:
             holders = {id_: artifact for id_, artifact in holders.items() if id_ in found}
     if unknown or not holders:
-        return Unknown(unknown or sorted(digests), _claimed_provenance(path if path.is_dir() else path.parent))
+        from serving_targets.manifest import read_claims
+
+        return Unknown(unknown or sorted(digests), read_claims(path if path.is_dir() else path.parent))
     order = {PUSHED_MODEL: 0, EDGE_MODEL: 1, MODEL: 2}
     return Found(sorted(holders.values(), key=lambda a: (order.get(a.type, 3), a.id)), sorted(digests))
-
-
-def _claimed_provenance(bundle: Path) -> dict[str, Any]:
-    """Return the provenance that the manifest of a bundle states; empty without a readable manifest."""
-    from serving_targets.manifest import read_manifest
-
-    try:
-        return read_manifest(bundle).provenance.model_dump(exclude_unset=True)
-    except InputError:
-        return {}
 
 
 def _digests(path: Path) -> dict[str, str]:

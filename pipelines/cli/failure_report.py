@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import select
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +18,17 @@ from data.project import PROJECT_ROOT
 from data.text import printable
 
 _MESSAGE_LENGTH = 300
+_PERMISSIONS = ("the file or folder cannot be accessed: permission denied", "change its permissions, or name another")
+_PATH_FAULTS = {
+    errno.EACCES: _PERMISSIONS,
+    errno.EPERM: _PERMISSIONS,
+    errno.EROFS: ("the file or folder cannot be written: its file system is read-only", "name a place on another one"),
+    errno.ENOENT: ("the file or folder does not exist", "check the path"),
+    errno.ENOTDIR: ("a part of the path is a file, not a folder", "check the path"),
+    errno.EISDIR: ("the path is a folder, not a file", "name a file"),
+    errno.ELOOP: ("the path leads through a circle of links", "name the place itself"),
+}
+"""What is wrong with a path that the user gave, by the system's error number, and what to do about it."""
 
 
 def report_failure(error: BaseException, arguments: Sequence[str]) -> int:
@@ -53,9 +65,16 @@ def flush_output() -> None:
 
 
 def _lost_its_reader(error: BaseException) -> bool:
-    """Return whether a pipe was closed; rich turns that into an exit with code 1."""
-    cause = error.__context__ if isinstance(error, SystemExit) else error
-    return isinstance(cause, OSError) and cause.errno == errno.EPIPE
+    """Return whether nobody reads the output any more."""
+    if isinstance(error, SystemExit):  # rich discards the output, then ends with code 1
+        return isinstance(error.__context__, BrokenPipeError)
+    if not isinstance(error, BrokenPipeError):
+        return False
+    poll = select.poll()  # another pipe or socket may have been closed: that is a failure
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            poll.register(stream.fileno(), select.POLLOUT)
+    return any(event & select.POLLERR for _, event in poll.poll(0))
 
 
 def _discard(*streams: TextIO) -> None:
@@ -80,6 +99,9 @@ def _explain(error: BaseException, arguments: Sequence[str]) -> PoselineError:
         return PoselineError("the disk is full", _file_of(error), "free some space, then run the same command again")
     if number == errno.ENAMETOOLONG:
         return InputError("the path is too long", _file_of(error), "give a shorter path")
+    if number in _PATH_FAULTS and (file := _file_of(error)) and _is_given(file, arguments):
+        what, remedy = _PATH_FAULTS[number]
+        return InputError(what, file, remedy)
     if isinstance(error, MemoryError):
         return PoselineError(
             "there is not enough memory",
@@ -96,6 +118,16 @@ def _explain(error: BaseException, arguments: Sequence[str]) -> PoselineError:
         f"the traceback is in {log}" if log else _last_frame(error),
         "this is a defect of Poseline: please open an issue and " + ("attach that file" if log else "add this message"),
     )
+
+
+def _is_given(file: str, arguments: Sequence[str]) -> bool:
+    """Return whether a file is one that the command line names, lies below it, or is written next to it."""
+    path = Path(file).absolute()
+    for argument in arguments:
+        named = Path(argument.rpartition("=")[2] if argument.startswith("-") else argument).absolute()
+        if named in (path, *path.parents) or (path.parent == named.parent and path.name.startswith(".")):
+            return True
+    return False
 
 
 def _is_own(module: str) -> bool:

@@ -10,7 +10,8 @@ from typing import Any
 
 from data.errors import InputError
 from data.project import PROJECT_ROOT
-from lineage.nodes import NODES, NodeId
+from lineage.node_ids import NodeId
+from lineage.nodes import NODES
 from pipelines.compilation.plan import Plan, read_plan_file
 from pipelines.config import PipelineConfig, load_config
 from pipelines.workspace import Workspace

@@ -21,6 +21,9 @@ from data.project import PROJECT_ROOT
 _CODE = {".py", ".pyc"}
 _SETTLED_NS = 2 * 10**9  # a file that was edited more recently may be edited again without a new time
 
+_PARAMETER_FOLDERS = {"schema"}
+"""Packages whose data files count for the nodes that get them as parameters, not for all that import the package."""
+
 ENTRY_POINTS = (
     "components.edge_converter.worker",
     "components.sandbox.run_saved_model",
@@ -91,7 +94,7 @@ def _follow(modules: Iterable[str], known: set[Path]) -> tuple[set[Path], set[st
                 waiting.append(parent)  # `from package import name`, and the name is not a module
             continue
         files.add(path)
-        if path.name == "__init__.py":
+        if path.name == "__init__.py" and name not in _PARAMETER_FOLDERS:
             files.update(p for p in path.parent.iterdir() if p.is_file() and p.suffix not in _CODE)
         if "." in name:
             waiting.append(name.rpartition(".")[0])  # importing a module runs its packages' __init__

@@ -6,7 +6,8 @@ import json
 
 from data.errors import InputError
 from data.layouts import load_layout
-from lineage.nodes import NODES, NodeId
+from lineage.node_ids import NodeId
+from lineage.nodes import NODES
 from pipelines.compilation.plan import Plan, ancestors
 from schema.window_contract import read_window_contract
 from trainer_module.mirrored_labels import mirror_images, mirrored_labels

@@ -11,7 +11,7 @@ from tfx.orchestration import metadata
 from tfx.proto.orchestration import pipeline_pb2
 from tfx.types.artifact import Artifact
 
-from lineage.nodes import NodeId
+from lineage.node_ids import NodeId
 from lineage.store import backend
 from payloads.node_record import NodeRecord
 from pipelines.compilation.plan import Plan

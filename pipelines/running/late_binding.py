@@ -19,7 +19,7 @@ from data.errors import InputError
 from data.splits import SplitPolicy
 from data.store import content_digest, span_folder
 from data.validation import validate_span
-from lineage.nodes import NodeId
+from lineage.node_ids import NodeId
 from pipelines.config import PipelineConfig
 from pipelines.running.cache_key import CacheKey
 from pipelines.running.run_context import RunContext

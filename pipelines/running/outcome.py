@@ -14,7 +14,8 @@ from pydantic import BaseModel
 
 from data.errors import ExitCode, PoselineError
 from lineage.marks import SPLITS
-from lineage.nodes import GATES, NodeId
+from lineage.node_ids import NodeId
+from lineage.nodes import GATES
 from payloads.data_judgement import DataJudgement, Finding
 from payloads.evaluation import Evaluation
 from payloads.judgements import EdgeJudgement, Judgement, ServingJudgement

@@ -77,8 +77,11 @@ def recover(workspace: Workspace, connection: metadata_store_pb2.ConnectionConfi
 
 
 def _clear_entry(workspace: Workspace, connection: metadata_store_pb2.ConnectionConfig, content: bytes) -> None:
-    with contextlib.suppress(ValueError):  # the process was killed while it wrote the entry: nothing was launched
-        _clear_dead_attempt(workspace, connection, json.loads(content))
+    try:
+        entry = json.loads(content)
+    except ValueError:  # the process was killed while it wrote the entry: nothing was launched
+        return
+    _clear_dead_attempt(workspace, connection, entry)
 
 
 def _clear_dead_attempt(

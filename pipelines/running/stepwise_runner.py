@@ -11,7 +11,7 @@ from typing import Any, TextIO
 from ml_metadata.metadata_store import MetadataStore
 
 from data.errors import ExitCode, GateError, InputError, PoselineError
-from lineage.nodes import NodeId
+from lineage.node_ids import NodeId
 from payloads.push import PushRecord
 from pipelines.compilation.dag_manifest import check_drawn, read_dag_manifest
 from pipelines.compilation.plan import Plan, read_plan_file

@@ -19,7 +19,7 @@ from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
 from tfx.utils import import_utils
 
-from lineage.nodes import NodeId
+from lineage.node_ids import NodeId
 
 _PAGE_SIZES = (100, 1000, None)
 """Numbers of artifacts that are loaded, one after the other, until the strategy finds something; None is all."""

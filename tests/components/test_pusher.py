@@ -24,7 +24,8 @@ from components.pusher.publish import publish
 from components.pusher.release import Release
 from data.errors import InputError, NodeError
 from lineage.measures import JUDGEMENTS
-from lineage.nodes import GATES, MODEL_GATES, NodeId
+from lineage.node_ids import NodeId
+from lineage.nodes import GATES, MODEL_GATES
 from serving_targets.bundle import load_bundle
 from serving_targets.contract import read_contract
 from serving_targets.releases import destination_holds, latest_version, rollback, versions

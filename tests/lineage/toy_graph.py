@@ -23,7 +23,7 @@ from components.pusher.component import Pusher
 from components.resolvers.last_other_blessed import LastOtherBlessedModel
 from data.errors import GateError
 from data.windows import WindowSpec
-from lineage.nodes import NodeId
+from lineage.node_ids import NodeId
 from payloads.data_judgement import DataJudgement
 from payloads.evaluation import Evaluation, Slice
 from payloads.judgements import EdgeJudgement, ServingJudgement

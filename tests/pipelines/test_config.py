@@ -7,6 +7,7 @@ import yaml
 
 from data.errors import InputError
 from data.layouts import load_layout
+from data.project import PROJECT_ROOT
 from lineage.nodes import GATES
 from pipelines.config import PipelineConfig, config_names, load_config
 from schema.gates import read_gates
@@ -20,7 +21,11 @@ def test_every_configuration_fits_its_schema_and_gates(name):
     assert config.name == name
     contract = read_window_contract(config.schema_file)
     assert len(load_layout(config.layout).joints) == contract.joints
-    assert config.read_gates() == read_gates(config.gates_file, config.gates)
+    gates = config.read_gates()
+    assert gates.data_gate.means
+    assert gates.data_gate.anomalies
+    assert 0 < gates.evaluator.min_accuracy < 1
+    assert 0 < gates.model_validator.min_sequence_accuracy < 1
 
 
 def test_overrides_reach_nested_keys():
@@ -171,6 +176,15 @@ def test_a_wrong_setting_is_explained_with_place_and_remedy_in_few_words(overrid
     assert caught.value.where
     assert caught.value.remedy
     assert len(str(caught.value)) < 2000
+
+
+@pytest.mark.parametrize("section", ["data_gate", "evaluator", "model_validator", "serving_smoke"])
+def test_a_gates_file_without_a_gate_is_rejected(tmp_path, section):
+    gates = yaml.safe_load((PROJECT_ROOT / "schema" / "gates.yaml").read_text())
+    del gates[section]
+    (tmp_path / "gates.yaml").write_text(yaml.safe_dump(gates))
+    with pytest.raises(InputError, match=section):
+        load_config("baduanjin", [f"gates_file={tmp_path / 'gates.yaml'}"])
 
 
 def test_every_gate_that_may_only_warn_is_a_node():

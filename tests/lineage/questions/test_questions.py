@@ -65,6 +65,16 @@ def test_one_byte_changed_is_unknown(recorded, tmp_path):
     assert recorded.runs_named("first")[0] in message, "the message repeats the run that the manifest claims"
 
 
+def test_an_altered_manifest_still_says_what_it_claims(recorded, tmp_path):
+    shutil.copytree(bundle(recorded), tmp_path / "copy")
+    manifest = tmp_path / "copy" / "manifest.json"
+    content = json.loads(manifest.read_text()) | {"labels": 3, "files": None}
+    manifest.write_text(json.dumps(content))
+    (tmp_path / "copy" / "model_int8.tflite").write_bytes(b"another model")
+    message = recorded.ask("trace", str(tmp_path / "copy"), expect=1).text
+    assert recorded.runs_named("first")[0] in message
+
+
 def test_a_bundle_mixed_of_two_is_unknown(recorded, tmp_path):
     shutil.copytree(bundle(recorded), tmp_path / "copy")
     shutil.copy(bundle(recorded, 2) / "model_int8.tflite", tmp_path / "copy" / "model_int8.tflite")

@@ -123,6 +123,37 @@ def test_an_expected_error_has_its_own_exit_code(ended_by, error, code, message)
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("number", "message"),
+    [
+        (errno.EACCES, "permission denied"),
+        (errno.EROFS, "read-only"),
+        (errno.ENOENT, "does not exist"),
+        (errno.ENOTDIR, "a part of the path is a file"),
+        (errno.EISDIR, "the path is a folder"),
+    ],
+)
+@pytest.mark.parametrize("file", ["page.html", ".page.html.a1b2", "page.html/inside"])
+def test_a_fault_of_a_path_that_the_user_gave_is_wrong_input(ended_by, tmp_path, number, message, file):
+    done = ended_by(OSError(number, "?", str(tmp_path / file)), "--root", str(tmp_path / "page.html"))
+    assert done.exit_code == 2
+    assert message in done.stderr
+    assert str(tmp_path / file) in done.stderr
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.ENOENT])
+def test_a_fault_of_another_path_is_a_defect(ended_by, tmp_path, number):
+    done = ended_by(OSError(number, "?", "/elsewhere/internal"), "--root", str(tmp_path / "root"))
+    assert done.exit_code == 3
+    assert "defect" in done.stderr
+
+
+def test_a_pipe_that_breaks_elsewhere_is_a_defect(ended_by):
+    done = ended_by(BrokenPipeError(errno.EPIPE, "Broken pipe"))
+    assert done.exit_code == 3
+    assert "unexpected BrokenPipeError" in done.stderr
+
+
 @pytest.mark.parametrize("code", [0, 1, 2, 3, 99])
 def test_the_exit_code_of_a_command_is_kept(ended_by, code):
     done = ended_by(SystemExit(code))

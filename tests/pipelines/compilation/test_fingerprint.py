@@ -86,6 +86,14 @@ def test_an_edit_within_the_closure_changes_the_digest(project, edited):
     assert closure(["high.entry"]).digest() != before
 
 
+@pytest.mark.parametrize("component", ["data_gate", "model_validator", "serving_smoke", "pusher"])
+def test_schemas_and_thresholds_count_for_the_nodes_that_are_given_them_only(component):
+    names = {path.name for path in closure([f"components.{component}.executor"]).files}
+    assert {"gates.py"} <= names or component == "pusher"
+    assert not {name for name in names if name.endswith((".pbtxt", "gates.yaml"))}
+    assert "nodes.py" not in names, "a reworded description would run the node again"
+
+
 def test_an_edit_elsewhere_does_not_change_the_digest(project):
     before = closure(["high.entry"]).digest()
     (project / "high/other.py").write_text("# edited\n")
