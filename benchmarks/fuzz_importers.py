@@ -1,4 +1,4 @@
-"""A fuzzer of the importers: damaged files of every format are imported, and the outcomes are counted.
+"""A fuzzer for the importers: damaged files of every format are imported, and the outcomes are counted.
 
     python -m benchmarks.fuzz_importers --inputs 100000
 

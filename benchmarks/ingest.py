@@ -6,8 +6,8 @@
 
 Every step runs in a process of its own on one core, so that its memory can be measured; seconds are CPU time, which
 other work on the machine does not change. The limit is reading the same span by pyarrow and writing the same numbers as
-`tf.train.Example`s by TensorFlow, to gzipped TFRecords of the same level: one example a sequence for the import, one
-example a window for ExampleGen. Megabytes are those of keypoints in float32.
+`tf.train.Example`s by TensorFlow, to gzipped TFRecords of the same level: one example per sequence for the import, one
+per window for ExampleGen. Megabytes are those of keypoints in float32.
 """
 
 from __future__ import annotations

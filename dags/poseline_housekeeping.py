@@ -32,7 +32,7 @@ with DAG(
     on_failure_callback=callbacks.note_failure,
     params={
         "keep": Param(
-            20, type="integer", minimum=1, title="Keep", description="Number of newest runs to keep of each pipeline"
+            20, type="integer", minimum=1, title="Keep", description="Number of recent runs to keep in each pipeline"
         ),
         "remove": Param(False, type="boolean", title="Remove", description="If not set, the payloads are only listed"),
     },

@@ -59,8 +59,8 @@ class Description:
         views: number of sequences of each camera.
         splits: number of sequences of each official split.
         subjects_of_splits: number of people in each official split.
-        length: range of the number of frames of a sequence.
-        duration: range of the duration of a sequence, in seconds.
+        length: range of the number of frames per sequence.
+        duration: range of the sequence durations, in seconds.
         fps: range of the frame rate, in frames per second.
         missing: fraction of joints with confidence 0.
         missing_by_joint: fraction of frames in which each joint has confidence 0.

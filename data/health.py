@@ -1,4 +1,4 @@
-"""The health of windows: figures and two categories by which damaged or unusual data are recognised. NumPy only.
+"""The health of windows: numeric and categorical features that reveal damaged or unusual data. Uses NumPy only.
 
 Everything is measured on recorded frames; padding counts only in `window_fill`. Lengths are in the unit of the layout
 (image heights or metres) or in torso lengths, which do not depend on the person's distance and height.

@@ -297,7 +297,7 @@ def _check_time(sequence: KeypointSequence) -> None:
         raise InputError(
             f"timestamps are {times.dtype} of shape {list(times.shape)}",
             sequence._where(),
-            f"give one float64 a frame: {len(sequence.keypoints)}",
+            f"give one float64 per frame: {len(sequence.keypoints)}",
         )
     bad = ~np.isfinite(times)
     bad[1:] |= ~(times[1:] > times[:-1])

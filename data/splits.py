@@ -111,7 +111,7 @@ def _check_variety(index: Sequence[SequenceKey], policy: SplitPolicy) -> None:
         raise InputError(
             "all sequences are of one subject",
             f"subject {subjects.pop()!r}",
-            "record more people: a test on the people of the training says nothing about others",
+            "record more people: a test on people the model was trained on says nothing about others",
         )
     labels = {label for key in index for label in key.labels}
     if len(labels) == 1:

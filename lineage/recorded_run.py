@@ -97,7 +97,7 @@ class RecordedRun:
         return next(reversed(self.of_type(type_)), None)
 
     def source_data(self) -> list[SourceData]:
-        """Return the examples that the run read from a span of data, cached or not."""
+        """Return the run's Examples that come from a span, whether the run read them or took them from the cache."""
         return list(source_data(self.graph, self.of_type(EXAMPLES)))
 
     def verdicts(self) -> Iterator[tuple[str, Verdict]]:

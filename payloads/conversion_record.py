@@ -112,8 +112,8 @@ class ConversionRecord(JsonPayload):
         output: output tensor.
         files: file name to its size, operators and difference from the SavedModel.
         recipe: how the int8 file was quantised.
-        representative: training windows that calibrated the quantisation.
-        golden: windows on which every format must give the same answer.
+        representative: number, labels and digest of the training windows that calibrated the quantisation.
+        golden: number, labels and digest of the windows on which every format must give the same answer.
         evaluation: test windows kept for ModelValidator.
         versions: library to its version.
         seconds: wall time of the conversion.

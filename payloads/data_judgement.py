@@ -61,7 +61,7 @@ class Finding(BaseModel):
 
 
 class Comparison(BaseModel):
-    """One measured distance between the statistics of a feature.
+    """The measured distance between a feature's statistics in two spans or in two splits.
 
     Attributes:
         split: split whose statistics were compared.

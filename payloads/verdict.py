@@ -1,4 +1,4 @@
-"""Verdict: one figure held against one threshold, the form in which every gate judges."""
+"""Verdict: a figure compared with a threshold, the form in which every gate judges."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ Figure = Annotated[float | None, BeforeValidator(_figure)]
 
 
 class Verdict(BaseModel):
-    """One figure held against one threshold.
+    """A figure compared with a threshold.
 
     Attributes:
         gate: name of the check, for example `max_bytes`.
         figure: measured value; None if it could not be measured.
-        threshold: limit that the figure was held against; None where the gate has none.
+        threshold: limit that the figure is compared with; None where the gate has none.
         direction: `min` if the threshold is the smallest value that passes, `max` if it is the largest.
         unit: unit of figure and threshold.
         passed: whether the figure keeps the limit.
@@ -83,7 +83,7 @@ def shown(figure: float | None) -> str:
 def check_threshold(
     gate: str, figure: float | None, threshold: float, direction: Direction, unit: str, detail: str = ""
 ) -> Verdict:
-    """Hold a figure against a threshold; a figure that is None or not finite does not pass."""
+    """Compare a figure with a threshold; a figure that is None or not finite does not pass."""
     measured = finite(figure)
     passed = measured is not None and (measured >= threshold if direction == "min" else measured <= threshold)
     return Verdict(

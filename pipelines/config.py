@@ -44,7 +44,7 @@ class WindowConfig(ConfigSection):
 class EvaluationConfig(ConfigSection):
     """What the Evaluator measures; its thresholds are in the gates file."""
 
-    slices: tuple[str, ...] = Field(("label", "subject", "view"), description="features whose values are slices")
+    slices: tuple[str, ...] = Field(("label", "subject", "view"), description="features to slice the metrics by")
     confidence_intervals: bool = Field(False, description="95 % Poisson bootstrap intervals (three times slower)")
 
 

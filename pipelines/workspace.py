@@ -1,4 +1,4 @@
-"""The paths of everything that runs make, all under one root folder."""
+"""The paths of all files and folders that a run creates, under one root folder."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Workspace:
 
     @property
     def runs(self) -> Path:
-        """The folder with a folder for each run."""
+        """The folder that contains one subfolder per run."""
         return runs_folder(self.root)
 
     def run_folder(self, run_id: str) -> Path:

@@ -1,4 +1,4 @@
-"""Text of a curated file, or an error that says which configuration key names the file."""
+"""Reads schema and gates files; an error says which configuration key names the file."""
 
 from __future__ import annotations
 

@@ -106,7 +106,7 @@ class RobustnessThresholds(ConfigSection):
         half_size: half as large.
         double_size: twice as large.
         joint_dropout: 15 % of joints and frames hidden.
-        joints_missing: three joints hidden throughout.
+        joints_missing: 15 % of the joints hidden in all frames of a window.
     """
 
     mirrored: float = Field(ge=0, le=1)

@@ -186,7 +186,7 @@ def _check_labels(index: Sequence[SequenceKey], manifest: Manifest, folder: Path
         raise InputError(
             f"{len(unknown)} labels are unknown to the model: {', '.join(unknown[:10])}",
             str(folder),
-            f"the model knows {', '.join(manifest.labels)}: remove other sequences, or train with them",
+            f"the model knows {', '.join(manifest.labels)}: remove the sequences with other labels, or train with them",
         )
 
 

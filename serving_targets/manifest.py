@@ -60,7 +60,7 @@ class LayoutTable(_Part):
 
 
 class Provenance(_Part):
-    """Origin of a bundle; it may contain more keys, which are kept."""
+    """Origin of a bundle; keys that are not listed here are kept as they are."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
 

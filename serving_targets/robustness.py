@@ -39,7 +39,7 @@ def _joint_dropout(windows: np.ndarray, layout: Layout, random: np.random.Genera
 
 
 def _joints_missing(windows: np.ndarray, layout: Layout, random: np.random.Generator) -> np.ndarray:
-    """Hide 15 % of the joints throughout a window, other joints in each window."""
+    """Hide 15 % of the joints in all frames of a window; the hidden joints differ from window to window."""
     joints = windows.shape[2]
     order = random.random((len(windows), 1, joints, 1)).argsort(axis=2)
     return windows * (order >= round(0.15 * joints))

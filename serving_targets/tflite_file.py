@@ -27,7 +27,7 @@ def custom_operators(path: Path) -> list[str]:
 
 
 def select_custom(names: Iterable[str]) -> list[str]:
-    """Return the sorted names of the custom operators among operators."""
+    """Return the sorted names of those operators that are custom operators."""
     return sorted(name.partition(":")[2] for name in names if name.startswith("custom:"))
 
 

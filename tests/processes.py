@@ -1,4 +1,4 @@
-"""Whether a process that another one started is gone."""
+"""Waits until a process that another process started has ended."""
 
 from __future__ import annotations
 

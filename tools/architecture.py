@@ -165,7 +165,7 @@ def _name_imported(graph: grimp.ImportGraph, package: str, other: str) -> str:
 
 
 def _find_rows(graph: grimp.ImportGraph, package: str) -> Iterator[tuple[str, ...]]:
-    """Yield the modules and folders of a package by their longest path of imports, longest first."""
+    """Yield rows of a package's modules and folders, those with the longest chain of imports first."""
     members = sorted(graph.find_children(package))
     below = {
         member: {

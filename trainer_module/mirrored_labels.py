@@ -15,7 +15,7 @@ def mirror_images(labels: Sequence[str]) -> list[str]:
 
 
 def mirrored_labels(labels: Sequence[str]) -> list[int]:
-    """Return for each label the index of the label of the mirrored action: its own, unless it names a side.
+    """Return for each label the index of its mirrored label, which is the label itself unless it names a side.
 
     Raises:
         InputError: a label names a side, and there is no label for the other side.

@@ -51,13 +51,13 @@ class TcnConfig(_ResidualConfig):
     members: tuple[tuple[Stream, ...], ...] = Field(
         (("joints", "slow", "fast"), ("bones", "bones_slow", "bones_fast"), ("distances", "angles")),
         min_length=1,
-        description="input streams of each member; a member fuses its streams early, members are fused late",
+        description="input streams of each member network; the logits of all members are averaged",
     )
     centre_crop: float = Field(
         1,
         gt=0.1,
         le=1,
-        description="share of a window, around its middle, that is classified; stretched to full length",
+        description="share of a window that is read outside training: its middle, stretched to full length",
     )
 
     def for_teacher(self) -> Self:

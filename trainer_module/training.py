@@ -45,7 +45,7 @@ class TrainingJob:
 
 
 def fit(model: keras.Model, job: TrainingJob, teachers: Sequence[keras.Model] = ()) -> dict[str, list[float]]:
-    """Train a model, which keeps its averaged weights: the best on `job.evaluation`, or else the last ones.
+    """Train a model and set its averaged weights: the best on `job.evaluation`, or the last if that is None.
 
     The checkpoint is removed when the training ends.
 

@@ -52,7 +52,7 @@ class TrainingConfig(ConfigSection):
     label_smoothing: float = Field(0.1, ge=0, lt=1)
     class_weights: bool = Field(True, description="weight classes by the inverse of their frequency")
     teacher: Probability = Field(
-        0, description="share of the target that is the mean answer of two teachers, which are trained first; 0: none"
+        0, description="share of the target that is the mean prediction of two teachers, trained beforehand; 0: none"
     )
     ema: float = Field(0.99, ge=0, lt=1, description="momentum of the averaged weights that are exported")
     target: float | None = Field(None, gt=0, le=1, description="stop at this accuracy on the eval split")

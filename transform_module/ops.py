@@ -95,7 +95,7 @@ def impute(keypoints: tf.Tensor, layout: Layout, confidence_threshold: float) ->
 def _mirror_left_sided(pose: tf.Tensor, layout: Layout) -> tf.Tensor:
     """Mirror the windows in which the left joints travel further than the right ones, relative to the root.
 
-    A window and its mirror image then give the same result, and so does an action done with either hand.
+    A window and its mirror image then give the same result, whichever hand performs the action.
 
     Args:
         pose: centred poses, float32 `[N, T, D, J]`.

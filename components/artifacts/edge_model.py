@@ -11,7 +11,7 @@ COMPARED = "compared"
 """Subfolder of the files that are only compared with the shipped ones."""
 
 GOLDEN_WINDOWS = "golden.npz"
-"""Test windows (`windows`) with the SavedModel's `probabilities`, which every format must give, too."""
+"""Test windows (`windows`) and the SavedModel's `probabilities` for them, which every format must reproduce."""
 
 EVALUATION_WINDOWS = "evaluation.npz"
 """Windows of whole test sequences, by which ModelValidator judges: `windows`, `label_ids`, `labels`, `sequences`."""

@@ -94,7 +94,7 @@ class EdgeConverter(BaseComponent):
             evaluation_windows: maximum number of test windows for ModelValidator, whole sequences only.
             time_limit_seconds: seconds after which the converting process is killed.
             seed: seed of the choice of windows.
-            core_scope: name of the trained Keras model, which is the name scope of its operators.
+            core_scope: name of the Keras submodel to quantise; its operators are found by this name scope.
             float16: what to do with the file with float16 weights: `ship`, `compare` or `skip` it.
             dynamic_range: what to do with the file with int8 weights and float activations, likewise.
         """

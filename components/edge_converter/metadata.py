@@ -41,7 +41,7 @@ def embed_contract(content: bytes, contract: Contract) -> bytes:
 
 
 def _model_metadata(contract: Contract) -> bytes:
-    """Return the ModelMetadata table; the numbers are positions of fields in its schema (metadata_schema.fbs)."""
+    """Return the serialized ModelMetadata table; its integer keys are field positions in metadata_schema.fbs."""
     builder = flatbuffers.Builder(1024)
     length, joints, channels = contract.window_shape
     labels = _file(builder, LABELS, _AXIS_LABELS)

@@ -193,7 +193,7 @@ def _contract(job: ConversionJob) -> Contract:
 
 
 def _write_other_formats(job: ConversionJob, float_content: bytes) -> list[Path]:
-    """Write the requested files other than float and int8, those that are only compared into their subfolder."""
+    """Write the requested float16 and dynamic-range files; files that are not shipped go to a subfolder."""
     made = []
     for name, how, make in (
         (FLOAT16_MODEL, job.float16, with_float16_weights),
@@ -243,7 +243,7 @@ def _to_tflite(model: Any, raw: Any, shape: tuple[int, int, int], where: str) ->
         raise NodeError(
             f"the SavedModel cannot be converted: {reason}",
             where,
-            "remove from the preprocessing and the model what has no built-in TFLite operator",
+            "remove operations without a built-in TFLite operator from the preprocessing and the model",
         ) from error
 
 
@@ -252,7 +252,7 @@ def _check_operators(path: Path) -> None:
         raise NodeError(
             f"{path.name} needs operators that are not built in: {', '.join(custom)}",
             str(path),
-            "remove what needs them from the preprocessing and the model",
+            "remove the operations that need them from the preprocessing and the model",
         )
 
 

@@ -77,7 +77,7 @@ def add_steps(pipeline: beam.Pipeline, groups: list[RowGroup], job: ExamplesJob)
 
 
 class _CutWindows(beam.DoFn):
-    """From a RowGroup to ((split, shard), path of a sorted run), and to a SequenceRow for each clip."""
+    """Cuts the windows of a RowGroup; yields ((split, shard), path of a sorted run), and a SequenceRow per clip."""
 
     def __init__(self, job: ExamplesJob) -> None:
         self._job = job
@@ -118,7 +118,7 @@ class _CutWindows(beam.DoFn):
 
 
 class _WriteShard(beam.DoFn):
-    """From ((split, shard), paths of sorted runs) to a file of examples and a file of the table of windows."""
+    """Merges ((split, shard), paths of sorted runs) into a file of examples and a file of the table of windows."""
 
     def __init__(self, job: ExamplesJob) -> None:
         self._job = job
@@ -144,7 +144,7 @@ def _order(record: Record) -> tuple[bytes, bytes]:
 
 
 class _WriteClips(beam.DoFn):
-    """From all SequenceRows to the table of clips, if nobody is in two splits."""
+    """Writes all SequenceRows as the table of clips; rejects a person in two splits, unless that is allowed."""
 
     def __init__(self, job: ExamplesJob) -> None:
         self._job = job

@@ -51,7 +51,7 @@ def encode_windows(
 
 
 def _scalar_feature(name: str, value: str | int | float) -> bytes:
-    """Encode a feature with one value; all but the value of a float comes from a cache."""
+    """Encode a feature with one value. The encoding is cached, except the four value bytes of a float."""
     return (
         _float_prefix(name) + struct.pack("<f", value) if isinstance(value, float) else _discrete_feature(name, value)
     )

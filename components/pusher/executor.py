@@ -60,7 +60,7 @@ class Executor(BaseExecutor):
 
 
 def _reasons(gate: str, blessing: Artifact) -> list[str]:
-    """Return the verdicts by which a gate rejected; those of Evaluator are in another artifact."""
+    """Return the verdicts of a gate that did not pass; none for Evaluator, whose verdicts are in another artifact."""
     if gate == NodeId.EVALUATOR:
         return []
     return [f"{gate} {verdict}" for verdict in Judgement.read(Path(blessing.uri)).verdicts if not verdict.passed]

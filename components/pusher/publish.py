@@ -33,7 +33,7 @@ class Publication:
 
     Attributes:
         version: version number, the same at every target.
-        digest: digest of the release's behaviour.
+        digest: digest of everything that determines the release's behaviour.
         new: targets that did not have the release before.
     """
 
@@ -71,7 +71,7 @@ def publish(release: Release, targets: Sequence[Path]) -> Publication:
 
 
 def _remove_leftovers(target: Path) -> None:
-    """Remove what dead pushes left; because the target is locked, no other push is running."""
+    """Remove what killed pushes left; because the target is locked, no other push is running."""
     for folder in target.glob(f"{STAGING}*"):
         shutil.rmtree(folder)
     for link in target.glob(f".{LATEST}-*"):

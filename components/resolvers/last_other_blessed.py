@@ -49,9 +49,9 @@ class LastOtherBlessedStatistics(resolver.ResolverStrategy):
     The statistics of this run are excluded, as LastOtherBlessedModel excludes the candidate: a repeated run, or another
     model on the same data, then keeps its baseline.
 
-    Input channels: `candidate` (statistics of this run), `baseline` (empty; its type is that of the result), `model`
-    and `model_blessing` (all of the pipeline). The result has one `baseline`, or none if no model that was trained on
-    other data is blessed.
+    Input channels: `candidate` (statistics of this run), `baseline` (empty; it declares the type of the result),
+    `model` and `model_blessing` (all of the pipeline). The result has one `baseline`, or none if no model that was
+    trained on other data is blessed.
     """
 
     def resolve_artifacts(

@@ -64,7 +64,7 @@ def read_dag_manifest(file: Path, pipeline: str) -> DagManifest:
     Raises:
         UnusableManifestError: the file is missing, unreadable, or of another format.
     """
-    remedy = f"run `poseline compile --config {pipeline}` in the project, with the --root that Airflow is set to"
+    remedy = f"run `poseline compile --config {pipeline}` in the project, with the --root that Airflow uses"
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
         if content["format"] != FORMAT:

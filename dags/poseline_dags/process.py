@@ -109,7 +109,7 @@ class PoselineProcess:
         return kept | {"PYTHONPATH": self._project, "PYTHONUNBUFFERED": "1"}
 
     def _pump(self, process: subprocess.Popen[str]) -> tuple[str, str]:
-        """Log standard error line by line; return standard output, and standard error from the line `error:` on."""
+        """Log standard error line by line; return standard output, and the end of standard error from `error:` on."""
         assert process.stdout is not None
         assert process.stderr is not None
         output: list[str] = []

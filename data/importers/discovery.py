@@ -1,4 +1,4 @@
-"""The files of an import and their format, found by the looks of the files."""
+"""Finds the files of an import and detects their format from their names and first bytes."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""The way of one source through the import: each record becomes sequences or a quarantined record."""
+"""Imports one source: each of its records becomes sequences or a quarantined record."""
 
 import re
 from collections import Counter
@@ -28,7 +28,7 @@ class Kept:
     Attributes:
         file: file of the record, as the user named it.
         record: number of the record in the file, from 0.
-        sequences: the sequences made of it: one, or the pieces between long gaps.
+        sequences: the sequences made from it: one, or the pieces between long gaps.
         repairs: number of repairs, by name.
     """
 

@@ -56,7 +56,7 @@ class ImportSummary:
         repaired: number of repairs, by name.
         people_left_out: number of poses of people who were not chosen.
         quarantined: number of quarantined records, by reason.
-        notes: assumptions that the user should know.
+        notes: assumptions and skipped files that the user should know about.
         report: folder of the quarantined records (see `data.quarantine`), None if there are none.
     """
 

@@ -1,4 +1,4 @@
-"""The contents of a report, collected in one pass over the span with only a few figures a clip in memory."""
+"""The contents of a report, collected in one pass over the span with only a few figures per clip in memory."""
 
 import hashlib
 import heapq

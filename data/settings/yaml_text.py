@@ -68,7 +68,7 @@ def _check_depth(text: str) -> None:
 
 
 def _check_keys(node: yaml.Node | None, seen: set[yaml.Node]) -> None:
-    """Raise ValueError if a mapping repeats a key: PyYAML would drop the first value without a word."""
+    """Raise ValueError if a mapping repeats a key: PyYAML would silently drop the first value."""
     if not isinstance(node, yaml.CollectionNode) or node in seen:
         return
     seen.add(node)

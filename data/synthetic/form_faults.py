@@ -53,18 +53,18 @@ def _leaning(poses: Floats, severity: float) -> None:
 
 
 def _short_look(poses: Floats, severity: float) -> None:
-    """Turn the head less than it should be."""
+    """Turn the head too little."""
     poses[:, _LOOK] *= 1 - 0.65 * abs(severity)
     poses[:, _NOD] *= 1 - 0.65 * abs(severity)
 
 
 def _stiff(poses: Floats, severity: float) -> None:
-    """Bend the trunk less than it should be."""
+    """Bend the trunk too little."""
     poses[:, _BENDING] *= 1 - 0.45 * abs(severity)
 
 
 def _flat_heels(poses: Floats, severity: float) -> None:
-    """Raise the heels less than they should be."""
+    """Raise the heels too little."""
     poses[:, _HEEL] *= 1 - 0.6 * abs(severity)
 
 

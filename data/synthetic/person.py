@@ -50,7 +50,7 @@ class Person:
         ways: number of the cycle that the person knows, for each movement.
         style: seed of the person's offsets of the key poses, for each movement.
         habit: float64 `[len(CHANNELS)]`, offset in every pose.
-        marks: float64 `[17, 2]`, offset of the estimated joints for this person and clothing, in torso lengths.
+        marks: float64 `[17, 2]`, offset of the estimated joints from the true ones for this person, in torso lengths.
     """
 
     name: str
@@ -101,9 +101,8 @@ _PROPORTIONS = {
     "neck": (0.11, 0.1),
     "head": (0.04, 0.08),
 }
-"""Length of each body part divided by the height, and its relative standard deviation: proportions of adults (Drillis
-and
-Contini 1966), measured between joints as pose estimators define them."""
+"""Length of each body part divided by the height, and its relative standard deviation: proportions of adults
+(Drillis and Contini 1966), measured between joints as pose estimators define them."""
 
 AVERAGE_BODY = Body(height=1.67, **{part: 1.67 * share for part, (share, _) in _PROPORTIONS.items()})
 """Body of average height and proportions."""
@@ -121,7 +120,7 @@ def _body(rng: np.random.Generator) -> Body:
 
 
 def _marks(rng: np.random.Generator) -> Floats:
-    """Return the offsets of the estimated joints, symmetric for both sides; those of the face are 0."""
+    """Return the offsets of the estimated joints from the true ones, mirrored between the sides; 0 for the face."""
     marks = np.zeros((17, 2))
     sides = rng.normal(0.0, (0.02, 0.025), (6, 2))
     marks[5::2], marks[6::2] = sides, sides * np.array([-1.0, 1.0])

@@ -55,16 +55,19 @@ def trace(what: str, root: Path, as_json: bool) -> None:
 
 @group.command()
 @click.argument("artifact", required=False, type=int, metavar="[ID]")
-@click.option("--subject", help="Name of a person: show everything that was made of the person's data.")
-@click.option("--span", type=click.IntRange(0), help="Number of a span of data: show everything that was made of it.")
+@click.option("--subject", help="Name of a person: show everything that was made from the person's data.")
+@click.option("--span", type=click.IntRange(0), help="Number of a span of data: show everything that was made from it.")
 @question_options
 def impact(artifact: int | None, subject: str | None, span: int | None, root: Path, as_json: bool) -> None:
-    """Show what was made of an artifact, a person's data or a span: models, pushes and all other artifacts."""
+    """Show what was made from an artifact, a person's data or a span: models, pushes and all other artifacts."""
     from lineage.measures import split_names
     from lineage.questions import impact
 
     if sum(given is not None for given in (artifact, subject, span)) != 1:
-        raise InputError("one thing is asked for at a time", remedy="give an artifact id, --subject S or --span N")
+        raise InputError(
+            "expected exactly one of ID, --subject and --span",
+            remedy="give an artifact id, --subject S or --span N",
+        )
     store = _store(root)
     if artifact is not None:
         start = {artifact: set(split_names(store.artifact(artifact)))}
@@ -81,7 +84,7 @@ def impact(artifact: int | None, subject: str | None, span: int | None, root: Pa
 
 @group.command()
 @click.option(
-    "--limit", default=20, show_default=True, type=click.IntRange(1), help="Number of the newest runs to show."
+    "--limit", default=20, show_default=True, type=click.IntRange(1), help="Number of most recent runs to show."
 )
 @question_options
 def runs(limit: int, root: Path, as_json: bool) -> None:
@@ -157,7 +160,7 @@ def _why(node: str, run: str, root: Path, as_json: bool) -> bool:
 @click.argument("metric")
 @click.option("--pipeline", help="Pipeline of the runs.  [default: the pipeline of the newest run]")
 @click.option(
-    "--limit", default=50, show_default=True, type=click.IntRange(1), help="Number of the newest runs to read."
+    "--limit", default=50, show_default=True, type=click.IntRange(1), help="Number of most recent runs to read."
 )
 @click.option("--to", "file", type=click.Path(path_type=Path), help="Also draw the history, to FILE.svg or FILE.html.")
 @question_options
@@ -179,11 +182,11 @@ def blame(metric: str, pipeline: str | None, limit: int, file: Path | None, root
 @click.option("--all", "everything", is_flag=True, help="Verify every live artifact and push of the store.")
 @question_options
 def verify(run: str | None, everything: bool, root: Path, as_json: bool) -> None:
-    """Compute the digests of RUN's artifacts and pushes again, or of all. Exit code 1: a file is not as recorded."""
+    """Recompute the digests of RUN's artifacts and pushes, or of all. Exit code 1: a file differs from the record."""
     from lineage.questions.verify import verify
 
     if (run is None) != everything:
-        raise InputError("what is to be verified?", remedy="give a run, or --all")
+        raise InputError("expected either a run or --all", remedy="give one of the two")
     store = _store(root)
     artifacts: Iterable[Artifact]
     if run:
@@ -197,7 +200,9 @@ def verify(run: str | None, everything: bool, root: Path, as_json: bool) -> None
 
 
 @group.command()
-@click.option("--keep", type=click.IntRange(0), required=True, help="Number of the newest runs to keep, per pipeline.")
+@click.option(
+    "--keep", type=click.IntRange(0), required=True, help="Number of most recent runs to keep in each pipeline."
+)
 @click.option("--pipeline", help="Remove payloads of this pipeline only.")
 @click.option("--yes", is_flag=True, help="Remove the payloads; without it they are only listed.")
 @question_options

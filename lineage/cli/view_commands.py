@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     type=click.Choice(["both", "back", "forward"]),
     default="both",
     show_default=True,
-    help="For an artifact: draw what it was made of, what was made of it, or both.",
+    help="For an artifact: draw what it was made from, what was made from it, or both.",
 )
 @root_option
 def graph(target: str, file: Path, direction: str, root: Path) -> None:
@@ -41,7 +41,7 @@ def graph(target: str, file: Path, direction: str, root: Path) -> None:
     }
     if file.suffix not in writers:
         raise InputError(
-            f"no drawing as {file.suffix or 'a file without ending'!r}",
+            f"lineage cannot be drawn as {file.suffix or 'a file without ending'!r}",
             str(file),
             "end it in .html, .svg, .dot or .mmd",
         )
@@ -74,7 +74,7 @@ def _draw_artifact(store: LineageStore, artifact_id: int, direction: str) -> Dra
     "form",
     type=click.Choice(["openlineage", "prov", "csv", "parquet"]),
     required=True,
-    help="OpenLineage events (a line each), W3C PROV-JSON, or flat tables.",
+    help="OpenLineage events (one per line), W3C PROV-JSON, or flat tables.",
 )
 @click.option("--to", "target", type=PATH, required=True, help="File to write; for csv and parquet, a folder to make.")
 @click.option("--run", metavar="RUN", help="Export only this run (or `latest`).  [default: the whole store]")

@@ -1,4 +1,4 @@
-"""The audit report of one run as an HTML page: what its model was made of, how it was judged, what was shipped."""
+"""The audit report of one run as an HTML page: what its model was made from, how it was judged, what was shipped."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _RUN_FACTS = ("git_commit", "git_dirty", "lock_digest", "python")
 
 
 def as_page(store: LineageStore, root: Path, run: Run) -> str:
-    """Return the report as an HTML page that loads nothing, for the screen and for paper."""
+    """Return the report as a self-contained HTML page, for the screen and for paper."""
     return pages.get_template("report.html").render(**_content(store, root, run), harmless=harmless, size=size)
 
 

@@ -43,7 +43,7 @@ def as_dot(drawing: Drawing) -> str:
 
 
 def as_mermaid(drawing: Drawing) -> str:
-    """Return the drawing for Mermaid, which GitHub and many wikis show."""
+    """Return the drawing as Mermaid text, which GitHub and many wikis render."""
     lines = ["flowchart TD"]
     for box in drawing.boxes.values():
         start, end = ("[", "]") if box.kind == "execution" else ("([", "])")

@@ -1,4 +1,4 @@
-"""Drawings as one HTML page that loads nothing: with zoom, search, and details on a click."""
+"""A drawing as one self-contained HTML page with zoom, search, and details on click."""
 
 from __future__ import annotations
 

@@ -26,7 +26,10 @@ def draw_history(answer: Blame, ending: str) -> str:
         InputError: a file with this ending cannot be drawn.
     """
     if ending not in ENDINGS:
-        raise InputError(f"no plot as {ending or 'a file without ending'!r}", remedy="end the file in .svg or .html")
+        raise InputError(
+            f"a history cannot be drawn as {ending or 'a file without ending'!r}",
+            remedy="end the file in .svg or .html",
+        )
     values = [point.value for point in answer.history]
     low, high = min(values, default=0.0), max(values, default=1.0)
     margin = (high - low) * 0.12 or abs(high) * 0.05 or 0.5

@@ -22,8 +22,8 @@ class Point:
         run: name of the run.
         started: start time in seconds since the epoch.
         value: value of the figure.
-        change: difference from the run before; None in the first run.
-        cause: summary of what changed since the run before; None if the figure did not move.
+        change: difference from the previous run; None in the first run.
+        cause: summary of what changed since the previous run; None if the figure did not change.
     """
 
     run: str
@@ -53,7 +53,7 @@ def blame(store: LineageStore, root: Path, metric: str, *, limit: int, pipeline:
         store: store to read.
         root: root of the runs.
         metric: name of a figure in `RecordedRun.figures`.
-        limit: number of the newest runs to read.
+        limit: number of most recent runs to read.
         pipeline: name of the pipeline; None for the pipeline of the newest run.
 
     Raises:

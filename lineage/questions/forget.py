@@ -40,7 +40,7 @@ class ForgetPlan(Answer):
 
     Attributes:
         examples: Examples artifacts that contain the person.
-        payloads: payloads to remove: all that contain windows of people and were made of these examples.
+        payloads: payloads to remove: all that contain windows of people and were made from these examples.
         models: models that saw the person.
         retrain: ids of the models that learned from the person and have to be trained again.
         pushes: published versions of these models.

@@ -1,4 +1,4 @@
-"""The question `impact`: which models and pushes were made of an artifact, of a person's data or of a span."""
+"""The question `impact`: which models and pushes were made from an artifact, of a person's data or of a span."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _ROLES = {TRAIN: "trained on", EVAL: "chosen by", TEST: "tested on"}
 
 @dataclass(frozen=True, slots=True)
 class ImpactedModel(ArtifactSummary):
-    """A model that was made of the start artifacts or tested on them.
+    """A model that was made from the start artifacts or tested on them.
 
     Attributes:
         run: name of the run that trained the model.
@@ -59,11 +59,11 @@ class Push:
 
 @dataclass(frozen=True, slots=True)
 class Impact(Answer):
-    """Everything that was made of the start artifacts.
+    """Everything that was made from the start artifacts.
 
     Attributes:
         start: ids of the start artifacts.
-        models: models that were made of them or tested on them.
+        models: models that were made from them or tested on them.
         pushes: published versions of these models.
         artifacts: ids of all artifacts in the graph by type.
         runs: names of the runs in which something was made.
@@ -93,7 +93,7 @@ def of_span(store: LineageStore, span: int) -> dict[int, set[str]]:
 
 
 def impact(store: LineageStore, start: dict[int, set[str]]) -> Impact:
-    """Find everything that was made of some artifacts.
+    """Find everything that was made from some artifacts.
 
     Args:
         store: store to read.

@@ -37,11 +37,11 @@ class PrunePlan(Answer):
 def plan_prune(store: LineageStore, keep: int, pipeline: str | None = None) -> PrunePlan:
     """Find the payloads that can be removed if the newest runs of every pipeline are kept.
 
-    Artifacts of the kept runs are never among them, nor those that a live push or a blessed model was made of.
+    Artifacts of the kept runs are never among them, nor those that a live push or a blessed model was made from.
 
     Args:
         store: store to read.
-        keep: number of the newest runs to keep, for each pipeline.
+        keep: number of most recent runs to keep in each pipeline.
         pipeline: name of the only pipeline from which to remove payloads; None for all pipelines.
 
     Raises:
@@ -80,7 +80,7 @@ def _used_by(store: LineageStore, runs: Iterable[str]) -> set[int]:
 
 
 def _needed_by_models_in_use(store: LineageStore, artifacts: Iterable[Artifact]) -> set[int]:
-    """Return what published versions and blessed models were made of, and everything of the runs that made it."""
+    """Return all artifacts upstream of published versions and blessed models, and those of the runs involved."""
     live = [artifact for artifact in artifacts if artifact.state == LIVE]
     in_use = [a.id for a in live if _is_blessing(a) or (a.type == PUSHED_MODEL and _is_published(a))]
     graph = store.upstream(in_use)

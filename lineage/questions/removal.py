@@ -55,7 +55,7 @@ def refuse_while_running(root: Path) -> None:
             try:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise InputError("a run is going on", path.stem, "wait until it has ended") from None
+                raise InputError("a run is in progress", path.stem, "wait until it has ended") from None
 
 
 def remove(mlmd: MetadataStore, root: Path, ids: Iterable[int]) -> int:

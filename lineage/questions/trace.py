@@ -121,7 +121,7 @@ class GateVerdict:
 
 @dataclass(frozen=True, slots=True)
 class DataSummary:
-    """Examples that an artifact was made of, directly or not.
+    """Examples that an artifact was made from, directly or not.
 
     Attributes:
         artifact: id of the Examples artifact.
@@ -183,7 +183,7 @@ class TracedIds(LineageIds):
 
 @dataclass(frozen=True, slots=True)
 class Trace(Answer):
-    """Everything that an artifact was made of, and the verdicts on it.
+    """Everything that an artifact was made from, and the verdicts on it.
 
     Attributes:
         files: names of the files that were looked up; empty if an artifact id was given.
@@ -195,7 +195,7 @@ class Trace(Answer):
         code: recorded facts about the code of the training.
         schema: Schema artifacts upstream of the artifact.
         gates: verdicts on the model and the data, each with its node, run and artifact.
-        data: data that the artifact was made of.
+        data: data that the artifact was made from.
         push: outcome of the push; None if the artifact is not a push.
         retrain: whether a person in the model's data has asked to be forgotten.
         lineage: part of the lineage graph upstream of the artifact.
@@ -272,7 +272,7 @@ def _digests(path: Path) -> dict[str, str]:
 
 
 def trace(store: LineageStore, found: Found) -> Trace:
-    """Trace the first of the found artifacts back to everything that it was made of."""
+    """Trace the first of the found artifacts back to everything that it was made from."""
     artifact = found.artifacts[0]
     graph = store.upstream(artifact.id)
     model = artifact if artifact.type == MODEL else _last(graph.of_type(MODEL))
@@ -303,7 +303,7 @@ def is_to_be_retrained(store: LineageStore, model: Artifact) -> bool:
 def _gate_executions(
     store: LineageStore, graph: Subgraph, trainer: Execution | None, start: Artifact, model: Artifact | None
 ) -> set[int]:
-    """Return the executions of the gates that led to a push; of anything else, the newest on its model and data."""
+    """Return the gate executions that a push depended on; for other artifacts, also the newest ones on their model."""
     gates = {
         edge.execution_id
         for edge in graph.edges
@@ -347,5 +347,5 @@ def _verdicts(store: LineageStore, gates: set[int]) -> list[GateVerdict]:
 
 
 def _last(artifacts: list[Artifact]) -> Artifact | None:
-    """Return the newest of several models upstream of an artifact: training started from the others."""
+    """Return the newest of several models upstream of an artifact; the others were only used for warm starts."""
     return artifacts[-1] if artifacts else None

@@ -1,8 +1,8 @@
 """The metadata store that is in use: where it is, and how to connect to it.
 
 The store is a SQLite file under the root, unless the environment names another one: `POSELINE_METADATA` contains a URL,
-or `POSELINE_METADATA_FILE` the path of a file with a URL. So a password appears on no command line, and Poseline writes
-it nowhere.
+or `POSELINE_METADATA_FILE` the path of a file with a URL. This keeps a password off the command line, and
+Poseline never writes it to a file or a log.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ ML Metadata 1.21 has no `filter_query`, which its own lineage query needs, so th
 rules:
 
 - An artifact that later runs took from the cache is an output of many executions; the first of them made it.
-- A model is not made of the baseline that it was compared with, although the baseline influenced the verdict. The
+- A model is not made from the baseline that it was compared with, although the baseline influenced the verdict. The
   traversal includes the inputs in `COMPARED_WITH`, but does not continue from them in either direction.
 """
 
@@ -156,7 +156,7 @@ class LineageStore:
         return self._fill(graph)
 
     def upstream(self, artifact_id: int | Iterable[int]) -> Subgraph:
-        """Return one or more artifacts and everything that they were made of.
+        """Return one or more artifacts and everything that they were made from.
 
         Raises:
             InputError: a single id was given, and there is no such artifact.
@@ -175,7 +175,7 @@ class LineageStore:
         return self._fill(graph)
 
     def downstream(self, artifact_id: int | Iterable[int]) -> Subgraph:
-        """Return one or more artifacts and everything that was made of them, without failed executions.
+        """Return one or more artifacts and everything that was made from them, without failed executions.
 
         Raises:
             InputError: a single id was given, and there is no such artifact.

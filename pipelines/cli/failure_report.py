@@ -92,7 +92,7 @@ def _print(text: str) -> None:
 
 
 def _explain(error: BaseException, arguments: Sequence[str]) -> PoselineError:
-    """Return the error that a person reads in place of one that Poseline does not expect."""
+    """Return the error to show to the user in place of an unexpected one."""
     number = error.errno if isinstance(error, OSError) else None
     if number in (errno.ENOSPC, errno.EDQUOT):
         _discard(sys.stdout)
@@ -168,7 +168,7 @@ def _write_log(error: BaseException, arguments: Sequence[str]) -> Path | None:
 
 
 def _root(arguments: Sequence[str]) -> Path:
-    """Return the root that the command line names; it may be the parsing of the rest that failed."""
+    """Return the root that the command line names, without click, which may have failed on the other arguments."""
     for position, argument in enumerate(arguments):
         if argument.startswith("--root="):
             return Path(argument.partition("=")[2]).absolute()

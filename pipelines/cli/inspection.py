@@ -52,11 +52,11 @@ def doctor(root: Path | None, quick: bool, as_json: bool) -> None:
 
 @group.command()
 @root_option
-@click.option("--config", "config_name", help="Show the trainings of this configuration only.  [default: all]")
+@click.option("--config", "config_name", help="Show the training runs of this configuration only.  [default: all]")
 @click.option("--host", default="localhost", show_default=True, help="Address to listen on.")
 @click.option("--port", default=6006, show_default=True, type=click.IntRange(0, 65535), help="0 takes any free port.")
 def tensorboard(root: Path | None, config_name: str | None, host: str, port: int) -> None:
-    """Show the curves of all trainings in TensorBoard. New trainings appear while it runs."""
+    """Show the curves of all training runs in TensorBoard. New ones appear while it is open."""
     from pipelines.cli.tensorboard import serve
 
     serve(workspace_at(root).root / "artifacts", config_name, host, port)

@@ -46,7 +46,7 @@ _COMMANDS = {
         "lineage.cli.commands",
         "List the runs: when they started, how many nodes ran or were cached, which node failed.",
     ),
-    "tensorboard": _Entry("pipelines.cli.inspection", "Show the curves of all trainings in TensorBoard."),
+    "tensorboard": _Entry("pipelines.cli.inspection", "Show the curves of all training runs in TensorBoard."),
 }
 """Single commands: each belongs to the `group` of its module."""
 _COMPLETION = "_POSELINE_COMPLETE"  # set when a shell asks click to complete a command line

@@ -107,7 +107,7 @@ def _attempt_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "--cleared",
             type=click.IntRange(0),
             default=0,
-            help="How often the task was cleared; successful attempts from before that do not count.",
+            help="Number of times the task was cleared; earlier successful attempts do not count.",
         ),
         click.option(
             "--try", "try_number", type=click.IntRange(0), default=0, help="Number of the attempt in the orchestrator."

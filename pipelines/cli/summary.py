@@ -91,7 +91,7 @@ def _headline(report: Report) -> str:
         return f"[red]run {report.run_id} failed[/] {took}"
     if report.state == "refused":
         failed = ", ".join(verdict.gate for verdict in report.verdicts if not verdict.passed) or "a gate"
-        return f"[red]not pushed: rejected by {failed}[/]; the version that is served stays (run {report.run_id})"
+        return f"[red]not pushed: rejected by {failed}[/]; the published version is unchanged (run {report.run_id})"
     if report.did_nothing:
         return f"[green]nothing to do: every node is cached[/] {took} (run {report.run_id})"
     return f"[green]run {report.run_id} {report.state}[/] {took}"

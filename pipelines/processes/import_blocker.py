@@ -1,7 +1,7 @@
 """Makes TensorFlow, Beam and other slow libraries impossible to import in a process that does not need them.
 
-TFX's launcher resolves inputs, checks the cache and publishes without TensorFlow and Beam. If they cannot be imported
-it loads in 0.6 s, otherwise in 20 s. Executors import them in child processes.
+TFX's launcher needs neither TensorFlow nor Beam to resolve inputs, check the cache and record outputs. It loads in
+0.6 s if they cannot be imported, otherwise in 20 s. Executors import them in child processes.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ def last_success(run: RunContext, node: pipeline_pb2.PipelineNode) -> metadata_s
 
 
 def counts(run: RunContext, execution: metadata_store_pb2.Execution) -> bool:
-    """Return whether a successful execution still counts, or the orchestrator's user has asked for another one."""
+    """Return whether a successful execution still counts: false if the user has cleared the task since it started."""
     properties = execution.custom_properties  # reading a missing key would add it, without a value
     return (int(properties[CLEARED].string_value) if CLEARED in properties else 0) >= run.cleared
 

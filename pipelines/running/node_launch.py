@@ -1,8 +1,8 @@
 """Launches one node of a plan, in the same way for a local run and for a task of an orchestrator.
 
-TFX's launcher resolves the inputs, checks the cache and publishes; here it runs without TensorFlow. This module adds
-what it lacks: a child process for the executor, an execution for each attempt, errors that name their cause, and a
-state that is read back from the metadata store.
+TFX's launcher resolves the inputs, checks the cache and records the outputs; here it runs without TensorFlow. This
+module adds what the launcher lacks: a child process for the executor, a separate execution for each attempt, errors
+that name their cause, and a final state of the node as the metadata store has it.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class NodeResult:
 
 @dataclass(frozen=True)
 class _Lookup:
-    """What the cache has for a node.
+    """The result of looking up a node in the cache.
 
     Attributes:
         key: cache key of the node.

@@ -20,7 +20,7 @@ def obtain_plan(
     children: ChildProcesses,
     say: Callable[[str], object] = lambda _: None,
 ) -> Plan:
-    """Return the plan of a configuration, compiled now if the workspace has none that is current.
+    """Return the plan of a configuration; compile it first if the workspace has no up-to-date plan.
 
     Args:
         config: configuration to compile.

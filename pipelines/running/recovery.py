@@ -1,4 +1,4 @@
-"""Removes what a process left behind that was killed while it ran a node.
+"""Cleans up after a process that was killed while it ran a node.
 
 For each running node there is a locked file in the journal. If a file can be locked, the process that wrote it is dead.
 Its execution is then marked as failed and its incomplete outputs are removed, before anything new is started.

@@ -247,7 +247,7 @@ def _rejection(node: str, outputs: Sequence[OutputArtifact]) -> GateError | None
             reasons = "".join(f"; {reason}" for reason in record.reasons)
             return GateError(
                 f"not pushed: {' and '.join(record.refused_by)} rejected the model{reasons};"
-                " the version that is served stays",
+                " the published version is unchanged",
                 output.uri,
                 "see the verdicts of that gate; train longer or on more data, or change its threshold in schema/",
             )

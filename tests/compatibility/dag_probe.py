@@ -1,4 +1,4 @@
-"""Printer of a DAG as JSON: tasks with their places in the graph, parameters, assets. Run by Airflow's interpreter."""
+"""Program for Airflow's interpreter that prints a DAG as JSON: its tasks, their dependencies, parameters and assets."""
 
 import json
 import runpy

@@ -103,7 +103,7 @@ def _replace_digest(store: sqlite3.Connection, place: Place, before: str, listin
 
 
 def drawn_dag(python: Path, project: Path, place: Place) -> dict[str, Any]:
-    """Return what a project's DAG file draws from the restored manifest.
+    """Return the DAG that a project's DAG file builds from the restored manifest, as JSON values.
 
     Args:
         python: Airflow's interpreter.

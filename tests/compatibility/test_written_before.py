@@ -1,4 +1,4 @@
-"""A root that an older commit made: today's code gives the answers that the older code gave, at most with more keys."""
+"""Today's code answers questions about an older root as the older code did; answers may only gain keys."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Bad models between EdgeConverter and the gates: the right gate rejects them, and the served model stays."""
+"""Models damaged after EdgeConverter: the right gate rejects them, and the published version is unchanged."""
 
 import json
 import shutil
@@ -32,7 +32,7 @@ def _random_weights(folder):
 
 
 def _swapped_labels(folder):
-    """Give the answers of all files other names; the files still agree with each other."""
+    """Rotate the labels in all files: every prediction gets a wrong name, but the files still agree with each other."""
     for file in list_files(folder):
         contract = read_contract(file.path)
         swapped = contract.model_copy(update={"labels": (*contract.labels[1:], contract.labels[0])})

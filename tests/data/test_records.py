@@ -59,7 +59,7 @@ def test_batch_round_trip_keeps_everything():
         ({"keypoints": with_value(np.inf, 1)}, r"frame 2, joint 5, channel 1"),
         ({"keypoints": with_value(1.5, 2)}, r"confidence 1\.5 .*(\n.*)*frame 2, joint 5"),
         ({"keypoints": with_value(-0.1, 2)}, "confidence -0.1"),
-        ({"timestamps": np.zeros(3)}, "one float64 a frame: 4"),
+        ({"timestamps": np.zeros(3)}, "one float64 per frame: 4"),
         ({"timestamps": np.array([0.0, 0.1, 0.1, 0.2])}, r"do not increase: 0\.1 s(\n.*)*frame 2"),
         ({"timestamps": np.array([0.0, np.nan, 0.1, 0.2])}, r"frame 1"),
         ({"timestamps": np.arange(4) * 33.3}, r"0.03 frames per second(.*\n)*.*divide milliseconds"),

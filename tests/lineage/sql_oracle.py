@@ -38,7 +38,7 @@ class SqlOracle:
         return {row[0] for row in self.rows(sql)}
 
     def upstream(self, artifact):
-        """Return the ids of an artifact and all that it was made of, and of the baselines these were compared with."""
+        """Return the ids of an artifact and all it was made from, and of the baselines these were compared with."""
         return self.column(f"""
             WITH RECURSIVE
             made AS (
@@ -64,7 +64,7 @@ class SqlOracle:
         """)
 
     def downstream(self, artifacts):
-        """Return the ids of some artifacts and all that was made of them."""
+        """Return the ids of some artifacts and all that was made from them."""
         return self.column(f"""
             WITH RECURSIVE
             walked AS (

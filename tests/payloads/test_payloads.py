@@ -1,4 +1,4 @@
-"""Payloads come back as they were written, from records of earlier versions, too; damage is named or is None."""
+"""Payloads are read back as written, also by earlier versions; a damaged file is named in an error, or read as None."""
 
 import json
 import tarfile

@@ -38,7 +38,7 @@ TRAINING = TrainingConfig(
 
 
 def wave(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return windows `[N, T, J, C]` of people who lift their wrists (label 1) or their knees (label 0), and labels."""
+    """Return windows `[N, T, J, C]` and their labels: people lift their wrists (label 1) or their knees (label 0)."""
     random = np.random.default_rng(seed)
     body = random.normal(size=(JOINTS, 2)) * 0.02 + np.linspace(0.2, 0.8, JOINTS)[:, np.newaxis]
     keypoints = np.ones((count, FRAMES, JOINTS, CHANNELS), np.float32)

@@ -1,1 +1,1 @@
-"""From what a file says of one clip to a canonical sequence: joints, people, units and time."""
+"""Converts a clip, as its file states it, to a canonical sequence: joints, people, units and time."""

@@ -168,8 +168,8 @@ def _affinity(one: _Track, box: list[float], file_number: int, present: set[int]
     """Return how well a pose continues a track.
 
     Returns:
-        2 if the file's numbers are equal, 0 to 1 for overlapping boxes, negative for distant ones, and minus infinity
-        if the file's numbers say that they are different people.
+        2 if the track numbers in the file are equal, 0 to 1 for overlapping boxes, negative for distant ones, and minus
+        infinity if the track numbers show that they are different people.
     """
     if one.file_number >= 0 and file_number >= 0:
         if one.file_number == file_number:

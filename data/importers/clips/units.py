@@ -131,7 +131,7 @@ def room_scaling(positions: np.ndarray, layout: Layout) -> Scaling:
 
 
 def image_scaling(positions: np.ndarray, aspect: float | None) -> Scaling:
-    """Return the scaling to image heights for image coordinates of unknown unit and image size.
+    """Return a guessed scaling to normalized coordinates, for a file that states neither unit nor image size.
 
     Args:
         positions: floats `[T, J, D]`, nan where a joint is missing.

@@ -1,1 +1,1 @@
-"""The formats that can be imported, a module each; `registry` lists them."""
+"""The formats that can be imported, one module per format; `registry` lists them."""

@@ -11,7 +11,8 @@ per sequence unless stated otherwise:
 - `sequence_id` or `session_id`, `split`, `view`, `source`.
 - `fps`: one number for all sequences, or one per sequence; nan is unknown.
 - `timestamps` (one per frame, in seconds), or `frame_number` or `frame_index` where frames were dropped.
-- `correct` (1 good form, 0 bad form) becomes the quality, `cycles` or `repetitions` the repetitions; nan is unknown.
+- `correct` (1 good form, 0 bad form) becomes the quality; nan is unknown.
+- `cycles` or `repetitions` becomes the number of repetitions; nan is unknown.
 - `seg_session`, `seg_label`, `seg_start`, `seg_stop`: the sequences are sessions, and these are their segments.
 - `image_size` (width, height), `width` and `height`, or `units`: how 2-D coordinates become image heights. If `units`
   is `metres`, the file is canonical: nothing is scaled, and no joint is taken as inferred.
@@ -108,7 +109,7 @@ class _Store:
             yield Note(f"{self._file}: {unknown} sequences have no frame rate: assuming {self._options.fps:g}")
 
     def clips(self) -> Iterator[RawClip]:
-        """Yield one clip a sequence."""
+        """Yield one clip per sequence."""
         lengths = np.diff(self._offsets).tolist()
         for number, frames in enumerate(self._archive.stream("frames", lengths)):
             fps = float(self._fps[number]) if self._fps[number] > 0 else self._options.fps

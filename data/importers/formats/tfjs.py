@@ -1,4 +1,4 @@
-"""TF.js pose-detection, MoveNet and PoseNet: named keypoints of one or several poses a frame, as JSON.
+"""TF.js pose-detection, MoveNet and PoseNet: named keypoints of one or more poses per frame, as JSON.
 
 Sources: `Pose` and `Keypoint` of https://github.com/tensorflow/tfjs-models/tree/master/pose-detection (x, y in pixels
 of the input, z for BlazePose, `score`, `name`; `keypoints3D` in metres; `id` of the tracker) and PoseNet's

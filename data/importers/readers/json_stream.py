@@ -9,8 +9,8 @@ reads everything else value by value: NaN and Infinity, which strict JSON does n
 before the damage.
 
 ijson (3.6, its backend in C) is not used: for a TF.js recording of 87 MB it takes 2.0 s of CPU time against 0.9 s here,
-it rejects NaN and Infinity, and it needs the names of members in advance. It would need less memory: 12 MB against
-150 MB, which the limits below bound for a file of any size.
+it rejects NaN and Infinity, and it needs the names of members in advance. It would need less memory: 12 MB instead of
+150 MB. The limits below bound the memory for a file of any size.
 """
 
 import codecs

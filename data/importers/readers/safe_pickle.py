@@ -90,7 +90,7 @@ class PickledArray:
         self._content: bytes | LazyBytes = b""
 
     def set(self, shape: Any, dtype: Any, fortran: Any, content: Any) -> None:
-        """Set shape, type and content as the pickle states them, if they are consistent."""
+        """Set shape, type and content from the pickle; raise `_UnsafeError` if they do not fit together."""
         if not isinstance(dtype, _Dtype):
             raise _UnsafeError("an array has a type that is not numeric")
         if isinstance(content, str):
@@ -146,14 +146,14 @@ def _from_buffer(content: Any, dtype: Any, shape: Any, order: Any, *_: Any) -> P
 
 def _encode(text: Any, encoding: Any, *_: Any) -> bytes:
     if not isinstance(text, str) or encoding != "latin1":
-        raise _UnsafeError("text is encoded in an unusual way")
+        raise _UnsafeError("it encodes text as something other than Latin-1")
     return text.encode("latin-1")
 
 
 def _container(kind: type) -> Callable[..., Any]:
     def make(*arguments: Any) -> Any:
         if len(arguments) > 1 or not all(isinstance(one, (list, tuple)) for one in arguments):
-            raise _UnsafeError("a container is made in an unusual way")
+            raise _UnsafeError("it calls list() or tuple() with something other than one list or tuple")
         return kind(*arguments)
 
     return make

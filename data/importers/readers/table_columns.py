@@ -26,7 +26,7 @@ class Columns:
     Attributes:
         count: number of columns in the header.
         width: least number of columns of a row.
-        sequence: column of the sequence id, equal in all rows of a clip.
+        sequence: column of the sequence id, which is the same in all rows of a clip.
         clock: column of the time, in `clock_unit`.
         clock_unit: unit of the time.
         counter: column of the frame number.

@@ -12,7 +12,7 @@ def store():
 
 
 class World:
-    """A writer of the executions of pipeline runs to a metadata store."""
+    """Records the executions of pipeline runs in a metadata store."""
 
     def __init__(self, store):
         from ml_metadata.proto import metadata_store_pb2

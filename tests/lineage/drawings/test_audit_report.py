@@ -178,4 +178,4 @@ def test_blame_draws_the_history_that_it_prints(recorded, tmp_path):
     titles = [title.text for title in tree.iter("{http://www.w3.org/2000/svg}title")][1:]
     assert [title.partition(":")[0] for title in titles] == [entry["run"] for entry in history]
     assert any("parameters" in title for title in titles)
-    assert "no plot as" in recorded.ask("blame", "accuracy", "--to", str(tmp_path / "x.png"), expect=2).text
+    assert "cannot be drawn as" in recorded.ask("blame", "accuracy", "--to", str(tmp_path / "x.png"), expect=2).text

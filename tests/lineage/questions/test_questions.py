@@ -128,7 +128,7 @@ def test_impact_finds_the_models_and_pushes_of_a_span(recorded):
     assert len(answer["models"]) == 2
     assert [push["version"] for push in answer["pushes"]] == ["3"]
     assert recorded.ask("impact", "--span", "77", expect=1)
-    assert "one thing" in recorded.ask("impact", expect=2).text
+    assert "exactly one of" in recorded.ask("impact", expect=2).text
 
 
 def test_the_state_of_every_node_agrees_with_the_raw_tables(recorded, oracle):

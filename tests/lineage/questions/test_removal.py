@@ -125,7 +125,7 @@ def test_nothing_is_removed_while_a_node_runs(changeable):
     with (changeable.root / "running/tiny-1.Trainer.json").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         message = changeable.ask("prune", "--keep", "0", "--yes", expect=2).text
-    assert "a run is going on" in message
+    assert "a run is in progress" in message
 
 
 def test_forget_removes_and_marks_only_with_yes(changeable):

@@ -1,4 +1,4 @@
-"""Whatever ends a command: it never ends with exit code 1 or a bare traceback unless a gate rejected."""
+"""However a command fails, it prints no bare traceback, and its exit code is 1 only if a gate rejected."""
 
 import errno
 import os

@@ -1,4 +1,4 @@
-"""JSON is decoded as by the standard library, for any division into windows."""
+"""JSON is decoded as by the standard library, wherever the text is cut into windows."""
 
 import json
 

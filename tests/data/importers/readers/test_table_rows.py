@@ -1,4 +1,4 @@
-"""A table is read alike by Arrow and row by row, for any division into blocks."""
+"""Arrow and row-by-row reading give the same table, wherever the text is cut into blocks."""
 
 import csv
 
