@@ -76,7 +76,7 @@ def creating(path: Path, staging: Path | None = None) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def replacing_folder(path: Path, staging: Path | None = None) -> Iterator[Path]:
+def creating_folder(path: Path, staging: Path | None = None) -> Iterator[Path]:
     """Yield a temporary folder, which is renamed to `path` when the block succeeds; `path` must not exist.
 
     Arguments and errors are those of `creating`. The yielded folder exists and is empty.

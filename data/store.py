@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from data.consistency import Consistency
 from data.errors import InputError
-from data.files import replacing_folder
+from data.files import creating_folder
 from data.records import SCHEMA, KeypointSequence, from_batch, to_batch
 
 ROW_GROUP_VALUES = 1 << 20
@@ -174,7 +174,7 @@ def write_span(folder: Path, span: int, sequences: Iterable[KeypointSequence]) -
     if span in list_spans(folder):
         raise InputError(f"span {span} exists already", str(target), "choose another number, spans are never changed")
     try:
-        with replacing_folder(target) as temporary:
+        with creating_folder(target) as temporary:
             _write_parts(temporary, _checked(sequences))
     except OSError as error:
         raise _unwritable(target, error) from error

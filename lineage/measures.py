@@ -19,7 +19,7 @@ PERSON = "subject"
 
 AnyJudgement = Evaluation | Judgement | DataJudgement
 
-_MODELS: dict[str, type[AnyJudgement]] = {
+FORMS: dict[str, type[AnyJudgement]] = {
     EVALUATION: Evaluation,
     EDGE_BLESSING: EdgeJudgement,
     INFRA_BLESSING: ServingJudgement,
@@ -27,10 +27,10 @@ _MODELS: dict[str, type[AnyJudgement]] = {
 }
 """Type of the artifact in which a gate records its verdicts, to the form of its payload."""
 
-JUDGEMENTS = tuple(_MODELS)
+JUDGEMENTS = tuple(FORMS)
 """Types of the artifacts in which a gate records its verdicts."""
 
-BLESSINGS = tuple(type_ for type_, model in _MODELS.items() if issubclass(model, Judgement))
+BLESSINGS = tuple(type_ for type_, model in FORMS.items() if issubclass(model, Judgement))
 """Types of the blessings that hold their verdicts themselves; those on a Model are in its ModelEvaluation."""
 
 
@@ -59,7 +59,7 @@ class Measure:
 
 def read_judgement(artifact: Artifact) -> AnyJudgement | None:
     """Return what a gate recorded in an artifact; None if it is of another type, or its file is missing or damaged."""
-    model = _MODELS.get(artifact.type)
+    model = FORMS.get(artifact.type)
     return model.read_if_sound(Path(artifact.uri)) if model else None
 
 
@@ -91,10 +91,13 @@ def read_measures(artifact: Artifact) -> Iterator[Measure]:
 
 def read_slices(evaluation: Artifact) -> dict[str, dict[str, float]]:
     """Return the metrics of each slice (`all`, or `feature=value`)."""
-    judgement = Evaluation.read_if_sound(Path(evaluation.uri)) or Evaluation()
+    return _slices(Evaluation.read_if_sound(Path(evaluation.uri)) or Evaluation())
+
+
+def _slices(evaluation: Evaluation) -> dict[str, dict[str, float]]:
     return {
         part.name: {metric: value for metric in part.metrics if (value := part.interval(metric).value) is not None}
-        for part in judgement.slices
+        for part in evaluation.slices
     }
 
 
@@ -112,7 +115,7 @@ def _figures_in(artifact: Artifact) -> dict[str, float]:
     found: dict[str, float | None] = {}
     judgement = read_judgement(artifact)
     if isinstance(judgement, Evaluation):
-        found |= read_slices(artifact).get(WHOLE, {})
+        found |= _slices(judgement).get(WHOLE, {})
     elif isinstance(judgement, EdgeJudgement):
         found |= judgement.accuracy
     elif isinstance(judgement, ServingJudgement):

@@ -49,6 +49,6 @@ class JsonPayload(BaseModel):
     def read_if_sound(cls, folder: Path) -> Self | None:
         """Read the file from an artifact's folder; None if it is missing or damaged."""
         try:
-            return cls.model_validate_json((folder / cls.FILE).read_bytes())
-        except (OSError, ValidationError):
+            return cls.read(folder)
+        except NodeError:
             return None

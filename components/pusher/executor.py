@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -37,10 +38,15 @@ class Executor(BaseExecutor):
         rejected = [gate for gate, blessing in blessings.items() if blessing.get_int_custom_property("blessed") != 1]
         warned = tuple(gate for gate in rejected if gate in json.loads(exec_properties.get("only_warn", "[]")))
         refused = tuple(gate for gate in rejected if gate not in warned)
-        reasons = tuple(reason for gate in rejected for reason in _reasons(gate, blessings[gate]))
-        record = PushRecord(pushed=not refused, refused_by=refused, warned_by=warned, reasons=reasons)
+        reasons = {gate: _reasons(gate, blessings[gate]) for gate in rejected}
+        record = PushRecord(
+            pushed=not refused,
+            refused_by=refused,
+            warned_by=warned,
+            reasons=tuple(itertools.chain.from_iterable(reasons.values())),
+        )
         if refused:
-            why = "; ".join(reason for gate in refused for reason in _reasons(gate, blessings[gate]))
+            why = "; ".join(reason for gate in refused for reason in reasons[gate])
             logging.warning("not pushed: rejected by %s (%s); targets are unchanged", " and ".join(refused), why)
         else:
             if warned:

@@ -5,7 +5,7 @@ fail for lack of space or permissions. Then each staging folder is renamed to it
 A process that dies in between leaves staging folders or a version that `latest` does not point to. The next push
 removes the former and uses the latter.
 
-`data.files.replacing_folder` cannot be used: it renames a folder as soon as it is complete, but here all folders must
+`data.files.creating_folder` cannot be used: it renames a folder as soon as it is complete, but here all folders must
 be complete before the first is renamed, and the next push must recognise staging folders by their names.
 """
 

@@ -10,7 +10,7 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from data.errors import InputError
-from data.files import replacing, replacing_folder
+from data.files import creating_folder, replacing
 from lineage.exchange import openlineage, prov
 from lineage.exchange.tables import TABLES, Table
 from lineage.model import Subgraph
@@ -44,7 +44,7 @@ def _write_tables(store: LineageStore, form: str, target: Path, run: str | None)
     if target.exists():
         raise InputError("the folder exists already", str(target), "name one that does not exist")
     write = _write_csv if form == "csv" else _write_parquet
-    with replacing_folder(target) as folder:
+    with creating_folder(target) as folder:
         for table in TABLES.values():
             write(table, table.batches(store, run, names=False), folder / f"{table.name}.{form}")
 

@@ -14,11 +14,12 @@ from pydantic import BaseModel
 
 from data.errors import ExitCode, PoselineError
 from lineage.marks import SPLITS
+from lineage.measures import BLESSINGS, FORMS
 from lineage.node_ids import NodeId
 from lineage.nodes import GATES
 from payloads.data_judgement import DataJudgement, Finding
 from payloads.evaluation import Evaluation
-from payloads.judgements import EdgeJudgement, Judgement, ServingJudgement
+from payloads.judgements import EdgeJudgement, ServingJudgement
 from payloads.sequences import count_by_split, read_sequences
 from payloads.verdict import Verdict
 from pipelines.running.local_runner import RunResult
@@ -28,12 +29,6 @@ from pipelines.workspace import Workspace
 
 Outputs = dict[str, metadata_store_pb2.Artifact]
 """Artifacts of an execution by output key."""
-
-_JUDGEMENTS: dict[NodeId, type[Judgement]] = {
-    NodeId.MODEL_VALIDATOR: EdgeJudgement,
-    NodeId.SERVING_SMOKE: ServingJudgement,
-}
-"""Gate to the form of its judgement; that of other gates is a plain `Judgement`."""
 
 
 @dataclass(frozen=True)
@@ -175,9 +170,10 @@ def _read_evaluation(report: Report, outputs: Outputs) -> None:
 
 def _read_other_gates(report: Report, outputs: Mapping[str, Outputs]) -> None:
     for gate in GATES.values():
-        if gate in (NodeId.DATA_GATE, NodeId.EVALUATOR) or "blessing" not in outputs.get(gate, {}):
+        blessing = outputs.get(gate, {}).get("blessing")
+        if blessing is None or blessing.type not in BLESSINGS:
             continue
-        judgement = _JUDGEMENTS.get(gate, Judgement).read(Path(outputs[gate]["blessing"].uri))
+        judgement = FORMS[blessing.type].read(Path(blessing.uri))
         report.verdicts += judgement.verdicts
         if isinstance(judgement, EdgeJudgement):
             report.accuracy |= {name: value for name, value in judgement.accuracy.items() if value is not None}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from data.files import creating, replacing, replacing_folder, write_atomically
+from data.files import creating, creating_folder, replacing, write_atomically
 
 
 def write_and_fail(path: Path) -> None:
@@ -53,7 +53,7 @@ def test_two_writers_of_one_file_do_not_meet(tmp_path: Path) -> None:
 def test_a_folder_appears_whole_with_usual_permissions(tmp_path: Path) -> None:
     path, usual = tmp_path / "new" / "folder", tmp_path / "usual"
     usual.mkdir()
-    with replacing_folder(path) as temporary:
+    with creating_folder(path) as temporary:
         (temporary / "a").write_text("a")
         assert not path.exists()
         assert temporary.name.startswith(".folder.")
@@ -63,7 +63,7 @@ def test_a_folder_appears_whole_with_usual_permissions(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_fails_leaves_nothing(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError), replacing_folder(tmp_path / "folder") as temporary:
+    with pytest.raises(RuntimeError), creating_folder(tmp_path / "folder") as temporary:
         write_and_fail(temporary / "inside")
     assert list(tmp_path.iterdir()) == []
 
@@ -82,16 +82,16 @@ def test_a_new_path_becomes_a_file_or_a_folder(tmp_path: Path, make) -> None:
 @pytest.mark.parametrize("make", [Path.mkdir, Path.touch, lambda path: path.symlink_to("nowhere")])
 def test_a_folder_never_replaces_what_exists(tmp_path: Path, make) -> None:
     path = tmp_path / "folder"
-    with pytest.raises(FileExistsError, match="folder"), replacing_folder(path) as temporary:
+    with pytest.raises(FileExistsError, match="folder"), creating_folder(path) as temporary:
         make(path)  # another process was faster
     assert os.path.lexists(path)
-    with pytest.raises(FileExistsError, match="folder"), replacing_folder(path):
+    with pytest.raises(FileExistsError, match="folder"), creating_folder(path):
         pytest.fail("the block must not run")
     assert [entry.name for entry in tmp_path.iterdir()] == ["folder"]
     assert not temporary.exists()
 
 
-@pytest.mark.parametrize("replace", [replacing, replacing_folder])
+@pytest.mark.parametrize("replace", [replacing, creating_folder])
 def test_the_temporary_path_can_be_in_another_folder(tmp_path: Path, replace) -> None:
     with replace(tmp_path / "data" / "one", staging=tmp_path / "staging") as temporary:
         assert temporary.parent == tmp_path / "staging"
