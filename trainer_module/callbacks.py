@@ -64,7 +64,7 @@ class TensorBoardScalars(keras.callbacks.Callback):
 class BestWeights(keras.callbacks.Callback):
     """Keeps the averaged weights of the epoch with the best accuracy, the latest if several are equal.
 
-    May end the training early. Put it before SwapEMAWeights in the list of callbacks: the model then still has the
+    May end the training early. Put it before AveragedWeights in the list of callbacks: the model then still has the
     averaged weights when an evaluation ends.
 
     Args:
@@ -95,6 +95,20 @@ class BestWeights(keras.callbacks.Callback):
         """See `keras.callbacks.Callback`."""
         if self.weights:
             self.model.set_weights(self.weights)
+
+
+class AveragedWeights(keras.callbacks.Callback):
+    """Evaluates the model with its averaged weights."""
+
+    def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """See `keras.callbacks.Callback`."""
+        self._weights = [variable.numpy() for variable in self.model.trainable_variables]
+        self.model.optimizer.finalize_variable_values(self.model.trainable_variables)
+
+    def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
+        """See `keras.callbacks.Callback`."""
+        for variable, weight in zip(self.model.trainable_variables, self._weights, strict=True):
+            variable.assign(weight)
 
 
 class Checkpoint(keras.callbacks.Callback):
