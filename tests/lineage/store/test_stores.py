@@ -17,6 +17,7 @@ from lineage.formatting import harmless
 from lineage.store import backend
 from lineage.store.postgresql import PostgresqlStore
 from lineage.store.reader import LineageStore
+from tests.lineage.conftest import ENCODED, PASSWORD
 from tests.lineage.sql_oracle import SqlOracle
 
 HOSTILE = [
@@ -180,6 +181,15 @@ def test_another_version_of_ml_metadata_is_rejected_with_what_to_do(monkeypatch)
 
 
 @pytest.mark.parametrize("kind", ["postgresql", "mysql"])
+def test_the_password_of_a_store_is_in_no_file_and_no_record(recorded):
+    written = [path.read_bytes() for path in recorded.root.rglob("*") if path.is_file()]
+    mlmd = recorded.store().mlmd
+    kept = (mlmd.get_contexts(), mlmd.get_executions(), mlmd.get_artifacts())
+    for password in (PASSWORD, ENCODED):
+        assert not [content for content in written if password.encode() in content]
+        assert password not in str(kept)
+
+
 def test_the_cause_of_a_failed_connection_is_reported_without_the_password(kind, servers):
     url = servers.database(kind)
     place, _, name = url.rpartition("/")
