@@ -173,6 +173,7 @@ def first(airflow) -> str:
     airflow.trigger("first", PARAMETERS)
     os.kill(airflow.process_at("StatisticsGen"), signal.SIGKILL)
     airflow.process_at("Transform")
+    assert "Could not read served logs" not in airflow.log("first", "Transform")
     os.kill(int((airflow.home / "run" / "scheduler.pid").read_text()), signal.SIGKILL)
     airflow.start()
     assert airflow.ended("first") == "success"
