@@ -125,7 +125,7 @@ def _component(
     name: str, version: str, locked: Mapping[str, Any], ranks: Mapping[Tag, int], scope: ComponentScope
 ) -> Component:
     """Return a package as it is installed; its file and digest are known if the lock file has this version."""
-    file = _fitting_file(locked, ranks) if locked["version"] == version else None
+    files = _fitting_files(locked, ranks) if locked["version"] == version else []
     return Component(
         type=ComponentType.APPLICATION if name == _PROJECT else ComponentType.LIBRARY,
         bom_ref=f"{name}@{version}",
@@ -133,21 +133,21 @@ def _component(
         version=version,
         scope=scope,
         purl=PackageURL("pypi", None, name, version),
-        external_references=file
-        and [
+        external_references=[
             ExternalReference(
                 type=ExternalReferenceType.DISTRIBUTION,
                 url=XsUri(file["url"]),
                 hashes=[HashType.from_composite_str(file["hash"])],
             )
+            for file in files
         ],
     )
 
 
-def _fitting_file(locked: Mapping[str, Any], ranks: Mapping[Tag, int]) -> Mapping[str, str] | None:
-    """Return the file of a package for this machine: the wheel with the best tag, otherwise the source archive."""
-    fitting = {}
+def _fitting_files(locked: Mapping[str, Any], ranks: Mapping[Tag, int]) -> list[Mapping[str, str]]:
+    """Return the file of a package that fits this machine best, a wheel or the source archive; none for the project."""
+    fitting: dict[int, Mapping[str, str]] = {}
     for file in locked.get("wheels", ()):
         tags = parse_wheel_filename(file["url"].rpartition("/")[2])[3]
         fitting |= {ranks[tag]: file for tag in tags if tag in ranks}
-    return fitting[min(fitting)] if fitting else locked.get("sdist")
+    return [fitting[min(fitting)]] if fitting else [locked["sdist"]] if "sdist" in locked else []

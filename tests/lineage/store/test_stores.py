@@ -180,7 +180,6 @@ def test_another_version_of_ml_metadata_is_rejected_with_what_to_do(monkeypatch)
     assert "make setup" in caught.value.remedy
 
 
-@pytest.mark.parametrize("kind", ["postgresql", "mysql"])
 def test_the_password_of_a_store_is_in_no_file_and_no_record(recorded):
     written = [path.read_bytes() for path in recorded.root.rglob("*") if path.is_file()]
     mlmd = recorded.store().mlmd
@@ -190,6 +189,7 @@ def test_the_password_of_a_store_is_in_no_file_and_no_record(recorded):
         assert password not in str(kept)
 
 
+@pytest.mark.parametrize("kind", ["postgresql", "mysql"])
 def test_the_cause_of_a_failed_connection_is_reported_without_the_password(kind, servers):
     url = servers.database(kind)
     place, _, name = url.rpartition("/")
