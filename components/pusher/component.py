@@ -42,7 +42,7 @@ class Pusher(BaseComponent):
     into the final folder, so that a crash leaves half a version. It uses the current second as the version, and if that
     version exists, it skips the push but reports success. It writes no manifest and offers no rollback.
 
-    The folder `<target>/<version>/` contains the manifest, `model_int8.tflite`, `model_float.tflite` and
+    The folder `<target>/<version>/` contains the manifest, the SBOM, `model_int8.tflite`, `model_float.tflite` and
     `saved_model/`. It is written completely under a hidden name, then renamed. `<target>/latest` is moved last, in one
     step. If a target already has the model, the model is not published again: `latest` is moved to its version.
 

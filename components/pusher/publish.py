@@ -21,7 +21,7 @@ from pathlib import Path
 from components.pusher.release import Release
 from data.errors import NodeError
 from serving_targets.bundle import LATEST, Bundle, damage
-from serving_targets.manifest import MANIFEST
+from serving_targets.manifest import MANIFEST, SBOM
 from serving_targets.releases import holding_version, latest_version, locked, move_latest, sync, versions
 
 STAGING = ".staging-"
@@ -124,6 +124,7 @@ def _stage(release: Release, version: int, staging: Path) -> None:
         copy = staging / name
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, copy)
+    (staging / SBOM).write_bytes(release.sbom)
     (staging / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
     for path in (*staging.rglob("*"), staging):
         sync(path)

@@ -1,4 +1,4 @@
-"""`poseline config`, `doctor` and `tensorboard`: commands that show something and change nothing."""
+"""`poseline config`, `doctor`, `sbom` and `tensorboard`: commands that show something and change nothing."""
 
 from __future__ import annotations
 
@@ -48,6 +48,17 @@ def doctor(root: Path | None, quick: bool, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([asdict(finding) for finding in findings], indent=1))
     sys.exit(ExitCode.FAILED if any(finding.fault for finding in findings) else ExitCode.DONE)
+
+
+@group.command()
+def sbom() -> None:
+    """Print the installed packages that Poseline needs, as a CycloneDX document.
+
+    It names each package's version, its requirements, and the file of the lock file with its digest.
+    """
+    from components.pusher.sbom import environment_sbom
+
+    click.echo(environment_sbom(), nl=False)
 
 
 @group.command()

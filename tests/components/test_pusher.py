@@ -11,23 +11,28 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
 from tfx.types import Channel
 from tfx.types.standard_artifacts import InfraBlessing, Model, ModelBlessing, PushedModel
 
 from components.artifacts.types import EdgeBlessing, EdgeModel
 from components.edge_converter.metadata import embed_contract
 from components.pusher import publish as publishing
+from components.pusher import sbom
 from components.pusher.blessing_inputs import BLESSINGS
 from components.pusher.component import Pusher
 from components.pusher.executor import Executor
 from components.pusher.publish import publish
 from components.pusher.release import Release
 from data.errors import InputError, NodeError
+from data.project import PROJECT_ROOT
 from lineage.measures import JUDGEMENTS
 from lineage.node_ids import NodeId
 from lineage.nodes import GATES, MODEL_GATES
 from serving_targets.bundle import load_bundle
 from serving_targets.contract import read_contract
+from serving_targets.manifest import SBOM
 from serving_targets.releases import destination_holds, latest_version, rollback, versions
 
 
@@ -92,6 +97,37 @@ def _everything(folder):
         for path in folder.rglob("*")
         if path.name != ".lock"
     }
+
+
+def test_a_bundle_has_a_valid_bill_of_materials(push, tmp_path):
+    push({"phone": tmp_path / "phone"})
+    bundle = load_bundle(tmp_path / "phone")
+    text = (bundle.folder / SBOM).read_text()
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
+    assert len(text) < 200_000
+    found = json.loads(text)
+    assert found["metadata"]["component"]["version"] == bundle.manifest.digest
+    shipped = {part["name"]: part["hashes"][0]["content"] for part in found["components"] if part["type"] == "file"}
+    assert shipped == {file.path: file.sha256 for file in bundle.manifest.files if file.path != SBOM}
+    packages = {part["name"]: part for part in found["components"] if part["type"] == "library"}
+    assert {"tensorflow", "ai-edge-quantizer"} <= packages.keys()
+    assert "pytest" not in packages
+    assert {package["scope"] for package in packages.values()} == {"excluded"}  # they are not in the bundle
+    [file] = packages["tfx"]["externalReferences"]
+    assert file["hashes"][0]["content"] in (PROJECT_ROOT / "uv.lock").read_text()
+
+
+def test_an_equal_model_is_the_same_release_although_packages_were_updated(push, tmp_path, monkeypatch):
+    targets = {"phone": tmp_path / "phone"}
+    digest = push(targets).get_string_custom_property("digest")
+    before = sbom.bundle_sbom("a", digest, ())
+    assert sbom.bundle_sbom("a", digest, ()) == before
+    lock = tmp_path / "uv.lock"
+    lock.write_text(re.sub(r'hash = "sha256:.{8}', 'hash = "sha256:00000000', (PROJECT_ROOT / "uv.lock").read_text()))
+    monkeypatch.setattr(sbom, "LOCK", lock)
+    assert sbom.bundle_sbom("a", digest, ()) != before
+    assert push(targets).get_string_custom_property("digest") == digest
+    assert versions(tmp_path / "phone") == [1]
 
 
 def test_a_blessed_model_is_published_whole_at_every_target(push, edge, tmp_path):
