@@ -25,7 +25,7 @@ import numpy as np
 from benchmarks.output import machine
 from benchmarks.table import PROJECT, RESULTS, table
 from components.artifacts.edge_model import EVALUATION_WINDOWS, GOLDEN_WINDOWS
-from components.sandbox.sandbox import sandbox_latency
+from serving_targets.sandbox.sandbox import sandbox_latency
 from data.files import write_atomically
 from data.layouts import load_layout
 from data.store import read_index, span_folder

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +15,10 @@ from data.records import KeypointSequence
 from data.store import SequenceKey, read_index, read_sequences, span_folder
 from data.windows import cut_windows
 from serving_targets.bundle import Bundle, load_bundle
-from serving_targets.classifier import Classifier
 from serving_targets.latency import Latency, percentiles
 from serving_targets.manifest import Manifest
 from serving_targets.robustness import DISTURBANCES, disturbed
+from serving_targets.sandbox.sandboxed_classifier import SandboxedClassifier
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -103,40 +103,58 @@ def evaluate(
             layout cannot be converted.
     """
     bundle = load_bundle(bundle_dir)
-    folder = span_folder(data_dir, span)
-    index = _select_split(read_index(folder), split, folder)
-    _check_labels(index, bundle.manifest, folder)
-    mappings = {key.layout: _mapping(key, bundle.manifest, folder) for key in index}
-    chosen = {key.sequence_id for key in index}
-    classifier = Classifier(bundle.int8_model)
-    truth: list[int] = []
-    means: list[np.ndarray] = []
-    disturbed_predictions: dict[str, list[int]] = {name: [] for name in DISTURBANCES} if robustness else {}
-    layout = load_layout(bundle.manifest.layout.name)
-    disturbed_classifier = Classifier(bundle.int8_model)
-    windows = right_windows = done = 0
-    for sequence in read_sequences(folder):
-        if sequence.sequence_id not in chosen:
-            continue
-        for clip in sequence.clips():
-            label = bundle.manifest.labels.index(clip.label)
-            cut = _windows(clip, bundle.manifest, mappings[clip.layout])
-            probabilities = classifier.predict_all(cut)
-            if robustness:
-                for name, changed in disturbed(cut, layout, seed=len(truth)).items():
-                    disturbed_predictions[name].append(
-                        int(disturbed_classifier.predict_all(changed).mean(axis=0).argmax())
-                    )
-            truth.append(label)
-            means.append(probabilities.mean(axis=0))
-            windows += len(probabilities)
-            right_windows += int((probabilities.argmax(axis=1) == label).sum())
-        done += 1
-        if progress:
-            progress(done, len(index))
-    scores = _scores(bundle, np.array(truth), np.array(means).argmax(axis=1), right_windows / windows, classifier)
-    right = {name: float((np.array(calls) == truth).mean()) for name, calls in disturbed_predictions.items()}
-    return replace(scores, robustness=right or None)
+    manifest = bundle.manifest
+    with SandboxedClassifier(bundle.int8_model, manifest.window_shape, len(manifest.labels)) as classifier:
+        folder = span_folder(data_dir, span)
+        index = _select_split(read_index(folder), split, folder)
+        _check_labels(index, manifest, folder)
+        mappings = {key.layout: _mapping(key, manifest, folder) for key in index}
+        chosen = {key.sequence_id for key in index}
+        calls = _Calls({name: [] for name in DISTURBANCES} if robustness else {})
+        sequences = (sequence for sequence in read_sequences(folder) if sequence.sequence_id in chosen)
+        for done, sequence in enumerate(sequences, 1):
+            for clip in sequence.clips():
+                calls.add(classifier, _windows(clip, manifest, mappings[clip.layout]), manifest, clip.label)
+            if progress:
+                progress(done, len(index))
+    return _scores(bundle, calls)
+
+
+@dataclass
+class _Calls:
+    """Predictions so far.
+
+    Attributes:
+        disturbed: name of each disturbance to the predicted class of each clip.
+        truth: class of each clip.
+        called: predicted class of each clip.
+        right_windows: number of windows that are predicted correctly.
+        seconds: duration of the prediction of each undisturbed window.
+    """
+
+    disturbed: dict[str, list[int]]
+    truth: list[int] = field(default_factory=list)
+    called: list[int] = field(default_factory=list)
+    right_windows: int = 0
+    seconds: list[float] = field(default_factory=list)
+
+    def add(self, classifier: SandboxedClassifier, windows: np.ndarray, manifest: Manifest, label: str) -> None:
+        """Classify the windows of one clip."""
+        truth = manifest.labels.index(label)
+        probabilities, seconds = classifier.answer(windows)
+        if self.disturbed:
+            layout = load_layout(manifest.layout.name)
+            for name, changed in disturbed(windows, layout, seed=len(self.truth)).items():
+                self.disturbed[name].append(_call(classifier.answer(changed).probabilities))
+        self.truth.append(truth)
+        self.called.append(_call(probabilities))
+        self.right_windows += int((probabilities.argmax(axis=1) == truth).sum())
+        self.seconds += seconds
+
+
+def _call(probabilities: np.ndarray) -> int:
+    """Return the predicted class of a clip: the one with the largest mean of the probabilities of its windows."""
+    return int(probabilities.mean(axis=0).argmax())
 
 
 def show(evaluation: Evaluation, console: Console) -> None:
@@ -220,16 +238,15 @@ def _windows(clip: KeypointSequence, manifest: Manifest, mapping: JointMapping |
     return np.array([window.keypoints for window in cut_windows(clip, manifest.window_spec)])
 
 
-def _scores(
-    bundle: Bundle, truth: np.ndarray, called: np.ndarray, window_accuracy: float, classifier: Classifier
-) -> Evaluation:
-    manifest = bundle.manifest
+def _scores(bundle: Bundle, calls: _Calls) -> Evaluation:
+    manifest, seconds = bundle.manifest, calls.seconds
+    truth, called = np.array(calls.truth), np.array(calls.called)
     per_class = {label: _class_score(truth == i, called == i) for i, label in enumerate(manifest.labels)}
     seen = [per_class[manifest.labels[i]].f1 for i in np.union1d(truth, called)]
-    seconds = classifier.seconds
+    robustness = {name: float((np.array(others) == truth).mean()) for name, others in calls.disturbed.items()}
     return Evaluation(
         sequence_accuracy=float((truth == called).mean()),
-        window_accuracy=window_accuracy,
+        window_accuracy=calls.right_windows / len(seconds),
         macro_f1=float(np.mean(seen)),
         sequences=len(truth),
         windows=len(seconds),
@@ -241,6 +258,7 @@ def _scores(
             "version": manifest.version,
             "digest": manifest.digest,
         },
+        robustness=robustness or None,
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from components.sandbox.child_process import run_module
+from serving_targets.sandbox.child_process import run_module
 from data.errors import NodeError
 
 FAILURE = "failure.json"

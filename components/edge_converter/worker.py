@@ -33,7 +33,7 @@ from components.edge_converter.metadata import embed_contract
 from components.edge_converter.quantise import quantise, with_dynamic_range, with_float16_weights
 from components.edge_converter.window_reader import read_keys, read_windows
 from components.edge_converter.window_selection import WindowKey, select_stratified, select_whole_sequences
-from components.sandbox.child_process import die_with_parent
+from serving_targets.sandbox.child_process import die_with_parent
 from data.digests import file_digest, list_folder
 from data.errors import NodeError, PoselineError
 from data.windows import WindowSpec

@@ -11,7 +11,7 @@ import numpy as np
 
 from components.artifacts.edge_model import EVALUATION_WINDOWS, EdgeFile, list_files
 from components.artifacts.judging import check
-from components.sandbox.sandbox import SandboxRun, sandbox_tflite
+from serving_targets.sandbox.sandbox import SandboxRun, sandbox_tflite
 from payloads.judgements import EdgeJudgement, FileFigures
 from payloads.verdict import Verdict
 from schema.gates import ModelValidatorThresholds

@@ -15,7 +15,7 @@ import numpy as np
 
 from components.artifacts.edge_model import EVALUATION_WINDOWS, GOLDEN_WINDOWS, list_files
 from components.artifacts.judging import check
-from components.sandbox.sandbox import SandboxRun, sandbox_saved_model, sandbox_tflite
+from serving_targets.sandbox.sandbox import SandboxRun, sandbox_saved_model, sandbox_tflite
 from payloads.judgements import FormatFigures, ServingJudgement
 from payloads.verdict import Verdict
 from schema.gates import ServingSmokeThresholds

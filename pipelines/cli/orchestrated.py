@@ -146,7 +146,7 @@ def node(
     """
     import signal
 
-    from components.sandbox.child_process import die_with_parent
+    from serving_targets.sandbox.child_process import die_with_parent
     from pipelines.driver import prepare_driver
 
     plan_file = plan_file or old_plan_file

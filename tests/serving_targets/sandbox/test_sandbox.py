@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from components.sandbox.child_process import run_module
-from components.sandbox.result_files import SandboxFigures, read_figures, write_figures
-from components.sandbox.sandbox import sandbox_latency, sandbox_saved_model, sandbox_tflite
+from serving_targets.sandbox.child_process import run_module
+from serving_targets.sandbox.result_files import SandboxFigures, read_figures, write_figures
+from serving_targets.sandbox.sandbox import sandbox_latency, sandbox_saved_model, sandbox_tflite
 from data.errors import NodeError
 from tests.processes import ends
 
