@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
 from data.digests import file_digest
 from data.errors import InputError
-from serving_targets.contract import Contract, read_contract
-from serving_targets.manifest import FLOAT_MODEL, INT8_MODEL, Manifest, read_manifest
+from serving_targets.contract import Contract, read_contract, read_metadata
+from serving_targets.manifest import FLOAT_MODEL, INT8_MODEL, MANIFEST, Manifest, read_manifest
 
 LATEST = "latest"
 """Name of the symbolic link in a target folder that points to the version in use."""
@@ -44,8 +45,8 @@ def load_bundle(path: Path) -> Bundle:
         path: folder of a version, or of a target, from which the latest version is loaded.
 
     Raises:
-        InputError: there is no bundle, a file is missing or has changed, the version of the manifest is unknown, or the
-            manifest and a TFLite file disagree.
+        InputError: there is no bundle, a file is missing, has changed or was added, the version of the manifest is
+            unknown, or the manifest and a TFLite file disagree.
     """
     folder = _version_folder(path)
     bundle = Bundle(folder, read_manifest(folder))
@@ -55,18 +56,36 @@ def load_bundle(path: Path) -> Bundle:
 
 
 def damage(bundle: Bundle) -> str | None:
-    """Describe the first file that is missing or has changed since it was published; None if there is none."""
+    """Describe the first file that is missing, has changed since it was published, or was added; None if none is."""
+    folder = bundle.folder.resolve()
     for file in bundle.manifest.files:
         path = bundle.folder / file.path
-        if not path.is_file():
+        try:
+            state = path.stat()
+        except OSError:
             return f"{file.path} is missing from the bundle"
-        if path.stat().st_size != file.bytes or file_digest(path) != file.sha256:
+        if not stat.S_ISREG(state.st_mode):
+            return f"{file.path} is not a regular file"
+        if not path.resolve().is_relative_to(folder):
+            return f"{file.path} is a link that leads out of the bundle"
+        if state.st_size != file.bytes or file_digest(path) != file.sha256:
             return f"{file.path} has changed since it was published: its SHA-256 differs from the manifest's"
+    return _addition(bundle)
+
+
+def _addition(bundle: Bundle) -> str | None:
+    """Describe the first file or link that the manifest does not list; a server or a device might load it."""
+    listed = {MANIFEST, *(file.path for file in bundle.manifest.files)}
+    for folder, folders, files in bundle.folder.walk():
+        for path in (*(folder / name for name in files), *(folder / name for name in folders)):
+            name = path.relative_to(bundle.folder).as_posix()
+            if name not in listed and (path.is_symlink() or not path.is_dir()):
+                return f"{name} is not in the manifest"
     return None
 
 
 def contradiction(bundle: Bundle) -> str | None:
-    """Describe the first TFLite file whose contract differs from the manifest; None if there is none.
+    """Describe the first TFLite file whose contract or labels differ from the manifest; None if there is none.
 
     Only the files of the first releases have no contract; the manifest of such a release lacks the digest of the
     SavedModel.
@@ -75,12 +94,15 @@ def contradiction(bundle: Bundle) -> str | None:
     for file in bundle.manifest.files:
         if not file.path.endswith(".tflite"):
             continue
-        found = read_contract(bundle.folder / file.path)
+        path = bundle.folder / file.path
+        found = read_contract(path)
         if found is None and expected.saved_model_digest:
             return f"{file.path} has no contract"
         if found is not None and found != expected:
             names = [name for name in Contract.model_fields if getattr(found, name) != getattr(expected, name)]
             return f"{file.path} and the manifest contradict each other: {', '.join(names)}"
+        if found is None and read_metadata(path)[1] not in (None, expected.labels):
+            return f"{file.path} and the manifest contradict each other: labels"
     return None
 
 
@@ -88,8 +110,11 @@ def _version_folder(path: Path) -> Path:
     if not path.is_dir():
         raise InputError("the bundle folder does not exist", str(path), "give a pushed version or a push target")
     latest = path / LATEST
-    if latest.is_symlink() and not latest.is_dir():
-        raise InputError(
-            f"`latest` points to {latest.readlink()}, which does not exist", str(path), "roll back to another version"
-        )
-    return path / latest.readlink() if latest.is_symlink() else path
+    if not latest.is_symlink():
+        return path
+    name = latest.readlink()
+    if name.parent != Path():
+        raise InputError("`latest` leads out of the target", str(path), "give the folder of a version")
+    if not latest.is_dir():
+        raise InputError(f"`latest` points to {name}, which does not exist", str(path), "roll back to another version")
+    return path / name

@@ -104,6 +104,10 @@ def evaluate(
     """
     bundle = load_bundle(bundle_dir)
     manifest = bundle.manifest
+    if load_layout(manifest.layout.name).joints != manifest.layout.joints:
+        raise InputError(
+            f"the manifest's joints are not those of layout {manifest.layout.name}", str(bundle.folder), "push again"
+        )
     with SandboxedClassifier(bundle.int8_model, manifest.window_shape, len(manifest.labels)) as classifier:
         folder = span_folder(data_dir, span)
         index = _select_split(read_index(folder), split, folder)

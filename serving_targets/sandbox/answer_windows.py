@@ -1,7 +1,8 @@
 """Program that answers windows: `python -m serving_targets.sandbox.answer_windows MODEL DESCRIPTOR T J C K`.
 
-The descriptor is a connection. If the model takes windows `[T, J, C]` and returns K probabilities, the program sends an empty message when it has loaded the model. For each message of
-float32 windows it then sends the probabilities, float32, and after them the duration of each prediction, float64.
+The descriptor is a connection. The program loads the model, which must take windows `[T, J, C]` and return K
+probabilities, and sends an empty message. For each message of float32 windows it then sends the probabilities, float32,
+and after them the duration of each prediction, float64.
 """
 
 from __future__ import annotations

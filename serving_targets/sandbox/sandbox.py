@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from serving_targets.sandbox.child_process import run_module
-from serving_targets.sandbox.result_files import SandboxFigures, probabilities_file, read_figures
 from data.errors import NodeError
 from serving_targets.latency import RUNS, Latency
+from serving_targets.sandbox.child_process import run_module
+from serving_targets.sandbox.result_files import SandboxFigures, probabilities_file, read_figures
 
 LATENCY_LIMIT_SECONDS = 120.0
 """Time limit of `sandbox_latency`."""
@@ -75,7 +75,9 @@ def sandbox_saved_model(folder: Path, windows: Path, records: Path, time_limit_s
         records: folder of gzipped TFRecord files of tf.Examples, the input of `serving_default`.
         time_limit_seconds: seconds after which the process is killed.
     """
-    return _run("serving_targets.sandbox.run_saved_model", [str(folder), str(windows), str(records)], time_limit_seconds)
+    return _run(
+        "serving_targets.sandbox.run_saved_model", [str(folder), str(windows), str(records)], time_limit_seconds
+    )
 
 
 def _run(module: str, arguments: list[str], time_limit_seconds: float) -> SandboxRun:

@@ -53,7 +53,7 @@ class SandboxedClassifier:
     def __init__(self, model: Path, window_shape: tuple[int, int, int], classes: int) -> None:
         self._model, self._classes = model.absolute(), classes
         self._is_ready = False
-        self._log = tempfile.TemporaryFile()
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115
         self._connection, theirs = multiprocessing.Pipe()
         with theirs:
             expected = map(str, (theirs.fileno(), *window_shape, classes))
