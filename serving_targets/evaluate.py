@@ -21,6 +21,7 @@ from serving_targets.robustness import DISTURBANCES, disturbed
 from serving_targets.sandbox.sandboxed_classifier import SandboxedClassifier
 
 if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
     from rich.console import Console
 
 Progress = Callable[[int, int], None]
@@ -59,7 +60,7 @@ class Evaluation:
         windows: number of evaluated windows.
         latency_ms: latency of one window on one thread, in milliseconds.
         per_class: label to its scores, in the order of the manifest.
-        bundle: folder, name, version and digest of the bundle.
+        bundle: folder, name, version, digest and signature of the bundle.
         robustness: name of each disturbance to the accuracy by sequence on disturbed windows; None if not requested.
     """
 
@@ -85,6 +86,7 @@ def evaluate(
     span: int | None = None,
     progress: Progress | None = None,
     robustness: bool = False,
+    key: Ed25519PublicKey | None = None,
 ) -> Evaluation:
     """Evaluate the int8 file of a bundle on canonical data.
 
@@ -97,12 +99,13 @@ def evaluate(
         span: number of the span; None for the latest.
         progress: function that is called after each sequence.
         robustness: whether to evaluate disturbed windows, too, which takes seven times as long.
+        key: key that must have signed the bundle; None if any bundle may be evaluated.
 
     Raises:
         InputError: the bundle or the data cannot be used, the split is empty, the model does not know a label, or the
             layout cannot be converted.
     """
-    bundle = load_bundle(bundle_dir)
+    bundle = load_bundle(bundle_dir, key)
     manifest = bundle.manifest
     if load_layout(manifest.layout.name).joints != manifest.layout.joints:
         raise InputError(
@@ -171,9 +174,10 @@ def show(evaluation: Evaluation, console: Console) -> None:
     for label, score in evaluation.per_class.items():
         classes.add_row(label, *(f"{x:.3f}" for x in (score.precision, score.recall, score.f1)), str(score.support))
     latency, bundle = evaluation.latency_ms, evaluation.bundle
-    figures = Table.grid(padding=(0, 2))
+    figures = Table.grid(Column(), Column(overflow="fold"), padding=(0, 2))
     for name, text in {
         "bundle": f"{bundle['name']} version {bundle['version']}  {bundle['folder']}",
+        "signature": bundle["signature"],
         "accuracy": f"[bold]{evaluation.sequence_accuracy:.4f}[/] of {evaluation.sequences} sequences,"
         f" {evaluation.window_accuracy:.4f} of {evaluation.windows} windows",
         "macro F1": f"{evaluation.macro_f1:.4f}",
@@ -261,6 +265,7 @@ def _scores(bundle: Bundle, calls: _Calls) -> Evaluation:
             "name": manifest.name,
             "version": manifest.version,
             "digest": manifest.digest,
+            "signature": bundle.signature,
         },
         robustness=robustness or None,
     )

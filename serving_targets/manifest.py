@@ -20,13 +20,15 @@ from payloads.verdict import Verdict
 from serving_targets.contract import Channels, Contract, FramesPerSecond, Joints, Labels, Text, WindowShape
 
 MANIFEST = "manifest.json"
+SIGNATURE = f"{MANIFEST}.sig"
+"""Name of the file that `serving_targets.signature` writes."""
 SCHEMA_VERSION: Literal[1] = 1
 
 INT8_MODEL = "model_int8.tflite"
 FLOAT_MODEL = "model_float.tflite"
 SAVED_MODEL = "saved_model"
 
-_MANIFEST_BYTES = 1_000_000
+MANIFEST_BYTES = 1_000_000
 _MOST_FAULTS = 5
 _MOST_FILES = 1000
 _MOST_BYTES = 10**9
@@ -130,8 +132,8 @@ class Manifest(_Part):
             raise ValueError("must not name a file twice, not even in other case")
         if missing := {INT8_MODEL, FLOAT_MODEL} - {file.path for file in files}:
             raise ValueError(f"must include {' and '.join(sorted(missing))}")
-        if MANIFEST in names:
-            raise ValueError(f"must not include {MANIFEST}")
+        if {MANIFEST, SIGNATURE} & set(names):
+            raise ValueError(f"must not include {MANIFEST} and {SIGNATURE}")
         return files
 
     @property
@@ -177,7 +179,7 @@ def has_manifest(folder: Path) -> bool:
 def read_claims(folder: Path) -> dict[str, Any]:
     """Return the provenance that a manifest claims, however wrong the rest of it is; empty if it claims none."""
     try:
-        content = read_json(folder / MANIFEST, _MANIFEST_BYTES)
+        content = read_json(folder / MANIFEST, MANIFEST_BYTES)
     except (OSError, ValueError):
         return {}
     claims = content.get("provenance") if isinstance(content, dict) else None
@@ -192,7 +194,7 @@ def read_manifest(folder: Path) -> Manifest:
     """
     path = folder / MANIFEST
     try:
-        content = read_json(path, _MANIFEST_BYTES)
+        content = read_json(path, MANIFEST_BYTES)
     except FileNotFoundError:
         raise InputError(
             "the bundle has no manifest.json", str(folder), "give the folder of a pushed version"
