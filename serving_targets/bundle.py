@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from dataclasses import dataclass
 from pathlib import Path
@@ -107,12 +108,13 @@ def damage(bundle: Bundle) -> str | None:
 
 def _addition(bundle: Bundle) -> str | None:
     """Describe the first file that the manifest does not list, or the first link that leads out of the bundle."""
-    inside = bundle.folder.resolve()
+    inside = os.path.realpath(bundle.folder)
     listed = {MANIFEST, SIGNATURE, *(file.path for file in bundle.manifest.files)}
     for folder, folders, files in bundle.folder.walk():
         for path in (*(folder / name for name in files), *(folder / name for name in folders)):
             name = path.relative_to(bundle.folder).as_posix()
-            if path.is_symlink() and not path.resolve().is_relative_to(inside):
+            # Path.resolve() raises for a circle of links.
+            if path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(inside):
                 return f"{name} is a link that leads out of the bundle"
             if name not in listed and (path.is_symlink() or not path.is_dir()):
                 return f"{name} is not in the manifest"

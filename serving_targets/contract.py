@@ -7,13 +7,12 @@ The contract is stored as TFLite Metadata prescribe: in a ZIP archive after the 
 from __future__ import annotations
 
 import io
-import math
 import struct
 import zipfile
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from data.errors import InputError
 from data.layouts import load_layout
@@ -28,9 +27,6 @@ MAX_BYTES = 65_536
 _ARCHIVE_BYTES = 4 * MAX_BYTES
 """Number of bytes at the end of a TFLite file in which the archive is looked for."""
 
-_MOST_VALUES = 10**7
-"""Maximum number of values in a window, far above what a phone can compute."""
-
 Text = Annotated[str, Field(min_length=1, max_length=1000, pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$")]
 
 
@@ -43,7 +39,7 @@ def _unique(names: tuple[str, ...]) -> tuple[str, ...]:
 Labels = Annotated[tuple[Text, ...], Field(min_length=2, max_length=10_000), AfterValidator(_unique)]
 Joints = Annotated[tuple[Text, ...], Field(min_length=1, max_length=1000), AfterValidator(_unique)]
 Channels = Annotated[tuple[Text, ...], Field(min_length=3, max_length=4), AfterValidator(_unique)]
-FramesPerSecond = Annotated[float, Field(gt=0, le=1000)]
+FramesPerSecond = Annotated[float, Field(gt=0, le=240)]
 
 
 class WindowShape(BaseModel):
@@ -57,7 +53,7 @@ class WindowShape(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    length: int = Field(ge=2, le=100_000)
+    length: int = Field(ge=2, le=10_000)
     stride: int = Field(ge=1, lt=2**31)
     fit: Literal["slide", "stretch"]
 
@@ -91,12 +87,6 @@ class Contract(BaseModel):
     normalisation: str
     schema_digest: str
     saved_model_digest: str
-
-    @model_validator(mode="after")
-    def _fits_a_phone(self) -> Self:
-        if math.prod(self.window_shape) > _MOST_VALUES:
-            raise ValueError(f"a window {list(self.window_shape)} has more than {_MOST_VALUES:,} values")
-        return self
 
     @property
     def window_spec(self) -> WindowSpec:

@@ -31,6 +31,10 @@ WARM_UP = 10
 """Number of first predictions that are left out of the latency, because they allocate memory."""
 
 
+_MOST_VALUES = 10**8
+"""Maximum number of values in all windows of a clip."""
+
+
 @dataclass(frozen=True)
 class ClassScore:
     """Scores of one class over sequences.
@@ -243,7 +247,15 @@ def _windows(clip: KeypointSequence, manifest: Manifest, mapping: JointMapping |
     """Cut a clip into windows, `[windows, T, J, C]`."""
     if mapping:
         clip = replace(clip, keypoints=mapping.apply(clip.keypoints), layout=mapping.target.name)
-    return np.array([window.keypoints for window in cut_windows(clip, manifest.window_spec)])
+    windows = [window.keypoints for window in cut_windows(clip, manifest.window_spec)]  # views, so far without copies
+    if len(windows) * windows[0].size > _MOST_VALUES:
+        raise InputError(
+            f"sequence {clip.sequence_id!r} makes {len(windows)} windows {list(windows[0].shape)}, which need too much"
+            " memory",
+            f"window of {manifest.name}",
+            "evaluate on shorter sequences, or with a model of shorter windows",
+        )
+    return np.array(windows)
 
 
 def _scores(bundle: Bundle, calls: _Calls) -> Evaluation:
