@@ -152,6 +152,11 @@ class Manifest(_Part):
         """Shape `(T, J, C)` of a window."""
         return self.contract.window_shape
 
+    @property
+    def computed_digest(self) -> str:
+        """What `digest` is if the manifest was not changed."""
+        return behaviour_digest(self.files, self.labels, self.layout.name, self.channels, self.window_spec)
+
     def to_json(self) -> str:
         """Return the content of `manifest.json`."""
         return self.model_dump_json(indent=2) + "\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import time
@@ -84,7 +85,7 @@ def holding_version(target: Path, version_or_digest: int | str, key: Ed25519Publ
     for number in reversed(versions(target)):
         folder = target / str(number)
         manifest = _manifest(folder)
-        if manifest is None or version_or_digest not in (number, manifest.digest):
+        if manifest is None or version_or_digest not in (number, manifest.computed_digest):
             continue
         if damage(Bundle(folder, manifest)) is None and (key is None or is_signed_with(folder, key)):
             return number
@@ -145,7 +146,14 @@ def locked(target: Path) -> Iterator[None]:
     Raises:
         InputError: another process held the lock for `LOCK_SECONDS`.
     """
-    with (target / LOCK).open("w") as lock:
+    try:
+        # A link is not followed, and nothing is emptied: a target may have come from anywhere.
+        descriptor = os.open(target / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        raise InputError("the lock file is a link", str(target / LOCK), "remove it") from None
+    with os.fdopen(descriptor, "wb") as lock:
         deadline = time.monotonic() + LOCK_SECONDS
         while not _try_lock(lock.fileno()):
             if time.monotonic() > deadline:
