@@ -24,7 +24,6 @@ from data.text import shortened
 from schema.config_errors import explain
 from schema.gates import GatesConfig, read_gates
 from schema.window_contract import read_window_contract
-from serving_targets.signature import read_private_key
 from trainer_module.model_config import ModelConfig, TcnConfig
 from trainer_module.training_config import TrainingConfig
 from transform_module.config import TransformConfig
@@ -181,6 +180,8 @@ def load_config(name_or_file: str, overrides: typing.Sequence[str] = ()) -> Pipe
     config.read_gates()
     read_window_contract(config.schema_file)
     if config.signing_key:
+        from serving_targets.signature import read_private_key
+
         read_private_key(config.signing_key)
     return config
 
