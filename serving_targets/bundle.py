@@ -79,14 +79,15 @@ def file_signature(path: Path, key: Ed25519PublicKey | None) -> str | None:
     if key is None:
         return signature_of(folder, None) if has_manifest(folder) else None
     bundle = load_bundle(folder, key)
-    if path.is_file() and path.resolve() not in {(folder / file.path).resolve() for file in bundle.manifest.files}:
+    signed = (MANIFEST, *(file.path for file in bundle.manifest.files))
+    if path.is_file() and not any(path.samefile(folder / name) for name in signed):
         raise InputError("the file is not in the signed manifest", str(path), "do not use it")
     return bundle.signature
 
 
 def _bundle_of(file: Path) -> Path:
-    """Return the nearest folder above a file that has a manifest, or else the file's folder."""
-    return next((folder for folder in file.absolute().parents if has_manifest(folder)), file.parent)
+    """Return the bundle that a file is in, or else the file's folder; a SavedModel has files two folders down."""
+    return next((folder for folder in file.absolute().parents[:3] if has_manifest(folder)), file.parent)
 
 
 def damage(bundle: Bundle) -> str | None:
@@ -129,7 +130,7 @@ def contradiction(bundle: Bundle) -> str | None:
     """
     expected = bundle.manifest.contract
     for file in bundle.manifest.files:
-        if not file.path.endswith(".tflite"):
+        if not file.path.lower().endswith(".tflite"):
             continue
         path = bundle.folder / file.path
         found = read_contract(path)
