@@ -473,8 +473,9 @@ def main() -> int:
     begin, used = time.monotonic(), time.process_time()
     fuzzer = fuzz(arguments.bundle, arguments.data, arguments)
     print(fuzzer.table())
-    for message, count in fuzzer.messages.most_common(40):
-        print(f"{count:>6,}  {message}")
+    for place, (message, count) in enumerate(fuzzer.messages.most_common()):
+        if place < 20 or "interpreter" in message or "memory" in message:
+            print(f"{count:>6,}  {message}")
     peaks = [resource.getrusage(one).ru_maxrss / 1024 for one in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     seconds = time.process_time() - used + children.ru_utime + children.ru_stime
