@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from data.errors import InputError
-from data.layouts import JointMapping, joint_mapping, load_layout
+from data.layouts import JointMapping, joint_mapping, layout_names, load_layout
 from data.records import KeypointSequence
 from data.store import SequenceKey, read_index, read_sequences, span_folder
 from data.windows import cut_windows
@@ -111,9 +111,12 @@ def evaluate(
     """
     bundle = load_bundle(bundle_dir, key)
     manifest = bundle.manifest
-    if load_layout(manifest.layout.name).joints != manifest.layout.joints:
+    layout = manifest.layout
+    if layout.name not in layout_names() or load_layout(layout.name).joints != layout.joints:
         raise InputError(
-            f"the manifest's joints are not those of layout {manifest.layout.name}", str(bundle.folder), "push again"
+            f"the manifest's joints are not those of a layout {layout.name!r} of this version of Poseline",
+            str(bundle.folder),
+            f"update Poseline, which knows {', '.join(layout_names())}",
         )
     with SandboxedClassifier(bundle.int8_model, manifest.window_shape, len(manifest.labels)) as classifier:
         folder = span_folder(data_dir, span)
