@@ -10,15 +10,16 @@ import io
 import struct
 import zipfile
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from data.errors import InputError
-from data.layouts import load_layout
 from data.settings.json_text import parse_json
 from data.text import shortened
-from data.windows import WindowSpec
+
+if TYPE_CHECKING:  # the sandbox, which starts for each evaluation, needs neither sequences nor layouts
+    from data.windows import WindowSpec
 
 CONTRACT, LABELS = "contract.json", "labels.txt"
 MAX_BYTES = 65_536
@@ -91,6 +92,8 @@ class Contract(BaseModel):
     @property
     def window_spec(self) -> WindowSpec:
         """Specification of the windows that the model was trained on."""
+        from data.windows import WindowSpec
+
         return WindowSpec(fps=self.fps, **self.window.model_dump())
 
     @property
@@ -122,6 +125,8 @@ def make_contract(
         schema_digest: SHA-256 of the curated schema.
         saved_model_digest: content digest of the SavedModel.
     """
+    from data.layouts import load_layout
+
     return Contract(
         name=name,
         labels=tuple(labels),
