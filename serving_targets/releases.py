@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import time
@@ -10,10 +11,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from data.errors import InputError
 from serving_targets.bundle import LATEST, Bundle, damage, load_bundle
 from serving_targets.manifest import Manifest, read_manifest
+from serving_targets.signature import is_signed_with
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 LOCK = ".lock"
 LOCK_SECONDS = 60
@@ -63,33 +69,42 @@ def list_releases(target: Path) -> list[PublishedVersion]:
     return [PublishedVersion(number, _manifest(target / str(number)), number == latest) for number in numbers]
 
 
-def destination_holds(target: Path, version_or_digest: int | str) -> bool:
-    """Return whether a target has an undamaged version with the given number or digest."""
-    return holding_version(target, version_or_digest) is not None
+def destination_holds(target: Path, version_or_digest: int | str, key: Ed25519PublicKey | None = None) -> bool:
+    """Return whether a target has an undamaged version with the given number or digest, signed with a key if given."""
+    return holding_version(target, version_or_digest, key) is not None
 
 
-def holding_version(target: Path, version_or_digest: int | str) -> int | None:
-    """Return the newest undamaged version with the given number or digest; None if there is none."""
+def holding_version(target: Path, version_or_digest: int | str, key: Ed25519PublicKey | None = None) -> int | None:
+    """Return the newest undamaged version with the given number or digest; None if there is none.
+
+    Args:
+        target: folder of the target.
+        version_or_digest: number or digest of the version.
+        key: key that must have signed the version; None if it need not be signed.
+    """
     for number in reversed(versions(target)):
         folder = target / str(number)
         manifest = _manifest(folder)
-        if manifest and version_or_digest in (number, manifest.digest) and damage(Bundle(folder, manifest)) is None:
+        if manifest is None or version_or_digest not in (number, manifest.computed_digest):
+            continue
+        if damage(Bundle(folder, manifest)) is None and (key is None or is_signed_with(folder, key)):
             return number
     return None
 
 
-def rollback(target: Path, to: int | str | None = None) -> tuple[int | None, int]:
+def rollback(target: Path, to: int | str | None = None, key: Ed25519PublicKey | None = None) -> tuple[int | None, int]:
     """Point `latest` to another version, by default the previous one; readers always see one of the two.
 
     Args:
         target: folder of the target.
         to: version to use; None for the version before the latest.
+        key: key that must have signed the version; None if it need not be signed.
 
     Returns:
         The version that was the latest, None if there was none, and the version that is the latest now.
 
     Raises:
-        InputError: the version does not exist or is damaged.
+        InputError: the version does not exist, is damaged, or is not signed with the key.
     """
     list_releases(target)  # rejects a folder that is not a target, before a lock file is created in it
     with locked(target):
@@ -103,7 +118,7 @@ def rollback(target: Path, to: int | str | None = None) -> tuple[int | None, int
         chosen = next((number for number in numbers if str(number) == str(to)), None)
         if chosen is None:
             raise InputError(f"version {to} does not exist", str(target), published)
-        load_bundle(target / str(chosen))
+        load_bundle(target / str(chosen), key)
         move_latest(target, chosen)
     return latest, chosen
 
@@ -131,7 +146,14 @@ def locked(target: Path) -> Iterator[None]:
     Raises:
         InputError: another process held the lock for `LOCK_SECONDS`.
     """
-    with (target / LOCK).open("w") as lock:
+    try:
+        # A link is not followed, and nothing is emptied: a target may have come from anywhere.
+        descriptor = os.open(target / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        raise InputError("the lock file is a link", str(target / LOCK), "remove it") from None
+    with os.fdopen(descriptor, "wb") as lock:
         deadline = time.monotonic() + LOCK_SECONDS
         while not _try_lock(lock.fileno()):
             if time.monotonic() > deadline:

@@ -15,6 +15,7 @@ from components.artifacts.folders import only_artifact, saved_model_folder
 from components.pusher.blessing_inputs import BLESSINGS
 from components.pusher.publish import Publication, publish
 from components.pusher.release import Release
+from components.pusher.signing import SIGNER, read_signing_key
 from data.digests import list_folder
 from data.errors import InputError
 from lineage.node_ids import NodeId
@@ -56,8 +57,12 @@ class Executor(BaseExecutor):
             facts |= {"model_artifact_id": model.id, "edge_model_artifact_id": edge_model.id}
             facts |= {"warned_by": list(warned)} if warned else {}
             judged = [Path(blessing.uri) for gate, blessing in blessings.items() if gate != NodeId.EVALUATOR]
-            release = Release.of(saved_model_folder(Path(model.uri)), Path(edge_model.uri), judged, facts)
+            key = read_signing_key(exec_properties)
+            release = Release.of(saved_model_folder(Path(model.uri)), Path(edge_model.uri), judged, facts, key)
             record = _add_publication(record, publish(release, list(targets.values())), targets)
+            if key:
+                record = record.model_copy(update={"signed_by": exec_properties[SIGNER]})
+                pushed.set_string_custom_property("signed_by", exec_properties[SIGNER])
             pushed.set_string_custom_property("version", str(record.version))
             pushed.set_string_custom_property("digest", str(record.digest))
             pushed.set_string_custom_property("targets", json.dumps(record.targets))

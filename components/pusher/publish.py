@@ -23,6 +23,7 @@ from data.errors import NodeError
 from serving_targets.bundle import LATEST, Bundle, damage
 from serving_targets.manifest import MANIFEST, SBOM
 from serving_targets.releases import holding_version, latest_version, locked, move_latest, sync, versions
+from serving_targets.signature import sign
 
 STAGING = ".staging-"
 
@@ -84,7 +85,8 @@ def _plan(release: Release, targets: Sequence[Path]) -> tuple[int, list[Path]]:
     The number is the same at every target. If some targets already have the release, and the others have no version
     with that or a higher number, the number is kept. Otherwise it is the next unused number.
     """
-    held = {target: holding_version(target, release.digest) for target in targets}
+    public = release.key.public_key() if release.key else None
+    held = {target: holding_version(target, release.digest, public) for target in targets}
     missing = [target for target, version in held.items() if version is None]
     numbers = {version for version in held.values() if version is not None}
     if len(numbers) == 1:
@@ -126,6 +128,8 @@ def _stage(release: Release, version: int, staging: Path) -> None:
         shutil.copyfile(source, copy)
     (staging / SBOM).write_bytes(release.sbom)
     (staging / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
+    if release.key:
+        sign(staging, release.key)
     for path in (*staging.rglob("*"), staging):
         sync(path)
     if fault := damage(Bundle(staging, manifest)):

@@ -1,6 +1,6 @@
 """Runs a `poseline` command in the pipeline's environment and ends it when the Airflow task ends.
 
-`components.sandbox.child_process`, which starts the project's other processes, cannot be used: this module runs in
+`serving_targets.sandbox.child_process`, which starts the project's other processes, cannot be used: this module runs in
 Airflow's environment, which contains none of the project's packages. It also passes the output on line by line, and
 ends the command with SIGTERM first, so that the failure is recorded in ML Metadata.
 """

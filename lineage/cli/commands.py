@@ -13,9 +13,11 @@ import click
 
 from data.errors import GateError, InputError
 from lineage.cli import view_commands
-from lineage.cli.options import root_option
+from lineage.cli.options import key_option, root_option
 
 if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
     from lineage.model import Artifact
     from lineage.questions.answer import Answer
     from lineage.questions.trace import Unknown
@@ -37,13 +39,14 @@ def question_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @group.command()
 @click.argument("what", metavar="FILE|ID")
+@key_option
 @question_options
-def trace(what: str, root: Path, as_json: bool) -> None:
+def trace(what: str, key: Ed25519PublicKey | None, root: Path, as_json: bool) -> None:
     """Show where a file came from. FILE is a bundle, SavedModel or .tflite at any place, ID an artifact."""
     from lineage.questions import trace
 
     store = _store(root)
-    found = trace.find(store, what)
+    found = trace.find(store, what, key)
     if not isinstance(found, trace.Unknown):
         _print(trace.trace(store, found), as_json)
     elif as_json:

@@ -79,6 +79,7 @@ def _trace(answer: Trace, out: Console) -> None:
         out,
         [
             ("artifact", f"{artifact.id}  {artifact.type}  {artifact.state}"),
+            ("signature", answer.signature),
             ("content", f"{artifact.content_digest}  {size(artifact.bytes)}" if artifact.bytes else None),
             ("payload", artifact.uri),
             ("made by", f"{made.node} of run {made.run}, {moment(made.started)} UTC" if made else None),

@@ -18,8 +18,8 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-from components.sandbox.child_process import die_with_parent
 from pipelines.processes.import_blocker import block_heavy_imports
+from serving_targets.sandbox.child_process import die_with_parent
 
 _PRELOAD = ("pipelines.processes.preload",)
 

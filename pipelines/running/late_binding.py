@@ -15,6 +15,7 @@ from typing import Any
 from tfx.proto.orchestration import pipeline_pb2
 from tfx.types.artifact import Artifact
 
+from components.pusher.signing import KEY_FILE, SIGNER
 from data.errors import InputError
 from data.splits import SplitPolicy
 from data.store import content_digest, span_folder
@@ -25,6 +26,7 @@ from pipelines.running.cache_key import CacheKey
 from pipelines.running.run_context import RunContext
 from schema.window_contract import read_window_contract
 from serving_targets.releases import destination_holds
+from serving_targets.signature import fingerprint, read_private_key
 
 
 def chosen_span(config: PipelineConfig, span: int | None) -> Path:
@@ -41,11 +43,15 @@ def chosen_span(config: PipelineConfig, span: int | None) -> Path:
 
 
 def bind_before_cache(config: PipelineConfig, span: int | None, node: pipeline_pb2.PipelineNode) -> None:
-    """Set a node's parameters for the span that the run reads, if it is the node that reads the data.
+    """Set the parameters that decide whether an earlier result is used: the span that is read, the key that signs.
 
     Raises:
-        InputError: the data cannot be trained on; the message names file, row, reason and remedy.
+        InputError: the data cannot be trained on, or the key cannot be used; the message names file, row, reason and
+            remedy.
     """
+    if node.node_info.id == NodeId.PUSHER and config.signing_key:
+        signer = fingerprint(read_private_key(config.signing_key).public_key())
+        node.parameters.parameters[SIGNER].field_value.string_value = signer
     if node.node_info.id != NodeId.KEYPOINT_EXAMPLE_GEN:
         return
     folder = chosen_span(config, span)
@@ -85,6 +91,7 @@ def late_properties(run: RunContext, node_id: str, key: CacheKey) -> dict[str, A
         return {
             "targets": json.dumps({name: str(path) for name, path in targets.items()}),
             "manifest_facts": json.dumps(facts | dict(run.facts) | {"run_id": run.run_id, "pipeline": config.name}),
+            KEY_FILE: str(config.signing_key or ""),
         }
     return {}
 
@@ -92,14 +99,15 @@ def late_properties(run: RunContext, node_id: str, key: CacheKey) -> dict[str, A
 def why_stale(config: PipelineConfig, outputs: Mapping[str, Sequence[Artifact]]) -> str | None:
     """Return why cached outputs cannot be used; None if they can.
 
-    The outputs of a push cannot be used if a target no longer has the version that was pushed.
+    The outputs of a push cannot be used if a target no longer has the version that was pushed and signed.
     """
+    key = read_private_key(config.signing_key).public_key() if config.signing_key else None
     for pushed in outputs.get("pushed_model", ()):
         if not pushed.get_int_custom_property("pushed"):
             continue
         digest = pushed.get_string_custom_property("digest")
         for name, path in json.loads(pushed.get_string_custom_property("targets")).items():
-            if not destination_holds(Path(path), digest):
+            if not destination_holds(Path(path), digest, key):
                 return f"target {name!r} no longer has the pushed version"
     return None
 

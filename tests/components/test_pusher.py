@@ -8,11 +8,14 @@ import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from tfx.types import Channel
 from tfx.types.standard_artifacts import InfraBlessing, Model, ModelBlessing, PushedModel
 
@@ -30,10 +33,12 @@ from data.project import PROJECT_ROOT
 from lineage.measures import JUDGEMENTS
 from lineage.node_ids import NodeId
 from lineage.nodes import GATES, MODEL_GATES
+from payloads.push import PushRecord
 from serving_targets.bundle import load_bundle
 from serving_targets.contract import read_contract
 from serving_targets.manifest import SBOM
 from serving_targets.releases import destination_holds, latest_version, rollback, versions
+from serving_targets.signature import fingerprint, read_private_key
 
 
 @pytest.fixture
@@ -52,7 +57,7 @@ def other_release(trained, converted, blessed, smoked, edge, tmp_path_factory):
 def push(trained, converted, blessed, smoked, edge, tmp_path):
     """Run the executor; return its output artifact."""
 
-    def run(targets, model_blessed=1, edge_blessed=1, only_warn=(), infra_blessed=1):
+    def run(targets, model_blessed=1, edge_blessed=1, only_warn=(), infra_blessed=1, **more):
         pushed = edge.artifact(PushedModel, tmp_path / "pushed")
         model = edge.artifact(Model, trained / "model")
         model.id = 42
@@ -70,6 +75,7 @@ def push(trained, converted, blessed, smoked, edge, tmp_path):
                 "targets": json.dumps({name: str(path) for name, path in targets.items()}),
                 "manifest_facts": json.dumps(edge.facts),
                 "only_warn": json.dumps(only_warn),
+                **more,
             },
         )
         return pushed
@@ -409,3 +415,43 @@ def test_the_component_learns_its_targets_at_launch():
     assert {name: node.inputs[name].type for name in kinds} == kinds
     assert node.outputs["pushed_model"].type is PushedModel
     assert node.exec_properties["targets"] == "{}"
+
+
+@pytest.fixture
+def key(tmp_path):
+    """Write a new private key and return its file."""
+
+    def make(name="key"):
+        path = tmp_path / f"{name}.pem"
+        content = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        path.write_bytes(content)
+        path.chmod(0o600)
+        return path
+
+    return make
+
+
+def test_a_release_is_published_again_for_a_new_signature(release, key, tmp_path):
+    target, first, second = tmp_path / "phone", *(read_private_key(key(name)) for name in ("first", "second"))
+    pushes = [publish(replace(release, key=each), [target]) for each in (None, first, first, second, None)]
+    assert [push.version for push in pushes] == [1, 2, 2, 3, 3]
+    for version, signer in ((2, first), (3, second)):
+        assert load_bundle(target / str(version), signer.public_key()).manifest.version == version
+        assert destination_holds(target, version, signer.public_key())
+    assert not destination_holds(target, release.digest, Ed25519PrivateKey.generate().public_key())
+
+
+def test_only_the_fingerprint_of_the_key_is_recorded(push, key, tmp_path):
+    file = key()
+    signer = fingerprint(read_private_key(file).public_key())
+    pushed = push({"phone": tmp_path / "phone"}, signer=signer, signing_key=str(file))
+    assert pushed.get_string_custom_property("signed_by") == signer
+    record = PushRecord.read(Path(pushed.uri))
+    assert record.signed_by == signer
+    assert "manifest.json.sig" in {listed.path for listed in record.files["phone"]}
+    secret = file.read_text().splitlines()[1]
+    written = [path.read_bytes() for path in (*Path(pushed.uri).rglob("*"), *(tmp_path / "phone/1").rglob("*.json*"))]
+    assert not any(secret.encode() in content or str(file).encode() in content for content in written)
+    key()
+    with pytest.raises(NodeError, match="the signing key was changed during the run"):
+        push({"phone": tmp_path / "phone"}, signer=signer, signing_key=str(file))

@@ -2,6 +2,7 @@ import fcntl
 
 import pytest
 
+from benchmarks.fuzz_bundles import mend
 from data.errors import InputError
 from serving_targets import releases
 from serving_targets.bundle import load_bundle
@@ -74,3 +75,22 @@ def test_only_undamaged_versions_count_as_published(target):
     (target / "2" / "model_int8.tflite").write_bytes(b"")
     assert not destination_holds(target, digest)
     assert not destination_holds(target, 2)
+
+
+def test_a_version_that_only_claims_a_digest_does_not_count(target):
+    """Whoever can change a file can also mend the manifest, but not so that the digest comes out the same."""
+    digest = read_manifest(target / "2").digest
+    (target / "2" / "model_int8.tflite").write_bytes(b"changed")
+    mend(target / "2")
+    assert read_manifest(target / "2").digest == digest
+    assert destination_holds(target, 2)
+    assert not destination_holds(target, digest)
+
+
+def test_a_lock_file_that_is_a_link_is_not_followed(target, tmp_path):
+    (tmp_path / "mine").write_text("mine")
+    (target / ".lock").symlink_to(tmp_path / "mine")
+    with pytest.raises(InputError, match="the lock file is a link"):
+        rollback(target)
+    assert (tmp_path / "mine").read_text() == "mine"
+    assert latest_version(target) == 2
