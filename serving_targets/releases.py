@@ -6,7 +6,7 @@ import fcntl
 import os
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,8 @@ from serving_targets.bundle import LATEST, Bundle, damage, load_bundle
 from serving_targets.manifest import Manifest, read_manifest
 
 LOCK = ".lock"
+_BY_ROLLBACK = "./"
+"""Prefix of the version in the link `latest` after a rollback; readers of the link see no difference."""
 LOCK_SECONDS = 60
 
 
@@ -50,6 +52,15 @@ def latest_version(target: Path) -> int | None:
     return int(name) if _is_version(name) else None
 
 
+def rolled_back_to(target: Path) -> int | None:
+    """Return the version that `latest` points to since a rollback; None if a push moved it there."""
+    try:
+        link = os.readlink(target / LATEST)  # noqa: PTH115 - pathlib removes the prefix
+    except OSError:
+        return None
+    return latest_version(target) if link.startswith(_BY_ROLLBACK) else None
+
+
 def list_releases(target: Path) -> list[PublishedVersion]:
     """List the versions at a target, oldest first.
 
@@ -68,10 +79,12 @@ def destination_holds(target: Path, version_or_digest: int | str) -> bool:
     return holding_version(target, version_or_digest) is not None
 
 
-def holding_version(target: Path, version_or_digest: int | str) -> int | None:
-    """Return the newest undamaged version with the given number or digest; None if there is none."""
+def holding_version(target: Path, version_or_digest: int | str, altered: Collection[Path] = ()) -> int | None:
+    """Return the newest undamaged version with the given number or digest, but none in `altered`; None without one."""
     for number in reversed(versions(target)):
         folder = target / str(number)
+        if folder in altered:
+            continue
         manifest = _manifest(folder)
         if manifest and version_or_digest in (number, manifest.digest) and damage(Bundle(folder, manifest)) is None:
             return number
@@ -80,6 +93,9 @@ def holding_version(target: Path, version_or_digest: int | str) -> int | None:
 
 def rollback(target: Path, to: int | str | None = None) -> tuple[int | None, int]:
     """Point `latest` to another version, by default the previous one; readers always see one of the two.
+
+    Runs that would push what the target already has leave `latest` there. A new version, or a rollback to the highest
+    one, ends this.
 
     Args:
         target: folder of the target.
@@ -104,18 +120,18 @@ def rollback(target: Path, to: int | str | None = None) -> tuple[int | None, int
         if chosen is None:
             raise InputError(f"version {to} does not exist", str(target), published)
         load_bundle(target / str(chosen))
-        move_latest(target, chosen)
+        move_latest(target, chosen, by_rollback=chosen != numbers[-1])
     return latest, chosen
 
 
-def move_latest(target: Path, version: int | None) -> None:
+def move_latest(target: Path, version: int | None, *, by_rollback: bool = False) -> None:
     """Point `latest` to a version by replacing the link, or remove it if None; the caller must hold the lock."""
     link = target / LATEST
     if version is None:
         link.unlink(missing_ok=True)
     else:
         new = target / f".{LATEST}-{uuid.uuid4().hex}"
-        new.symlink_to(str(version))
+        new.symlink_to(f"{_BY_ROLLBACK if by_rollback else ''}{version}")
         try:
             new.replace(link)
         except OSError:

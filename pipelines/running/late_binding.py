@@ -20,11 +20,14 @@ from data.splits import SplitPolicy
 from data.store import content_digest, span_folder
 from data.validation import validate_span
 from lineage.node_ids import NodeId
+from payloads.push import PushRecord
 from pipelines.config import PipelineConfig
+from pipelines.pushed import altered_versions, push_targets, why_push_again
 from pipelines.running.cache_key import CacheKey
 from pipelines.running.run_context import RunContext
+from pipelines.tfx_patches.shared_store import shared_store
+from pipelines.workspace import Workspace
 from schema.window_contract import read_window_contract
-from serving_targets.releases import destination_holds
 
 
 def chosen_span(config: PipelineConfig, span: int | None) -> Path:
@@ -80,27 +83,27 @@ def late_properties(run: RunContext, node_id: str, key: CacheKey) -> dict[str, A
         custom["checkpoint_dir"] = str(run.workspace.checkpoints(config.name) / key.digest[:16])
         return {"custom_config": json.dumps(custom)}
     if node_id == NodeId.PUSHER:
-        targets = config.targets or {config.name: run.workspace.pushed / config.name}
+        targets = push_targets(config, run.workspace)
+        altered = altered_versions(shared_store(run.connection), config.name, targets)
         facts = json.loads(_parameter(run.node(node_id), "manifest_facts"))
         return {
             "targets": json.dumps({name: str(path) for name, path in targets.items()}),
+            "altered_versions": json.dumps([str(folder) for folder in altered]),
             "manifest_facts": json.dumps(facts | dict(run.facts) | {"run_id": run.run_id, "pipeline": config.name}),
         }
     return {}
 
 
-def why_stale(config: PipelineConfig, outputs: Mapping[str, Sequence[Artifact]]) -> str | None:
+def why_stale(config: PipelineConfig, workspace: Workspace, outputs: Mapping[str, Sequence[Artifact]]) -> str | None:
     """Return why cached outputs cannot be used; None if they can.
 
-    The outputs of a push cannot be used if a target no longer has the version that was pushed.
+    The outputs of a push cannot be used if the targets are not as the configuration wants them.
     """
     for pushed in outputs.get("pushed_model", ()):
-        if not pushed.get_int_custom_property("pushed"):
-            continue
-        digest = pushed.get_string_custom_property("digest")
-        for name, path in json.loads(pushed.get_string_custom_property("targets")).items():
-            if not destination_holds(Path(path), digest):
-                return f"target {name!r} no longer has the pushed version"
+        record = PushRecord.read_if_sound(Path(pushed.uri))
+        why = why_push_again(record, push_targets(config, workspace)) if record else "its record cannot be read"
+        if why:
+            return why
     return None
 
 
