@@ -43,7 +43,8 @@ class Difference:
     detail: str = ""
 
     def __str__(self) -> str:
-        return f"{harmless(self.path, _LONGEST_PATH)} is {self.kind}" + (f" ({self.detail})" if self.detail else "")
+        what = {"altered": "was altered", "missing": "is missing", "extra": "was added"}[self.kind]
+        return f"{harmless(self.path, _LONGEST_PATH)} {what}" + (f" ({self.detail})" if self.detail else "")
 
 
 class AlteredPayloadError(NodeError):
@@ -121,7 +122,8 @@ def compare(recorded: Listing, found: Listing, folder: Path) -> list[Difference]
     for name in before.keys() & after.keys():
         if before[name] != after[name]:
             sizes = f"{before[name].bytes} bytes recorded, {after[name].bytes} found"
-            result.append(Difference("altered", str(folder / name), sizes))
+            detail = "it is a link now" if (folder / name).is_symlink() else sizes
+            result.append(Difference("altered", str(folder / name), detail))
     return sorted(result, key=lambda difference: difference.path)
 
 
@@ -147,9 +149,10 @@ def refuse_altered(root: Path, artifacts: Iterable[RecordedArtifact], *, thoroug
         ids = [str(id_) for id_ in altered]
         command = shlex.join(["poseline", "lineage", "set-aside", *ids, "--yes", "--root", str(root)])
         raise AlteredPayloadError(
-            f"not used, because it was altered after it was recorded: {'; '.join(altered.values())}",
+            f"an altered payload is not used: {'; '.join(altered.values())}",
             "; ".join(f"artifact {id_}" for id_ in ids),
-            f"`{command}`, then run again: what was altered is computed again; the altered files are kept",
+            f"`{command}`, then run again without --from (in Airflow clear the tasks that made it): it is computed again,"
+            " and the altered files are kept",
         )
 
 

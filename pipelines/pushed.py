@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ml_metadata.metadata_store import ListOptions, MetadataStore, OrderByField
+from ml_metadata.proto import metadata_store_pb2
 from tfx.dsl.compiler import constants
 
 from data.digests import ListedFile, Listing, list_folder
@@ -53,9 +54,9 @@ def _why_unlike(record: PushRecord, name: str, target: Path) -> str | None:
     if not (_is_unaltered(version, files) if files else destination_holds(target, str(record.digest))):
         return f"no longer has the pushed version: the files of version {record.version} were altered"
     latest = latest_version(target)
-    if latest not in (record.version, rolled_back_to(target)):
-        return f"has `latest` at {'no version' if latest is None else latest}, not at {record.version}"
-    return None
+    if latest == record.version or rolled_back_to(target) is not None:
+        return None
+    return f"has `latest` at {'no version' if latest is None else f'version {latest}'}, not at version {record.version}"
 
 
 def altered_versions(store: MetadataStore, pipeline: str, targets: Mapping[str, Path]) -> list[Path]:
@@ -64,7 +65,8 @@ def altered_versions(store: MetadataStore, pipeline: str, targets: Mapping[str, 
     options = ListOptions(limit=_RECORDS, order_by=OrderByField.ID, is_asc=False)
     recorded: dict[Path, tuple[ListedFile, ...]] = {}
     for artifact in store.get_artifacts_by_context(context.id, options) if context else ():
-        record = PushRecord.read_if_sound(Path(artifact.uri))
+        live = artifact.state == metadata_store_pb2.Artifact.LIVE
+        record = PushRecord.read_if_sound(Path(artifact.uri)) if live else None
         recorded = (record.versions if record else {}) | recorded
     return [
         folder

@@ -44,21 +44,22 @@ def versions(target: Path) -> list[int]:
 
 
 def latest_version(target: Path) -> int | None:
-    """Return the version that `latest` points to; None if there is no such link."""
+    """Return the version that `latest` points to; None if there is no such link, or it leads out of the target."""
     try:
-        name = (target / LATEST).readlink().name
+        link = str((target / LATEST).readlink())
     except OSError:
         return None
-    return int(name) if _is_version(name) else None
+    return int(link) if _is_version(link) else None
 
 
 def rolled_back_to(target: Path) -> int | None:
-    """Return the version that `latest` points to since a rollback; None if a push moved it there."""
+    """Return the undamaged version that `latest` points to since a rollback; None if a push moved it there."""
     try:
         link = os.readlink(target / LATEST)  # noqa: PTH115 - pathlib removes the prefix
     except OSError:
         return None
-    return latest_version(target) if link.startswith(_BY_ROLLBACK) else None
+    latest = latest_version(target) if link.startswith(_BY_ROLLBACK) else None
+    return latest if latest is None else holding_version(target, latest)
 
 
 def list_releases(target: Path) -> list[PublishedVersion]:
