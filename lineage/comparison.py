@@ -151,8 +151,8 @@ def refuse_altered(root: Path, artifacts: Iterable[RecordedArtifact], *, thoroug
         raise AlteredPayloadError(
             f"an altered payload is not used: {'; '.join(altered.values())}",
             "; ".join(f"artifact {id_}" for id_ in ids),
-            f"`{command}`, then run again without --from (in Airflow clear the tasks that made it): it is computed again,"
-            " and the altered files are kept",
+            f"`{command}`, then run again without --from (in Airflow clear the tasks that made it):"
+            " it is computed again, and the altered files are kept",
         )
 
 

@@ -16,7 +16,6 @@ from tests.lineage.record_history import NAME, History  # isort: skip - blocks w
 
 from click.testing import CliRunner
 
-from lineage.comparison import comparison_file
 from lineage.places import listing_file
 from lineage.store.reader import LineageStore
 from payloads.node_record import NodeRecord
@@ -68,7 +67,8 @@ class Alterations:
 
     @staticmethod
     def latest(target: Path) -> str | None:
-        return os.readlink(target / "latest") if (target / "latest").is_symlink() else None
+        link = target / "latest"
+        return os.readlink(link) if link.is_symlink() else None  # noqa: PTH115 - pathlib removes "./"
 
     def artifacts(self, type_: str | None = None):
         """Return the artifacts of the newest run."""
