@@ -54,6 +54,8 @@ def show(report: Report, console: Console, *, as_json: bool = False) -> None:
         table.add_row(verdict.gate.replace("_", " "), _verdict(verdict))
     for target, folder in report.pushed.items():
         table.add_row(f"pushed to {target}", escape(folder))
+    for target, version in report.rolled_back.items():
+        table.add_row(f"{target} serves", f"version {version}, since `poseline rollback`; a new version ends this")
     if table.row_count:
         console.print(table)
     if report.files:

@@ -53,7 +53,8 @@ def bind_before_cache(config: PipelineConfig, span: int | None, node: pipeline_p
         return
     folder = chosen_span(config, span)
     contract = read_window_contract(config.schema_file)
-    state = tuple((part.name, part.stat().st_size, part.stat().st_mtime_ns) for part in sorted(folder.iterdir()))
+    states = ((part.name, part.stat()) for part in sorted(folder.iterdir()))
+    state = tuple((name, s.st_size, s.st_mtime_ns, s.st_ctime_ns, s.st_ino) for name, s in states)
     parameters = node.parameters.parameters
     parameters["span"].field_value.int_value = int(folder.name.rpartition("-")[2])
     parameters["span_digest"].field_value.string_value = _checked_digest(
@@ -71,6 +72,28 @@ def _checked_digest(folder: Path, state: object, layout: str, channels: int, pol
     del state
     validate_span(folder, layout=layout, channels=channels, policy=SplitPolicy.model_validate_json(policy))
     return content_digest(folder)
+
+
+def refuse_changed_span(config: PipelineConfig, properties: Mapping[str, Any]) -> None:
+    """Raise an error if a span changed while a node read it; the node's result would be cached for other data.
+
+    Args:
+        config: configuration of the run.
+        properties: execution properties of the node; without `span_digest` it does not read a span.
+
+    Raises:
+        InputError: the span is no longer what it was when the node was launched.
+    """
+    if "span_digest" not in properties:
+        return
+    node = pipeline_pb2.PipelineNode(node_info=pipeline_pb2.NodeInfo(id=NodeId.KEYPOINT_EXAMPLE_GEN))
+    bind_before_cache(config, properties["span"], node)
+    if _parameter(node, "span_digest") != properties["span_digest"]:
+        raise InputError(
+            "the data changed while they were read",
+            str(chosen_span(config, properties["span"])),
+            "run again when nothing writes to the span any more",
+        )
 
 
 def late_properties(run: RunContext, node_id: str, key: CacheKey) -> dict[str, Any]:

@@ -12,8 +12,9 @@ from tfx.orchestration.portable import base_executor_operator, data_types
 from tfx.proto.orchestration import executable_spec_pb2, execution_result_pb2
 
 from data.errors import NodeError, PoselineError
-from lineage.comparison import AlteredPayloadError, refuse_altered
+from lineage.comparison import refuse_altered
 from pipelines.processes.executor_main import execute, read_error
+from pipelines.running import late_binding
 from pipelines.running.recording import OutputRecorder
 from pipelines.running.run_context import RunContext
 
@@ -91,11 +92,11 @@ class ProcessOperator(base_executor_operator.BaseExecutorOperator):
             execution_result=execution_result_pb2.ExecutionResult(code=1, result_message=str(self.error))
         )
 
-    def _altered_meanwhile(self, execution_info: data_types.ExecutionInfo) -> AlteredPayloadError | None:
+    def _altered_meanwhile(self, execution_info: data_types.ExecutionInfo) -> PoselineError | None:
         """Return an error if an input was altered while the executor read it."""
-        inputs = itertools.chain.from_iterable(execution_info.input_dict.values())
         try:
-            refuse_altered(self._run.workspace.root, inputs)
-        except AlteredPayloadError as error:
+            refuse_altered(self._run.workspace.root, itertools.chain.from_iterable(execution_info.input_dict.values()))
+            late_binding.refuse_changed_span(self._run.plan.config, execution_info.exec_properties)
+        except PoselineError as error:
             return error
         return None
