@@ -137,14 +137,24 @@ def refuse_altered(root: Path, artifacts: Iterable[RecordedArtifact], *, thoroug
 
     Raises:
         AlteredPayloadError: a payload differs from the record; the message says what to do.
+        NodeError: a payload cannot be read.
     """
     altered: dict[int, str] = {}
     for artifact in artifacts:
         digest = artifact.get_string_custom_property("content_digest")
-        if digest and artifact.id not in altered:
+        if not digest or artifact.id in altered:
+            continue
+        try:
             found = differences(root, Path(artifact.uri), digest, thorough=thorough)
-            if found:
-                altered[artifact.id] = _say(artifact, found)
+        except OSError as error:
+            what = f"the payload of artifact {artifact.id} ({artifact.type_name})"
+            raise NodeError(
+                f"{what} cannot be read: {error.strerror or error}",
+                harmless(error.filename or artifact.uri, _LONGEST_PATH),
+                "make it readable, then run again",
+            ) from error
+        if found:
+            altered[artifact.id] = _say(artifact, found)
     if altered:
         ids = [str(id_) for id_ in altered]
         command = shlex.join(["poseline", "lineage", "set-aside", *ids, "--yes", "--root", str(root)])

@@ -9,7 +9,7 @@ from ml_metadata.metadata_store import ListOptions, MetadataStore, OrderByField
 from ml_metadata.proto import metadata_store_pb2
 from tfx.dsl.compiler import constants
 
-from data.digests import ListedFile, Listing, list_folder
+from data.digests import ListedFile, list_folder
 from lineage.node_ids import NodeId
 from payloads.push import PushRecord
 from pipelines.config import PipelineConfig
@@ -76,4 +76,5 @@ def altered_versions(store: MetadataStore, pipeline: str, targets: Mapping[str, 
 
 
 def _is_unaltered(version: Path, files: tuple[ListedFile, ...]) -> bool:
-    return list_folder(version) == Listing(files)
+    """Return whether a version still has all files that were published; others may have been added to it."""
+    return set(files) <= set(list_folder(version).files)

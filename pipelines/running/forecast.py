@@ -11,7 +11,8 @@ from tfx.orchestration import metadata
 from tfx.proto.orchestration import pipeline_pb2
 from tfx.types.artifact import Artifact
 
-from lineage.comparison import AlteredPayloadError, refuse_altered
+from data.errors import NodeError
+from lineage.comparison import refuse_altered
 from lineage.node_ids import NodeId
 from lineage.store import backend
 from payloads.node_record import NodeRecord
@@ -32,7 +33,7 @@ class Forecast:
         node: id of the node.
         runs: whether the node's executor will run.
         reason: why the executor will or will not run.
-        refused: whether the run will stop at this node, because a payload was altered.
+        refused: whether the run will stop at this node, because a payload was altered or cannot be read.
         key: parts of the cache key; empty if the key depends on results that do not exist yet.
         changes: differences from the cache key of the last execution, one line for each part.
     """
@@ -105,7 +106,7 @@ def _predict(
     needed = (inputs, found) if found is not None and use_cache else (inputs,)
     try:
         refuse_altered(workspace.root, (a for part in needed for artifacts in part.values() for a in artifacts))
-    except AlteredPayloadError as error:
+    except NodeError as error:
         return Forecast(node_id, False, str(error), key.parts, refused=True), None
     if found is not None and use_cache:
         stale = late_binding.why_stale(plan.config, workspace, found)
