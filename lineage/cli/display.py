@@ -243,10 +243,13 @@ def _verification(answer: Verification, out: Console) -> None:
 def _set_aside(answer: SetAside, out: Console) -> None:
     rows = ((entry.id, entry.type, "; ".join(map(str, entry.differences))) for entry in answer.altered)
     _rows(out, "", ("artifact", "type", "altered"), rows)
-    what = f"{len(answer.altered)} of {answer.compared} artifacts"
-    out.print(cell(f"set aside {what}; the next run computes them again" if answer.done else f"altered: {what}"))
-    if answer.altered and not answer.done:
-        out.print(cell("add --yes to set them aside"))
+    what = f"{len(answer.altered)} of {answer.compared} live artifacts"
+    if not answer.altered:
+        out.print(cell(f"nothing to set aside: {answer.compared} live artifacts are as recorded", "green"))
+    elif answer.done:
+        out.print(cell(f"set aside {what}; the next run computes them again"))
+    else:
+        out.print(cell(f"altered: {what}; add --yes to set them aside", "red"))
 
 
 @_displays("PrunePlan")
