@@ -7,7 +7,7 @@ import fcntl
 import os
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 LOCK = ".lock"
+_BY_ROLLBACK = "./"
+"""Prefix of the version in the link `latest` after a rollback; readers of the link see no difference."""
 LOCK_SECONDS = 60
 
 
@@ -48,12 +50,22 @@ def versions(target: Path) -> list[int]:
 
 
 def latest_version(target: Path) -> int | None:
-    """Return the version that `latest` points to; None if there is no such link."""
+    """Return the version that `latest` points to; None if there is no such link, or it leads out of the target."""
     try:
-        name = (target / LATEST).readlink().name
+        link = str((target / LATEST).readlink())
     except OSError:
         return None
-    return int(name) if _is_version(name) else None
+    return int(link) if _is_version(link) else None
+
+
+def rolled_back_to(target: Path) -> int | None:
+    """Return the undamaged version that `latest` points to since a rollback; None if a push moved it there."""
+    try:
+        link = os.readlink(target / LATEST)  # noqa: PTH115 - pathlib removes the prefix
+    except OSError:
+        return None
+    latest = latest_version(target) if link.startswith(_BY_ROLLBACK) else None
+    return latest if latest is None else holding_version(target, latest)
 
 
 def list_releases(target: Path) -> list[PublishedVersion]:
@@ -74,16 +86,24 @@ def destination_holds(target: Path, version_or_digest: int | str, key: Ed25519Pu
     return holding_version(target, version_or_digest, key) is not None
 
 
-def holding_version(target: Path, version_or_digest: int | str, key: Ed25519PublicKey | None = None) -> int | None:
+def holding_version(
+    target: Path,
+    version_or_digest: int | str,
+    key: Ed25519PublicKey | None = None,
+    altered: Collection[Path] = (),
+) -> int | None:
     """Return the newest undamaged version with the given number or digest; None if there is none.
 
     Args:
         target: folder of the target.
         version_or_digest: number or digest of the version.
         key: key that must have signed the version; None if it need not be signed.
+        altered: folders of versions that do not count.
     """
     for number in reversed(versions(target)):
         folder = target / str(number)
+        if folder in altered:
+            continue
         manifest = _manifest(folder)
         if manifest is None or version_or_digest not in (number, manifest.computed_digest):
             continue
@@ -94,6 +114,9 @@ def holding_version(target: Path, version_or_digest: int | str, key: Ed25519Publ
 
 def rollback(target: Path, to: int | str | None = None, key: Ed25519PublicKey | None = None) -> tuple[int | None, int]:
     """Point `latest` to another version, by default the previous one; readers always see one of the two.
+
+    Runs that would push what the target already has leave `latest` there. A new version, or a rollback to the highest
+    one, ends this.
 
     Args:
         target: folder of the target.
@@ -119,18 +142,18 @@ def rollback(target: Path, to: int | str | None = None, key: Ed25519PublicKey | 
         if chosen is None:
             raise InputError(f"version {to} does not exist", str(target), published)
         load_bundle(target / str(chosen), key)
-        move_latest(target, chosen)
+        move_latest(target, chosen, by_rollback=chosen != numbers[-1])
     return latest, chosen
 
 
-def move_latest(target: Path, version: int | None) -> None:
+def move_latest(target: Path, version: int | None, *, by_rollback: bool = False) -> None:
     """Point `latest` to a version by replacing the link, or remove it if None; the caller must hold the lock."""
     link = target / LATEST
     if version is None:
         link.unlink(missing_ok=True)
     else:
         new = target / f".{LATEST}-{uuid.uuid4().hex}"
-        new.symlink_to(str(version))
+        new.symlink_to(f"{_BY_ROLLBACK if by_rollback else ''}{version}")
         try:
             new.replace(link)
         except OSError:

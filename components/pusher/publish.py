@@ -13,16 +13,24 @@ from __future__ import annotations
 
 import shutil
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 from components.pusher.release import Release
 from data.errors import NodeError
-from serving_targets.bundle import LATEST, Bundle, damage
+from serving_targets.bundle import LATEST, Bundle, contradiction, damage
 from serving_targets.manifest import MANIFEST, SBOM
-from serving_targets.releases import holding_version, latest_version, locked, move_latest, sync, versions
+from serving_targets.releases import (
+    holding_version,
+    latest_version,
+    locked,
+    move_latest,
+    rolled_back_to,
+    sync,
+    versions,
+)
 from serving_targets.signature import sign
 
 STAGING = ".staging-"
@@ -43,12 +51,13 @@ class Publication:
     new: tuple[Path, ...]
 
 
-def publish(release: Release, targets: Sequence[Path]) -> Publication:
-    """Publish a release at all targets and make it the latest version.
+def publish(release: Release, targets: Sequence[Path], altered: Collection[Path] = ()) -> Publication:
+    """Publish a release at all targets and make it the latest version, except where it was rolled back from.
 
     Args:
         release: release to publish.
         targets: folders of the targets; missing ones are created.
+        altered: folders of versions that were altered after they were published; none of them counts as the release.
 
     Raises:
         NodeError: a target cannot be written; all targets are then unchanged.
@@ -60,7 +69,7 @@ def publish(release: Release, targets: Sequence[Path]) -> Publication:
                 target.mkdir(parents=True, exist_ok=True)
                 locks.enter_context(locked(target))
                 _remove_leftovers(target)
-            version, missing = _plan(release, targets)
+            version, missing = _plan(release, targets, altered)
             _publish(release, version, missing, targets)
         except OSError as error:
             raise NodeError(
@@ -79,14 +88,14 @@ def _remove_leftovers(target: Path) -> None:
         link.unlink()
 
 
-def _plan(release: Release, targets: Sequence[Path]) -> tuple[int, list[Path]]:
+def _plan(release: Release, targets: Sequence[Path], altered: Collection[Path]) -> tuple[int, list[Path]]:
     """Return the version number of the release and the targets that do not have it yet.
 
     The number is the same at every target. If some targets already have the release, and the others have no version
     with that or a higher number, the number is kept. Otherwise it is the next unused number.
     """
     public = release.key.public_key() if release.key else None
-    held = {target: holding_version(target, release.digest, public) for target in targets}
+    held = {target: holding_version(target, release.digest, public, altered) for target in targets}
     missing = [target for target, version in held.items() if version is None]
     numbers = {version for version in held.values() if version is not None}
     if len(numbers) == 1:
@@ -107,15 +116,16 @@ def _publish(release: Release, version: int, missing: Sequence[Path], targets: S
             staging.rename(final)
             undo.callback(shutil.rmtree, final, ignore_errors=True)
             sync(target)
-        for target in targets:
-            undo.callback(_restore_latest, target, latest_version(target))
+        moved = [target for target in targets if target in staged or rolled_back_to(target) is None]
+        for target in moved:
+            undo.callback(_restore_latest, target, latest_version(target), rolled_back_to(target) is not None)
             move_latest(target, version)
         undo.pop_all()
 
 
-def _restore_latest(target: Path, version: int | None) -> None:
+def _restore_latest(target: Path, version: int | None, by_rollback: bool) -> None:
     if latest_version(target) != version:
-        move_latest(target, version)
+        move_latest(target, version, by_rollback=by_rollback)
 
 
 def _stage(release: Release, version: int, staging: Path) -> None:
@@ -132,5 +142,5 @@ def _stage(release: Release, version: int, staging: Path) -> None:
         sign(staging, release.key)
     for path in (*staging.rglob("*"), staging):
         sync(path)
-    if fault := damage(Bundle(staging, manifest)):
+    if fault := damage(Bundle(staging, manifest)) or contradiction(Bundle(staging, manifest)):
         raise NodeError(f"a copy went wrong: {fault}", str(staging), "check the disk, then run again")

@@ -191,15 +191,33 @@ def verify(run: str | None, everything: bool, root: Path, as_json: bool) -> None
     if (run is None) != everything:
         raise InputError("expected either a run or --all", remedy="give one of the two")
     store = _store(root)
-    artifacts: Iterable[Artifact]
-    if run:
-        artifacts = store.run_subgraph(run).artifacts.values()
-    else:
-        artifacts = (artifact for part in store.whole() for artifact in part.artifacts.values())
+    artifacts = store.run_subgraph(run).artifacts.values() if run else _all_artifacts(store)
     answer = verify(root, artifacts, orphans=everything)
     _print(answer, as_json)
     if answer.faults:
         sys.exit(GateError.exit_code)
+
+
+@group.command()
+@click.argument("ids", metavar="[ID]...", nargs=-1, type=int)
+@click.option("--yes", is_flag=True, help="Set them aside; without it they are only listed.")
+@question_options
+def set_aside(ids: tuple[int, ...], yes: bool, root: Path, as_json: bool) -> None:
+    """List the artifacts, of those with an ID or of all, whose payloads were altered. With --yes, set them aside.
+
+    No run uses an artifact that is set aside: the next one computes it again. The altered files are kept.
+    """
+    from lineage.questions.removal import refuse_while_running
+    from lineage.questions.set_aside import plan_set_aside, set_aside
+    from lineage.store import backend
+
+    store = _store(root)
+    artifacts = [store.artifact(id_) for id_ in ids] if ids else _all_artifacts(store)
+    plan = plan_set_aside(root, artifacts)
+    if yes:
+        refuse_while_running(root)
+        set_aside(backend.open_store(backend.connection(root)), plan.altered)
+    _print(dataclasses.replace(plan, done=yes), as_json)
 
 
 @group.command()
@@ -254,6 +272,10 @@ def upgrade(root: Path, as_json: bool) -> None:
 
 for _command in view_commands.COMMANDS:
     group.add_command(_command)
+
+
+def _all_artifacts(store: LineageStore) -> Iterable[Artifact]:
+    return (artifact for part in store.whole() for artifact in part.artifacts.values())
 
 
 def _store(root: Path) -> LineageStore:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:  # at run time, only the module of the question that was asked
     from lineage.questions.removal import RemovablePayload
     from lineage.questions.run import RunDescription
     from lineage.questions.runs import RunSummary
+    from lineage.questions.set_aside import SetAside
     from lineage.questions.trace import GateVerdict, Trace
     from lineage.questions.verify import Verification
     from lineage.questions.why import Why
@@ -234,6 +235,22 @@ def _verification(answer: Verification, out: Console) -> None:
         out.print(cell(f"unaltered: {read}", "green"))
     if answer.without_digest:
         out.print(cell(f"{len(answer.without_digest)} artifacts were recorded without a digest and not compared"))
+    if answer.set_aside:
+        ids = ", ".join(map(str, answer.set_aside))
+        out.print(cell(f"altered, set aside and used by no run: artifacts {ids}", "yellow"))
+
+
+@_displays("SetAside")
+def _set_aside(answer: SetAside, out: Console) -> None:
+    rows = ((entry.id, entry.type, "; ".join(map(str, entry.differences))) for entry in answer.altered)
+    _rows(out, "", ("artifact", "type", "altered"), rows)
+    what = f"{len(answer.altered)} of {answer.compared} live artifacts"
+    if not answer.altered:
+        out.print(cell(f"nothing to set aside: {answer.compared} live artifacts are as recorded", "green"))
+    elif answer.done:
+        out.print(cell(f"set aside {what}; the next run computes them again"))
+    else:
+        out.print(cell(f"altered: {what}; add --yes to set them aside", "red"))
 
 
 @_displays("PrunePlan")

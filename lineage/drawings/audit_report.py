@@ -15,7 +15,7 @@ from lineage.drawings.graph_svg import pages, picture
 from lineage.formatting import duration, harmless, moment, size
 from lineage.marks import SPLITS
 from lineage.measures import BLESSINGS, JUDGEMENTS, PERSON, read_measures
-from lineage.model import LIVE, Artifact, Run
+from lineage.model import ABANDONED, LIVE, Artifact, Run
 from lineage.places import listing_file
 from lineage.questions.trace import is_to_be_retrained
 from lineage.questions.verify import Fault, verify
@@ -179,7 +179,9 @@ def _payloads(recorded: RecordedRun, faults: Iterable[Fault]) -> list[dict[str, 
 
 def _payload(artifact: Artifact, faults: set[str]) -> dict[str, Any]:
     digest = str(artifact.properties.get("content_digest") or "")
-    if artifact.state != LIVE:
+    if artifact.state == ABANDONED:
+        state, good = "✗ altered, set aside", False
+    elif artifact.state != LIVE:
         state, good = f"∅ {artifact.state.lower()}: removed on purpose", False
     elif not digest:
         state, good = "? recorded without a digest", False

@@ -13,6 +13,7 @@ _DOT_STYLES = {
     "CANCELED": 'style="filled,bold", fillcolor="#f9ddcb"',
     "RUNNING": 'style="filled", fillcolor="#fdf0cc"',
     "DELETED": 'style="dashed"',
+    "ABANDONED": 'style="filled,bold", fillcolor="#f9ddcb"',
 }
 _MERMAID_STYLES = {
     "COMPLETE": "fill:#d9ece4,stroke:#007a5a,color:#111",
@@ -22,6 +23,7 @@ _MERMAID_STYLES = {
     "RUNNING": "fill:#fdf0cc,stroke:#8a6100,color:#111",
     "LIVE": "fill:#f3f3f3,stroke:#555,color:#111",
     "DELETED": "fill:#fff,stroke:#777,color:#555,stroke-dasharray:2 3",
+    "ABANDONED": "fill:#f9ddcb,stroke:#b34700,color:#111,stroke-width:3px",
 }
 
 

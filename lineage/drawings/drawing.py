@@ -23,6 +23,7 @@ SIGNS = {
     "RUNNING": ("▸", "running"),
     "LIVE": ("", ""),
     "DELETED": ("∅", "deleted"),
+    "ABANDONED": ("✗", "altered, set aside"),
 }
 
 

@@ -19,7 +19,7 @@ from ml_metadata.proto import metadata_store_pb2
 
 from data.errors import InputError
 from lineage.model import Artifact
-from lineage.places import journal_folder
+from lineage.places import comparison_file, journal_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +77,7 @@ def remove(mlmd: MetadataStore, root: Path, ids: Iterable[int]) -> int:
     removed = 0
     for artifact in artifacts:
         folder = Path(artifact.uri)
+        comparison_file(root, folder).unlink(missing_ok=True)
         if folder.is_dir() and folder.resolve().is_relative_to((root / "artifacts").resolve()):
             shutil.rmtree(folder)
             removed += 1

@@ -93,12 +93,15 @@ def _explain_failures(result: RunResult, workspace: Workspace, command: list[str
     """Print for each failed node its error, its log and the command that resumes the run."""
     import shlex
 
+    from lineage.comparison import AlteredPayloadError
+
     for failed in (node for node in result.nodes.values() if node.state == "failed"):
         log = workspace.run_folder(result.run_id) / f"{failed.node}.log"
         click.echo(f"\n{failed.node} failed: {failed.error}", err=True)
         if log.exists():
             click.echo(f"  log:    {log}", err=True)
-        click.echo(f"  resume: {shlex.join([*command, '--from', failed.node])}", err=True)
+        first = [] if isinstance(failed.error, AlteredPayloadError) else ["--from", failed.node]
+        click.echo(f"  resume: {shlex.join([*command, *first])}", err=True)
 
 
 @group.command()

@@ -54,6 +54,8 @@ def show(report: Report, console: Console, *, as_json: bool = False) -> None:
         table.add_row(verdict.gate.replace("_", " "), _verdict(verdict))
     for target, folder in report.pushed.items():
         table.add_row(f"pushed to {target}", escape(folder))
+    for target, version in report.rolled_back.items():
+        table.add_row(f"{target} serves", f"version {version}, since `poseline rollback`; a new version ends this")
     if table.row_count:
         console.print(table)
     if report.files:
@@ -107,7 +109,8 @@ def show_forecast(forecasts: Sequence[Forecast], console: Console, *, as_json: b
         table.add_column(column, overflow="fold")
     for entry in forecasts:
         reasons = "\n".join(entry.changes[:5]) or entry.reason
-        table.add_row(entry.node, "[yellow]run[/]" if entry.runs else "[cyan]be cached[/]", escape(reasons))
+        would = "[red]be refused[/]" if entry.refused else "[yellow]run[/]" if entry.runs else "[cyan]be cached[/]"
+        table.add_row(entry.node, would, escape(printable(reasons)))
     console.print(table)
 
 
@@ -122,7 +125,9 @@ def show_key(entry: Forecast, console: Console, *, as_json: bool) -> None:
     for part, value in entry.key.items():
         table.add_row(part, escape(value))
     console.print(table)
-    if not entry.runs:
+    if entry.refused:
+        console.print(f"{entry.node} would be refused: {printable(entry.reason)}", highlight=False, markup=False)
+    elif not entry.runs:
         console.print(f"{entry.node} would be cached: nothing changed", highlight=False)
     else:
         console.print(f"{entry.node} would run: {entry.reason}", highlight=False, markup=False)

@@ -12,10 +12,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from cyclonedx.schema import SchemaVersion
-from cyclonedx.validation.json import JsonStrictValidator
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
 from tfx.types import Channel
 from tfx.types.standard_artifacts import InfraBlessing, Model, ModelBlessing, PushedModel
 
@@ -28,8 +28,10 @@ from components.pusher.component import Pusher
 from components.pusher.executor import Executor
 from components.pusher.publish import publish
 from components.pusher.release import Release
+from data.digests import list_folder
 from data.errors import InputError, NodeError
 from data.project import PROJECT_ROOT
+from lineage.comparison import AlteredPayloadError
 from lineage.measures import JUDGEMENTS
 from lineage.node_ids import NodeId
 from lineage.nodes import GATES, MODEL_GATES
@@ -57,19 +59,25 @@ def other_release(trained, converted, blessed, smoked, edge, tmp_path_factory):
 def push(trained, converted, blessed, smoked, edge, tmp_path):
     """Run the executor; return its output artifact."""
 
-    def run(targets, model_blessed=1, edge_blessed=1, only_warn=(), infra_blessed=1, **more):
+    def run(targets, model_blessed=1, edge_blessed=1, only_warn=(), infra_blessed=1, altered=None, **more):
         pushed = edge.artifact(PushedModel, tmp_path / "pushed")
         model = edge.artifact(Model, trained / "model")
         model.id = 42
         edge_blessing = edge.artifact(EdgeBlessing, blessed.uri, blessed=edge_blessed)
+        evaluated = tmp_path / "evaluated"
+        evaluated.mkdir(exist_ok=True)
+        inputs = {
+            "model": [model],
+            "edge_model": [edge.artifact(EdgeModel, converted)],
+            "model_blessing": [edge.artifact(ModelBlessing, evaluated, blessed=model_blessed)],
+            "edge_blessing": [edge_blessing],
+            "infra_blessing": [edge.artifact(InfraBlessing, smoked.uri, blessed=infra_blessed)],
+        }
+        for key, [artifact] in inputs.items():
+            digest = "0" * 64 if key == altered else list_folder(Path(artifact.uri)).digest
+            artifact.set_string_custom_property("content_digest", digest)
         Executor().Do(
-            {
-                "model": [model],
-                "edge_model": [edge.artifact(EdgeModel, converted)],
-                "model_blessing": [edge.artifact(ModelBlessing, tmp_path, blessed=model_blessed)],
-                "edge_blessing": [edge_blessing],
-                "infra_blessing": [edge.artifact(InfraBlessing, smoked.uri, blessed=infra_blessed)],
-            },
+            inputs,
             {"pushed_model": [pushed]},
             {
                 "targets": json.dumps({name: str(path) for name, path in targets.items()}),
@@ -179,6 +187,27 @@ def test_a_rejected_model_is_not_published(push, tmp_path, blessings, refused):
     assert not (tmp_path / "phone").exists()
 
 
+@pytest.mark.parametrize("key", ["model", "edge_model", *(blessing.channel for blessing in BLESSINGS.values())])
+def test_a_payload_that_is_not_as_recorded_is_not_published(push, tmp_path, key):
+    with pytest.raises(AlteredPayloadError, match="altered after it was judged"):
+        push({"phone": tmp_path / "phone"}, altered=key)
+    assert not (tmp_path / "phone").exists()
+
+
+def test_a_file_that_changes_between_comparison_and_copy_is_not_published(push, tmp_path, monkeypatch):
+    copy = shutil.copyfile
+
+    def other(source, target):
+        copy(source, target)
+        if target.name == "model_int8.tflite":
+            target.write_bytes(target.read_bytes()[:-1] + b"!")
+
+    monkeypatch.setattr(publishing.shutil, "copyfile", other)
+    with pytest.raises(NodeError, match="a copy went wrong"):
+        push({"phone": tmp_path / "phone"})
+    assert latest_version(tmp_path / "phone") is None
+
+
 def test_a_gate_that_only_warns_is_recorded_and_stops_nothing(push, tmp_path):
     pushed = push({"phone": tmp_path / "phone"}, model_blessed=0, only_warn=["Evaluator"])
     assert pushed.get_int_custom_property("pushed") == 1
@@ -213,6 +242,17 @@ def test_a_model_that_is_there_already_becomes_latest_again(release, other_relea
     again = publish(release, [tmp_path])
     assert (again.version, again.new) == (1, ())
     assert (versions(tmp_path), latest_version(tmp_path)) == ([1, 2], 1)
+
+
+def test_a_target_that_was_rolled_back_stays_there_until_a_new_version(release, other_release, tmp_path):
+    target, other = tmp_path / "a", tmp_path / "b"
+    publish(release, [target])
+    publish(other_release, [target])
+    rollback(target)
+    publish(other_release, [target, other])
+    assert (latest_version(target), latest_version(other)) == (1, 2)
+    publish(release, [target], altered=[target / "1"])
+    assert (versions(target), latest_version(target)) == ([1, 2, 3], 3)
 
 
 def test_a_damaged_version_is_not_used_again(release, tmp_path):

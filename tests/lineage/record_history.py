@@ -65,12 +65,13 @@ class History:
         self.failure_file = root / "failure"
         os.environ[toy_graph.FAILURE_FILE] = str(self.failure_file)
         self.settings = {"span": 1, "rows": people(6), "seed": 0, "quality": 0.6}
+        self.overrides = []
         self.log = []
 
     def plan(self) -> Plan:
         nodes = toy_graph.graph(**self.settings)
         pipeline = Pipeline(NAME, str(self.workspace.artifacts(NAME)), components=nodes, enable_cache=True)
-        config = load_config("baduanjin", [f"name={NAME}"])
+        config = load_config("baduanjin", [f"name={NAME}", *self.overrides])
         return Plan(config, Compiler().compile(pipeline))
 
     def run(self, what, *, failure=None, killed=False, **arguments):
@@ -99,7 +100,7 @@ class History:
             self.plan(), self.workspace, run_id, InProcess(), connection_of(self.workspace), facts=run_facts()
         )
         register(run)
-        self._log_run(what, run_id, {node: launch_node(run, node).state})
+        return self._log_run(what, run_id, {node: launch_node(run, node).state})
 
     def _log_run(self, what, run_id, states):
         self.log.append({"what": what, "run": run_id, "states": states, "settings": dict(self.settings)})
