@@ -62,13 +62,13 @@ def verify(root: Path, artifacts: Iterable[Artifact], *, orphans: bool = False) 
     """
     faults: list[Fault] = []
     without: list[int] = []
-    claimed: set[str] = set()
+    claimed: set[Path] = set()
     versions: dict[Path, tuple[int, Listing]] = {}
     compared = size = 0
     for artifact in artifacts:
         if artifact.state != LIVE:
             continue
-        claimed.add(artifact.uri)
+        claimed.add(Path(artifact.uri).resolve())
         digest = artifact.properties.get("content_digest")
         if digest is None:
             without.append(artifact.id)
@@ -83,7 +83,7 @@ def verify(root: Path, artifacts: Iterable[Artifact], *, orphans: bool = False) 
         size += files.bytes
     if orphans:
         faults += [
-            Fault("orphaned", str(folder), None) for folder in _payload_folders(root) if str(folder) not in claimed
+            Fault("orphaned", str(folder), None) for folder in _payload_folders(root) if folder.resolve() not in claimed
         ]
     return Verification(compared, len(versions), size, without, faults)
 

@@ -162,7 +162,8 @@ def _write_log(error: BaseException, arguments: Sequence[str]) -> Path | None:
         with contextlib.suppress(OSError, ValueError):
             if folder.is_dir():
                 log.parent.mkdir(exist_ok=True)
-                log.write_text(text, encoding="utf-8", errors="backslashreplace")
+                with log.open("x", encoding="utf-8", errors="backslashreplace") as file:  # never follows a link
+                    file.write(text)
                 return log
     return None
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from data.files import creating, creating_folder, replacing, write_atomically
+from data.files import STAGING, creating, creating_folder, replacing, write_atomically
 
 
 def write_and_fail(path: Path) -> None:
@@ -34,7 +34,7 @@ def test_a_file_that_is_written_in_pieces_is_hidden_until_it_is_whole(tmp_path: 
     path = tmp_path / "new" / "file.txt"
     with replacing(path) as temporary, temporary.open("w") as file:
         file.write("first")
-        assert [entry.name.startswith(".file.txt.") for entry in path.parent.iterdir()] == [True]
+        assert [entry.name.startswith(STAGING) for entry in path.parent.iterdir()] == [True]
     with pytest.raises(RuntimeError), replacing(path) as temporary:
         write_and_fail(temporary)
     assert path.read_text() == "first"
@@ -56,7 +56,7 @@ def test_a_folder_appears_whole_with_usual_permissions(tmp_path: Path) -> None:
     with creating_folder(path) as temporary:
         (temporary / "a").write_text("a")
         assert not path.exists()
-        assert temporary.name.startswith(".folder.")
+        assert temporary.parent.name.startswith(STAGING)
     assert [entry.name for entry in path.iterdir()] == ["a"]
     assert [entry.name for entry in path.parent.iterdir()] == ["folder"]
     assert stat.S_IMODE(path.stat().st_mode) == stat.S_IMODE(usual.stat().st_mode)
@@ -94,7 +94,7 @@ def test_a_folder_never_replaces_what_exists(tmp_path: Path, make) -> None:
 @pytest.mark.parametrize("replace", [replacing, creating_folder])
 def test_the_temporary_path_can_be_in_another_folder(tmp_path: Path, replace) -> None:
     with replace(tmp_path / "data" / "one", staging=tmp_path / "staging") as temporary:
-        assert temporary.parent == tmp_path / "staging"
+        assert temporary.parent.parent == tmp_path / "staging"
         assert not (tmp_path / "data").exists()
         if replace is replacing:
             temporary.touch()
