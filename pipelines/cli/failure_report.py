@@ -14,6 +14,7 @@ from typing import TextIO
 import click
 
 from data.errors import ExitCode, InputError, PoselineError
+from data.files import creating
 from data.project import PROJECT_ROOT
 from data.text import printable
 
@@ -161,9 +162,8 @@ def _write_log(error: BaseException, arguments: Sequence[str]) -> Path | None:
     for folder, log in ((root, root / "errors" / name), (temporary, temporary / f"poseline-{name}")):
         with contextlib.suppress(OSError, ValueError):
             if folder.is_dir():
-                log.parent.mkdir(exist_ok=True)
-                with log.open("x", encoding="utf-8", errors="backslashreplace") as file:  # never follows a link
-                    file.write(text)
+                with creating(log) as made:
+                    made.write_text(text, encoding="utf-8", errors="backslashreplace")
                 return log
     return None
 
