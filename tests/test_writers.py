@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,69 +12,19 @@ from tools.architecture import FOLDERS
 PROJECT = Path(__file__).parents[1]
 CODE = (*(folder.split("/")[0] for folder in FOLDERS.values()), "dags", "tools")
 
-METHODS = frozenset(
-    [
-        "write_text",
-        "write_bytes",
-        "mkdir",
-        "makedirs",
-        "touch",
-        "rename",
-        "renames",
-        "unlink",
-        "rmdir",
-        "symlink_to",
-        "hardlink_to",
-        "chmod",
-        "rmtree",
-        "copyfile",
-        "copytree",
-        "copy2",
-        "copyfileobj",
-        "extractall",
-        "truncate",
-        "ftruncate",
-        "setxattr",
-        "utime",
-        "savez",
-        "savez_compressed",
-        "create_file_writer",
-        "write_table",
-        "to_csv",
-        "to_parquet",
-    ]
+METHODS = re.compile(
+    "write_text|write_bytes|mkdir|makedirs|touch|renames?|unlink|rmdir|rmtree|symlink_to|hardlink_to|chmod|utime|setxattr"
+    "|copyfile|copyfileobj|copytree|copy2|extractall|f?truncate|savez|savez_compressed|to_csv|to_parquet|write_table"
+    "|create_file_writer|ParquetWriter|CSVWriter|TFRecordWriter|GzipFile|FileHandler"
 )
-"""Methods and functions, by any owner, that change what is on the disk."""
+"""Methods, functions and classes, of any owner, that change what is on the disk."""
 
-OWNED = frozenset(
-    [
-        "os.remove",
-        "os.replace",
-        "os.link",
-        "os.symlink",
-        "os.mkfifo",
-        "os.mknod",
-        "os.chown",
-        "os.truncate",
-        "shutil.copy",
-        "shutil.move",
-        "shutil.chown",
-        "shutil.make_archive",
-        "np.save",
-        "tf.saved_model.save",
-        "sqlite3.connect",
-        "tempfile.mkdtemp",
-        "tempfile.mkstemp",
-        "tempfile.TemporaryFile",
-        "tempfile.NamedTemporaryFile",
-        "tempfile.TemporaryDirectory",
-        "tarfile.open",
-        "gzip.open",
-    ]
+OWNED = re.compile(
+    r"os\.(remove|replace|link|symlink|mkfifo|mknod|chown)|shutil\.(copy|move|chown|make_archive)|np\.save"
+    r"|tempfile\.\w+File|tempfile\.TemporaryDirectory|tempfile\.mk\w+|.*saved_model\.save"
+    r"|sqlite3\.connect|tarfile\.open|gzip\.open"
 )
 """Functions whose last name has other meanings too."""
-
-CLASSES = frozenset(["ParquetWriter", "CSVWriter", "TFRecordWriter", "GzipFile", "ZipFile", "FileHandler"])
 
 MECHANISM = "data/files.py"
 
@@ -173,7 +124,7 @@ def _changes_the_disk(call: ast.Call) -> bool:
         return isinstance(call.func, ast.Attribute) and len(call.args) == 1 and not call.keywords
     if last == "ZipFile":
         return len(call.args) > 1
-    return last in METHODS or last in CLASSES or name in OWNED
+    return bool(METHODS.fullmatch(last) or OWNED.fullmatch(name))
 
 
 def _opens_for_writing(name: str, call: ast.Call) -> bool:
