@@ -1,8 +1,8 @@
 """Writing to the disk: the one mechanism by which files and folders are made and replaced.
 
 Everything is *staged* first: made in a new private folder `.poseline-XXXXXXXX` in the folder of its target, and renamed
-to the target when it is complete. So no reader sees half of it, no existing file is opened or followed as a link, and
-a target that is a link is replaced itself.
+to the target when it is complete. So no reader sees half of it, and nothing that exists is opened, or followed if it is
+a link.
 
 A staging folder has a file `lock`, which its process keeps locked. If it can be locked, its process is dead: the next
 process that stages something in the same folder removes it. Nothing else is ever removed: not by its name alone, not
@@ -111,8 +111,8 @@ def creating_folder(path: Path, staging: Path | None = None) -> Iterator[Path]:
 def output(path: Path, *, overwrite: bool) -> Iterator[Path]:
     """Yield a temporary path for a file or folder that the user named, which becomes `path` when the block succeeds.
 
-    What exists at `path` is replaced if it is an earlier output that nobody changed, or if it is a file or link and
-    `overwrite` is given. A link is replaced itself; the file that it leads to stays as it is.
+    A file at `path` is replaced if it is an earlier output that nobody changed, or if `overwrite` is given. A link is
+    never replaced: it may be `/dev/stdout`.
 
     Args:
         path: the file or folder; the folder above it is made if it is missing.
@@ -139,8 +139,7 @@ def output(path: Path, *, overwrite: bool) -> Iterator[Path]:
         elif made.is_dir():
             raise _refusal("the target exists already and is a file, not a folder", path)
         else:
-            if stat.S_ISREG(earlier.st_mode):
-                made.chmod(stat.S_IMODE(earlier.st_mode))
+            made.chmod(stat.S_IMODE(earlier.st_mode))
             made.replace(path)
 
 
@@ -261,10 +260,9 @@ def _refuse_foreign(path: Path, *, overwrite: bool) -> os.stat_result | None:
         found = path.lstat()
     except FileNotFoundError:
         return None
-    if stat.S_ISDIR(found.st_mode):
-        raise _refusal("the target exists already and is a folder", path)
-    if not (stat.S_ISREG(found.st_mode) or stat.S_ISLNK(found.st_mode)):
-        raise _refusal("the target exists already and is a device, pipe or socket", path)
+    if not stat.S_ISREG(found.st_mode):
+        kind = {stat.S_IFDIR: "folder", stat.S_IFLNK: "link"}.get(stat.S_IFMT(found.st_mode), "device, pipe or socket")
+        raise _refusal(f"the target exists already and is a {kind}", path)
     if not overwrite and not _is_unchanged_output(path):
         raise InputError(
             "the target exists already and is not an unchanged output of Poseline",
@@ -287,7 +285,7 @@ def _record_digest(made: Path) -> None:
 
 def _is_unchanged_output(path: Path) -> bool:
     try:
-        return os.getxattr(path, _DIGEST_ATTRIBUTE, follow_symlinks=False) == _digest(path)
+        return os.getxattr(path, _DIGEST_ATTRIBUTE) == _digest(path)
     except OSError:
         return False
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from data.files import STAGING, creating, creating_folder, replacing, write_atomically
+from data.errors import InputError
+from data.files import STAGING, creating, creating_folder, open_own, output, replacing, write_atomically
 
 
 def write_and_fail(path: Path) -> None:
@@ -100,3 +101,33 @@ def test_the_temporary_path_can_be_in_another_folder(tmp_path: Path, replace) ->
             temporary.touch()
     assert [entry.name for entry in (tmp_path / "data").iterdir()] == ["one"]
     assert list((tmp_path / "staging").iterdir()) == []
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, Path.touch, lambda path: path.symlink_to("nowhere")])
+def test_an_output_never_replaces_what_another_process_makes_meanwhile(tmp_path: Path, make) -> None:
+    path = tmp_path / "x.csv"
+
+    def write(temporary: Path) -> None:
+        temporary.write_text("ours")
+        make(path)
+
+    with pytest.raises(InputError, match="exists already"), output(path, overwrite=False) as temporary:
+        write(temporary)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["x.csv"]
+    assert path.is_symlink() or path.is_dir() or path.read_text() == ""
+
+
+def test_a_link_is_replaced_and_never_written_through(tmp_path: Path) -> None:
+    (tmp_path / "victim").write_text("mine")
+    for name in ("link", "dangling"):
+        (tmp_path / name).symlink_to("victim" if name == "link" else "nowhere")
+        write_atomically(tmp_path / name, "ours")
+        assert not (tmp_path / name).is_symlink()
+        (tmp_path / f"{name}.lock").symlink_to("victim" if name == "link" else "nowhere")
+        with pytest.raises(OSError, match=name):
+            open_own(tmp_path / f"{name}.lock", os.O_RDWR | os.O_CREAT)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="not a regular file"):
+        open_own(tmp_path / "pipe", os.O_RDWR)
+    assert (tmp_path / "victim").read_text() == "mine"
+    assert not (tmp_path / "nowhere").exists()
