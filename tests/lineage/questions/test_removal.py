@@ -197,6 +197,7 @@ def test_what_is_not_recorded_is_never_removed(crowded):
     changeable.ask("forget", "--subject", "person 3", "--yes")
     changeable.ask("prune", "--keep", "0", "--yes")
     assert [a for a in named(changeable, "Examples") if Path(a.uri).exists()] == []
+    record(changeable.root, None, "again")
     new_names(foreign, changeable.root)
     assert new_names(before, elsewhere) == set()
 
