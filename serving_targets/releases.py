@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
 import time
-import uuid
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from data.errors import InputError
+from data.files import open_own, replacing
 from serving_targets.bundle import LATEST, Bundle, damage, load_bundle
 from serving_targets.manifest import Manifest, read_manifest
 from serving_targets.signature import is_signed_with
@@ -49,13 +48,19 @@ def versions(target: Path) -> list[int]:
     return sorted(int(entry.name) for entry in target.iterdir() if _is_version(entry.name) and entry.is_dir())
 
 
+def next_version(target: Path) -> int:
+    """Return the first version number after all that are in use at a target, whatever has them as its name."""
+    return 1 + max((int(entry.name) for entry in target.iterdir() if _is_version(entry.name)), default=0)
+
+
 def latest_version(target: Path) -> int | None:
     """Return the version that `latest` points to; None if there is no such link, or it leads out of the target."""
     try:
-        link = str((target / LATEST).readlink())
+        folder = Path(os.path.normpath(target / (target / LATEST).readlink()))
     except OSError:
         return None
-    return int(link) if _is_version(link) else None
+    in_target = folder.parent == Path(os.path.normpath(target))
+    return int(folder.name) if in_target and _is_version(folder.name) else None
 
 
 def rolled_back_to(target: Path) -> int | None:
@@ -147,18 +152,21 @@ def rollback(target: Path, to: int | str | None = None, key: Ed25519PublicKey | 
 
 
 def move_latest(target: Path, version: int | None, *, by_rollback: bool = False) -> None:
-    """Point `latest` to a version by replacing the link, or remove it if None; the caller must hold the lock."""
+    """Point `latest` to a version by replacing the link, or remove it if None; the caller must hold the lock.
+
+    Raises:
+        InputError: `latest` is something else than a link to a version.
+    """
     link = target / LATEST
+    if os.path.lexists(link) and latest_version(target) is None:
+        raise InputError(
+            "`latest` exists and is not a link to a version", str(link), "move it away, then run the same command again"
+        )
     if version is None:
         link.unlink(missing_ok=True)
     else:
-        new = target / f".{LATEST}-{uuid.uuid4().hex}"
-        new.symlink_to(f"{_BY_ROLLBACK if by_rollback else ''}{version}")
-        try:
-            new.replace(link)
-        except OSError:
-            new.unlink()
-            raise
+        with replacing(link) as new:
+            new.symlink_to(f"{_BY_ROLLBACK if by_rollback else ''}{version}")
     sync(target)
 
 
@@ -169,14 +177,7 @@ def locked(target: Path) -> Iterator[None]:
     Raises:
         InputError: another process held the lock for `LOCK_SECONDS`.
     """
-    try:
-        # A link is not followed, and nothing is emptied: a target may have come from anywhere.
-        descriptor = os.open(target / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
-    except OSError as error:
-        if error.errno != errno.ELOOP:
-            raise
-        raise InputError("the lock file is a link", str(target / LOCK), "remove it") from None
-    with os.fdopen(descriptor, "wb") as lock:
+    with open(open_own(target / LOCK, os.O_RDWR | os.O_CREAT), "rb") as lock:  # noqa: PTH123 (a descriptor)
         deadline = time.monotonic() + LOCK_SECONDS
         while not _try_lock(lock.fileno()):
             if time.monotonic() > deadline:

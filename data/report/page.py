@@ -11,7 +11,7 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from data.files import write_atomically
+from data.files import output
 from data.health import NONE
 from data.layouts import layout_names, load_layout
 from data.quarantine import Quarantined, read_quarantine
@@ -73,18 +73,20 @@ class Card(NamedTuple):
     drawing: Moving | None
 
 
-def write_report(span_dir: Path, target: Path, against: Path | None = None) -> None:
+def write_report(span_dir: Path, target: Path, against: Path | None = None, *, overwrite: bool = False) -> None:
     """Write the page of a span.
 
     Args:
         span_dir: the `span-N` folder.
-        target: the HTML file.
+        target: the HTML file; see `data.files.output` for what it may replace.
         against: folder of a span to compare with; None for no comparison.
+        overwrite: whether it may replace a file that is not an earlier output.
 
     Raises:
-        InputError: if a sequence of either span is invalid.
+        InputError: if a sequence of either span is invalid, or the target must not be replaced.
     """
-    write_atomically(target, render(span_dir, against))
+    with output(target, overwrite=overwrite) as made:
+        made.write_text(render(span_dir, against), encoding="utf-8")
 
 
 def render(span_dir: Path, against: Path | None = None) -> str:

@@ -13,7 +13,7 @@ import click
 
 from data.errors import GateError, InputError
 from lineage.cli import view_commands
-from lineage.cli.options import key_option, root_option
+from lineage.cli.options import key_option, overwrite_option, root_option
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -166,17 +166,21 @@ def _why(node: str, run: str, root: Path, as_json: bool) -> bool:
     "--limit", default=50, show_default=True, type=click.IntRange(1), help="Number of most recent runs to read."
 )
 @click.option("--to", "file", type=click.Path(path_type=Path), help="Also draw the history, to FILE.svg or FILE.html.")
+@overwrite_option
 @question_options
-def blame(metric: str, pipeline: str | None, limit: int, file: Path | None, root: Path, as_json: bool) -> None:
+def blame(
+    metric: str, pipeline: str | None, limit: int, file: Path | None, overwrite: bool, root: Path, as_json: bool
+) -> None:
     """Show the history of METRIC over the runs, with the change that moved it."""
     from lineage.questions.blame import blame
 
     answer = blame(_store(root), root, metric, limit=limit, pipeline=pipeline)
     if file:
-        from data.files import write_atomically
+        from data.files import output
         from lineage.drawings.history_plot import draw_history
 
-        write_atomically(file, draw_history(answer, file.suffix))
+        with output(file, overwrite=overwrite) as made:
+            made.write_text(draw_history(answer, file.suffix), encoding="utf-8")
     _print(answer, as_json)
 
 

@@ -66,12 +66,12 @@ def verify(root: Path, artifacts: Iterable[Artifact], *, orphans: bool = False) 
     faults: list[Fault] = []
     without: list[int] = []
     aside: list[int] = []
-    claimed: set[str] = set()
+    claimed: set[Path] = set()
     versions: dict[Path, tuple[int, Listing]] = {}
     compared = size = 0
     for artifact in artifacts:
         if artifact.state in (LIVE, ABANDONED):
-            claimed.add(artifact.uri)
+            claimed.add(Path(artifact.uri).resolve())
         if artifact.state == ABANDONED:
             aside.append(artifact.id)
         if artifact.state != LIVE:
@@ -90,7 +90,7 @@ def verify(root: Path, artifacts: Iterable[Artifact], *, orphans: bool = False) 
         size += files.bytes
     if orphans:
         faults += [
-            Fault("orphaned", str(folder), None) for folder in _payload_folders(root) if str(folder) not in claimed
+            Fault("orphaned", str(folder), None) for folder in _payload_folders(root) if folder.resolve() not in claimed
         ]
     return Verification(compared, len(versions), size, without, aside, faults)
 

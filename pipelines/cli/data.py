@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from lineage.cli.options import overwrite_option
 from pipelines.cli.options import PATH, OutputPath, json_option, make_console
 
 if TYPE_CHECKING:
@@ -201,12 +202,13 @@ def data_formats(as_json: bool) -> None:
 @_span_option("export")
 @click.option("--as", "format_", required=True, metavar="FORMAT", help="Format to write; see `data formats`.")
 @click.option("--to", "target", required=True, type=OutputPath(), help="File or folder to write.")
-def data_export(folder: Path, span: int | None, format_: str, target: Path) -> None:
+@overwrite_option
+def data_export(folder: Path, span: int | None, format_: str, target: Path, overwrite: bool) -> None:
     """Write a span in the format of another tool."""
     from data.importers.span_export import export_span
     from data.store import span_folder
 
-    export_span(span_folder(folder, span), format_, target)
+    export_span(span_folder(folder, span), format_, target, overwrite=overwrite)
     click.echo(target)
 
 
@@ -252,9 +254,10 @@ def data_describe(folder: Path, span: int | None, as_json: bool) -> None:
 @group.command(name="report")
 @click.argument("folder", type=PATH)
 @click.option("--to", "target", type=OutputPath(dir_okay=False), required=True, help="HTML file to write.")
+@overwrite_option
 @_span_option("show")
 @click.option("--against", metavar="SPAN", help="Span to compare with: a number, or the folder of another span.")
-def data_report(folder: Path, target: Path, span: int | None, against: str | None) -> None:
+def data_report(folder: Path, target: Path, overwrite: bool, span: int | None, against: str | None) -> None:
     """Write an HTML page about a span: counts, missing joints, health, drift and moving skeletons."""
     from data.report import write_report
     from data.store import find_span
@@ -262,7 +265,7 @@ def data_report(folder: Path, target: Path, span: int | None, against: str | Non
     other = None
     if against is not None:
         other = find_span(folder, int(against)) if against.isdigit() else find_span(Path(against))
-    write_report(find_span(folder, span), target, other)
+    write_report(find_span(folder, span), target, other, overwrite=overwrite)
     click.echo(target)
 
 
@@ -271,20 +274,25 @@ def data_report(folder: Path, target: Path, span: int | None, against: str | Non
 @click.option("--config", "config_name", default="baduanjin", show_default=True, help="Name or YAML file.")
 @_span_option("infer from")
 @click.option("--to", "target", type=OutputPath(dir_okay=False), help="File for the inferred schema.")
+@overwrite_option
 @json_option
-def data_propose_schema(folder: Path, config_name: str, span: int | None, target: Path | None, as_json: bool) -> None:
+def data_propose_schema(
+    folder: Path, config_name: str, span: int | None, target: Path | None, overwrite: bool, as_json: bool
+) -> None:
     """Infer a schema from a span and compare it with the curated schema, which is not changed."""
     import tempfile
     from dataclasses import asdict
 
-    from data.files import write_atomically
+    from data.files import output
     from pipelines import schema_proposal
     from pipelines.config import load_config
 
-    with tempfile.TemporaryDirectory() as scratch:
+    with contextlib.ExitStack() as stack:
+        made = stack.enter_context(output(target, overwrite=overwrite)) if target else None
+        scratch = stack.enter_context(tempfile.TemporaryDirectory())
         proposal = schema_proposal.propose(load_config(config_name), folder, span, Path(scratch))
-    if target:
-        write_atomically(target, proposal.text)
+        if made:
+            made.write_text(proposal.text, encoding="utf-8")
     if as_json:
         click.echo(json.dumps(asdict(proposal), indent=1))
     else:

@@ -14,6 +14,7 @@ from typing import TextIO
 import click
 
 from data.errors import ExitCode, InputError, PoselineError
+from data.files import creating
 from data.project import PROJECT_ROOT
 from data.text import printable
 
@@ -161,8 +162,8 @@ def _write_log(error: BaseException, arguments: Sequence[str]) -> Path | None:
     for folder, log in ((root, root / "errors" / name), (temporary, temporary / f"poseline-{name}")):
         with contextlib.suppress(OSError, ValueError):
             if folder.is_dir():
-                log.parent.mkdir(exist_ok=True)
-                log.write_text(text, encoding="utf-8", errors="backslashreplace")
+                with creating(log) as made:
+                    made.write_text(text, encoding="utf-8", errors="backslashreplace")
                 return log
     return None
 

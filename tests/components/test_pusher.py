@@ -41,6 +41,7 @@ from serving_targets.contract import read_contract
 from serving_targets.manifest import SBOM
 from serving_targets.releases import destination_holds, latest_version, rollback, versions
 from serving_targets.signature import fingerprint, read_private_key
+from tests.surroundings import make_surroundings, new_names, snapshot
 
 
 @pytest.fixture
@@ -277,6 +278,38 @@ def test_folders_that_are_no_versions_are_left_alone(release, tmp_path):
     for name in ("notes", "007", "12.old"):
         (tmp_path / name).mkdir()
     assert publish(release, [tmp_path]).version == 1
+
+
+def test_a_push_changes_nothing_but_its_versions_and_latest(release, other_release, tmp_path):
+    target = make_surroundings(tmp_path / "target")
+    (target / ".lock").write_text("somebody else's")
+    (target / "1").write_text("a file with the name of a version")
+    before = snapshot(target)
+    for one, version in ((release, 2), (other_release, 3)):
+        publish(one, [target])
+        added = {name.partition("/")[0] for name in new_names(before, target)}
+        assert added == {"latest", *map(str, range(2, version + 1))}
+    assert rollback(target) == (3, 2)
+    before |= {name: one for name, one in snapshot(target).items() if name.partition("/")[0] in ("2", "3")}
+    assert new_names(before, target) == {"latest"}
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, Path.touch, lambda path: path.symlink_to("photos/1")])
+def test_a_latest_of_somebody_else_is_kept(release, tmp_path, make):
+    make(tmp_path / "latest")
+    before = snapshot(tmp_path)
+    with pytest.raises(InputError, match="is not a link to a version") as caught:
+        publish(release, [tmp_path])
+    assert "move it away" in caught.value.remedy
+    assert new_names(before, tmp_path) == {".lock"}
+
+
+def test_a_lock_that_is_a_link_is_not_followed(release, tmp_path):
+    (tmp_path / ".lock").symlink_to("victim")
+    before = snapshot(tmp_path)
+    with pytest.raises(NodeError, match="nothing was published"):
+        publish(release, [tmp_path])
+    assert new_names(before, tmp_path) == set()
 
 
 def _fail_on_call(monkeypatch, owner, name, number):

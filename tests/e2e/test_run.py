@@ -10,6 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 from ai_edge_litert.tools import flatbuffer_utils
 
+from data.files import STAGING
+
 pytestmark = pytest.mark.e2e
 
 BEFORE_TRAINER = {
@@ -41,7 +43,7 @@ def test_first_run_pushes_a_bundle(bench, first_run):
 
 def test_nothing_is_left_running_or_half_written(bench, first_run):
     assert not list((bench.root / "running").iterdir())
-    assert not [path for path in (bench.root / "pushed" / "baduanjin").iterdir() if path.name.startswith(".staging")]
+    assert not [path for path in (bench.root / "pushed" / "baduanjin").iterdir() if path.name.startswith(STAGING)]
 
 
 def test_every_format_gives_the_same_answer(bench, first_run):
