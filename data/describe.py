@@ -14,7 +14,7 @@ from data.store import find_span, read_sequences
 from data.text import natural
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from data.terminal import Terminal
 
 UNKNOWN = "-"
 """Shown in place of a view or a split that a sequence does not have."""
@@ -117,7 +117,7 @@ def describe(folder: Path) -> Description:
     return tally.description(span)
 
 
-def show(description: Description, console: "Console") -> None:
+def show(description: Description, console: "Terminal") -> None:
     """Print a description as tables."""
     from rich.table import Table
 

@@ -1,4 +1,4 @@
-"""Names and figures as text: every name is shown as one line of visible characters, because it may hold anything."""
+"""Figures and moments as text, and cells of tables."""
 
 from __future__ import annotations
 
@@ -7,12 +7,7 @@ from typing import Any
 
 from rich.text import Text
 
-from data.text import printable
-
-
-def harmless(value: Any, limit: int = 200) -> str:
-    """Return a value as one line: control and direction marks become escapes, and long text is cut to `limit`."""
-    return printable(str(value), limit).replace("\n", "\\n")
+from data.text import harmless
 
 
 def cell(value: Any, style: str = "", limit: int = 200) -> Text:

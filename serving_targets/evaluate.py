@@ -21,7 +21,7 @@ from serving_targets.manifest import Manifest
 from serving_targets.robustness import DISTURBANCES, disturbed
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from data.terminal import Terminal
 
 Progress = Callable[[int, int], None]
 """Function that is called with the number of evaluated sequences and the number of all sequences."""
@@ -139,7 +139,7 @@ def evaluate(
     return replace(scores, robustness=right or None)
 
 
-def show(evaluation: Evaluation, console: Console) -> None:
+def show(evaluation: Evaluation, console: Terminal) -> None:
     """Print the scores as tables."""
     from rich.table import Column, Table
 
@@ -152,7 +152,7 @@ def show(evaluation: Evaluation, console: Console) -> None:
     figures = Table.grid(padding=(0, 2))
     for name, text in {
         "bundle": f"{bundle['name']} version {bundle['version']}  {bundle['folder']}",
-        "accuracy": f"[bold]{evaluation.sequence_accuracy:.4f}[/] of {evaluation.sequences} sequences,"
+        "accuracy": f"{evaluation.sequence_accuracy:.4f} of {evaluation.sequences} sequences,"
         f" {evaluation.window_accuracy:.4f} of {evaluation.windows} windows",
         "macro F1": f"{evaluation.macro_f1:.4f}",
         "latency": f"p50 {latency.p50:.3f} ms, p95 {latency.p95:.3f} ms a window, one thread",

@@ -13,7 +13,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from poseline_dags import settings
 from poseline_dags.dag_manifest import DagManifest, UnusableManifestError, read_dag_manifest
-from poseline_dags.process import PoselineProcess
+from poseline_dags.process import PoselineProcess, visible
 
 SPAN_ORIGIN = datetime.date(1970, 1, 1)
 _BY_DATE = ("backfill", "scheduled")
@@ -62,7 +62,8 @@ class PrepareRun(_PoselineTask):
         """Prepare the run; return its id in ML Metadata, its span and its overrides."""
         manifest, dag_run, parameters = self._manifest(), context["dag_run"], context["params"]
         if unknown := sorted(set(dag_run.conf or {}) - set(self.dag.params)):  # Airflow itself lets them pass
-            raise AirflowFailException(f"no parameter {', '.join(unknown)}; there are: {', '.join(self.dag.params)}")
+            names = visible(", ".join(map(repr, unknown)))
+            raise AirflowFailException(f"no parameter {names}; there are: {', '.join(self.dag.params)}")
         arguments = [
             "prepare",
             "--manifest",

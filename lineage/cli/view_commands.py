@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from data.errors import InputError
+from data.text import LONGEST, harmless, say
 from lineage.cli.options import PATH, root_option
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def graph(target: str, file: Path, direction: str, root: Path) -> None:
         run = store.run(target)
         drawing = draw_run(store.run_subgraph(run), run)
     write_atomically(file, writers[file.suffix](drawing))
-    click.echo(f"{file}: {len(drawing.boxes)} boxes, {len(drawing.lines)} lines")
+    say(f"{harmless(file, LONGEST)}: {len(drawing.boxes)} boxes, {len(drawing.lines)} lines")
 
 
 def _draw_artifact(store: LineageStore, artifact_id: int, direction: str) -> Drawing:
@@ -86,7 +87,7 @@ def export(form: str, target: Path, run: str | None, root: Path) -> None:
 
     store = LineageStore.of_root(root)
     export(store, form, target, store.run(run).name if run else None)
-    click.echo(target)
+    say(target)
 
 
 @click.command()
@@ -130,7 +131,7 @@ def report(run: str, file: Path, root: Path) -> None:
 
     store = LineageStore.of_root(root)
     write_atomically(file, audit_report.as_page(store, root, store.run(run)))
-    click.echo(file)
+    say(file)
 
 
 COMMANDS: tuple[click.Command, ...] = (graph, export, sql, report)

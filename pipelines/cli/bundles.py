@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
+from data.text import LONGEST, harmless, say, say_json
 from pipelines.cli.options import PATH, json_option, make_console, root_option, span_option, workspace_at
 
 group = click.Group("bundles")
@@ -30,7 +30,7 @@ def evaluate(bundle: Path, data: Path, split: str | None, span: int | None, robu
 
     result = evaluation.evaluate(bundle, data, split=split, span=span, robustness=robustness)
     if as_json:
-        click.echo(json.dumps(result.to_dict(), indent=1))
+        say_json(result.to_dict())
     else:
         evaluation.show(result, make_console())
 
@@ -52,6 +52,6 @@ def rollback(target: str, root: Path | None, version: str | None, as_json: bool)
         folder = workspace_at(root).pushed / target
     before, after = releases.rollback(folder, version)
     if as_json:
-        click.echo(json.dumps({"target": str(folder), "from": before, "to": after}))
+        say_json({"target": str(folder), "from": before, "to": after}, indent=None)
     else:
-        click.echo(f"{folder}: latest was {before}, is {after}")
+        say(harmless(f"{folder}: latest was {before}, is {after}", LONGEST))
