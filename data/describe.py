@@ -11,7 +11,7 @@ import numpy as np
 from data.layouts import load_layout
 from data.records import KeypointSequence
 from data.store import find_span, read_sequences
-from data.text import natural
+from data.text import harmless, natural
 
 if TYPE_CHECKING:
     from data.terminal import Terminal
@@ -21,6 +21,7 @@ UNKNOWN = "-"
 
 _WORST_JOINTS = 5
 _MANY_SUBJECTS = 12
+_LONGEST_NAME = 200
 
 
 @dataclass(frozen=True)
@@ -240,5 +241,5 @@ def _counts(name: str, counts: Mapping[str, int], **more: Mapping[str, float]) -
         column.justify = "right"
     for key, count in counts.items():
         figures = (f"{series[key]:g}" if key in series else "" for series in more.values())
-        table.add_row(key, f"{count:,}", f"{count / total:.1%}", *figures)
+        table.add_row(harmless(key, _LONGEST_NAME), f"{count:,}", f"{count / total:.1%}", *figures)
     return table

@@ -13,11 +13,23 @@ from rich.text import Text
 from data.text import LONGEST, harmless, printable
 
 
+def styled(*parts: str | tuple[str, str]) -> Text:
+    """Return one line of parts, each a string, or a string and its style such as `bold red`."""
+    return Text.assemble(
+        *(harmless(part, LONGEST) if isinstance(part, str) else (harmless(part[0], LONGEST), part[1]) for part in parts)
+    )
+
+
+def stacked(lines: Iterable[str]) -> Text:
+    """Return lines for one cell of a table."""
+    return Text("\n").join(map(styled, lines))
+
+
 class Terminal(Console):
     """A console on which every string is data.
 
-    A string is shown as one line of visible characters: square brackets and colons are no markup. Style and line ends
-    are given by `Text`; what is invisible in its characters is escaped as well.
+    A string is shown as one line of visible characters, and square brackets and colons in it are no markup. Style and
+    line ends come from `styled` and `stacked`. Whatever is drawn, what is invisible in it is escaped.
 
     Args:
         stderr: whether to print on standard error instead of standard output.

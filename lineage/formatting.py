@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rich.text import Text
-
+from data.terminal import styled
 from data.text import harmless
+
+if TYPE_CHECKING:
+    from rich.text import Text
 
 
 def cell(value: Any, style: str = "", limit: int = 200) -> Text:
     """Return a value as the content of a table cell, in which Rich's markup has no effect."""
-    return Text("" if value is None else harmless(value, limit), style=style)
+    return styled(("" if value is None else harmless(value, limit), style))
 
 
 def moment(seconds: float) -> str:

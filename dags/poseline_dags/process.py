@@ -25,7 +25,7 @@ _LOGGED_CHARACTERS = 20_000
 _SECONDS_TO_END = 4.0  # Airflow kills the task itself after 5 s
 _SECRETS = ("AIRFLOW_", "_AIRFLOW")
 _UNSEEN = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
-_JOINERS = "\u200c\u200d"  # part of the spelling of many scripts
+_KEPT = "\n\t\u200c\u200d"  # the joiners are a part of the spelling of many scripts
 
 
 class ExitCode(enum.IntEnum):
@@ -45,10 +45,11 @@ def visible(text: str) -> str:
 
     The command has done this already, as `data.text.printable` does; a library that it uses, or a crash, has not.
     """
-    return "".join(
-        c if c in "\n\t" or unicodedata.category(c) not in _UNSEEN or c in _JOINERS else f"\\u{ord(c):04x}"
-        for c in text
-    )
+    return "".join(c.encode("unicode_escape").decode("ascii") if _is_unseen(c) else c for c in text)
+
+
+def _is_unseen(character: str) -> bool:
+    return character not in _KEPT and unicodedata.category(character) in _UNSEEN
 
 
 def _visible_values(value: Any) -> Any:

@@ -10,9 +10,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from rich.table import Table as Grid
-from rich.text import Text
 
-from data.terminal import Terminal
+from data.terminal import Terminal, styled
 from data.text import cell_of_sheet, printable, say_json
 from lineage.exchange.tables import TABLES
 from lineage.formatting import cell
@@ -64,7 +63,7 @@ def show_schema(*, as_json: bool) -> None:
         return
     console = Terminal()
     for table in TABLES.values():
-        console.print(Text.assemble((table.name, "bold"), f": {table.row}"))
+        console.print(styled((table.name, "bold"), f": {table.row}"))
         grid = Grid(box=None, show_header=False, padding=(0, 1))
         for column in table.columns:
             grid.add_row("", column.name, cell(column.type, "dim"), column.meaning)

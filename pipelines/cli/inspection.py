@@ -38,8 +38,7 @@ def doctor(root: Path | None, quick: bool, as_json: bool) -> None:
     """
     from dataclasses import asdict
 
-    from rich.text import Text
-
+    from data.terminal import styled
     from pipelines.cli.doctor import examine
 
     findings, console = [], make_console()
@@ -48,7 +47,7 @@ def doctor(root: Path | None, quick: bool, as_json: bool) -> None:
         if not as_json:
             mark = ("✗", "red") if finding.fault else ("✓", "green")
             fault = f"  -> {finding.fault}" if finding.fault else ""
-            console.print(Text.assemble(mark, f" {finding.what:<46} {finding.found}{fault}"))
+            console.print(styled(mark, f" {finding.what:<46} {finding.found}{fault}"))
     if as_json:
         say_json([asdict(finding) for finding in findings])
     sys.exit(ExitCode.FAILED if any(finding.fault for finding in findings) else ExitCode.DONE)

@@ -10,17 +10,16 @@ from typing import Any
 from rich.live import Live
 from rich.spinner import Spinner
 from rich.table import Table
-from rich.text import Text
 
-from data.terminal import Terminal
+from data.terminal import Terminal, styled
 from pipelines.running.node_launch import NodeResult
 
 _MARKS = {
-    "done": Text("✓ ran", "green"),
-    "cached": Text("= cached", "cyan"),
-    "resolved": Text("= resolved", "cyan"),
-    "skipped": Text("- skipped", "dim"),
-    "failed": Text("✗ failed", "red"),
+    "done": styled(("✓ ran", "green")),
+    "cached": styled(("= cached", "cyan")),
+    "resolved": styled(("= resolved", "cyan")),
+    "skipped": styled(("- skipped", "dim")),
+    "failed": styled(("✗ failed", "red")),
 }
 
 
@@ -111,7 +110,7 @@ class LiveProgress:
             begin, reason = self._running[node]
             self._spinner.update(text="running")
             return node, self._spinner, f"{time.monotonic() - begin:.0f} s", reason
-        return node, Text("waiting", "dim"), "", ""
+        return node, styled(("waiting", "dim")), "", ""
 
 
 def make_progress(console: Terminal) -> LineProgress | LiveProgress:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.table import Column, Table
-from rich.text import Text
 
-from data.terminal import Terminal
-from data.text import harmless, say_json
+from data.terminal import Terminal, stacked, styled
+from data.text import say_json
 from payloads.verdict import Verdict, shown
 from pipelines.running.forecast import Forecast
 from pipelines.running.outcome import Report
+
+if TYPE_CHECKING:
+    from rich.text import Text
 
 _FIGURES = {
     "int8_sequence": "accuracy by sequence, int8",
@@ -61,8 +63,8 @@ def show(report: Report, console: Terminal, *, as_json: bool = False) -> None:
 
 def _verdict(verdict: Verdict) -> Text:
     mark = ("✓", "green") if verdict.passed else ("✗ rejected:", "red")
-    detail = f" {harmless(verdict.detail)}" if verdict.detail else ""
-    return Text.assemble(mark, f" {shown(verdict.figure)} ({verdict.limit}){detail}")
+    detail = f" {verdict.detail}" if verdict.detail else ""
+    return styled(mark, f" {shown(verdict.figure)} ({verdict.limit}){detail}")
 
 
 def _files(files: dict[str, dict[str, Any]]) -> Table:
@@ -86,15 +88,15 @@ def _files(files: dict[str, dict[str, Any]]) -> Table:
 def _headline(report: Report) -> Text:
     took = f"in {report.seconds:.1f} s"
     if report.state == "failed":
-        return Text.assemble((f"run {report.run_id} failed", "red"), f" {took}")
+        return styled((f"run {report.run_id} failed", "red"), f" {took}")
     if report.state == "refused":
         failed = ", ".join(verdict.gate for verdict in report.verdicts if not verdict.passed) or "a gate"
         rest = f"; the published version is unchanged (run {report.run_id})"
-        return Text.assemble((f"not pushed: rejected by {failed}", "red"), rest)
+        return styled((f"not pushed: rejected by {failed}", "red"), rest)
     if report.did_nothing:
         rest = f" {took} (run {report.run_id})"
-        return Text.assemble(("nothing to do: every node is cached", "green"), rest)
-    return Text.assemble((f"run {report.run_id} {report.state}", "green"), f" {took}")
+        return styled(("nothing to do: every node is cached", "green"), rest)
+    return styled((f"run {report.run_id} {report.state}", "green"), f" {took}")
 
 
 def show_forecast(forecasts: Sequence[Forecast], console: Terminal, *, as_json: bool) -> None:
@@ -106,8 +108,8 @@ def show_forecast(forecasts: Sequence[Forecast], console: Terminal, *, as_json: 
     for column in ("node", "would", "why"):
         table.add_column(column, overflow="fold")
     for entry in forecasts:
-        reasons = Text("\n".join(map(harmless, entry.changes[:5] or [entry.reason])))
-        table.add_row(entry.node, Text("run", "yellow") if entry.runs else Text("be cached", "cyan"), reasons)
+        reasons = stacked(entry.changes[:5] or [entry.reason])
+        table.add_row(entry.node, styled(("run", "yellow")) if entry.runs else styled(("be cached", "cyan")), reasons)
     console.print(table)
 
 
