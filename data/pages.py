@@ -8,7 +8,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from data.text import printable
+from data.text import harmless
 
 
 def templates(folder: Path) -> Environment:
@@ -24,5 +24,5 @@ def templates(folder: Path) -> Environment:
 
 
 def _visible(value: Any) -> Any:
-    """Return a value of a template with visible characters; markup was made of such values, or is our own."""
-    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+    """Return a value of a template as one line of visible characters; markup was made of such values, or is our own."""
+    return harmless(value, None) if isinstance(value, str) and not isinstance(value, Markup) else value

@@ -72,10 +72,10 @@ def printable(text: str, length: int | None = None) -> str:
     return "".join(parts) + _CUT
 
 
-def harmless(value: Any, limit: int = 200) -> str:
-    """Return a value as one line of at most `limit` visible characters."""
-    text = str(value)[: limit + 1].replace("\n", "\\n").replace("\t", "\\t")
-    return printable(text, limit)
+def harmless(value: object, limit: int | None = 200) -> str:
+    """Return a value as one line of visible characters, at most `limit` of them; None for no limit."""
+    text = str(value)[: None if limit is None else limit + 1]
+    return printable(text.replace("\n", "\\n").replace("\t", "\\t"), limit)
 
 
 def listed(names: Any, limit: int = 60) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 from rich.table import Table as Grid
 
 from data.terminal import Terminal, styled
-from data.text import cell_of_sheet, printable, say_json
+from data.text import cell_of_sheet, harmless, say_json
 from lineage.exchange.tables import TABLES
 from lineage.formatting import cell
 
@@ -72,7 +72,7 @@ def show_schema(*, as_json: bool) -> None:
 
 def _sheet_cell(value: Any) -> Any:
     plain = _plain(value)
-    return plain if plain is None or isinstance(plain, bool | int | float) else cell_of_sheet(printable(str(plain)))
+    return plain if plain is None or isinstance(plain, bool | int | float) else cell_of_sheet(harmless(plain, None))
 
 
 def _plain(value: Any) -> Any:

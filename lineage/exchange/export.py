@@ -11,7 +11,7 @@ import pyarrow.parquet
 
 from data.errors import InputError
 from data.files import creating_folder, replacing
-from data.text import cell_of_sheet, printable
+from data.text import cell_of_sheet, harmless
 from lineage.exchange import openlineage, prov
 from lineage.exchange.tables import TABLES, Table
 from lineage.model import Subgraph
@@ -59,7 +59,9 @@ def _write_csv(table: Table, batches: Iterator[pa.RecordBatch], file: Path) -> N
 def _for_sheets(batch: pa.RecordBatch) -> pa.RecordBatch:
     """Return rows in which no text is a formula and everything in a text is visible."""
     columns = [
-        pa.array([None if text is None else cell_of_sheet(printable(text)) for text in column.to_pylist()], column.type)
+        pa.array(
+            [None if text is None else cell_of_sheet(harmless(text, None)) for text in column.to_pylist()], column.type
+        )
         if pa.types.is_string(column.type)
         else column
         for column in batch.columns
