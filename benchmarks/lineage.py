@@ -347,7 +347,7 @@ def timed(arguments: list[str], root: Path, times: int = 5) -> tuple[float, floa
 
 def launch_nodes(root: Path) -> dict[str, float]:
     """Return the seconds that launching each node takes in a real run in which every result is cached."""
-    from data.terminal import Terminal
+    from data.output.terminal import Terminal
     from pipelines.cli.progress import LineProgress
     from pipelines.config import load_config
     from pipelines.processes.children import ChildProcesses

@@ -14,7 +14,7 @@ from data.store import find_span, read_sequences
 from data.text import harmless, natural
 
 if TYPE_CHECKING:
-    from data.terminal import Terminal
+    from data.output.terminal import Terminal
 
 UNKNOWN = "-"
 """Shown in place of a view or a split that a sequence does not have."""

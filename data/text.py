@@ -2,7 +2,7 @@
 
 A name from outside may hold anything: escape sequences that control a terminal, marks that reverse the direction of
 what follows, line ends that begin a false message. `printable` shows such characters as escapes. Every output uses it:
-the terminal through `say` and `data.terminal`, pages through `data.pages`, error messages in `data.errors`.
+the terminal through `say` and `data.output.terminal`, pages through `data.output.pages`, error messages in `data.errors`.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ _SPELLING = re.compile(
 )
 _VISIBLE_FORMAT = "\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd"  # signs around numbers
 _INVISIBLE = "\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\uffa0\ufe00-\ufe0f\U000e0100-\U000e01ef"
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _HIDDEN = re.compile(f"[{_INVISIBLE}]")
 _SHOWN = re.compile(f"[{_VISIBLE_FORMAT}]")
 
@@ -81,6 +82,11 @@ def harmless(value: object, limit: int | None = 200) -> str:
 def listed(names: Any, limit: int = 60) -> str:
     """Return names, each as one line of at most `limit` characters, separated by commas."""
     return ", ".join(harmless(name, limit) for name in names)
+
+
+def has_control_characters(text: str) -> bool:
+    """Return whether a text has characters that no name needs: control characters, or halves of surrogate pairs."""
+    return bool(_CONTROLS.search(text))
 
 
 def say(text: object, *, error: bool = False) -> None:

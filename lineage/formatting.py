@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from typing import TYPE_CHECKING, Any
 
-from data.terminal import styled
+from data.output.terminal import styled
 from data.text import harmless
 
 if TYPE_CHECKING:

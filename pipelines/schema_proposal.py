@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from tensorflow_metadata.proto.v0.schema_pb2 import Feature, Schema
 
-    from data.terminal import Terminal
+    from data.output.terminal import Terminal
 
 _BATCH = 1024
 _MAX_WORDS = 100

@@ -21,7 +21,7 @@ from serving_targets.manifest import Manifest
 from serving_targets.robustness import DISTURBANCES, disturbed
 
 if TYPE_CHECKING:
-    from data.terminal import Terminal
+    from data.output.terminal import Terminal
 
 Progress = Callable[[int, int], None]
 """Function that is called with the number of evaluated sequences and the number of all sequences."""

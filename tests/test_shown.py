@@ -21,10 +21,10 @@ from data.errors import InputError
 from data.importers.clips.types import ImportOptions
 from data.importers.formats.registry import FORMATS
 from data.layouts import load_layout
+from data.output.terminal import Terminal
 from data.records import KeypointSequence, Segment
 from data.report import write_report
 from data.store import read_sequences, write_span
-from data.terminal import Terminal
 from payloads.evaluation import Evaluation, Slice
 from payloads.push import PushRecord
 from payloads.sequences import SequenceRow, write_sequences

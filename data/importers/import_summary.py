@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from data.importers.span_import import ImportSummary
 
 if TYPE_CHECKING:
-    from data.terminal import Terminal
+    from data.output.terminal import Terminal
 
 
 def show(summary: ImportSummary, console: "Terminal") -> None:

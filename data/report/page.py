@@ -14,7 +14,7 @@ from markupsafe import Markup, escape
 from data.files import write_atomically
 from data.health import NONE
 from data.layouts import layout_names, load_layout
-from data.pages import templates
+from data.output.pages import templates
 from data.quarantine import Quarantined, read_quarantine
 from data.report.collect import Picture, Shown, collect
 from data.report.compare import compare

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from rich import box
 from rich.table import Table
 
-from data.terminal import Terminal
+from data.output.terminal import Terminal
 from lineage.formatting import cell, duration, moment, size
 
 if TYPE_CHECKING:  # at run time, only the module of the question that was asked is imported

@@ -11,7 +11,7 @@ from typing import Any
 
 from rich.table import Table as Grid
 
-from data.terminal import Terminal, styled
+from data.output.terminal import Terminal, styled
 from data.text import cell_of_sheet, harmless, say_json
 from lineage.exchange.tables import TABLES
 from lineage.formatting import cell

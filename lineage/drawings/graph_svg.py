@@ -7,7 +7,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from data.pages import templates
+from data.output.pages import templates
 from data.text import harmless
 from lineage.drawings.dot_mermaid import label_of
 from lineage.drawings.drawing import BOX_SIZE, Drawing

@@ -38,7 +38,7 @@ def doctor(root: Path | None, quick: bool, as_json: bool) -> None:
     """
     from dataclasses import asdict
 
-    from data.terminal import styled
+    from data.output.terminal import styled
     from pipelines.cli.doctor import examine
 
     findings, console = [], make_console()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from data.terminal import Terminal
+    from data.output.terminal import Terminal
     from pipelines.config import PipelineConfig
     from pipelines.workspace import Workspace
 
@@ -90,6 +90,6 @@ def workspace_at(root: Path | None) -> Workspace:
 
 def make_console(*, stderr: bool = False) -> Terminal:
     """Return the terminal; its lines are not broken when the output goes to a file or a pipe."""
-    from data.terminal import Terminal
+    from data.output.terminal import Terminal
 
     return Terminal(stderr=stderr)

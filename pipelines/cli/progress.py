@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.spinner import Spinner
 from rich.table import Table
 
-from data.terminal import Terminal, styled
+from data.output.terminal import Terminal, styled
 from pipelines.running.node_launch import NodeResult
 
 _MARKS = {

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rich import box
 from rich.table import Column, Table
 
-from data.terminal import Terminal, stacked, styled
+from data.output.terminal import Terminal, stacked, styled
 from data.text import say_json
 from payloads.verdict import Verdict, shown
 from pipelines.running.forecast import Forecast
