@@ -2,7 +2,7 @@
 
 A name from outside may hold anything: escape sequences that control a terminal, marks that reverse the direction of
 what follows, line ends that begin a false message. `printable` shows such characters as escapes. Every output uses it:
-the terminal through `say` and `data.output.terminal`, pages through `data.output.pages`, error messages in `data.errors`.
+lines through `say`, tables and pages through `data.output`, error messages in `data.errors`.
 """
 
 from __future__ import annotations
