@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from data.files import replacing
+from data.text import say
 
 
 class Progress(keras.callbacks.Callback):
@@ -28,7 +29,7 @@ class Progress(keras.callbacks.Callback):
         if "val_accuracy" in logs:
             figures.append(f"eval accuracy {logs['val_accuracy']:.4f}")
         seconds = time.monotonic() - self._start
-        print(f"epoch {epoch + 1}/{self.params['epochs']}: {', '.join(figures)}, {seconds:.1f} s", flush=True)
+        say(f"epoch {epoch + 1}/{self.params['epochs']}: {', '.join(figures)}, {seconds:.1f} s")
 
 
 class TensorBoardScalars(keras.callbacks.Callback):
@@ -143,7 +144,7 @@ class Checkpoint(keras.callbacks.Callback):
                 self._best.accuracy, self._best.waited = float(saved["best_accuracy"]), int(saved["waited"])
                 self._best.weights = [saved[f"best_{i}"] for i in range(int(saved["best_weights"]))]
             epoch = int(saved["epoch"])
-        print(f"resumed after epoch {epoch}", flush=True)
+        say(f"resumed after epoch {epoch}")
         return epoch
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:

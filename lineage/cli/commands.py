@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from data.errors import GateError, InputError
+from data.text import LONGEST, harmless, listed, say, say_json
 from lineage.cli import view_commands
 from lineage.cli.options import key_option, overwrite_option, root_option
 
@@ -97,13 +97,13 @@ def runs(limit: int, root: Path, as_json: bool) -> None:
 
     found = list_runs(_store(root), limit) if backend.exists(backend.connection(root)) else []
     if as_json:
-        click.echo(json.dumps([run.to_dict() for run in found], indent=1))
+        say_json([run.to_dict() for run in found])
     elif found:
         from lineage.cli import display
 
         display.show_runs(found, display.console())
     else:
-        click.echo(f"no runs under {root}")
+        say(f"no runs under {harmless(root, LONGEST)}")
 
 
 @group.command()
@@ -271,7 +271,10 @@ def upgrade(root: Path, as_json: bool) -> None:
     from lineage.store.upgrading import upgrade
 
     backup = upgrade(backend.connection(root), root / "backups")
-    click.echo(json.dumps({"backup": str(backup)}) if as_json else f"the store is up to date; its backup is {backup}")
+    if as_json:
+        say_json({"backup": str(backup)}, indent=None)
+    else:
+        say(f"the store is up to date; its backup is {harmless(backup, LONGEST)}")
 
 
 for _command in view_commands.COMMANDS:
@@ -290,7 +293,7 @@ def _store(root: Path) -> LineageStore:
 
 def _print(answer: Answer, as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps(answer.to_dict(), indent=1))
+        say_json(answer.to_dict())
         return
     from lineage.cli import display
 
@@ -298,10 +301,8 @@ def _print(answer: Answer, as_json: bool) -> None:
 
 
 def _unknown_files(what: str, found: Unknown) -> GateError:
-    from lineage.formatting import harmless
-
-    names = ", ".join(harmless(name) for name in found.files[:5]) + (" …" if len(found.files) > 5 else "")
+    names = listed(found.files[:5], 200) + (" …" if len(found.files) > 5 else "")
     remedy = "it was altered, or it comes from another store (--root, POSELINE_METADATA)"
     if run_id := found.claims.get("run_id"):
         remedy += f"; its manifest names run {harmless(run_id)}, which nothing confirms"
-    return GateError(f"unknown: no recorded artifact holds {names}", harmless(what), remedy)
+    return GateError(f"unknown: no recorded artifact holds {names}", what, remedy)

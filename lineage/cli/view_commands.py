@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from data.errors import InputError
+from data.text import LONGEST, harmless, say
 from lineage.cli.options import PATH, overwrite_option, root_option
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def graph(target: str, file: Path, direction: str, overwrite: bool, root: Path) 
             run = store.run(target)
             drawing = draw_run(store.run_subgraph(run), run)
         made.write_text(writers[file.suffix](drawing), encoding="utf-8")
-    click.echo(f"{file}: {len(drawing.boxes)} boxes, {len(drawing.lines)} lines")
+    say(f"{harmless(file, LONGEST)}: {len(drawing.boxes)} boxes, {len(drawing.lines)} lines")
 
 
 def _draw_artifact(store: LineageStore, artifact_id: int, direction: str) -> Drawing:
@@ -89,7 +90,7 @@ def export(form: str, target: Path, run: str | None, overwrite: bool, root: Path
 
     store = LineageStore.of_root(root)
     export(store, form, target, store.run(run).name if run else None, overwrite=overwrite)
-    click.echo(target)
+    say(target)
 
 
 @click.command()
@@ -135,7 +136,7 @@ def report(run: str, file: Path, overwrite: bool, root: Path) -> None:
     store = LineageStore.of_root(root)
     with output(file, overwrite=overwrite) as made:
         made.write_text(audit_report.as_page(store, root, store.run(run)), encoding="utf-8")
-    click.echo(file)
+    say(file)
 
 
 COMMANDS: tuple[click.Command, ...] = (graph, export, sql, report)

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from data.digests import Listing, parse_listing
+from data.text import harmless
 from lineage.artifact_types import EDGE_MODEL, EVALUATION, MODEL, PUSHED_MODEL
 from lineage.drawings import drawing
 from lineage.drawings.audit_metrics import confusion_table, figure, slice_tables
 from lineage.drawings.graph_svg import pages, picture
-from lineage.formatting import duration, harmless, moment, size
+from lineage.formatting import duration, moment, size
 from lineage.marks import SPLITS
 from lineage.measures import BLESSINGS, JUDGEMENTS, PERSON, read_measures
 from lineage.model import ABANDONED, LIVE, Artifact, Run

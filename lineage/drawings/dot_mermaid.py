@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from data.text import harmless
 from lineage.drawings.drawing import Box, Drawing
-from lineage.formatting import harmless
 
 # State to a DOT style; the sign in the label names the state for those who cannot see the colour.
 _DOT_STYLES = {
@@ -62,8 +62,9 @@ def label_of(box: Box) -> str:
 
 
 def _dot(*lines: str) -> str:
-    """Return a quoted DOT string, in which only quotes and backslashes have a meaning."""
-    return '"' + "\\n".join(harmless(line).replace("\\", "\\\\").replace('"', '\\"') for line in lines) + '"'
+    """Return a quoted DOT string, in which only quotes, backslashes and entities have a meaning."""
+    signs = str.maketrans({"\\": "\\\\", '"': '\\"', "&": "&amp;"})
+    return '"' + "\\n".join(harmless(line).translate(signs) for line in lines) + '"'
 
 
 def _mermaid(text: str) -> str:

@@ -10,6 +10,7 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from data.files import output
+from data.text import cell_of_sheet, harmless
 from lineage.exchange import openlineage, prov
 from lineage.exchange.tables import TABLES, Table
 from lineage.model import Subgraph
@@ -51,7 +52,20 @@ def _write_tables(store: LineageStore, form: str, folder: Path, run: str | None)
 def _write_csv(table: Table, batches: Iterator[pa.RecordBatch], file: Path) -> None:
     with pyarrow.csv.CSVWriter(file, table.schema) as writer:
         for batch in batches:
-            writer.write_batch(batch)
+            writer.write_batch(_for_sheets(batch))
+
+
+def _for_sheets(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Return rows in which no text is a formula and everything in a text is visible."""
+    columns = [
+        pa.array(
+            [None if text is None else cell_of_sheet(harmless(text, None)) for text in column.to_pylist()], column.type
+        )
+        if pa.types.is_string(column.type)
+        else column
+        for column in batch.columns
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=batch.schema)
 
 
 def _write_parquet(table: Table, batches: Iterator[pa.RecordBatch], file: Path) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from data.text import say, say_json
 from lineage.cli.options import overwrite_option
 from pipelines.cli.options import PATH, OutputPath, json_option, make_console
 
@@ -156,7 +156,7 @@ def data_import(
         except TooManyQuarantinedError as error:
             too_many, summary = error, error.summary
     if as_json:
-        click.echo(json.dumps(asdict(summary), indent=1, default=str))
+        say_json(asdict(summary))
     else:
         show(summary, make_console())
     if too_many is not None:
@@ -168,7 +168,7 @@ def _progress_bar() -> Iterator[Callable[[ImportProgress], None]]:
     """Show a progress bar while the block runs, and yield the function that updates it."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
     with Progress(*columns, console=make_console(stderr=True), transient=True) as bar:
         task = bar.add_task("files", total=None)
 
@@ -189,7 +189,7 @@ def data_formats(as_json: bool) -> None:
 
     if as_json:
         rows = [{"name": one.name, "files": one.suffixes, "about": one.about} for one in FORMATS.values()]
-        click.echo(json.dumps(rows, indent=1))
+        say_json(rows)
         return
     table = Table("format", "files", "what it is", box=None)
     for one in FORMATS.values():
@@ -209,7 +209,7 @@ def data_export(folder: Path, span: int | None, format_: str, target: Path, over
     from data.store import span_folder
 
     export_span(span_folder(folder, span), format_, target, overwrite=overwrite)
-    click.echo(target)
+    say(target)
 
 
 @group.command(name="synth")
@@ -232,7 +232,10 @@ def data_synth(
 
     spec = SyntheticSpec(subjects=subjects, repetitions=repetitions, sessions=sessions, seed=seed)
     folder = write_span(target, next_span(target) if span is None else span, generate(spec))
-    click.echo(json.dumps({"span": str(folder)}) if as_json else folder)
+    if as_json:
+        say_json({"span": str(folder)}, indent=None)
+    else:
+        say(folder)
 
 
 @group.command(name="describe")
@@ -246,7 +249,7 @@ def data_describe(folder: Path, span: int | None, as_json: bool) -> None:
 
     description = describe.describe(span_folder(folder, span))
     if as_json:
-        click.echo(json.dumps(description.to_dict(), indent=1))
+        say_json(description.to_dict())
     else:
         describe.show(description, make_console())
 
@@ -266,7 +269,7 @@ def data_report(folder: Path, target: Path, overwrite: bool, span: int | None, a
     if against is not None:
         other = find_span(folder, int(against)) if against.isdigit() else find_span(Path(against))
     write_report(find_span(folder, span), target, other, overwrite=overwrite)
-    click.echo(target)
+    say(target)
 
 
 @group.command(name="propose-schema")
@@ -294,6 +297,6 @@ def data_propose_schema(
         if made:
             made.write_text(proposal.text, encoding="utf-8")
     if as_json:
-        click.echo(json.dumps(asdict(proposal), indent=1))
+        say_json(asdict(proposal))
     else:
         schema_proposal.show(proposal, make_console())

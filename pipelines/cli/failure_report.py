@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import os
 import select
 import sys
@@ -16,7 +17,7 @@ import click
 from data.errors import ExitCode, InputError, PoselineError
 from data.files import creating
 from data.project import PROJECT_ROOT
-from data.text import printable
+from data.text import say
 
 _MESSAGE_LENGTH = 300
 _PERMISSIONS = ("the file or folder cannot be accessed: permission denied", "change its permissions, or name another")
@@ -50,8 +51,7 @@ def report_failure(error: BaseException, arguments: Sequence[str]) -> int:
         _print("interrupted; run the same command again to resume")
         return ExitCode.INTERRUPTED
     if isinstance(error, click.ClickException):
-        with contextlib.suppress(OSError):
-            error.show()
+        _print(_usage_message(error))
         return ExitCode.WRONG_INPUT
     explained = error if isinstance(error, PoselineError) else _explain(error, arguments)
     _print(f"error: {explained}")
@@ -89,7 +89,14 @@ def _discard(*streams: TextIO) -> None:
 
 def _print(text: str) -> None:
     with contextlib.suppress(OSError, ValueError):
-        click.echo(printable(text), err=True)
+        say(text, error=True)
+
+
+def _usage_message(error: click.ClickException) -> str:
+    """Return what click shows, in which arguments may hold anything."""
+    text = io.StringIO()
+    error.show(text)
+    return text.getvalue().rstrip("\n")
 
 
 def _explain(error: BaseException, arguments: Sequence[str]) -> PoselineError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 import click
 
+from data.text import say, say_json
 from lineage.cli.options import overwrite_option
 from pipelines.cli.options import (
     PATH,
@@ -64,7 +64,7 @@ def compile_(
     with made as file:
         plan, complete = (obtain_plan(wanted, workspace, children) for wanted in (config, with_all_nodes(source)))
         write_manifest(plan, complete, source, workspace, file)
-    click.echo(target or workspace.manifest(config.name))
+    say(target or workspace.manifest(config.name))
 
 
 @group.command()
@@ -104,9 +104,9 @@ def prepare(
         overrides=overrides,
         use_cache=not no_cache,
         facts=dict(fact.partition("=")[::2] for fact in facts),
-        say=lambda line: click.echo(line, err=True),
+        say=lambda line: say(line, error=True),
     )
-    click.echo(json.dumps(prepared))
+    say_json(prepared, indent=None)
 
 
 def _attempt_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -179,7 +179,7 @@ def node(
         cleared=cleared,
         log_to=sys.stderr,
     )
-    click.echo(json.dumps(done.to_dict()))
+    say_json(done.to_dict(), indent=None)
     if done.error:
-        click.echo(f"error: {done.error}", err=True)
+        say(f"error: {done.error}", error=True)
     sys.exit(done.exit_code)

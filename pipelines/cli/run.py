@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from data.errors import InputError
+from data.text import LONGEST, harmless, say
 from pipelines.cli.options import config_options, json_option, load, make_console, span_option, workspace_at
 
 if TYPE_CHECKING:
@@ -97,11 +98,11 @@ def _explain_failures(result: RunResult, workspace: Workspace, command: list[str
 
     for failed in (node for node in result.nodes.values() if node.state == "failed"):
         log = workspace.run_folder(result.run_id) / f"{failed.node}.log"
-        click.echo(f"\n{failed.node} failed: {failed.error}", err=True)
+        say(f"\n{failed.node} failed: {failed.error}", error=True)
         if log.exists():
-            click.echo(f"  log:    {log}", err=True)
+            say(f"  log:    {harmless(log, LONGEST)}", error=True)
         first = [] if isinstance(failed.error, AlteredPayloadError) else ["--from", failed.node]
-        click.echo(f"  resume: {shlex.join([*command, *first])}", err=True)
+        say(f"  resume: {harmless(shlex.join([*command, *first]), LONGEST)}", error=True)
 
 
 @group.command()
