@@ -46,6 +46,7 @@ ALLOWED = {
         "pipelines/cli/failure_report.py:_write_log",
         "pipelines/workspace.py:Workspace.prepare",
         "serving_targets/releases.py:move_latest",
+        "serving_targets/signature.py",
         "trainer_module/callbacks.py:Checkpoint.on_epoch_end",
         "trainer_module/distillation.py:_save_weights",
     ),
@@ -65,7 +66,7 @@ ALLOWED = {
         "trainer_module/callbacks.py:TensorBoardScalars",
     ),
     "writes in a temporary folder or file that it has just made": (
-        "components/sandbox",
+        "serving_targets/sandbox",
         "components/serving_smoke/judge.py",
         "lineage/exchange/prov.py",
         "lineage/store/backend.py:_native_messages",
