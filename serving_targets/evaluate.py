@@ -22,7 +22,8 @@ from serving_targets.sandbox.sandboxed_classifier import SandboxedClassifier
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-    from rich.console import Console
+
+    from data.output.terminal import Terminal
 
 Progress = Callable[[int, int], None]
 """Function that is called with the number of evaluated sequences and the number of all sequences."""
@@ -171,7 +172,7 @@ def _call(probabilities: np.ndarray) -> int:
     return int(probabilities.mean(axis=0).argmax())
 
 
-def show(evaluation: Evaluation, console: Console) -> None:
+def show(evaluation: Evaluation, console: Terminal) -> None:
     """Print the scores as tables."""
     from rich.table import Column, Table
 
@@ -185,7 +186,7 @@ def show(evaluation: Evaluation, console: Console) -> None:
     for name, text in {
         "bundle": f"{bundle['name']} version {bundle['version']}  {bundle['folder']}",
         "signature": bundle["signature"],
-        "accuracy": f"[bold]{evaluation.sequence_accuracy:.4f}[/] of {evaluation.sequences} sequences,"
+        "accuracy": f"{evaluation.sequence_accuracy:.4f} of {evaluation.sequences} sequences,"
         f" {evaluation.window_accuracy:.4f} of {evaluation.windows} windows",
         "macro F1": f"{evaluation.macro_f1:.4f}",
         "latency": f"p50 {latency.p50:.3f} ms, p95 {latency.p95:.3f} ms a window, one thread",

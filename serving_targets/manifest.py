@@ -27,6 +27,7 @@ SCHEMA_VERSION: Literal[1] = 1
 INT8_MODEL = "model_int8.tflite"
 FLOAT_MODEL = "model_float.tflite"
 SAVED_MODEL = "saved_model"
+SBOM = "sbom.cdx.json"
 
 MANIFEST_BYTES = 1_000_000
 _MOST_FAULTS = 5
@@ -165,9 +166,12 @@ class Manifest(_Part):
 def behaviour_digest(
     files: Sequence[BundleFile], labels: Sequence[str], layout: str, channels: Sequence[str], window: WindowSpec
 ) -> str:
-    """Return the SHA-256 of everything that determines a bundle's behaviour; equal digests mean the same release."""
+    """Return the SHA-256 of everything that determines a bundle's behaviour; equal digests mean the same release.
+
+    The SBOM is left out: a model that is equal although packages were updated is not published again.
+    """
     content = {
-        "files": sorted((file.path, file.sha256) for file in files),
+        "files": sorted((file.path, file.sha256) for file in files if file.path != SBOM),
         "labels": list(labels),
         "layout": layout,
         "channels": list(channels),

@@ -35,6 +35,7 @@ from components.edge_converter.window_reader import read_keys, read_windows
 from components.edge_converter.window_selection import WindowKey, select_stratified, select_whole_sequences
 from data.digests import file_digest, list_folder
 from data.errors import NodeError, PoselineError
+from data.text import say
 from data.windows import WindowSpec
 from payloads.conversion_record import (
     ConversionRecord,
@@ -301,7 +302,7 @@ def main(description: Path) -> int:
     """Run the job in a file; return the exit code."""
 
     def stage(text: str) -> None:
-        print(text, flush=True)
+        say(text)
         (description.parent / STAGE).write_text(text)
 
     try:

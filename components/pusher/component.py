@@ -44,9 +44,13 @@ class Pusher(BaseComponent):
     into the final folder, so that a crash leaves half a version. It uses the current second as the version, and if that
     version exists, it skips the push but reports success. It writes no manifest and offers no rollback.
 
-    The folder `<target>/<version>/` contains the manifest, `model_int8.tflite`, `model_float.tflite` and
+    The folder `<target>/<version>/` contains the manifest, the SBOM, `model_int8.tflite`, `model_float.tflite` and
     `saved_model/`. It is written completely under a hidden name, then renamed. `<target>/latest` is moved last, in one
-    step. If a target already has the model, the model is not published again: `latest` is moved to its version.
+    step. If a target already has the model, the model is not published again: `latest` is moved to its version, unless
+    the target was rolled back (`poseline rollback`).
+
+    What is published is what was judged: the payloads of all inputs are compared with their recorded digests, and the
+    copies at the targets with the same digests before they are renamed.
 
     The model is pushed only if Evaluator, ModelValidator and ServingSmoke have all accepted it. A rejection by a gate
     in `only_warn` does not stop the push; it is recorded in the `PushRecord` and in the manifest's provenance. The

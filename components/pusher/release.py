@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,6 +20,7 @@ from serving_targets.manifest import (
     FLOAT_MODEL,
     INT8_MODEL,
     SAVED_MODEL,
+    SBOM,
     BundleFile,
     LayoutTable,
     Manifest,
@@ -36,6 +38,7 @@ class Release:
 
     Attributes:
         sources: path in the bundle to the file that is copied there.
+        sbom: content of the SBOM, which is a file of the bundle, too.
         files: path, digest and size of each file in the bundle.
         contract: contract in the TFLite files.
         facts: content of the manifest from the pipeline; see `manifest_facts` of Pusher.
@@ -45,6 +48,7 @@ class Release:
     """
 
     sources: Mapping[str, Path]
+    sbom: bytes
     files: tuple[BundleFile, ...]
     contract: Contract
     facts: Mapping[str, Any]
@@ -73,6 +77,8 @@ class Release:
         Raises:
             NodeError: a file is missing, or the contracts in the TFLite files differ.
         """
+        from components.pusher.sbom import bundle_sbom  # its library takes half a second, which only a push needs
+
         sources = {name: edge_model / name for name in (INT8_MODEL, FLOAT_MODEL)}
         sources |= {file.path.name: file.path for file in list_files(edge_model) if file.shipped}
         saved_model_files = (path for path in sorted(saved_model.rglob("*")) if path.is_file())
@@ -86,13 +92,16 @@ class Release:
             BundleFile(path=name, sha256=file_digest(path), bytes=path.stat().st_size) for name, path in sources.items()
         )
         contract = _common_contract([path for name, path in sources.items() if name.endswith(".tflite")])
+        digest = behaviour_digest(files, contract.labels, contract.layout, contract.channels, contract.window_spec)
+        sbom = bundle_sbom(contract.name, digest, files)
         return cls(
             sources=sources,
-            files=files,
+            sbom=sbom,
+            files=(*files, BundleFile(path=SBOM, sha256=hashlib.sha256(sbom).hexdigest(), bytes=len(sbom))),
             contract=contract,
             facts=facts,
             verdicts=tuple(verdict for folder in judged for verdict in Judgement.read(folder).verdicts),
-            digest=behaviour_digest(files, contract.labels, contract.layout, contract.channels, contract.window_spec),
+            digest=digest,
             key=key,
         )
 

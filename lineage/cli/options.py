@@ -32,6 +32,11 @@ key_option = click.option(
     help="Public key in PEM: refuse a bundle that is not signed with it.",
 )
 
+overwrite_option = click.option(
+    "--overwrite", is_flag=True, help="Replace the file even if it is not an unchanged earlier output."
+)
+"""Option of every command that writes a file that the user names; see `data.files.output`."""
+
 root_option = click.option(
     "--root",
     type=PATH,

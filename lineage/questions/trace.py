@@ -283,7 +283,7 @@ def _digests(path: Path) -> dict[str, str]:
         path = path / LATEST
     if sum(1 for _ in itertools.islice(path.rglob("*"), _MOST_FILES + 1)) > _MOST_FILES:
         raise InputError(f"the folder holds more than {_MOST_FILES} files", str(path), "give the bundle or the model")
-    files = list_folder(path).files
+    files = list_folder(path, follow_links=True).files
     if not files:
         raise InputError("the folder is empty", str(path), "give the bundle or the model")
     # A signature may be made after the push; what it signs is looked up.

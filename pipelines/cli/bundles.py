@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from data.text import LONGEST, harmless, say, say_json
 from lineage.cli.options import key_option
 from pipelines.cli.options import PATH, json_option, make_console, root_option, span_option, workspace_at
 
@@ -44,7 +44,7 @@ def evaluate(
 
     result = evaluation.evaluate(bundle, data, split=split, span=span, robustness=robustness, key=key)
     if as_json:
-        click.echo(json.dumps(result.to_dict(), indent=1))
+        say_json(result.to_dict())
     else:
         evaluation.show(result, make_console())
 
@@ -67,6 +67,6 @@ def rollback(target: str, root: Path | None, version: str | None, key: Ed25519Pu
         folder = workspace_at(root).pushed / target
     before, after = releases.rollback(folder, version, key)
     if as_json:
-        click.echo(json.dumps({"target": str(folder), "from": before, "to": after}))
+        say_json({"target": str(folder), "from": before, "to": after}, indent=None)
     else:
-        click.echo(f"{folder}: latest was {before}, is {after}")
+        say(harmless(f"{folder}: latest was {before}, is {after}", LONGEST))

@@ -7,7 +7,7 @@ from data.errors import InputError
 from serving_targets import releases
 from serving_targets.bundle import load_bundle
 from serving_targets.manifest import read_manifest
-from serving_targets.releases import destination_holds, latest_version, list_releases, rollback
+from serving_targets.releases import destination_holds, latest_version, list_releases, rollback, rolled_back_to
 
 
 def test_releases_are_listed_oldest_first(target):
@@ -28,6 +28,23 @@ def test_rollback_moves_latest_and_nothing_else(target, to):
 def test_rollback_can_go_forward_again(target):
     rollback(target)
     assert rollback(target, 2) == (1, 2)
+
+
+def test_a_rollback_is_told_from_a_push(target):
+    assert rolled_back_to(target) is None
+    rollback(target)
+    assert rolled_back_to(target) == 1
+    rollback(target, 2)
+    assert rolled_back_to(target) is None, "the highest version is where a push would point to"
+    rollback(target, 1)
+    (target / "1" / "model_int8.tflite").unlink()
+    assert rolled_back_to(target) is None, "a damaged version is nothing to stay at"
+
+
+def test_a_link_that_leads_out_of_the_target_is_no_version(target):
+    (target / "latest").unlink()
+    (target / "latest").symlink_to(target.parent / "2")
+    assert latest_version(target) is None
 
 
 @pytest.mark.parametrize(
