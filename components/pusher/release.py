@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from components.artifacts.edge_model import list_files
 from data.digests import file_digest
@@ -28,6 +28,9 @@ from serving_targets.manifest import (
     behaviour_digest,
 )
 
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 
 @dataclass(frozen=True)
 class Release:
@@ -41,6 +44,7 @@ class Release:
         facts: content of the manifest from the pipeline; see `manifest_facts` of Pusher.
         verdicts: verdicts of ModelValidator and ServingSmoke.
         digest: digest of everything that determines the behaviour of the bundle.
+        key: key that the manifest is signed with; None for an unsigned release.
     """
 
     sources: Mapping[str, Path]
@@ -50,9 +54,17 @@ class Release:
     facts: Mapping[str, Any]
     verdicts: tuple[Verdict, ...]
     digest: str
+    key: Ed25519PrivateKey | None = None
 
     @classmethod
-    def of(cls, saved_model: Path, edge_model: Path, judged: Sequence[Path], facts: Mapping[str, Any]) -> Release:
+    def of(
+        cls,
+        saved_model: Path,
+        edge_model: Path,
+        judged: Sequence[Path],
+        facts: Mapping[str, Any],
+        key: Ed25519PrivateKey | None = None,
+    ) -> Release:
         """Create a release from the files of a model.
 
         Args:
@@ -60,6 +72,7 @@ class Release:
             edge_model: folder that EdgeConverter wrote.
             judged: folders with the judgements of ModelValidator and ServingSmoke.
             facts: content of the manifest from the pipeline; see `manifest_facts` of Pusher.
+            key: key to sign the manifest with; None for an unsigned release.
 
         Raises:
             NodeError: a file is missing, or the contracts in the TFLite files differ.
@@ -89,6 +102,7 @@ class Release:
             facts=facts,
             verdicts=tuple(verdict for folder in judged for verdict in Judgement.read(folder).verdicts),
             digest=digest,
+            key=key,
         )
 
     def manifest(self, version: int) -> Manifest:

@@ -13,7 +13,7 @@ from ml_metadata.metadata_store import MetadataStore, metadata_store
 from ml_metadata.proto import metadata_store_pb2 as pb
 
 from data.errors import InputError, PoselineError
-from lineage.formatting import harmless
+from data.text import harmless
 from lineage.store import backend
 from lineage.store.postgresql import PostgresqlStore
 from lineage.store.reader import LineageStore
