@@ -67,6 +67,8 @@ def parse_url(url: str) -> metadata_store_pb2.ConnectionConfig:
         return sqlite_connection(Path(unquote(parts.path)))
     if parts.scheme not in ("postgresql", "postgres", "mysql", "mariadb"):
         raise _bad_url(f"{parts.scheme or 'nothing'!r} is not a kind of store")
+    if "@" in parts.path:  # the first part of a password with a slash looks like a port, the rest like a database
+        raise _bad_url("reserved characters in user, password and database must be percent-encoded")
     host, database = parts.hostname, unquote(parts.path.lstrip("/"))
     if not host or not database:
         raise _bad_url("host or database is missing")

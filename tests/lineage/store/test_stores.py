@@ -222,6 +222,10 @@ def test_urls_are_parsed_and_wrong_ones_rejected():
     for url in ("", "ftp://host/base", "postgresql://host", "sqlite://relative", "mysql://host:port/base"):
         with pytest.raises(InputError, match="not understood"):
             backend.parse_url(url)
+    for url in ("mysql://user:12/s3cret@host/base", "postgresql://user:s3cret/1@host/base"):
+        with pytest.raises(InputError, match="not understood") as raised:
+            backend.parse_url(url)
+        assert "s3cret" not in str(raised.value)
 
 
 def test_the_url_can_be_in_a_file(tmp_path, monkeypatch):
