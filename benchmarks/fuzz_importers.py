@@ -28,7 +28,8 @@ from typing import Any
 
 import numpy as np
 
-from data.importers import FORMATS, ImageSize, ImportOptions, record_pipeline
+from data.importers import FORMATS, ImageSize, ImportOptions
+from data.importers.clips.faults import UNEXPECTED
 from data.importers.clips.types import Source
 from data.importers.record_pipeline import Kept, process_source
 from data.layouts import load_layout
@@ -149,7 +150,7 @@ def feed(name: str, path: Path, seconds: float) -> tuple[str, str]:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
     quarantined = [one for one in outcomes if isinstance(one, Quarantined)]
-    if unexpected := next((one for one in quarantined if one.reason.startswith(record_pipeline.UNEXPECTED)), None):
+    if unexpected := next((one for one in quarantined if one.reason.startswith(UNEXPECTED)), None):
         return "crash", f"{unexpected.reason}: {unexpected.detail}"
     kept = any(isinstance(one, Kept) for one in outcomes)
     return ("kept in part" if kept else "quarantined") if quarantined else ("kept" if kept else "nothing"), ""

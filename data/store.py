@@ -272,7 +272,9 @@ def _unwritable(path: Path, error: OSError) -> InputError:
     )
 
 
-def _unreadable(path: Path, error: Exception) -> InputError:
+def _unreadable(path: Path, error: Exception) -> Exception:
+    if isinstance(error, MemoryError):
+        return error  # as Arrow raises it, it says nothing about the file
     return InputError(
         f"the file cannot be read as Parquet: {str(error).strip().splitlines()[0]}",
         str(path),

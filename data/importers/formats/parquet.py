@@ -7,8 +7,11 @@ row group at a time; a row group that announces more than `MAX_GROUP_BYTES` is r
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from pyarrow.parquet import ParquetFile
+
 from data.errors import InputError
 from data.importers.clips.faults import quarantined
+from data.importers.clips.to_sequence import MAX_SEQUENCE_VALUES
 from data.importers.clips.types import Format, Head, ImportOptions, ReaderOutput, Source
 from data.records import SCHEMA, KeypointSequence, from_batch
 from data.store import open_part, read_batches, write_span
@@ -26,6 +29,7 @@ def read(source: Source, options: ImportOptions) -> Iterator[ReaderOutput]:
                 raise InputError(
                     f"row group {group} takes {size >> 20} MB", str(source.path), "write smaller row groups"
                 )
+            _check_sizes(part, source.path, group, record)
             for batch in read_batches(part, source.path, group, SCHEMA.names):
                 for row in range(batch.num_rows):
                     try:
@@ -33,6 +37,28 @@ def read(source: Source, options: ImportOptions) -> Iterator[ReaderOutput]:
                     except InputError as error:
                         yield quarantined(error, str(source.path), record)
                     record += 1
+
+
+def _check_sizes(part: ParquetFile, path: Path, group: int, record: int) -> None:
+    """Check the size of each sequence of a row group before any keypoints are decoded.
+
+    Raises:
+        InputError: if one is larger than a sequence may be; the row group can then not be read, as its rows are decoded
+            together.
+    """
+    row = record
+    for batch in read_batches(part, path, group, ["frames", "joints", "channels"]):
+        shapes = [column.cast("int64").fill_null(1).to_numpy() for column in batch.columns]
+        values = shapes[0] * shapes[1].clip(0, 1 << 15) * shapes[2].clip(0, 1 << 15)
+        if (values > MAX_SEQUENCE_VALUES).any():
+            at = int(values.argmax())
+            frames, joints, channels = (int(column[at]) for column in shapes)
+            raise InputError(
+                f"there are {frames} frames x {joints} joints x {channels} channels, more than a sequence may have",
+                f"{path}, row {row + at}",
+                f"cut it into parts of at most {MAX_SEQUENCE_VALUES} numbers",
+            )
+        row += batch.num_rows
 
 
 def _detect(head: Head) -> bool:

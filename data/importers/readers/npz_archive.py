@@ -93,8 +93,12 @@ class NpzArchive:
         """Open an array after its header, whose size must agree with the content."""
         where = f"{self.path}, array {name!r}"
         if name not in self._members:
-            raise InputError(f"array {name!r} is missing", str(self.path), f"there are: {', '.join(self._members)}")
+            raise InputError(
+                f"array {name!r} is missing", str(self.path), f"there are: {', '.join(self._members)[:500]}"
+            )
         info = self._members[name]
+        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise InputError("the array is compressed in a way that NumPy does not write", where, "write it with NumPy")
         if info.file_size > limit:
             raise InputError(
                 f"the array takes {info.file_size >> 20} MB, more than {limit >> 20} MB", where, "split the file"
