@@ -14,6 +14,7 @@ The child is a fork: it starts in milliseconds, and starting Python and Arrow an
 sources. It uses no thread, and its standard output and error are discarded.
 """
 
+import faulthandler
 import gc
 import os
 import pickle
@@ -236,6 +237,7 @@ class _Work:
             signal.signal(number, signal.SIG_DFL)
         signal.signal(signal.SIGPROF, self._interrupt)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        faulthandler.disable()
         silent = os.open(os.devnull, os.O_RDWR)
         for stream in (0, 1, 2):
             os.dup2(silent, stream)
@@ -285,7 +287,7 @@ class _Work:
         signal.setitimer(signal.ITIMER_PROF, budget.seconds, 0.1)
         used = sum(os.times()[:2])
         _lower(resource.RLIMIT_CPU, int(used + budget.seconds) + _GRACE, cpu)
-        _lower(resource.RLIMIT_DATA, _data_bytes() + budget.memory, data)
+        _lower(resource.RLIMIT_DATA, data_bytes() + budget.memory, data)
 
     def _interrupt(self, *_: Any) -> None:
         if not self._sending:  # half a message would make the next ones unreadable
@@ -358,7 +360,7 @@ def _lower(kind: int, value: int, hard: int) -> None:
     resource.setrlimit(kind, (value if hard == resource.RLIM_INFINITY else min(value, hard), hard))
 
 
-def _data_bytes() -> int:
+def data_bytes() -> int:
     """Return the size of this process's data segment, as RLIMIT_DATA counts it."""
     with Path("/proc/self/statm").open("rb") as file:
         return int(file.read().split()[5]) * resource.getpagesize()

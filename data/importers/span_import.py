@@ -16,6 +16,7 @@ from data.importers.clips.types import PEOPLE, Format, ImportOptions, Note, RawC
 from data.importers.clips.units import ImageSize, likely_height, unknown_height
 from data.importers.discovery import find_sources
 from data.importers.record_pipeline import Kept, Outcome, process_source
+from data.layouts import layout_names, load_layout
 from data.quarantine import QuarantineWriter, quarantine_folder
 from data.records import KeypointSequence
 from data.store import next_span, write_span
@@ -124,6 +125,8 @@ def import_to_span(
             no new span, only the quarantine.
     """
     format_, sources, notes = find_sources([src] if isinstance(src, Path) else list(src), source_format)
+    for layout in layout_names():
+        load_layout(layout)  # once, instead of in each process that reads
     options, guess = _with_image(format_, sources, options or ImportOptions())
     number = next_span(dst) if span is None else span
     quarantine = QuarantineWriter(quarantine_folder(dst / f"span-{number}"))

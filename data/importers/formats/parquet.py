@@ -7,6 +7,7 @@ row group at a time; a row group that announces more than `MAX_GROUP_BYTES` is r
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from pyarrow import RecordBatch
 from pyarrow.parquet import ParquetFile
 
 from data.errors import InputError
@@ -18,6 +19,9 @@ from data.store import open_part, read_batches, write_span
 
 MAX_GROUP_BYTES = 1 << 30
 """Size of the largest row group."""
+
+CHUNK_ROWS = 64
+"""Number of rows that are decoded together; after a bad row the rest of them is decoded again."""
 
 
 def read(source: Source, options: ImportOptions) -> Iterator[ReaderOutput]:
@@ -31,12 +35,25 @@ def read(source: Source, options: ImportOptions) -> Iterator[ReaderOutput]:
                 )
             _check_sizes(part, source.path, group, record)
             for batch in read_batches(part, source.path, group, SCHEMA.names):
-                for row in range(batch.num_rows):
-                    try:
-                        yield from from_batch(batch.slice(row, 1), str(source.path), record)
-                    except InputError as error:
-                        yield quarantined(error, str(source.path), record)
+                for found in _sequences(batch, str(source.path), record):
+                    yield found
                     record += 1
+
+
+def _sequences(batch: RecordBatch, file: str, record: int) -> Iterator[ReaderOutput]:
+    """Yield the sequence of each row of a batch, or a quarantined record."""
+    row = 0
+    while row < batch.num_rows:
+        try:
+            for sequence in from_batch(batch.slice(row, CHUNK_ROWS), file, record + row):
+                yield sequence
+                row += 1
+        except InputError:  # of this row, or of a later one by which all of them could not be decoded
+            try:
+                yield from from_batch(batch.slice(row, 1), file, record + row)
+            except InputError as error:
+                yield quarantined(error, file, record + row)
+            row += 1
 
 
 def _check_sizes(part: ParquetFile, path: Path, group: int, record: int) -> None:
