@@ -183,7 +183,7 @@ def _change_parquet(content: bytes, draw: random.Random) -> bytes:
     if isinstance(given, str) or pa.types.is_string(table.schema.field(name).type):
         row[name] = draw.choice(("", "x" * 2000, "coco17", "session", "a\x1bb", None))
     elif isinstance(given, list):
-        row[name] = draw.choice(([], given[:-1], given * 2, given[::-1], [0.0] * 5_000_000, None))
+        row[name] = draw.choice(([], given[:-1], given * 2, given[::-1], [0.0] * 1_000_000, None))
     else:
         row[name] = draw.choice((0, -1, 1, 2**31 - 1, 17, 4, None))
     rows += draw.choice(([], [], rows))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
 from data.errors import InputError
+from data.files import staging_folder
 from lineage.places import DEFAULT_ROOT, SQLITE_NAME, journal_folder, run_folder, runs_folder
 
 __all__ = ["DEFAULT_ROOT", "Workspace"]
@@ -76,10 +76,8 @@ class Workspace:
             InputError: the root cannot be written, the disk is full, or the metadata store is locked or damaged.
         """
         try:
-            self.root.mkdir(parents=True, exist_ok=True)
-            probe = self.root / f".probe-{os.getpid()}"
-            probe.write_bytes(b"poseline")
-            probe.unlink()
+            with staging_folder(self.root) as probe:
+                (probe / "probe").write_bytes(b"poseline")
         except OSError as error:
             raise InputError(
                 f"the root folder cannot be written: {error.strerror}",

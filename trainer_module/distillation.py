@@ -15,6 +15,7 @@ import keras
 import numpy as np
 
 from data.files import replacing
+from data.text import say
 from trainer_module.model_config import ModelConfig
 from trainer_module.models import build_model
 from trainer_module.training import TrainingJob, fit
@@ -49,7 +50,7 @@ def train_teachers(student: ModelConfig, job: TrainingJob) -> list[keras.Model]:
         if weights and weights.is_file():
             _load_weights(teacher, weights)
             continue
-        print(f"teacher {number} of {TEACHERS}:", flush=True)
+        say(f"teacher {number} of {TEACHERS}:")
         own_job = replace(
             job,
             config=job.config.model_copy(update={"seed": seed}),

@@ -18,8 +18,9 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-from components.sandbox.child_process import die_with_parent
+from data.files import open_own
 from pipelines.processes.import_blocker import block_heavy_imports
+from serving_targets.sandbox.child_process import die_with_parent
 
 _PRELOAD = ("pipelines.processes.preload",)
 
@@ -83,7 +84,7 @@ def _child(target: Callable[..., None], args: tuple[Any, ...], log: str, parent:
     except ProcessLookupError:
         os._exit(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver decides what an interrupt means
-    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    descriptor = open_own(Path(log), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
     code = 0

@@ -53,10 +53,11 @@ def write_error(error: BaseException, outcome: Path) -> None:
 def read_error(outcome: Path) -> PoselineError | None:
     """Return the failure that a child process wrote, and remove its file; None if it wrote none."""
     path = _error_file(outcome)
-    if not path.exists():
+    try:
+        described = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
         return None
-    described = json.loads(path.read_text(encoding="utf-8"))
-    path.unlink()
+    path.unlink(missing_ok=True)  # another process may have read it too
     return _KINDS.get(described["kind"], NodeError)(described["what"], described["where"], described["remedy"])
 
 

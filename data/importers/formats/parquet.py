@@ -20,6 +20,9 @@ from data.store import open_part, read_batches, write_span
 MAX_GROUP_BYTES = 1 << 30
 """Size of the largest row group."""
 
+BATCH_VALUES = 1 << 22
+"""Number of values in keypoints that are decoded together (16 MB), unless one sequence has more."""
+
 CHUNK_ROWS = 64
 """Number of rows that are decoded together; after a bad row the rest of them is decoded again."""
 
@@ -33,8 +36,8 @@ def read(source: Source, options: ImportOptions) -> Iterator[ReaderOutput]:
                 raise InputError(
                     f"row group {group} takes {size >> 20} MB", str(source.path), "write smaller row groups"
                 )
-            _check_sizes(part, source.path, group, record)
-            for batch in read_batches(part, source.path, group, SCHEMA.names):
+            rows = max(1, BATCH_VALUES // _largest_size(part, source.path, group, record))
+            for batch in read_batches(part, source.path, group, SCHEMA.names, rows):
                 for found in _sequences(batch, str(source.path), record):
                     yield found
                     record += 1
@@ -56,14 +59,14 @@ def _sequences(batch: RecordBatch, file: str, record: int) -> Iterator[ReaderOut
             row += 1
 
 
-def _check_sizes(part: ParquetFile, path: Path, group: int, record: int) -> None:
-    """Check the size of each sequence of a row group before any keypoints are decoded.
+def _largest_size(part: ParquetFile, path: Path, group: int, record: int) -> int:
+    """Return the number of values in the largest sequence of a row group, before any keypoints are decoded.
 
     Raises:
         InputError: if one is larger than a sequence may be; the row group can then not be read, as its rows are decoded
             together.
     """
-    row = record
+    row, largest = record, 1
     for batch in read_batches(part, path, group, ["frames", "joints", "channels"]):
         shapes = [column.cast("int64").fill_null(1).to_numpy() for column in batch.columns]
         values = shapes[0] * shapes[1].clip(0, 1 << 15) * shapes[2].clip(0, 1 << 15)
@@ -75,7 +78,9 @@ def _check_sizes(part: ParquetFile, path: Path, group: int, record: int) -> None
                 f"{path}, row {row + at}",
                 f"cut it into parts of at most {MAX_SEQUENCE_VALUES} numbers",
             )
+        largest = max(largest, int(values.max(initial=1)))
         row += batch.num_rows
+    return largest
 
 
 def _detect(head: Head) -> bool:
