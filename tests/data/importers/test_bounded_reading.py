@@ -30,7 +30,7 @@ SAID = {
     "crowd.pkl": "there are 9000 people in a frame",
     "copies.pkl": "more than 256 MB of memory",
     "lies.parquet": "more than 256 MB of memory",
-    "many.parquet": "more than 256 MB of memory",
+    "many.parquet": "stands for more than 128 MB of records",
     "text.parquet": "more than 256 MB of memory",
     "segments.parquet": "more than 256 MB of memory",
     "labels.npz": "more than 256 MB of memory",
@@ -159,7 +159,7 @@ def read(job):
         case "memory":
             bytearray(1 << 30)
         case "results":
-            yield from (bytes(5 << 20) for _ in range(50))
+            yield from (bytes(1 << 18) for _ in range(10))
         case "crash":
             os.abort()
         case "kill":
@@ -174,21 +174,22 @@ def read(job):
 
 @pytest.mark.parametrize("spooled", [False, True])
 def test_whatever_a_reader_does_becomes_an_error_and_the_next_file_is_read(spooled, tmp_path, monkeypatch):
-    monkeypatch.setattr(bounded_reading, "MIN_SECONDS", 0.2)
+    monkeypatch.setattr(bounded_reading, "MIN_SECONDS", 1.0)
+    monkeypatch.setattr(bounded_reading, "MIN_RESULTS", 1 << 20)
     path = tmp_path / "a"
     path.write_text("a")
     faults = {
-        "python loop": "takes more than 0 s of CPU time",
-        "swallowing loop": "takes more than 0 s of CPU time",
+        "python loop": "takes more than 1 s of CPU time",
+        "swallowing loop": "takes more than 1 s of CPU time",
         "memory": "takes more than 256 MB of memory",
-        "results": "stands for more than 128 MB",
+        "results": "stands for more than 1 MB",
         "crash": "ended by SIGABRT",
         "kill": "ended by SIGKILL",
         "input error": "the reader's own words",
         "bug": "unexpected fault",
     }
     if not spooled:
-        faults["C loop"] = "takes more than 0 s of CPU time"  # 2 s
+        faults["C loop"] = "takes more than 1 s of CPU time"  # 3 s
     jobs = [job for fault in faults for job in (fault, "good")]
     with BoundedReading(jobs, read, lambda _: [path], tmp_path if spooled else None) as reading:
         found = list(reading)
