@@ -8,6 +8,7 @@ Poseline never writes it to a file or a log.
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import re
 import socket
@@ -21,7 +22,10 @@ from ml_metadata.metadata_store import MetadataStore
 from ml_metadata.proto import metadata_store_pb2
 
 from data.errors import InputError, PoselineError
+from data.system_faults import explain_text
 from lineage.places import SQLITE_NAME
+from lineage.store.client import StoreClient
+from lineage.store.locking import DAMAGED, is_locked_sqlite, when_unlocked
 
 URL_VARIABLE, FILE_VARIABLE = "POSELINE_METADATA", "POSELINE_METADATA_FILE"
 _standard_error = threading.Lock()
@@ -109,8 +113,9 @@ def open_store(config: metadata_store_pb2.ConnectionConfig, *, upgrade: bool = F
         upgrade: whether to migrate a store of an older version; `lineage.store.upgrading` makes a backup first.
 
     Raises:
-        InputError: nothing has been recorded yet, or the store is of an older or newer version than ML Metadata.
-        PoselineError: the server cannot be reached or refuses the connection.
+        InputError: nothing has been recorded yet, the store is of an older or newer version than ML Metadata, or it
+            remains locked.
+        PoselineError: the store is damaged, or the server cannot be reached or refuses the connection.
     """
     if not exists(config) and not _may_create(config):
         raise InputError(
@@ -118,16 +123,35 @@ def open_store(config: metadata_store_pb2.ConnectionConfig, *, upgrade: bool = F
         )
     store_class = _store_class(config)
     messages: list[str] = []
-    try:
+    patient = metadata_store_pb2.ConnectionConfig()
+    patient.CopyFrom(config)
+    if config.HasField("sqlite"):
+        patient.retry_options.max_num_retries = 1  # the client tries again
+    place = describe(config)
+
+    def connect() -> MetadataStore:
         with contextlib.nullcontext() if config.HasField("sqlite") else _native_messages(messages):
-            return store_class(config, enable_upgrade_migration=upgrade)
+            return store_class(
+                patient, enable_upgrade_migration=upgrade, place=place, explain=functools.partial(_known, config)
+            )
+
+    try:
+        return when_unlocked(connect, functools.partial(_is_locked, config), place)
+    except PoselineError:
+        raise
     except Exception as error:
         raise _explained(config, " ".join([str(error), *messages])) from None
 
 
-def _store_class(config: metadata_store_pb2.ConnectionConfig) -> type[MetadataStore]:
+def _is_locked(config: metadata_store_pb2.ConnectionConfig, error: Exception) -> bool:
+    """Return whether a store could not be opened because it is locked; ML Metadata then takes it for a new one."""
+    likely = re.search("Concurrent writes aborted|concurrent connection", str(error))
+    return bool(likely) and config.HasField("sqlite") and is_locked_sqlite(config.sqlite.filename_uri)
+
+
+def _store_class(config: metadata_store_pb2.ConnectionConfig) -> type[StoreClient]:
     if not config.HasField("postgresql"):
-        return MetadataStore
+        return StoreClient
     from lineage.store import postgresql
 
     postgresql.check_version()
@@ -189,12 +213,19 @@ def _explained(config: metadata_store_pb2.ConnectionConfig, message: str) -> Pos
         )
     if "is greater than library version" in message or "newer than" in message:
         return InputError("the metadata store is of a newer version than this library reads", where, "update Poseline")
+    return _known(config, message) or PoselineError(
+        f"the metadata store cannot be used: {_without_password(config, message)}", where, "see the server's log"
+    )
+
+
+def _known(config: metadata_store_pb2.ConnectionConfig, message: str) -> PoselineError | None:
+    """Return an error that names the cause, if it is one of the known ones; None if it is not."""
     for pattern, (cause, remedy) in _causes(config).items():
         if re.search(pattern, message):
-            return PoselineError(f"the metadata store cannot be opened: {cause}", where, remedy)
-    return PoselineError(
-        f"the metadata store cannot be opened: {_without_password(config, message)}", where, "see the server's log"
-    )
+            return PoselineError(f"the metadata store cannot be used: {cause}", describe(config), remedy)
+    if fault := explain_text(message):
+        return PoselineError(f"the metadata store cannot be used: {fault.what}", describe(config), fault.remedy)
+    return None
 
 
 def _causes(config: metadata_store_pb2.ConnectionConfig) -> dict[str, tuple[str, str]]:
@@ -213,6 +244,7 @@ def _causes(config: metadata_store_pb2.ConnectionConfig) -> dict[str, tuple[str,
         r"database \"?.*\"? does not exist|Unknown database": ("no such database", "create it on the server"),
         r"could not translate host|resolve|Unknown .*server host": ("the host is unknown", "correct the URL"),
         r"plugin|caching_sha2": plugin if _answers(config) else nobody,
+        r"disk image is malformed|file is not a database|no such table|subset of tables": DAMAGED,
     }
 
 

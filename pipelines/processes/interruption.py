@@ -6,6 +6,7 @@ import contextlib
 import signal
 from collections.abc import Iterator
 
+from lineage.store.locking import STOP
 from pipelines.processes.children import ChildProcesses
 
 
@@ -15,6 +16,7 @@ def ending_children(children: ChildProcesses) -> Iterator[None]:
 
     def interrupt(*_: object) -> None:
         children.terminate()
+        STOP.set()
         raise KeyboardInterrupt
 
     previous = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGINT)}

@@ -100,7 +100,7 @@ def run_plan(
     """
     connection = connection_of(workspace)
     for name in recover(workspace, connection):
-        progress.say(f"removed what the killed process of {name} left behind")
+        progress.say(f"removed what {name} left behind, which was killed or could not record its end")
     run = RunContext(plan, workspace, new_run_id(plan.config.name), children, connection, span, use_cache, run_facts())
     register(run)
     chosen = _choose(plan, from_node, until_node)

@@ -127,7 +127,7 @@ def prepare_run(
     config = load_config(source["config"], [*source["overrides"], *overrides])
     connection = connection_of(workspace)
     for name in recover(workspace, connection):
-        say(f"removed what the killed process of {name} left behind")
+        say(f"removed what {name} left behind, which was killed or could not record its end")
     plan = obtain_plan(config, workspace, ChildProcesses(), say)
     check_drawn(plan, content["nodes"], manifest)
     folder = late_binding.chosen_span(config, span)

@@ -5,6 +5,9 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
+from data.errors import NodeError
 from pipelines.processes.children import ChildProcesses
 
 
@@ -25,12 +28,14 @@ def wait_long(started: str) -> None:
     time.sleep(60)
 
 
-def test_output_goes_to_the_log_and_the_exit_code_comes_back(tmp_path):
+def test_output_goes_to_the_log_and_the_failure_comes_back(tmp_path):
     children = ChildProcesses()
     log = tmp_path / "logs" / "node.log"
-    assert children.run(shout, ("hello",), log, heavy=False) == 0
-    assert children.run(fail, (), log, heavy=False) == 1
-    assert children.run(kill_itself, (), log, heavy=False) == -signal.SIGKILL
+    children.run(shout, ("hello",), log, heavy=False)
+    with pytest.raises(NodeError, match="ValueError: too bad"):
+        children.run(fail, (), log, heavy=False)
+    with pytest.raises(NodeError, match=r"killed \(SIGKILL\)"):
+        children.run(kill_itself, (), log, heavy=False)
     text = log.read_text()
     assert "hello" in text
     assert "ValueError: too bad" in text
