@@ -27,7 +27,7 @@ from pipelines.processes.import_blocker import block_heavy_imports
 
 GENERATE = ("--no-cache", "--until", "KeypointExampleGen")
 TRAIN = ("--no-cache", "--from", "Trainer", "--until", "Trainer")
-CACHED = ()
+CACHED = ("--until", "KeypointExampleGen")
 TINY = ("training.epochs=2", "training.jit_compile=false", *OPEN_GATES)
 _ROOT_MIB, _LIMIT_SECONDS = 420, 300
 

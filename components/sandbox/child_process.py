@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -15,6 +16,7 @@ from pathlib import Path
 from data.project import PROJECT_ROOT
 
 _PR_SET_PDEATHSIG = 1
+_TICK_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -64,9 +66,7 @@ def run_module(module: str, arguments: Sequence[str], log: Path, time_limit_seco
             start_new_session=True,
         )
         try:
-            code = child.wait(time_limit_seconds)
-        except subprocess.TimeoutExpired:
-            code = None
+            code = _wait(child, time_limit_seconds)
         finally:
             _kill_group(child)
     return Ending(code, time.monotonic() - start, time_limit_seconds, log.read_text(errors="replace"))
@@ -75,6 +75,17 @@ def run_module(module: str, arguments: Sequence[str], log: Path, time_limit_seco
 def die_with_parent(sent: signal.Signals = signal.SIGKILL) -> None:
     """Make the kernel send this process a signal when its parent process ends."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, sent)
+
+
+def _wait(child: subprocess.Popen[bytes], seconds: float) -> int | None:
+    """Return the exit code of a child; None if it does not end in time.
+
+    The time is counted in short waits: while this process is stopped (SIGSTOP), it does not pass.
+    """
+    for wait in (_TICK_SECONDS,) * int(seconds / _TICK_SECONDS) + (seconds % _TICK_SECONDS,):
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return child.wait(wait)
+    return None
 
 
 def _kill_group(child: subprocess.Popen[bytes]) -> None:

@@ -25,7 +25,7 @@ from data.errors import InputError, PoselineError
 from data.system_faults import explain_text
 from lineage.places import SQLITE_NAME
 from lineage.store.client import StoreClient
-from lineage.store.locking import DAMAGED, is_locked_sqlite, when_unlocked
+from lineage.store.locking import DAMAGED, LockedError, is_locked_sqlite, when_unlocked
 
 URL_VARIABLE, FILE_VARIABLE = "POSELINE_METADATA", "POSELINE_METADATA_FILE"
 _standard_error = threading.Lock()
@@ -130,23 +130,19 @@ def open_store(config: metadata_store_pb2.ConnectionConfig, *, upgrade: bool = F
     place = describe(config)
 
     def connect() -> MetadataStore:
+        if config.HasField("sqlite") and is_locked_sqlite(config.sqlite.filename_uri):
+            raise LockedError
         with contextlib.nullcontext() if config.HasField("sqlite") else _native_messages(messages):
             return store_class(
                 patient, enable_upgrade_migration=upgrade, place=place, explain=functools.partial(_known, config)
             )
 
     try:
-        return when_unlocked(connect, functools.partial(_is_locked, config), place)
+        return when_unlocked(connect, lambda error: isinstance(error, LockedError), place)
     except PoselineError:
         raise
     except Exception as error:
         raise _explained(config, " ".join([str(error), *messages])) from None
-
-
-def _is_locked(config: metadata_store_pb2.ConnectionConfig, error: Exception) -> bool:
-    """Return whether a store could not be opened because it is locked; ML Metadata then takes it for a new one."""
-    likely = re.search("Concurrent writes aborted|concurrent connection", str(error))
-    return bool(likely) and config.HasField("sqlite") and is_locked_sqlite(config.sqlite.filename_uri)
 
 
 def _store_class(config: metadata_store_pb2.ConnectionConfig) -> type[StoreClient]:
@@ -223,14 +219,17 @@ def _known(config: metadata_store_pb2.ConnectionConfig, message: str) -> Poselin
     for pattern, (cause, remedy) in _causes(config).items():
         if re.search(pattern, message):
             return PoselineError(f"the metadata store cannot be used: {cause}", describe(config), remedy)
-    if fault := explain_text(message):
+    if config.HasField("sqlite") and (fault := explain_text(message)):
         return PoselineError(f"the metadata store cannot be used: {fault.what}", describe(config), fault.remedy)
     return None
 
 
 def _causes(config: metadata_store_pb2.ConnectionConfig) -> dict[str, tuple[str, str]]:
-    """Return the known causes of a failed connection with their remedies, by a pattern in the message."""
+    """Return the known causes of a failure with their remedies, by a pattern in the message."""
+    if config.HasField("sqlite"):
+        return {r"disk image is malformed|file is not a database|no such table|subset of tables": DAMAGED}
     nobody = ("nobody answers there", "start the server")
+    lost = ("the connection was lost", "see that the server runs, then run again")
     fix = f"correct {URL_VARIABLE} or the file that {FILE_VARIABLE} names"
     refused = "the server refused this user, password or database"
     # The MySQL client sometimes reports a missing plugin, whatever the cause.
@@ -240,11 +239,11 @@ def _causes(config: metadata_store_pb2.ConnectionConfig) -> dict[str, tuple[str,
     )
     return {
         r"ECONNREFUSED|[Cc]onnection refused|\(111\)|Can't connect": nobody,
+        r"closed the connection|no connection to the server|terminating connection|gone away|Lost connection": lost,
         r"authentication failed|Access denied|no password supplied": (refused, fix),
         r"database \"?.*\"? does not exist|Unknown database": ("no such database", "create it on the server"),
         r"could not translate host|resolve|Unknown .*server host": ("the host is unknown", "correct the URL"),
         r"plugin|caching_sha2": plugin if _answers(config) else nobody,
-        r"disk image is malformed|file is not a database|no such table|subset of tables": DAMAGED,
     }
 
 

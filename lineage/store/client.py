@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ml_metadata.errors import AbortedError, StatusError
+from ml_metadata.errors import AbortedError, InternalError, UnavailableError, UnknownError
 from ml_metadata.metadata_store import MetadataStore
 
 from data.errors import PoselineError
 from lineage.store.locking import when_unlocked
+
+_FAILURES = (InternalError, UnavailableError, UnknownError)
+"""Errors of the store itself; the others answer the question, for example that there is no such context."""
 
 
 class StoreClient(MetadataStore):
@@ -40,7 +43,7 @@ class StoreClient(MetadataStore):
                 lambda error: waits and isinstance(error, AbortedError),
                 self._place,
             )
-        except StatusError as error:
+        except _FAILURES as error:
             explained = self._explain(str(error))
             if explained is None:
                 raise

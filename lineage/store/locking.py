@@ -11,6 +11,7 @@ import sqlite3
 import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 from data.errors import InputError
 
@@ -21,6 +22,10 @@ TRIES = 150
 STOP = threading.Event()
 """Set when the process is interrupted: nothing waits any longer."""
 _PAUSE_SECONDS = 0.5
+
+
+class LockedError(Exception):
+    """Another process has locked the store."""
 
 
 def when_unlocked[T](call: Callable[[], T], is_locked: Callable[[Exception], bool], place: str) -> T:
@@ -55,7 +60,9 @@ def when_unlocked[T](call: Callable[[], T], is_locked: Callable[[Exception], boo
 def is_locked_sqlite(path: str) -> bool:
     """Return whether another process has locked a SQLite file."""
     try:
-        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", timeout=0, uri=True)) as connection:
+        with contextlib.closing(
+            sqlite3.connect(f"{Path(path).absolute().as_uri()}?mode=ro", timeout=1, uri=True)
+        ) as connection:
             connection.execute("PRAGMA schema_version").fetchone()
     except sqlite3.OperationalError as error:
         return "locked" in str(error)

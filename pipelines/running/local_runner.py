@@ -20,7 +20,13 @@ from pipelines.running import recording
 from pipelines.running.forecast import Forecast
 from pipelines.running.node_launch import CACHED, FAILED, RESOLVED, SKIPPED, NodeResult, launch_node
 from pipelines.running.recovery import recover
-from pipelines.running.registration import connection_of, new_run_id, register, run_facts
+from pipelines.running.registration import (
+    connection_of,
+    new_run_id,
+    refuse_payloads_of_another_store,
+    register,
+    run_facts,
+)
 from pipelines.running.run_context import RunContext
 from pipelines.tfx_patches.shared_store import SharedMetadata
 from pipelines.workspace import Workspace
@@ -99,6 +105,7 @@ def run_plan(
         InputError: there is no such node, or no earlier run has the results that `from_node` needs.
     """
     connection = connection_of(workspace)
+    refuse_payloads_of_another_store(workspace, connection)
     for name in recover(workspace, connection):
         progress.say(f"removed what {name} left behind, which was killed or could not record its end")
     run = RunContext(plan, workspace, new_run_id(plan.config.name), children, connection, span, use_cache, run_facts())

@@ -25,7 +25,7 @@ from pipelines.running.local_runner import RunResult
 from pipelines.running.node_launch import SKIPPED, NodeResult, launch_node
 from pipelines.running.plan_cache import obtain_plan
 from pipelines.running.recovery import recover
-from pipelines.running.registration import connection_of, register, run_facts
+from pipelines.running.registration import connection_of, refuse_payloads_of_another_store, register, run_facts
 from pipelines.running.run_context import RunContext
 from pipelines.tfx_patches.shared_store import shared_store
 from pipelines.workspace import Workspace
@@ -126,6 +126,7 @@ def prepare_run(
     source = content["source"]
     config = load_config(source["config"], [*source["overrides"], *overrides])
     connection = connection_of(workspace)
+    refuse_payloads_of_another_store(workspace, connection)
     for name in recover(workspace, connection):
         say(f"removed what {name} left behind, which was killed or could not record its end")
     plan = obtain_plan(config, workspace, ChildProcesses(), say)

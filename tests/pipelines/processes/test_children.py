@@ -2,12 +2,13 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 import pytest
 
-from data.errors import NodeError
+from data.errors import NodeError, PoselineError
 from pipelines.processes.children import ChildProcesses
 
 
@@ -20,6 +21,17 @@ def fail() -> None:
 
 
 def kill_itself() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def write_to_a_full_disk() -> None:
+    with Path("/dev/full").open("w") as file:
+        file.write("x")
+
+
+def leave_a_temporary_file() -> None:
+    with tempfile.NamedTemporaryFile(delete=False) as file:
+        print(file.name)
     os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -39,6 +51,20 @@ def test_output_goes_to_the_log_and_the_failure_comes_back(tmp_path):
     text = log.read_text()
     assert "hello" in text
     assert "ValueError: too bad" in text
+
+
+def test_a_full_disk_is_reported_although_the_log_cannot_be_written(tmp_path):
+    log = tmp_path / "log"
+    log.symlink_to("/dev/full")
+    with pytest.raises(PoselineError, match="the disk is full"):
+        ChildProcesses().run(write_to_a_full_disk, (), log, heavy=False)
+
+
+def test_temporary_files_of_a_child_are_removed_even_if_it_is_killed(tmp_path):
+    with pytest.raises(NodeError):
+        ChildProcesses().run(leave_a_temporary_file, (), tmp_path / "log", heavy=False)
+    file = Path((tmp_path / "log").read_text().strip())
+    assert not file.parent.exists()
 
 
 def test_a_child_ends_with_its_parent(tmp_path):
