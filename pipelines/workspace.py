@@ -9,8 +9,8 @@ import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
-from data import system_faults
 from data.errors import InputError
+from data.system import faults
 from lineage.places import DEFAULT_ROOT, SQLITE_NAME, journal_folder, run_folder, runs_folder
 from lineage.store.locking import DAMAGED, when_unlocked
 
@@ -86,7 +86,7 @@ class Workspace:
             finally:
                 probe.unlink(missing_ok=True)
         except OSError as error:
-            fault = system_faults.explain(error)
+            fault = faults.explain(error)
             raise InputError(
                 f"the root folder cannot be written: {fault.what if fault else error.strerror}",
                 str(self.root),

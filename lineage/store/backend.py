@@ -22,7 +22,7 @@ from ml_metadata.metadata_store import MetadataStore
 from ml_metadata.proto import metadata_store_pb2
 
 from data.errors import InputError, PoselineError
-from data.system_faults import explain_text
+from data.system.faults import explain_text
 from lineage.places import SQLITE_NAME
 from lineage.store.client import StoreClient
 from lineage.store.locking import DAMAGED, LockedError, is_locked_sqlite, when_unlocked

@@ -1,19 +1,22 @@
-"""Waiting for a metadata store that another process has locked.
+"""Locks: waiting for a metadata store that another process has locked, and the lock of a root.
 
-Waiting is counted in tries, not in seconds, so that a process that was stopped for an hour does not give up when it
-continues.
+Waiting for a store is counted in tries, not in seconds, so that a process that was stopped for an hour does not give up
+when it continues.
 """
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import os
 import sqlite3
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from data.errors import InputError
+from lineage.places import journal_folder
 
 DAMAGED = ("it is damaged", "restore it from a backup, or name a new root with --root")
 """What is wrong with a damaged store, and what to do."""
@@ -69,3 +72,40 @@ def is_locked_sqlite(path: str) -> bool:
     except sqlite3.DatabaseError:
         return False
     return False
+
+
+@contextlib.contextmanager
+def using_root(root: Path) -> Iterator[None]:
+    """Keep `prune` and `forget` from removing anything while the block runs; if one of them does, wait for its end."""
+    with _lock_of_root(root) as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"waiting for another command, which removes payloads in {root}", file=sys.stderr)
+            fcntl.flock(lock, fcntl.LOCK_SH)
+        yield
+
+
+@contextlib.contextmanager
+def having_root_alone(root: Path) -> Iterator[None]:
+    """Let no run begin while the block removes payloads.
+
+    Raises:
+        InputError: a run is in progress.
+    """
+    with _lock_of_root(root) as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            nodes = ", ".join(sorted(path.stem for path in journal_folder(root).glob("*.json")))
+            raise InputError("a run is in progress", nodes or str(root), "wait until it has ended") from None
+        yield
+
+
+@contextlib.contextmanager
+def _lock_of_root(root: Path) -> Iterator[int]:
+    descriptor = os.open(root / ".lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)

@@ -13,9 +13,9 @@ from typing import TextIO
 
 import click
 
-from data import system_faults
 from data.errors import ExitCode, InputError, PoselineError
 from data.project import PROJECT_ROOT
+from data.system import faults
 from data.text import printable
 
 _MESSAGE_LENGTH = 300
@@ -100,7 +100,7 @@ def _explain(error: BaseException, arguments: Sequence[str]) -> PoselineError:
     if number in _PATH_FAULTS and (file := _file_of(error)) and _is_given(file, arguments):
         what, remedy = _PATH_FAULTS[number]
         return InputError(what, file, remedy)
-    if (fault := system_faults.explain(error)) is not None:
+    if (fault := faults.explain(error)) is not None:
         _discard(sys.stdout)  # the fault may be that it cannot be written
         return fault
     text = " ".join(str(error).split())[:_MESSAGE_LENGTH]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from data.errors import GateError, InputError, NodeError, PoselineError
-from data.system_faults import causes, explain
+from data.system.faults import causes, explain
 
 _KINDS: dict[str, type[PoselineError]] = {kind.__name__: kind for kind in (GateError, InputError, NodeError)}
 _AGAIN = "end other programs or set runner.parallel_nodes=1, then run again to resume"

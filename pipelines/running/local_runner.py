@@ -12,6 +12,7 @@ from typing import Protocol
 from tfx.orchestration.portable import partial_run_utils
 
 from data.errors import InputError
+from lineage.store.locking import using_root
 from lineage.store.reader import LineageStore
 from pipelines.compilation.plan import Plan, ancestors, descendants
 from pipelines.processes.children import ChildProcesses
@@ -106,18 +107,20 @@ def run_plan(
     """
     connection = connection_of(workspace)
     refuse_payloads_of_another_store(workspace, connection)
-    for name in recover(workspace, connection):
-        progress.say(f"removed what {name} left behind, which was killed or could not record its end")
-    run = RunContext(plan, workspace, new_run_id(plan.config.name), children, connection, span, use_cache, run_facts())
-    register(run)
-    chosen = _choose(plan, from_node, until_node)
-    if from_node:
-        _take_from_earlier_run(run, chosen, from_node, until_node)
-    result = RunResult(run.run_id, plan)
-    begin = time.monotonic()
-    progress.plan([node for node in plan.nodes if node in chosen])
-    with ending_children(children):
-        _run_nodes(run, chosen, progress, result)
+    with using_root(workspace.root):
+        for name in recover(workspace, connection):
+            progress.say(f"removed what {name} left behind, which was killed or could not record its end")
+        run_id = new_run_id(plan.config.name)
+        run = RunContext(plan, workspace, run_id, children, connection, span, use_cache, run_facts())
+        register(run)
+        chosen = _choose(plan, from_node, until_node)
+        if from_node:
+            _take_from_earlier_run(run, chosen, from_node, until_node)
+        result = RunResult(run.run_id, plan)
+        begin = time.monotonic()
+        progress.plan([node for node in plan.nodes if node in chosen])
+        with ending_children(children):
+            _run_nodes(run, chosen, progress, result)
     result.seconds = time.monotonic() - begin
     return result
 

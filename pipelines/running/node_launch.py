@@ -25,9 +25,9 @@ from tfx.orchestration.portable.mlmd import execution_lib
 from tfx.proto.orchestration import executable_spec_pb2, pipeline_pb2
 from tfx.types.artifact import Artifact
 
-from data import system_faults
 from data.errors import NodeError, PoselineError
 from data.files import write_atomically
+from data.system import faults
 from payloads.node_record import NodeRecord
 from pipelines.running import attempts, cache_key, late_binding, recording
 from pipelines.running.process_operator import ProcessOperator
@@ -241,7 +241,7 @@ def _unresolved(node_id: str, execution: metadata_store_pb2.Execution) -> NodeEr
 def _failed(run: RunContext, result: NodeResult, error: Exception) -> NodeResult:
     """Return the result with a failure; the traceback of an unexpected error goes to a file."""
     if not isinstance(error, PoselineError):
-        error = system_faults.explain(error) or error
+        error = faults.explain(error) or error
     if not isinstance(error, PoselineError):
         log = _write_traceback(run.traceback_file(result.node), error)
         where = f"{result.node}; the traceback is in {log}" if log else result.node

@@ -12,6 +12,7 @@ from ml_metadata.metadata_store import MetadataStore
 
 from data.errors import ExitCode, GateError, InputError, PoselineError
 from lineage.node_ids import NodeId
+from lineage.store.locking import using_root
 from payloads.push import PushRecord
 from pipelines.compilation.dag_manifest import check_drawn, read_dag_manifest
 from pipelines.compilation.plan import Plan, read_plan_file
@@ -203,7 +204,8 @@ def step(
     )
     if not pinned:
         register(run)
-    return _describe(run, _launch_in_thread(run, node, log_to))
+    with using_root(workspace.root):
+        return _describe(run, _launch_in_thread(run, node, log_to))
 
 
 def _launch_in_thread(run: RunContext, node: str, log_to: TextIO | None) -> NodeResult:

@@ -5,7 +5,7 @@ import errno
 import numpy as np
 import pytest
 
-from data.system_faults import explain, explain_text
+from data.system.faults import explain, explain_text
 
 
 @pytest.mark.parametrize(
