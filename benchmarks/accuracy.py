@@ -25,7 +25,6 @@ import numpy as np
 from benchmarks.output import machine
 from benchmarks.table import PROJECT, RESULTS, table
 from components.artifacts.edge_model import EVALUATION_WINDOWS, GOLDEN_WINDOWS
-from components.sandbox.sandbox import sandbox_latency
 from data.files import write_atomically
 from data.layouts import load_layout
 from data.store import read_index, span_folder
@@ -34,6 +33,7 @@ from pipelines.config import load_config
 from serving_targets.classifier import Classifier
 from serving_targets.manifest import FLOAT_MODEL, INT8_MODEL
 from serving_targets.robustness import disturbed
+from serving_targets.sandbox.sandbox import sandbox_latency
 from serving_targets.tflite_file import custom_operators
 from trainer_module.model_config import FAMILIES
 

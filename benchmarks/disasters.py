@@ -282,9 +282,9 @@ def _send(number: int, *, to_executor: bool = False) -> Callable[..., object]:
 def _second_run(*arguments: str) -> Callable[..., object]:
     def act(scene: Scene, _: subprocess.Popen[str], __: int) -> None:
         other = scene.start(arguments)
-        _, err = other.communicate(timeout=_LIMIT_SECONDS)
+        said = other.communicate(timeout=_LIMIT_SECONDS)[1]
         if other.returncode:
-            raise RuntimeError(f"the second run ended with {other.returncode}: {err}")
+            raise RuntimeError(f"the second run ended with {other.returncode}: {said}")
 
     return act
 

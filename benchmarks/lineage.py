@@ -347,8 +347,7 @@ def timed(arguments: list[str], root: Path, times: int = 5) -> tuple[float, floa
 
 def launch_nodes(root: Path) -> dict[str, float]:
     """Return the seconds that launching each node takes in a real run in which every result is cached."""
-    from rich.console import Console
-
+    from data.output.terminal import Terminal
     from pipelines.cli.progress import LineProgress
     from pipelines.config import load_config
     from pipelines.processes.children import ChildProcesses
@@ -359,7 +358,7 @@ def launch_nodes(root: Path) -> dict[str, float]:
     config = load_config(PIPELINE, [])
     workspace, children = Workspace(root), ChildProcesses()
     plan = obtain_plan(config, workspace, children)
-    silent = LineProgress(Console(file=Path(os.devnull).open("w")))  # noqa: SIM115
+    silent = LineProgress(Terminal(file=Path(os.devnull).open("w")))  # noqa: SIM115
     for _ in range(3):
         result = run_plan(plan, workspace, children, silent, until_node="DataGate")
     if not result.did_nothing:

@@ -11,16 +11,17 @@ import numpy as np
 from data.layouts import load_layout
 from data.records import KeypointSequence
 from data.store import find_span, read_sequences
-from data.text import natural
+from data.text import harmless, natural
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from data.output.terminal import Terminal
 
 UNKNOWN = "-"
 """Shown in place of a view or a split that a sequence does not have."""
 
 _WORST_JOINTS = 5
 _MANY_SUBJECTS = 12
+_LONGEST_NAME = 200
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ def describe(folder: Path) -> Description:
     return tally.description(span)
 
 
-def show(description: Description, console: "Console") -> None:
+def show(description: Description, console: "Terminal") -> None:
     """Print a description as tables."""
     from rich.table import Table
 
@@ -240,5 +241,5 @@ def _counts(name: str, counts: Mapping[str, int], **more: Mapping[str, float]) -
         column.justify = "right"
     for key, count in counts.items():
         figures = (f"{series[key]:g}" if key in series else "" for series in more.values())
-        table.add_row(key, f"{count:,}", f"{count / total:.1%}", *figures)
+        table.add_row(harmless(key, _LONGEST_NAME), f"{count:,}", f"{count / total:.1%}", *figures)
     return table

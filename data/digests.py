@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import stat
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,14 +63,52 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def list_folder(folder: Path) -> Listing:
-    """Return the listing of a folder; links to folders are not followed.
+def list_folder(folder: Path, *, follow_links: bool = False) -> Listing:
+    """Return the listing of a folder.
+
+    Args:
+        folder: the folder.
+        follow_links: whether a link to a file is listed as that file. Otherwise a link is listed by where it points,
+            because what it points to can change while the folder stays the same. Links to folders are never followed.
 
     Raises:
         OSError: if a file cannot be read.
     """
-    paths = sorted((path.relative_to(folder).as_posix(), path) for path in folder.rglob("*") if path.is_file())
-    return Listing(tuple(ListedFile(name, path.stat().st_size, file_digest(path)) for name, path in paths))
+    found = entries(folder)
+    if follow_links:
+        found = {name: _followed(folder / name, state) for name, state in found.items()}
+    return Listing(tuple(list_entry(folder, name, state) for name, state in found.items()))
+
+
+def entries(folder: Path) -> dict[str, os.stat_result]:
+    """Return everything in a folder but the folders, by path in it, sorted; links are not followed."""
+    return dict(sorted(_walk(folder, "")))
+
+
+def list_entry(folder: Path, name: str, state: os.stat_result) -> ListedFile:
+    """Return how an entry of a folder is listed; what is no file has the digest of a description.
+
+    Raises:
+        OSError: if the file cannot be read.
+    """
+    path = folder / name
+    if stat.S_ISREG(state.st_mode):
+        return ListedFile(name, state.st_size, file_digest(path))
+    what = f"link to {path.readlink()}" if stat.S_ISLNK(state.st_mode) else "neither file nor link"
+    return ListedFile(name, state.st_size, hashlib.sha256(os.fsencode(what)).hexdigest())
+
+
+def _walk(folder: Path, prefix: str) -> Iterator[tuple[str, os.stat_result]]:
+    with os.scandir(folder) as found:
+        for entry in found:
+            if entry.is_dir(follow_symlinks=False):
+                yield from _walk(folder / entry.name, f"{prefix}{entry.name}/")
+            else:
+                yield prefix + entry.name, entry.stat(follow_symlinks=False)
+
+
+def _followed(path: Path, state: os.stat_result) -> os.stat_result:
+    return path.stat() if path.is_file() else state
 
 
 def parse_listing(text: str) -> Listing:

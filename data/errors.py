@@ -2,6 +2,8 @@
 
 import enum
 
+from data.text import LONGEST, harmless, printable
+
 
 class ExitCode(enum.IntEnum):
     """Exit codes of every `poseline` command."""
@@ -35,11 +37,12 @@ class PoselineError(Exception):
         self.remedy = remedy
 
     def __str__(self) -> str:
-        lines = [self.what]
+        # A name from outside may be a part of each. No line of it looks like a message or a line of this one.
+        lines = [printable(self.what).replace("\n", "\n    ")]
         if self.where:
-            lines.append(f"  where:  {self.where}")
+            lines.append(f"  where:  {harmless(self.where, LONGEST)}")
         if self.remedy:
-            lines.append(f"  remedy: {self.remedy}")
+            lines.append(f"  remedy: {harmless(self.remedy, LONGEST)}")
         return "\n".join(lines)
 
 

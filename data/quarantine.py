@@ -14,7 +14,9 @@ It is also written if the import fails because of these records. Without quarant
 digest of a span does not include it.
 """
 
+import contextlib
 import json
+import os
 import re
 import shutil
 import tempfile
@@ -26,7 +28,8 @@ from typing import IO, Any
 
 import numpy as np
 
-from data.files import replacing, write_atomically
+from data.errors import InputError
+from data.files import replacing
 
 SAMPLE_FRAMES = 8
 """Largest number of frames that are kept of a quarantined record."""
@@ -96,11 +99,37 @@ def reason_of(what: str) -> str:
     return " ".join("#" if any(c.isdigit() for c in word) else word for word in what.split())[:200]
 
 
+def _refuse_foreign(folder: Path) -> None:
+    """Raise an error if something else than an earlier quarantine is in the way."""
+    if not os.path.lexists(folder):
+        return
+    if folder.is_symlink() or not _is_quarantine(folder):
+        raise InputError(
+            "the place of the quarantine is taken by something else",
+            str(folder),
+            "move it away, or import with another --span",
+        )
+
+
+def _is_quarantine(folder: Path) -> bool:
+    """Return whether a folder holds the summary of an import, or nothing, because the import was killed."""
+    summary = folder / SUMMARY_FILE
+    try:
+        if not summary.is_file():
+            return not any(folder.iterdir())
+        return "quarantined" in json.loads(summary.read_bytes())
+    except (OSError, ValueError, TypeError, RecursionError):
+        return False
+
+
 class QuarantineWriter:
     """A writer of quarantined records, which keeps none of them in memory.
 
     Args:
-        folder: folder of the quarantine (`quarantine_folder`), whose content `finish` replaces.
+        folder: folder of the quarantine (`quarantine_folder`); `finish` replaces the files of an earlier import in it.
+
+    Raises:
+        InputError: what exists at `folder` is not a quarantine; it is left as it is.
 
     Attributes:
         folder: folder of the quarantine.
@@ -109,6 +138,7 @@ class QuarantineWriter:
     """
 
     def __init__(self, folder: Path) -> None:
+        _refuse_foreign(folder)
         self.folder = folder
         self.reasons: Counter[str] = Counter()
         self.first: Quarantined | None = None
@@ -141,12 +171,17 @@ class QuarantineWriter:
         if self._lines is None:
             for name in (RECORDS_FILE, SUMMARY_FILE):
                 (self.folder / name).unlink(missing_ok=True)
-            if self.folder.is_dir():
+            with contextlib.suppress(OSError):  # it does not exist, or the user keeps files of their own in it
                 self.folder.rmdir()
             return None
-        write_atomically(self.folder / SUMMARY_FILE, json.dumps(summary, indent=1, default=str) + "\n")
+        # Staged next to the folder, so that a kill leaves nothing in it but these files.
+        with replacing(self.folder / SUMMARY_FILE, staging=self.folder.parent) as temporary:
+            temporary.write_text(json.dumps(summary, indent=1, default=str) + "\n", encoding="utf-8")
         self._lines.seek(0)
-        with replacing(self.folder / RECORDS_FILE) as temporary, temporary.open("wb") as file:
+        with (
+            replacing(self.folder / RECORDS_FILE, staging=self.folder.parent) as temporary,
+            temporary.open("wb") as file,
+        ):
             shutil.copyfileobj(self._lines, file)
         return self.folder
 

@@ -1,6 +1,5 @@
 """The canonical sequence: one person's poses over time, and its form as an Arrow record."""
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from data.errors import InputError
+from data.text import has_control_characters
 
 SESSION_LABEL = "session"
 """Label of a whole practice session, whose segments have the labels of its actions."""
@@ -19,7 +19,6 @@ MAX_RATE_ERROR = 100.0
 MAX_TEXT = 1000
 """Largest number of characters of an id, a label or a name."""
 
-_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 SCHEMA = pa.schema(
     [
@@ -250,7 +249,7 @@ def _check_text(sequence: KeypointSequence) -> None:
             raise InputError(f"{name} is empty", sequence._where(), f"give every sequence a {name}")
     for name in ("sequence_id", "subject", "label", "layout", "view", "split", "source"):
         text = getattr(sequence, name)
-        if text and (len(text) > MAX_TEXT or _UNPRINTABLE.search(text)):
+        if text and (len(text) > MAX_TEXT or has_control_characters(text)):
             raise InputError(
                 f"{name} is longer than {MAX_TEXT} characters or has control characters",
                 f"{text[:40]!a}",

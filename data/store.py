@@ -92,8 +92,9 @@ def list_spans(folder: Path) -> list[int]:
 
 
 def next_span(folder: Path) -> int:
-    """Return the first number after those of all spans in a data folder."""
-    return max(list_spans(folder), default=0) + 1
+    """Return the first number after those of all spans in a data folder, and of anything with such a name."""
+    names = [entry.name for entry in folder.iterdir()] if folder.is_dir() else []
+    return max((int(match[1]) for name in names if (match := _SPAN.fullmatch(name))), default=0) + 1
 
 
 def span_folder(folder: Path, span: int | None = None) -> Path:
@@ -172,12 +173,12 @@ def write_span(folder: Path, span: int, sequences: Iterable[KeypointSequence]) -
     """
     target = folder / f"span-{span}"
     if span in list_spans(folder):
-        raise InputError(f"span {span} exists already", str(target), "choose another number, spans are never changed")
+        raise _taken(target)
     try:
         with creating_folder(target) as temporary:
             _write_parts(temporary, _checked(sequences))
     except OSError as error:
-        raise _unwritable(target, error) from error
+        raise (_taken(target) if os.path.lexists(target) else _unwritable(target, error)) from error
     return target
 
 
@@ -262,6 +263,12 @@ def read_batches(part: pq.ParquetFile, path: Path, group: int, columns: list[str
         yield from part.iter_batches(row_groups=[group], columns=columns, use_threads=False)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise _unreadable(path, error) from error
+
+
+def _taken(target: Path) -> InputError:
+    return InputError(
+        f"{target.name} exists already", str(target), "choose another number with --span, spans are never changed"
+    )
 
 
 def _unwritable(path: Path, error: OSError) -> InputError:

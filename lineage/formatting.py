@@ -1,23 +1,20 @@
-"""Names and figures as text: every name is shown as one line of visible characters, because it may hold anything."""
+"""Figures and moments as text, and cells of tables."""
 
 from __future__ import annotations
 
 import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rich.text import Text
+from data.output.terminal import styled
+from data.text import harmless
 
-from data.text import printable
-
-
-def harmless(value: Any, limit: int = 200) -> str:
-    """Return a value as one line: control and direction marks become escapes, and long text is cut to `limit`."""
-    return printable(str(value), limit).replace("\n", "\\n")
+if TYPE_CHECKING:
+    from rich.text import Text
 
 
 def cell(value: Any, style: str = "", limit: int = 200) -> Text:
     """Return a value as the content of a table cell, in which Rich's markup has no effect."""
-    return Text("" if value is None else harmless(value, limit), style=style)
+    return styled(("" if value is None else harmless(value, limit), style))
 
 
 def moment(seconds: float) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-LIVE, DELETED = "LIVE", "DELETED"
+LIVE, DELETED, ABANDONED = "LIVE", "DELETED", "ABANDONED"
 COMPLETE, CACHED, FAILED, CANCELED, RUNNING = "COMPLETE", "CACHED", "FAILED", "CANCELED", "RUNNING"
 
 # Properties of an execution that Poseline recorded in addition to the node's own parameters.
@@ -24,7 +24,7 @@ class Artifact:
         type: name of the artifact type.
         uri: folder of the payload.
         name: name in the metadata store, often empty.
-        state: `LIVE`, `DELETED` or another artifact state of ML Metadata.
+        state: `LIVE`, `DELETED`, `ABANDONED` (altered and set aside) or another artifact state of ML Metadata.
         created: creation time in seconds since the epoch.
         properties: plain and custom properties by name; `content_digest`, `bytes` and `files` describe the payload.
     """

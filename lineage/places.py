@@ -1,5 +1,7 @@
 """Paths below the root folder that runs write and lineage questions read."""
 
+import hashlib
+import os
 from pathlib import Path
 
 from data.project import PROJECT_ROOT
@@ -11,6 +13,12 @@ SQLITE_NAME = "metadata.sqlite"
 def listing_file(root: Path, digest: str) -> Path:
     """Return the path of the list of files that a content digest was computed from; see `data.digests.Listing`."""
     return root / "listings" / digest[:2] / f"{digest}.txt"
+
+
+def comparison_file(root: Path, folder: Path) -> Path:
+    """Return the path of the record of the last comparison of a payload with its digest; see `lineage.comparison`."""
+    name = hashlib.sha256(os.fsencode(folder)).hexdigest()
+    return root / "compared" / name[:2] / f"{name}.json"
 
 
 def runs_folder(root: Path) -> Path:

@@ -24,6 +24,7 @@ class PushRecord(JsonPayload):
         targets: name of the target to its folder.
         files: name of the target to the files of the published version.
         already_there: targets that held this release before.
+        signed_by: fingerprint of the public key for the manifest's signature; None if it is unsigned.
     """
 
     FILE: ClassVar[str] = "push.json"
@@ -37,6 +38,7 @@ class PushRecord(JsonPayload):
     targets: dict[str, str] = Field(default_factory=dict)
     files: dict[str, tuple[ListedFile, ...]] = Field(default_factory=dict)
     already_there: tuple[str, ...] = ()
+    signed_by: str | None = None
 
     @property
     def versions(self) -> dict[Path, tuple[ListedFile, ...]]:

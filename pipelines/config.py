@@ -115,6 +115,9 @@ class PipelineConfig(ConfigSection):
     targets: dict[str, _Path] = Field(
         default_factory=dict, description="push targets, name to folder; if empty, <root>/pushed/<name>"
     )
+    signing_key: _Path | None = Field(
+        None, description="file with the Ed25519 private key (PEM) that signs what is pushed; null for no signature"
+    )
     runner: RunnerConfig = RunnerConfig()
 
     @field_validator("layout")
@@ -125,7 +128,7 @@ class PipelineConfig(ConfigSection):
             raise ValueError(f"there is no such layout; there are: {names}")
         return name
 
-    @field_validator("schema_file", "gates_file", "data")
+    @field_validator("schema_file", "gates_file", "data", "signing_key")
     @classmethod
     def _from_project_root(cls, path: Path | None) -> Path | None:
         return path if path is None or path.is_absolute() else PROJECT_ROOT / path
@@ -173,9 +176,13 @@ def load_config(name_or_file: str, overrides: typing.Sequence[str] = ()) -> Pipe
             f"{path}, or a --set option" if overrides else str(path),
             "; ".join(filter(None, [remedy, "`poseline config` prints every key"])),
         ) from error
-    # What is wrong with a threshold or the schema is reported now, not after a training.
+    # What is wrong with a threshold, the schema or the key is reported now, not after a training.
     config.read_gates()
     read_window_contract(config.schema_file)
+    if config.signing_key:
+        from serving_targets.signature import read_private_key
+
+        read_private_key(config.signing_key)
     return config
 
 

@@ -13,7 +13,6 @@ from data.files import write_atomically
 from data.health import window_health
 from data.layouts import load_layout
 from data.store import find_span, read_sequences
-from data.text import printable
 from data.windows import WindowSpec, cut_windows
 from pipelines.config import PipelineConfig
 from pipelines.processes.children import ChildProcesses
@@ -21,8 +20,9 @@ from schema.window_contract import KEYPOINTS, read_window_contract
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from rich.console import Console
     from tensorflow_metadata.proto.v0.schema_pb2 import Feature, Schema
+
+    from data.output.terminal import Terminal
 
 _BATCH = 1024
 _MAX_WORDS = 100
@@ -196,15 +196,14 @@ def _allowed(feature: Feature, schema: Schema) -> str:
     return {"BYTES": "any words", "INT": "any integers", "FLOAT": "any numbers"}[FeatureType.Name(feature.type)]
 
 
-def show(proposal: Proposal, console: Console) -> None:
+def show(proposal: Proposal, console: Terminal) -> None:
     """Print the features that differ, then those that fit the schema."""
-    from rich.markup import escape
     from rich.table import Table
 
     table = Table("feature", "schema", "data", "to judge")
     for change in sorted(proposal.changes, key=lambda change: not change.change):
         cells = (change.feature, change.curated or "-", change.seen or "-", change.change)
-        table.add_row(*(escape(printable(cell)) for cell in cells), style="" if change.change else "dim")
+        table.add_row(*cells, style="" if change.change else "dim")
     console.print(table)
     open_ = sum(bool(change.change) for change in proposal.changes)
     console.print(f"{open_} of {len(proposal.changes)} features to judge, in {proposal.windows:,} windows")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
 from data.errors import InputError
+from data.files import staging_folder
 from data.system import faults
 from lineage.places import DEFAULT_ROOT, SQLITE_NAME, journal_folder, run_folder, runs_folder
 from lineage.store.locking import DAMAGED, when_unlocked
@@ -79,12 +79,8 @@ class Workspace:
             InputError: the root cannot be written, the disk is full, or the metadata store is locked or damaged.
         """
         try:
-            self.root.mkdir(parents=True, exist_ok=True)
-            probe = self.root / f".probe-{os.getpid()}"
-            try:
-                probe.write_bytes(b"poseline")
-            finally:
-                probe.unlink(missing_ok=True)
+            with staging_folder(self.root) as probe:
+                (probe / "probe").write_bytes(b"poseline")
         except OSError as error:
             fault = faults.explain(error)
             raise InputError(

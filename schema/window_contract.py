@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data.errors import InputError
+from data.text import has_control_characters
 from schema.curated_files import read_curated_file, unreadable
 
 KEYPOINTS = "keypoints"
@@ -69,6 +70,12 @@ def read_window_contract(schema_file: Path) -> WindowContract:
             f"feature {LABEL!r} of the schema has no string domain of at least two labels",
             str(schema_file),
             "list the labels in a string_domain and name it as the feature's domain",
+        )
+    if unfit := [text for text in domain.value if not text or has_control_characters(text)]:
+        raise InputError(
+            f"label {unfit[0]!r} of the schema is empty or has control characters",
+            str(schema_file),
+            "write labels of visible characters",
         )
     length, joints, channels = shape
     return WindowContract(length, joints, channels, tuple(domain.value))

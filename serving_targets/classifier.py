@@ -30,7 +30,7 @@ class Classifier:
             self._interpreter = Interpreter(model_path=str(model), num_threads=1)
             self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
-            raise InputError(f"the file cannot be run: {error}", str(model), "convert the model again") from error
+            raise _unusable(error, model) from error
         inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
         tensors = [(tensor["dtype"].__name__, *map(int, tensor["shape"])) for tensor in (*inputs, *outputs)]
         match tensors:
@@ -54,6 +54,7 @@ class Classifier:
                 str(model),
                 "convert the model again",
             )
+        self._model = model
         self._input, self._output = inputs[0]["index"], outputs[0]["index"]
         self.seconds: list[float] = []
 
@@ -67,7 +68,7 @@ class Classifier:
             Probabilities of the classes, float32 `[K]`.
 
         Raises:
-            InputError: the window has the wrong shape.
+            InputError: the window has the wrong shape, or the model fails on it.
         """
         if window.shape != self.window_shape:
             raise InputError(
@@ -76,10 +77,20 @@ class Classifier:
             )
         self._interpreter.set_tensor(self._input, np.ascontiguousarray(window[np.newaxis], np.float32))
         start = time.perf_counter()
-        self._interpreter.invoke()
+        try:
+            self._interpreter.invoke()
+        except (ValueError, RuntimeError) as error:
+            raise _unusable(error, self._model) from error
         self.seconds.append(time.perf_counter() - start)
-        return self._interpreter.get_tensor(self._output)[0]
+        answer = self._interpreter.get_tensor(self._output)
+        if answer.shape != (1, self.classes):  # a file may change its shapes while it runs
+            raise _unusable(f"it answers {list(answer.shape)}, not {[1, self.classes]}", self._model)
+        return answer[0]
 
     def predict_all(self, windows: np.ndarray) -> np.ndarray:
         """Classify windows `[N, T, J, C]` one by one; return probabilities, float32 `[N, K]`."""
         return np.array([self.predict(window) for window in windows], np.float32).reshape(len(windows), self.classes)
+
+
+def _unusable(reason: Exception | str, model: Path) -> InputError:
+    return InputError(f"the file cannot be run: {reason}", str(model), "convert the model again")

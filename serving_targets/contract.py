@@ -7,19 +7,40 @@ The contract is stored as TFLite Metadata prescribe: in a ZIP archive after the 
 from __future__ import annotations
 
 import io
+import struct
 import zipfile
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from data.errors import InputError
-from data.layouts import load_layout
-from data.windows import WindowSpec
+from data.settings.json_text import parse_json
+from data.text import shortened
+
+if TYPE_CHECKING:  # the sandbox, which starts for each evaluation, needs neither sequences nor layouts
+    from data.windows import WindowSpec
 
 CONTRACT, LABELS = "contract.json", "labels.txt"
 MAX_BYTES = 65_536
-"""Maximum size of `contract.json`; a larger one is rejected unread."""
+"""Maximum size of `contract.json` and of `labels.txt`; a larger one is rejected unread."""
+
+_ARCHIVE_BYTES = 4 * MAX_BYTES
+"""Number of bytes at the end of a TFLite file in which the archive is looked for."""
+
+Text = Annotated[str, Field(min_length=1, max_length=1000, pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$")]
+
+
+def _unique(names: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(names)) != len(names):
+        raise ValueError("must not contain the same text twice")
+    return names
+
+
+Labels = Annotated[tuple[Text, ...], Field(min_length=2, max_length=10_000), AfterValidator(_unique)]
+Joints = Annotated[tuple[Text, ...], Field(min_length=1, max_length=1000), AfterValidator(_unique)]
+Channels = Annotated[tuple[Text, ...], Field(min_length=3, max_length=4), AfterValidator(_unique)]
+FramesPerSecond = Annotated[float, Field(gt=0, le=240)]
 
 
 class WindowShape(BaseModel):
@@ -33,8 +54,8 @@ class WindowShape(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    length: int
-    stride: int
+    length: int = Field(ge=2, le=10_000)
+    stride: int = Field(ge=1, lt=2**31)
     fit: Literal["slide", "stretch"]
 
 
@@ -57,12 +78,12 @@ class Contract(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    name: str
-    labels: tuple[str, ...] = Field(min_length=2)
-    layout: str
-    joints: tuple[str, ...]
-    channels: tuple[str, ...] = Field(min_length=3, max_length=4)
-    fps: float
+    name: Text
+    labels: Labels
+    layout: Text
+    joints: Joints
+    channels: Channels
+    fps: FramesPerSecond
     window: WindowShape
     normalisation: str
     schema_digest: str
@@ -71,6 +92,8 @@ class Contract(BaseModel):
     @property
     def window_spec(self) -> WindowSpec:
         """Specification of the windows that the model was trained on."""
+        from data.windows import WindowSpec
+
         return WindowSpec(fps=self.fps, **self.window.model_dump())
 
     @property
@@ -102,6 +125,8 @@ def make_contract(
         schema_digest: SHA-256 of the curated schema.
         saved_model_digest: content digest of the SavedModel.
     """
+    from data.layouts import load_layout
+
     return Contract(
         name=name,
         labels=tuple(labels),
@@ -136,23 +161,53 @@ def read_contract(path: Path) -> Contract | None:
     """Read the contract of a TFLite file; None if it has none.
 
     Raises:
-        InputError: the contract cannot be read.
+        InputError: the contract cannot be read, or `labels.txt` next to it has other labels.
     """
+    contract, labels = read_metadata(path)
+    if contract and labels != contract.labels:
+        raise _unreadable(path, f"{LABELS} has other labels than {CONTRACT}")
+    return contract
+
+
+def read_metadata(path: Path) -> tuple[Contract | None, tuple[str, ...] | None]:
+    """Read the contract and the label file of a TFLite file; None for what it does not have.
+
+    Raises:
+        InputError: they cannot be read.
+    """
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - _ARCHIVE_BYTES))
+        end = io.BytesIO(file.read(_ARCHIVE_BYTES))
     try:
-        with zipfile.ZipFile(path) as archive, archive.open(CONTRACT) as entry:
-            content = entry.read(MAX_BYTES + 1)
-        if len(content) > MAX_BYTES:
-            raise ValueError(f"more than {MAX_BYTES} bytes")
-        return Contract.model_validate_json(content)
-    except KeyError:
-        return None
+        with zipfile.ZipFile(end) as archive:
+            content, labels = _read_entry(archive, CONTRACT), _read_entry(archive, LABELS)
+            return (
+                None if content is None else Contract.model_validate(parse_json(content, MAX_BYTES)),
+                None if labels is None else tuple(labels.decode().removesuffix("\n").split("\n")),
+            )
     except zipfile.BadZipFile as error:
-        if not zipfile.is_zipfile(path):
-            return None
+        if not zipfile.is_zipfile(end):
+            return None, None
         raise _unreadable(path, error) from error
-    except (ValidationError, ValueError, NotImplementedError, RuntimeError, OSError) as error:
+    except (ValidationError, ValueError, NotImplementedError, RuntimeError, OSError, EOFError, struct.error) as error:
         raise _unreadable(path, error) from error
 
 
-def _unreadable(path: Path, error: Exception) -> InputError:
-    return InputError(f"the file's metadata cannot be read: {error}", str(path), "push or convert the model again")
+def _read_entry(archive: zipfile.ZipFile, name: str) -> bytes | None:
+    """Return the content of a file in an archive; None if there is no such file.
+
+    Raises:
+        ValueError: the file is there twice, is compressed, or is too large.
+    """
+    entries = [entry for entry in archive.infolist() if entry.filename == name]
+    if not entries:
+        return None
+    if len(entries) > 1 or entries[0].compress_type != zipfile.ZIP_STORED or entries[0].file_size > MAX_BYTES:
+        raise ValueError(f"{name} is there twice, is compressed, or has more than {MAX_BYTES} bytes")
+    with archive.open(entries[0]) as file:
+        return file.read(MAX_BYTES)
+
+
+def _unreadable(path: Path, reason: Exception | str) -> InputError:
+    what = shortened(" ".join(str(reason).split()), 400)
+    return InputError(f"the file's metadata cannot be read: {what}", str(path), "push or convert the model again")

@@ -3,31 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from data.errors import InputError
-from data.layouts import JointMapping, joint_mapping, load_layout
+from data.layouts import JointMapping, joint_mapping, layout_names, load_layout
 from data.records import KeypointSequence
 from data.store import SequenceKey, read_index, read_sequences, span_folder
 from data.windows import cut_windows
 from serving_targets.bundle import Bundle, load_bundle
-from serving_targets.classifier import Classifier
 from serving_targets.latency import Latency, percentiles
 from serving_targets.manifest import Manifest
 from serving_targets.robustness import DISTURBANCES, disturbed
+from serving_targets.sandbox.sandboxed_classifier import SandboxedClassifier
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+    from data.output.terminal import Terminal
 
 Progress = Callable[[int, int], None]
 """Function that is called with the number of evaluated sequences and the number of all sequences."""
 
 WARM_UP = 10
 """Number of first predictions that are left out of the latency, because they allocate memory."""
+
+
+_MOST_VALUES = 10**8
+"""Maximum number of values in all windows of a clip."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +65,7 @@ class Evaluation:
         windows: number of evaluated windows.
         latency_ms: latency of one window on one thread, in milliseconds.
         per_class: label to its scores, in the order of the manifest.
-        bundle: folder, name, version and digest of the bundle.
+        bundle: folder, name, version, digest and signature of the bundle.
         robustness: name of each disturbance to the accuracy by sequence on disturbed windows; None if not requested.
     """
 
@@ -85,6 +91,7 @@ def evaluate(
     span: int | None = None,
     progress: Progress | None = None,
     robustness: bool = False,
+    key: Ed25519PublicKey | None = None,
 ) -> Evaluation:
     """Evaluate the int8 file of a bundle on canonical data.
 
@@ -97,49 +104,75 @@ def evaluate(
         span: number of the span; None for the latest.
         progress: function that is called after each sequence.
         robustness: whether to evaluate disturbed windows, too, which takes seven times as long.
+        key: key that must have signed the bundle; None if any bundle may be evaluated.
 
     Raises:
         InputError: the bundle or the data cannot be used, the split is empty, the model does not know a label, or the
             layout cannot be converted.
     """
-    bundle = load_bundle(bundle_dir)
-    folder = span_folder(data_dir, span)
-    index = _select_split(read_index(folder), split, folder)
-    _check_labels(index, bundle.manifest, folder)
-    mappings = {key.layout: _mapping(key, bundle.manifest, folder) for key in index}
-    chosen = {key.sequence_id for key in index}
-    classifier = Classifier(bundle.int8_model)
-    truth: list[int] = []
-    means: list[np.ndarray] = []
-    disturbed_predictions: dict[str, list[int]] = {name: [] for name in DISTURBANCES} if robustness else {}
-    layout = load_layout(bundle.manifest.layout.name)
-    disturbed_classifier = Classifier(bundle.int8_model)
-    windows = right_windows = done = 0
-    for sequence in read_sequences(folder):
-        if sequence.sequence_id not in chosen:
-            continue
-        for clip in sequence.clips():
-            label = bundle.manifest.labels.index(clip.label)
-            cut = _windows(clip, bundle.manifest, mappings[clip.layout])
-            probabilities = classifier.predict_all(cut)
-            if robustness:
-                for name, changed in disturbed(cut, layout, seed=len(truth)).items():
-                    disturbed_predictions[name].append(
-                        int(disturbed_classifier.predict_all(changed).mean(axis=0).argmax())
-                    )
-            truth.append(label)
-            means.append(probabilities.mean(axis=0))
-            windows += len(probabilities)
-            right_windows += int((probabilities.argmax(axis=1) == label).sum())
-        done += 1
-        if progress:
-            progress(done, len(index))
-    scores = _scores(bundle, np.array(truth), np.array(means).argmax(axis=1), right_windows / windows, classifier)
-    right = {name: float((np.array(calls) == truth).mean()) for name, calls in disturbed_predictions.items()}
-    return replace(scores, robustness=right or None)
+    bundle = load_bundle(bundle_dir, key)
+    manifest = bundle.manifest
+    layout = manifest.layout
+    if layout.name not in layout_names() or load_layout(layout.name).joints != layout.joints:
+        raise InputError(
+            f"the manifest's joints are not those of a layout {layout.name!r} of this version of Poseline",
+            str(bundle.folder),
+            f"update Poseline, which knows {', '.join(layout_names())}",
+        )
+    with SandboxedClassifier(bundle.int8_model, manifest.window_shape, len(manifest.labels)) as classifier:
+        folder = span_folder(data_dir, span)
+        index = _select_split(read_index(folder), split, folder)
+        _check_labels(index, manifest, folder)
+        mappings = {key.layout: _mapping(key, manifest, folder) for key in index}
+        chosen = {key.sequence_id for key in index}
+        calls = _Calls({name: [] for name in DISTURBANCES} if robustness else {})
+        sequences = (sequence for sequence in read_sequences(folder) if sequence.sequence_id in chosen)
+        for done, sequence in enumerate(sequences, 1):
+            for clip in sequence.clips():
+                calls.add(classifier, _windows(clip, manifest, mappings[clip.layout]), manifest, clip.label)
+            if progress:
+                progress(done, len(index))
+    return _scores(bundle, calls)
 
 
-def show(evaluation: Evaluation, console: Console) -> None:
+@dataclass
+class _Calls:
+    """Predictions so far.
+
+    Attributes:
+        disturbed: name of each disturbance to the predicted class of each clip.
+        truth: class of each clip.
+        called: predicted class of each clip.
+        right_windows: number of windows that are predicted correctly.
+        seconds: duration of the prediction of each undisturbed window.
+    """
+
+    disturbed: dict[str, list[int]]
+    truth: list[int] = field(default_factory=list)
+    called: list[int] = field(default_factory=list)
+    right_windows: int = 0
+    seconds: list[float] = field(default_factory=list)
+
+    def add(self, classifier: SandboxedClassifier, windows: np.ndarray, manifest: Manifest, label: str) -> None:
+        """Classify the windows of one clip."""
+        truth = manifest.labels.index(label)
+        probabilities, seconds = classifier.answer(windows)
+        if self.disturbed:
+            layout = load_layout(manifest.layout.name)
+            for name, changed in disturbed(windows, layout, seed=len(self.truth)).items():
+                self.disturbed[name].append(_call(classifier.answer(changed).probabilities))
+        self.truth.append(truth)
+        self.called.append(_call(probabilities))
+        self.right_windows += int((probabilities.argmax(axis=1) == truth).sum())
+        self.seconds += seconds
+
+
+def _call(probabilities: np.ndarray) -> int:
+    """Return the predicted class of a clip: the one with the largest mean of the probabilities of its windows."""
+    return int(probabilities.mean(axis=0).argmax())
+
+
+def show(evaluation: Evaluation, console: Terminal) -> None:
     """Print the scores as tables."""
     from rich.table import Column, Table
 
@@ -149,10 +182,11 @@ def show(evaluation: Evaluation, console: Console) -> None:
     for label, score in evaluation.per_class.items():
         classes.add_row(label, *(f"{x:.3f}" for x in (score.precision, score.recall, score.f1)), str(score.support))
     latency, bundle = evaluation.latency_ms, evaluation.bundle
-    figures = Table.grid(padding=(0, 2))
+    figures = Table.grid(Column(), Column(overflow="fold"), padding=(0, 2))
     for name, text in {
         "bundle": f"{bundle['name']} version {bundle['version']}  {bundle['folder']}",
-        "accuracy": f"[bold]{evaluation.sequence_accuracy:.4f}[/] of {evaluation.sequences} sequences,"
+        "signature": bundle["signature"],
+        "accuracy": f"{evaluation.sequence_accuracy:.4f} of {evaluation.sequences} sequences,"
         f" {evaluation.window_accuracy:.4f} of {evaluation.windows} windows",
         "macro F1": f"{evaluation.macro_f1:.4f}",
         "latency": f"p50 {latency.p50:.3f} ms, p95 {latency.p95:.3f} ms a window, one thread",
@@ -217,19 +251,26 @@ def _windows(clip: KeypointSequence, manifest: Manifest, mapping: JointMapping |
     """Cut a clip into windows, `[windows, T, J, C]`."""
     if mapping:
         clip = replace(clip, keypoints=mapping.apply(clip.keypoints), layout=mapping.target.name)
-    return np.array([window.keypoints for window in cut_windows(clip, manifest.window_spec)])
+    windows = [window.keypoints for window in cut_windows(clip, manifest.window_spec)]  # views, so far without copies
+    if len(windows) * windows[0].size > _MOST_VALUES:
+        raise InputError(
+            f"sequence {clip.sequence_id!r} makes {len(windows)} windows {list(windows[0].shape)}, which need too much"
+            " memory",
+            f"window of {manifest.name}",
+            "evaluate on shorter sequences, or with a model of shorter windows",
+        )
+    return np.array(windows)
 
 
-def _scores(
-    bundle: Bundle, truth: np.ndarray, called: np.ndarray, window_accuracy: float, classifier: Classifier
-) -> Evaluation:
-    manifest = bundle.manifest
+def _scores(bundle: Bundle, calls: _Calls) -> Evaluation:
+    manifest, seconds = bundle.manifest, calls.seconds
+    truth, called = np.array(calls.truth), np.array(calls.called)
     per_class = {label: _class_score(truth == i, called == i) for i, label in enumerate(manifest.labels)}
     seen = [per_class[manifest.labels[i]].f1 for i in np.union1d(truth, called)]
-    seconds = classifier.seconds
+    robustness = {name: float((np.array(others) == truth).mean()) for name, others in calls.disturbed.items()}
     return Evaluation(
         sequence_accuracy=float((truth == called).mean()),
-        window_accuracy=window_accuracy,
+        window_accuracy=calls.right_windows / len(seconds),
         macro_f1=float(np.mean(seen)),
         sequences=len(truth),
         windows=len(seconds),
@@ -240,7 +281,9 @@ def _scores(
             "name": manifest.name,
             "version": manifest.version,
             "digest": manifest.digest,
+            "signature": bundle.signature,
         },
+        robustness=robustness or None,
     )
 
 

@@ -7,8 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from serving_targets.classifier import Classifier
-
 WARM_UP = 50
 ROUNDS = 20
 RUNS = 200
@@ -44,6 +42,8 @@ def measure(model: Path, windows: np.ndarray) -> Latency:
         model: TFLite file.
         windows: input windows `[N, T, J, C]`, used in turn.
     """
+    from serving_targets.classifier import Classifier
+
     classifier = Classifier(model)
     for run in range(WARM_UP):
         classifier.predict(windows[run % len(windows)])

@@ -4,24 +4,36 @@ from __future__ import annotations
 
 import hashlib
 import json
+import unicodedata
 from collections.abc import Sequence
 from datetime import datetime
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from data.errors import InputError
+from data.settings.json_text import read_json
+from data.text import shortened, value_text
 from data.windows import WindowSpec
 from payloads.verdict import Verdict
-from serving_targets.contract import Contract, WindowShape
+from serving_targets.contract import Channels, Contract, FramesPerSecond, Joints, Labels, Text, WindowShape
 
 MANIFEST = "manifest.json"
+SIGNATURE = f"{MANIFEST}.sig"
+"""Name of the file that `serving_targets.signature` writes."""
 SCHEMA_VERSION: Literal[1] = 1
 
 INT8_MODEL = "model_int8.tflite"
 FLOAT_MODEL = "model_float.tflite"
 SAVED_MODEL = "saved_model"
+SBOM = "sbom.cdx.json"
+
+MANIFEST_BYTES = 1_000_000
+_MOST_FAULTS = 5
+_MOST_FILES = 1000
+_MOST_BYTES = 10**9
+"""Limits of what is read and computed before a bundle is known to be sound."""
 
 
 class _Part(BaseModel):
@@ -37,16 +49,15 @@ class BundleFile(_Part):
         bytes: size of the file.
     """
 
-    path: str
+    path: str = Field(max_length=1000)
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
-    bytes: int = Field(ge=0)
+    bytes: int = Field(ge=0, le=_MOST_BYTES)
 
     @field_validator("path")
     @classmethod
     def _stays_inside(cls, path: str) -> str:
-        parts = PurePosixPath(path).parts
-        if not parts or ".." in parts or path.startswith("/"):
-            raise ValueError("must be a path inside the bundle")
+        if not path.isprintable() or any(part in ("", ".", "..") for part in path.split("/")) or "\\" in path:
+            raise ValueError("must be a path inside the bundle, with forward slashes")
         return path
 
 
@@ -55,8 +66,8 @@ class LayoutTable(_Part):
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
-    name: str
-    joints: tuple[str, ...]
+    name: Text
+    joints: Joints
 
 
 class Provenance(_Part):
@@ -96,22 +107,35 @@ class Manifest(_Part):
     """
 
     schema_version: Literal[1] = SCHEMA_VERSION
-    name: str
-    version: int = Field(ge=1)
+    name: Text
+    version: int = Field(ge=1, lt=2**31)
     digest: str
     created: datetime
-    labels: tuple[str, ...] = Field(min_length=2)
+    labels: Labels
     layout: LayoutTable
-    channels: tuple[str, ...] = Field(min_length=3, max_length=4)
-    fps: float
+    channels: Channels
+    fps: FramesPerSecond
     window: WindowShape
     normalisation: str = ""
     schema_digest: str = ""
     saved_model_digest: str = ""
     thresholds: dict[str, Any]
     verdicts: tuple[Verdict, ...]
-    files: tuple[BundleFile, ...] = Field(min_length=1)
+    files: tuple[BundleFile, ...] = Field(min_length=1, max_length=_MOST_FILES)
     provenance: Provenance
+
+    @field_validator("files")
+    @classmethod
+    def _name_each_file_once(cls, files: tuple[BundleFile, ...]) -> tuple[BundleFile, ...]:
+        # Some file systems do not distinguish case or forms of Unicode.
+        names = [unicodedata.normalize("NFKC", file.path).casefold() for file in files]
+        if len(set(names)) != len(names):
+            raise ValueError("must not name a file twice, not even in other case")
+        if missing := {INT8_MODEL, FLOAT_MODEL} - {file.path for file in files}:
+            raise ValueError(f"must include {' and '.join(sorted(missing))}")
+        if {MANIFEST, SIGNATURE} & set(names):
+            raise ValueError(f"must not include {MANIFEST} and {SIGNATURE}")
+        return files
 
     @property
     def window_spec(self) -> WindowSpec:
@@ -129,6 +153,11 @@ class Manifest(_Part):
         """Shape `(T, J, C)` of a window."""
         return self.contract.window_shape
 
+    @property
+    def computed_digest(self) -> str:
+        """What `digest` is if the manifest was not changed."""
+        return behaviour_digest(self.files, self.labels, self.layout.name, self.channels, self.window_spec)
+
     def to_json(self) -> str:
         """Return the content of `manifest.json`."""
         return self.model_dump_json(indent=2) + "\n"
@@ -137,9 +166,12 @@ class Manifest(_Part):
 def behaviour_digest(
     files: Sequence[BundleFile], labels: Sequence[str], layout: str, channels: Sequence[str], window: WindowSpec
 ) -> str:
-    """Return the SHA-256 of everything that determines a bundle's behaviour; equal digests mean the same release."""
+    """Return the SHA-256 of everything that determines a bundle's behaviour; equal digests mean the same release.
+
+    The SBOM is left out: a model that is equal although packages were updated is not published again.
+    """
     content = {
-        "files": sorted((file.path, file.sha256) for file in files),
+        "files": sorted((file.path, file.sha256) for file in files if file.path != SBOM),
         "labels": list(labels),
         "layout": layout,
         "channels": list(channels),
@@ -156,8 +188,8 @@ def has_manifest(folder: Path) -> bool:
 def read_claims(folder: Path) -> dict[str, Any]:
     """Return the provenance that a manifest claims, however wrong the rest of it is; empty if it claims none."""
     try:
-        content = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        content = read_json(folder / MANIFEST, MANIFEST_BYTES)
+    except (OSError, ValueError):
         return {}
     claims = content.get("provenance") if isinstance(content, dict) else None
     return claims if isinstance(claims, dict) else {}
@@ -171,7 +203,7 @@ def read_manifest(folder: Path) -> Manifest:
     """
     path = folder / MANIFEST
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path, MANIFEST_BYTES)
     except FileNotFoundError:
         raise InputError(
             "the bundle has no manifest.json", str(folder), "give the folder of a pushed version"
@@ -181,12 +213,15 @@ def read_manifest(folder: Path) -> Manifest:
     version = content.get("schema_version") if isinstance(content, dict) else None
     if version != SCHEMA_VERSION:
         raise InputError(
-            f"the manifest has version {version!r}, but only version {SCHEMA_VERSION} can be read",
+            f"the manifest has version {value_text(version)}, but only version {SCHEMA_VERSION} can be read",
             str(path),
             "update Poseline, or push the model again with this version of Poseline",
         )
     try:
         return Manifest.model_validate(content)
     except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
+        faults = "; ".join(
+            f"{shortened('.'.join(map(str, fault['loc'])))}: {shortened(fault['msg'], 200)}"
+            for fault in error.errors(include_input=False)[:_MOST_FAULTS]
+        )
         raise InputError(f"the manifest is not valid: {faults}", str(path), "push the model again") from error

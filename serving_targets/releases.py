@@ -5,17 +5,24 @@ from __future__ import annotations
 import fcntl
 import os
 import time
-import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from data.errors import InputError
+from data.files import open_own, replacing
 from serving_targets.bundle import LATEST, Bundle, damage, load_bundle
 from serving_targets.manifest import Manifest, read_manifest
+from serving_targets.signature import is_signed_with
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 LOCK = ".lock"
+_BY_ROLLBACK = "./"
+"""Prefix of the version in the link `latest` after a rollback; readers of the link see no difference."""
 LOCK_SECONDS = 60
 
 
@@ -41,13 +48,29 @@ def versions(target: Path) -> list[int]:
     return sorted(int(entry.name) for entry in target.iterdir() if _is_version(entry.name) and entry.is_dir())
 
 
+def next_version(target: Path) -> int:
+    """Return the first version number after all that are in use at a target, whatever has them as its name."""
+    return 1 + max((int(entry.name) for entry in target.iterdir() if _is_version(entry.name)), default=0)
+
+
 def latest_version(target: Path) -> int | None:
-    """Return the version that `latest` points to; None if there is no such link."""
+    """Return the version that `latest` points to; None if there is no such link, or it leads out of the target."""
     try:
-        name = (target / LATEST).readlink().name
+        folder = Path(os.path.normpath(target / (target / LATEST).readlink()))
     except OSError:
         return None
-    return int(name) if _is_version(name) else None
+    in_target = folder.parent == Path(os.path.normpath(target))
+    return int(folder.name) if in_target and _is_version(folder.name) else None
+
+
+def rolled_back_to(target: Path) -> int | None:
+    """Return the undamaged version that `latest` points to since a rollback; None if a push moved it there."""
+    try:
+        link = os.readlink(target / LATEST)  # noqa: PTH115 - pathlib removes the prefix
+    except OSError:
+        return None
+    latest = latest_version(target) if link.startswith(_BY_ROLLBACK) else None
+    return latest if latest is None else holding_version(target, latest)
 
 
 def list_releases(target: Path) -> list[PublishedVersion]:
@@ -63,33 +86,53 @@ def list_releases(target: Path) -> list[PublishedVersion]:
     return [PublishedVersion(number, _manifest(target / str(number)), number == latest) for number in numbers]
 
 
-def destination_holds(target: Path, version_or_digest: int | str) -> bool:
-    """Return whether a target has an undamaged version with the given number or digest."""
-    return holding_version(target, version_or_digest) is not None
+def destination_holds(target: Path, version_or_digest: int | str, key: Ed25519PublicKey | None = None) -> bool:
+    """Return whether a target has an undamaged version with the given number or digest, signed with a key if given."""
+    return holding_version(target, version_or_digest, key) is not None
 
 
-def holding_version(target: Path, version_or_digest: int | str) -> int | None:
-    """Return the newest undamaged version with the given number or digest; None if there is none."""
+def holding_version(
+    target: Path,
+    version_or_digest: int | str,
+    key: Ed25519PublicKey | None = None,
+    altered: Collection[Path] = (),
+) -> int | None:
+    """Return the newest undamaged version with the given number or digest; None if there is none.
+
+    Args:
+        target: folder of the target.
+        version_or_digest: number or digest of the version.
+        key: key that must have signed the version; None if it need not be signed.
+        altered: folders of versions that do not count.
+    """
     for number in reversed(versions(target)):
         folder = target / str(number)
+        if folder in altered:
+            continue
         manifest = _manifest(folder)
-        if manifest and version_or_digest in (number, manifest.digest) and damage(Bundle(folder, manifest)) is None:
+        if manifest is None or version_or_digest not in (number, manifest.computed_digest):
+            continue
+        if damage(Bundle(folder, manifest)) is None and (key is None or is_signed_with(folder, key)):
             return number
     return None
 
 
-def rollback(target: Path, to: int | str | None = None) -> tuple[int | None, int]:
+def rollback(target: Path, to: int | str | None = None, key: Ed25519PublicKey | None = None) -> tuple[int | None, int]:
     """Point `latest` to another version, by default the previous one; readers always see one of the two.
+
+    Runs that would push what the target already has leave `latest` there. A new version, or a rollback to the highest
+    one, ends this.
 
     Args:
         target: folder of the target.
         to: version to use; None for the version before the latest.
+        key: key that must have signed the version; None if it need not be signed.
 
     Returns:
         The version that was the latest, None if there was none, and the version that is the latest now.
 
     Raises:
-        InputError: the version does not exist or is damaged.
+        InputError: the version does not exist, is damaged, or is not signed with the key.
     """
     list_releases(target)  # rejects a folder that is not a target, before a lock file is created in it
     with locked(target):
@@ -103,24 +146,27 @@ def rollback(target: Path, to: int | str | None = None) -> tuple[int | None, int
         chosen = next((number for number in numbers if str(number) == str(to)), None)
         if chosen is None:
             raise InputError(f"version {to} does not exist", str(target), published)
-        load_bundle(target / str(chosen))
-        move_latest(target, chosen)
+        load_bundle(target / str(chosen), key)
+        move_latest(target, chosen, by_rollback=chosen != numbers[-1])
     return latest, chosen
 
 
-def move_latest(target: Path, version: int | None) -> None:
-    """Point `latest` to a version by replacing the link, or remove it if None; the caller must hold the lock."""
+def move_latest(target: Path, version: int | None, *, by_rollback: bool = False) -> None:
+    """Point `latest` to a version by replacing the link, or remove it if None; the caller must hold the lock.
+
+    Raises:
+        InputError: `latest` is something else than a link to a version.
+    """
     link = target / LATEST
+    if os.path.lexists(link) and latest_version(target) is None:
+        raise InputError(
+            "`latest` exists and is not a link to a version", str(link), "move it away, then run the same command again"
+        )
     if version is None:
         link.unlink(missing_ok=True)
     else:
-        new = target / f".{LATEST}-{uuid.uuid4().hex}"
-        new.symlink_to(str(version))
-        try:
-            new.replace(link)
-        except OSError:
-            new.unlink()
-            raise
+        with replacing(link) as new:
+            new.symlink_to(f"{_BY_ROLLBACK if by_rollback else ''}{version}")
     sync(target)
 
 
@@ -131,7 +177,7 @@ def locked(target: Path) -> Iterator[None]:
     Raises:
         InputError: another process held the lock for `LOCK_SECONDS`.
     """
-    with (target / LOCK).open("w") as lock:
+    with open(open_own(target / LOCK, os.O_RDWR | os.O_CREAT), "rb") as lock:  # noqa: PTH123 (a descriptor)
         deadline = time.monotonic() + LOCK_SECONDS
         while not _try_lock(lock.fileno()):
             if time.monotonic() > deadline:

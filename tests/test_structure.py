@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import grimp
@@ -96,6 +97,38 @@ def test_no_folders_of_a_package_import_each_other(package: str) -> None:
             and graph.direct_import_exists(importer=other, imported=one, as_packages=True)
         ]
         assert both_ways == []
+
+
+DRAWING = ("rich.console", "rich.markup", "rich.print", "rich.text", "jinja2")
+"""Modules that put names from outside on a terminal or a page, where brackets, tags and escapes have an effect."""
+DRAWN_BY = ("data/output/terminal.py", "data/output/pages.py")
+PRINTING = ("print", "click.echo", "click.secho", "sys.stdout.write", "sys.stderr.write")
+SAID_BY = ("data/text.py", "serving_targets/sandbox/", "tools/", "benchmarks/", "dags/")
+"""Where text may be printed as it is: `say`, what a parent process reads, and programs for developers."""
+
+
+def test_whatever_is_shown_is_made_visible_first() -> None:
+    raw = []
+    for path, tree in _modules().items():
+        where = path.as_posix()
+        for node in _at_run_time(tree):
+            found: list[str] = []
+            if isinstance(node, ast.Import | ast.ImportFrom) and where not in DRAWN_BY:
+                module = f"{node.module}." if isinstance(node, ast.ImportFrom) else ""
+                names = [module.rstrip("."), *(module + alias.name for alias in node.names)]
+                found = [name for name in names if name in DRAWING]
+            elif isinstance(node, ast.Call) and not where.startswith(SAID_BY):
+                found = [name for name in PRINTING if ast.unparse(node.func) == name]
+            raw += [f"{where}: {name}" for name in found]
+    assert raw == [], "use say, say_json, Terminal, styled, stacked or templates of data/"
+
+
+def _at_run_time(tree: ast.AST) -> Iterator[ast.AST]:
+    """Yield the nodes of a module, without the imports for the type checker."""
+    for node in ast.iter_child_nodes(tree):
+        if not (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"):
+            yield node
+            yield from _at_run_time(node)
 
 
 @pytest.mark.parametrize("name", PAYLOAD_FILES)

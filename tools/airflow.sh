@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Runs a stand-alone Airflow with Poseline's DAGs. All its files are under .airflow/ of this checkout.
+# Runs a stand-alone Airflow with Poseline's DAGs. All its files are under .airflow/ of this checkout, readable by nobody
+# else, and it listens on loopback only.
 #
 #   tools/airflow.sh setup                 create or update .airflow/venv from dags/environment/uv.lock
 #   tools/airflow.sh start [OPTIONS]       compile the DAG manifests (OPTIONS go to `poseline compile`), start, wait
@@ -14,7 +15,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 umask 077
 
 readonly PROJECT=$PWD VENV=$PWD/.airflow/venv
-readonly PARTS="api-server scheduler dag-processor triggerer"
+readonly PARTS="log-server api-server scheduler dag-processor triggerer"
 export AIRFLOW_HOME=${AIRFLOW_HOME:-$PROJECT/.airflow/home}
 export POSELINE_ROOT=${POSELINE_ROOT:-$PROJECT/.poseline}
 export POSELINE_PIPELINES=${POSELINE_PIPELINES:-baduanjin}
@@ -34,10 +35,17 @@ settings() {
   export AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION=${AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION:-False}
   export AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE=${AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE:-$AIRFLOW_HOME/login.json}
   export AIRFLOW__CORE__EXECUTION_API_SERVER_URL=${AIRFLOW__CORE__EXECUTION_API_SERVER_URL:-$ADDRESS/execution/}
-  export AIRFLOW__API__HOST=${AIRFLOW__API__HOST:-127.0.0.1} AIRFLOW__API__PORT=$PORT AIRFLOW__API__BASE_URL=$ADDRESS
+  export AIRFLOW__API__HOST=${AIRFLOW__API__HOST:-127.0.0.1} AIRFLOW__API__PORT=$PORT
+  export AIRFLOW__API__BASE_URL=${AIRFLOW__API__BASE_URL:-$ADDRESS}
   export AIRFLOW__API__WORKERS=${AIRFLOW__API__WORKERS:-1}
   export AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT=${AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT:-$((PORT + 1))}
-  export AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT=${AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT:-$((PORT + 2))}
+  export AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT=$AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT
+  export AIRFLOW__LOGGING__FILE_TASK_HANDLER_NEW_FOLDER_PERMISSIONS=${AIRFLOW__LOGGING__FILE_TASK_HANDLER_NEW_FOLDER_PERMISSIONS:-0o700}
+  export AIRFLOW__LOGGING__FILE_TASK_HANDLER_NEW_FILE_PERMISSIONS=${AIRFLOW__LOGGING__FILE_TASK_HANDLER_NEW_FILE_PERMISSIONS:-0o600}
+  # The API server fetches the log of a running task from the host that this names, and here that is only on loopback.
+  if [ "$AIRFLOW__CORE__EXECUTOR" = LocalExecutor ]; then
+    export AIRFLOW__CORE__HOSTNAME_CALLABLE=${AIRFLOW__CORE__HOSTNAME_CALLABLE:-poseline_dags.settings.loopback}
+  fi
   export AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL=${AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL:-30}
   export AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL=${AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL:-15}
   export AIRFLOW__USAGE_DATA_COLLECTION__ENABLED=False
@@ -75,9 +83,16 @@ setup() {
 pid_file() { echo "$AIRFLOW_HOME/run/$1.pid"; }
 alive() { [ -s "$(pid_file "$1")" ] && kill -0 "$(cat "$(pid_file "$1")")" 2>/dev/null; }
 
+# Airflow's own log servers listen on all addresses, which no setting changes. One on loopback takes the place of both.
 launch() {
+  local program=(airflow "$1")
+  case "$1" in
+    scheduler | triggerer) program+=(--skip-serve-logs) ;;
+    log-server) program=(python -m uvicorn airflow.utils.serve_logs.log_server:get_app --factory --no-access-log
+      --host 127.0.0.1 --port "$AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT") ;;
+  esac
   mkdir -p "$AIRFLOW_HOME/run"
-  setsid airflow "$1" >>"$AIRFLOW_HOME/run/$1.log" 2>&1 </dev/null &
+  setsid "${program[@]}" >>"$AIRFLOW_HOME/run/$1.log" 2>&1 </dev/null &
   echo $! >"$(pid_file "$1")"
   echo $! >>"$AIRFLOW_HOME/run/sessions"
 }
@@ -90,6 +105,23 @@ sys.exit(any(found[part]["status"] != "healthy" for part in ("metadatabase", "sc
 PY
 }
 
+# Chooses the passwords of the simple auth manager; it would write those that it chooses itself to its log.
+choose_passwords() {
+  case "${AIRFLOW__CORE__AUTH_MANAGER:-SimpleAuthManager}" in *SimpleAuthManager) ;; *) return 0 ;; esac
+  local file=$AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE
+  python - "$file" "${AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS:-admin:admin}" <<'PY' || die "no login could be made" "file: $file"
+import json, pathlib, secrets, sys
+file, users = pathlib.Path(sys.argv[1]), sys.argv[2]
+known = json.loads(file.read_text() or "{}") if file.exists() else {}
+new = {name: secrets.token_hex(16) for name in (user.split(":")[0].strip() for user in users.split(","))} | known
+file.touch(0o600)
+file.chmod(0o600)
+if new != known:
+    file.write_text(json.dumps(new) + "\n")
+PY
+  say "the login is in $file"
+}
+
 start() {
   setup
   (umask 022; for name in $POSELINE_PIPELINES; do
@@ -98,8 +130,10 @@ start() {
   done)
   settings
   mkdir -p "$AIRFLOW_HOME"
+  chmod go= "$AIRFLOW_HOME"
   airflow db migrate >"$AIRFLOW_HOME/migrate.log" 2>&1 || die "the database could not be created" "see $AIRFLOW_HOME/migrate.log"
   airflow pools set poseline_heavy "${POSELINE_HEAVY_SLOTS:-1}" "nodes that load TensorFlow or Beam" >/dev/null 2>&1
+  choose_passwords
   for part in $PARTS; do alive "$part" || launch "$part"; done
   local deadline=$((SECONDS + 180))
   while [ $SECONDS -lt $deadline ]; do
@@ -111,7 +145,6 @@ start() {
   done
   healthy || die "Airflow did not become healthy within three minutes" "logs: $AIRFLOW_HOME/run/"
   say "up at $ADDRESS"
-  say "login: $(tr -d '{}"' <"$AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE" | sed 's/: */ \/ /') ($AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE)"
   say "to stop it: make airflow-down"
 }
 
@@ -129,7 +162,7 @@ processes() {
 
 stop() {
   local part
-  for part in scheduler triggerer dag-processor api-server; do
+  for part in scheduler triggerer dag-processor api-server log-server; do
     if alive "$part"; then kill "$(cat "$(pid_file "$part")")" 2>/dev/null || true; fi
   done
   for _ in $(seq 40); do

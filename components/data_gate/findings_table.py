@@ -4,7 +4,7 @@ import json
 import textwrap
 from collections.abc import Iterator
 
-from data.text import printable
+from data.text import harmless, printable
 from payloads.data_judgement import Finding
 
 _WIDTH = 110
@@ -17,8 +17,8 @@ def format_findings(findings: list[Finding]) -> str:
     Findings that the policy passes are left out.
     """
     findings = [finding for finding in findings if finding.verdict != "pass"]
-    rows = [("split", "feature", "anomaly", "windows", "expected")]
-    rows += [(f.split, f.feature, f.anomaly, _count(f), f.bound) for f in findings]
+    rows: list[tuple[str, ...]] = [("split", "feature", "anomaly", "windows", "expected")]
+    rows += [tuple(map(harmless, (f.split, f.feature, f.anomaly, _count(f), f.bound))) for f in findings]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     text = [lines[0]]
@@ -33,7 +33,7 @@ def _count(finding: Finding) -> str:
 
 
 def _details(finding: Finding) -> Iterator[str]:
-    named = ", ".join(json.dumps(printable(name, _ID_LENGTH), ensure_ascii=False) for name in finding.witness.sequences)
+    named = ", ".join(json.dumps(harmless(name, _ID_LENGTH), ensure_ascii=False) for name in finding.witness.sequences)
     details = {"found": finding.figure, "in": named, "->": finding.remedy}
     if finding.verdict == "warn":
         details["note"] = "only a warning, does not stop the run"

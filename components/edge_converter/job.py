@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from components.sandbox.child_process import run_module
 from data.errors import NodeError
+from serving_targets.sandbox.child_process import run_module
 
 FAILURE = "failure.json"
 STAGE = "stage.txt"

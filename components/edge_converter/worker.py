@@ -33,9 +33,9 @@ from components.edge_converter.metadata import embed_contract
 from components.edge_converter.quantise import quantise, with_dynamic_range, with_float16_weights
 from components.edge_converter.window_reader import read_keys, read_windows
 from components.edge_converter.window_selection import WindowKey, select_stratified, select_whole_sequences
-from components.sandbox.child_process import die_with_parent
 from data.digests import file_digest, list_folder
 from data.errors import NodeError, PoselineError
+from data.text import say
 from data.windows import WindowSpec
 from payloads.conversion_record import (
     ConversionRecord,
@@ -49,6 +49,7 @@ from payloads.conversion_record import (
 from serving_targets.classifier import Classifier
 from serving_targets.contract import Contract, make_contract
 from serving_targets.manifest import FLOAT_MODEL, INT8_MODEL
+from serving_targets.sandbox.child_process import die_with_parent
 from serving_targets.tflite_file import custom_operators, operators
 
 SIGNATURE, INPUT, OUTPUT = "raw", "keypoints", "probabilities"
@@ -301,7 +302,7 @@ def main(description: Path) -> int:
     """Run the job in a file; return the exit code."""
 
     def stage(text: str) -> None:
-        print(text, flush=True)
+        say(text)
         (description.parent / STAGE).write_text(text)
 
     try:

@@ -11,11 +11,11 @@ import numpy as np
 
 from components.artifacts.edge_model import EVALUATION_WINDOWS, EdgeFile, list_files
 from components.artifacts.judging import check
-from components.sandbox.sandbox import SandboxRun, sandbox_tflite
 from payloads.judgements import EdgeJudgement, FileFigures
 from payloads.verdict import Verdict
 from schema.gates import ModelValidatorThresholds
 from serving_targets.manifest import FLOAT_MODEL, INT8_MODEL
+from serving_targets.sandbox.sandbox import SandboxRun, sandbox_tflite
 from serving_targets.tflite_file import select_custom
 
 

@@ -16,6 +16,7 @@ from tfx.types.standard_artifacts import Model, PushedModel
 from components.artifacts.types import EdgeModel
 from components.pusher.blessing_inputs import BLESSINGS
 from components.pusher.executor import Executor
+from components.pusher.signing import SIGNER
 from lineage.node_ids import NodeId
 
 
@@ -26,6 +27,7 @@ class PusherSpec(ComponentSpec):
         "targets": ExecutionParameter(type=str),
         "manifest_facts": ExecutionParameter(type=str),
         "only_warn": ExecutionParameter(type=str),
+        SIGNER: ExecutionParameter(type=str, optional=True),
     }
     INPUTS = {  # noqa: RUF012
         "model": ChannelParameter(type=Model),
@@ -42,15 +44,19 @@ class Pusher(BaseComponent):
     into the final folder, so that a crash leaves half a version. It uses the current second as the version, and if that
     version exists, it skips the push but reports success. It writes no manifest and offers no rollback.
 
-    The folder `<target>/<version>/` contains the manifest, `model_int8.tflite`, `model_float.tflite` and
+    The folder `<target>/<version>/` contains the manifest, the SBOM, `model_int8.tflite`, `model_float.tflite` and
     `saved_model/`. It is written completely under a hidden name, then renamed. `<target>/latest` is moved last, in one
-    step. If a target already has the model, the model is not published again: `latest` is moved to its version.
+    step. If a target already has the model, the model is not published again: `latest` is moved to its version, unless
+    the target was rolled back (`poseline rollback`).
+
+    What is published is what was judged: the payloads of all inputs are compared with their recorded digests, and the
+    copies at the targets with the same digests before they are renamed.
 
     The model is pushed only if Evaluator, ModelValidator and ServingSmoke have all accepted it. A rejection by a gate
     in `only_warn` does not stop the push; it is recorded in the `PushRecord` and in the manifest's provenance. The
     payload of `pushed_model` is a `PushRecord` with the digest of every file at every target, not a copy of the files.
     The custom property `pushed` is 1 or 0; if it is 1, there are also `version`, `digest` and `targets` (JSON object of
-    target names and folders). The executor does not load TensorFlow.
+    target names and folders), and for a signed push `signed_by`. The executor does not load TensorFlow.
     """
 
     SPEC_CLASS = PusherSpec

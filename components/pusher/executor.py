@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,14 @@ from components.artifacts.folders import only_artifact, saved_model_folder
 from components.pusher.blessing_inputs import BLESSINGS
 from components.pusher.publish import Publication, publish
 from components.pusher.release import Release
+from components.pusher.signing import SIGNER, read_signing_key
 from data.digests import list_folder
 from data.errors import InputError
+from lineage.comparison import AlteredPayloadError
 from lineage.node_ids import NodeId
 from payloads.judgements import Judgement
 from payloads.push import PushRecord
+from serving_targets.releases import latest_version
 
 
 class Executor(BaseExecutor):
@@ -52,12 +56,19 @@ class Executor(BaseExecutor):
             if warned:
                 logging.warning("pushed although rejected by %s, which only warns", " and ".join(warned))
             targets = _targets(exec_properties["targets"])
+            altered = [Path(folder) for folder in json.loads(exec_properties.get("altered_versions", "[]"))]
+            judged_files = _judged_files([model, edge_model, *blessings.values()])
             facts = json.loads(exec_properties["manifest_facts"])
             facts |= {"model_artifact_id": model.id, "edge_model_artifact_id": edge_model.id}
             facts |= {"warned_by": list(warned)} if warned else {}
             judged = [Path(blessing.uri) for gate, blessing in blessings.items() if gate != NodeId.EVALUATOR]
-            release = Release.of(saved_model_folder(Path(model.uri)), Path(edge_model.uri), judged, facts)
-            record = _add_publication(record, publish(release, list(targets.values())), targets)
+            key = read_signing_key(exec_properties)
+            release = Release.of(saved_model_folder(Path(model.uri)), Path(edge_model.uri), judged, facts, key)
+            _refuse_other_files(release, judged_files)
+            record = _add_publication(record, publish(release, list(targets.values()), altered), targets)
+            if key:
+                record = record.model_copy(update={"signed_by": exec_properties[SIGNER]})
+                pushed.set_string_custom_property("signed_by", exec_properties[SIGNER])
             pushed.set_string_custom_property("version", str(record.version))
             pushed.set_string_custom_property("digest", str(record.digest))
             pushed.set_string_custom_property("targets", json.dumps(record.targets))
@@ -72,6 +83,37 @@ def _reasons(gate: str, blessing: Artifact) -> list[str]:
     return [f"{gate} {verdict}" for verdict in Judgement.read(Path(blessing.uri)).verdicts if not verdict.passed]
 
 
+def _judged_files(artifacts: Iterable[Artifact]) -> dict[Path, str]:
+    """Return the SHA-256 of every file of these payloads, by path, after a comparison with their recorded digests.
+
+    Raises:
+        AlteredPayloadError: a payload is not as it was recorded.
+    """
+    found: dict[Path, str] = {}
+    for artifact in artifacts:
+        listing = list_folder(Path(artifact.uri))
+        if artifact.get_string_custom_property("content_digest") not in ("", listing.digest):
+            raise _altered(f"the payload of artifact {artifact.id} ({artifact.type_name})", artifact.uri)
+        found |= {Path(artifact.uri) / file.path: file.sha256 for file in listing.files}
+    return found
+
+
+def _refuse_other_files(release: Release, judged: Mapping[Path, str]) -> None:
+    """Raise an error if a file to be published is not the one that was compared with the record."""
+    digests = {file.path: file.sha256 for file in release.files}
+    for name, source in release.sources.items():
+        if judged.get(source) != digests[name]:
+            raise _altered(f"file {name}", str(source))
+
+
+def _altered(what: str, where: str) -> AlteredPayloadError:
+    return AlteredPayloadError(
+        f"not pushed, because {what} was altered after it was judged; the targets are unchanged",
+        where,
+        "run again: the run names what was altered, and the command that has it computed again",
+    )
+
+
 def _targets(text: str) -> dict[str, Path]:
     targets = {name: Path(path).resolve() for name, path in json.loads(text).items()}
     if not targets or len(set(targets.values())) != len(targets):
@@ -84,7 +126,7 @@ def _targets(text: str) -> dict[str, Path]:
 def _add_publication(record: PushRecord, publication: Publication, targets: dict[str, Path]) -> PushRecord:
     for path in targets.values():
         how = "published as" if path in publication.new else "already present as"
-        logging.info("%s: %s version %d, now latest", path, how, publication.version)
+        logging.info("%s: %s version %d, latest is %s", path, how, publication.version, latest_version(path))
     return record.model_copy(
         update={
             "version": publication.version,

@@ -1,30 +1,34 @@
 """Publishes a release at several targets: at all of them, or at none.
 
-The order makes this safe. First the release is copied to a hidden staging folder at each target, because copying can
-fail for lack of space or permissions. Then each staging folder is renamed to its version, and `latest` is moved last.
-A process that dies in between leaves staging folders or a version that `latest` does not point to. The next push
-removes the former and uses the latter.
-
-`data.files.creating_folder` cannot be used: it renames a folder as soon as it is complete, but here all folders must
-be complete before the first is renamed, and the next push must recognise staging folders by their names.
+The order makes this safe. First the release is copied to a staging folder at each target, because copying can fail for
+lack of space or permissions. Then each copy is renamed to its version, and `latest` is moved last. A process that dies
+in between leaves staging folders or a version that `latest` does not point to. The next push removes the former and
+uses the latter. Whatever else is in the folder of a target stays as it is.
 """
 
 from __future__ import annotations
 
 import shutil
-import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 from components.pusher.release import Release
 from data.errors import NodeError
-from serving_targets.bundle import LATEST, Bundle, damage
-from serving_targets.manifest import MANIFEST
-from serving_targets.releases import holding_version, latest_version, locked, move_latest, sync, versions
-
-STAGING = ".staging-"
+from data.files import remove_dead_staging, staging_folder
+from serving_targets.bundle import Bundle, contradiction, damage
+from serving_targets.manifest import MANIFEST, SBOM
+from serving_targets.releases import (
+    holding_version,
+    latest_version,
+    locked,
+    move_latest,
+    next_version,
+    rolled_back_to,
+    sync,
+)
+from serving_targets.signature import sign
 
 
 @dataclass(frozen=True)
@@ -42,24 +46,25 @@ class Publication:
     new: tuple[Path, ...]
 
 
-def publish(release: Release, targets: Sequence[Path]) -> Publication:
-    """Publish a release at all targets and make it the latest version.
+def publish(release: Release, targets: Sequence[Path], altered: Collection[Path] = ()) -> Publication:
+    """Publish a release at all targets and make it the latest version, except where it was rolled back from.
 
     Args:
         release: release to publish.
         targets: folders of the targets; missing ones are created.
+        altered: folders of versions that were altered after they were published; none of them counts as the release.
 
     Raises:
         NodeError: a target cannot be written; all targets are then unchanged.
-        InputError: another push has locked a target.
+        InputError: another push has locked a target, or its `latest` is not a link to a version.
     """
     with ExitStack() as locks:
         try:
             for target in sorted(targets):
                 target.mkdir(parents=True, exist_ok=True)
                 locks.enter_context(locked(target))
-                _remove_leftovers(target)
-            version, missing = _plan(release, targets)
+                remove_dead_staging(target)
+            version, missing = _plan(release, targets, altered)
             _publish(release, version, missing, targets)
         except OSError as error:
             raise NodeError(
@@ -70,62 +75,58 @@ def publish(release: Release, targets: Sequence[Path]) -> Publication:
     return Publication(version, release.digest, tuple(missing))
 
 
-def _remove_leftovers(target: Path) -> None:
-    """Remove what killed pushes left; because the target is locked, no other push is running."""
-    for folder in target.glob(f"{STAGING}*"):
-        shutil.rmtree(folder)
-    for link in target.glob(f".{LATEST}-*"):
-        link.unlink()
-
-
-def _plan(release: Release, targets: Sequence[Path]) -> tuple[int, list[Path]]:
+def _plan(release: Release, targets: Sequence[Path], altered: Collection[Path]) -> tuple[int, list[Path]]:
     """Return the version number of the release and the targets that do not have it yet.
 
     The number is the same at every target. If some targets already have the release, and the others have no version
     with that or a higher number, the number is kept. Otherwise it is the next unused number.
     """
-    held = {target: holding_version(target, release.digest) for target in targets}
+    public = release.key.public_key() if release.key else None
+    held = {target: holding_version(target, release.digest, public, altered) for target in targets}
     missing = [target for target, version in held.items() if version is None]
     numbers = {version for version in held.values() if version is not None}
     if len(numbers) == 1:
         (number,) = numbers
-        if all(number > max(versions(target), default=0) for target in missing):
+        if all(number >= next_version(target) for target in missing):
             return number, missing
-    return 1 + max(max(versions(target), default=0) for target in targets), list(targets)
+    return max(map(next_version, targets)), list(targets)
 
 
 def _publish(release: Release, version: int, missing: Sequence[Path], targets: Sequence[Path]) -> None:
-    with ExitStack() as undo:
-        staged = {target: target / f"{STAGING}{uuid.uuid4().hex}" for target in missing}
-        for staging in staged.values():
-            undo.callback(shutil.rmtree, staging, ignore_errors=True)
-            _stage(release, version, staging)
-        for target, staging in staged.items():
+    with ExitStack() as stack, ExitStack() as undo:
+        staged = {target: stack.enter_context(staging_folder(target)) / str(version) for target in missing}
+        for copy in staged.values():
+            _stage(release, version, copy)
+        for target, copy in staged.items():
             final = target / str(version)
-            staging.rename(final)
+            copy.rename(final)
             undo.callback(shutil.rmtree, final, ignore_errors=True)
             sync(target)
-        for target in targets:
-            undo.callback(_restore_latest, target, latest_version(target))
+        moved = [target for target in targets if target in staged or rolled_back_to(target) is None]
+        for target in moved:
+            undo.callback(_restore_latest, target, latest_version(target), rolled_back_to(target) is not None)
             move_latest(target, version)
         undo.pop_all()
 
 
-def _restore_latest(target: Path, version: int | None) -> None:
+def _restore_latest(target: Path, version: int | None, by_rollback: bool) -> None:
     if latest_version(target) != version:
-        move_latest(target, version)
+        move_latest(target, version, by_rollback=by_rollback)
 
 
 def _stage(release: Release, version: int, staging: Path) -> None:
-    """Write the complete version into a hidden folder, flush it to disk, and check it."""
+    """Write the complete version into a new folder, flush it to disk, and check it."""
     staging.mkdir()
     manifest = release.manifest(version)
     for name, source in release.sources.items():
         copy = staging / name
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, copy)
+    (staging / SBOM).write_bytes(release.sbom)
     (staging / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
+    if release.key:
+        sign(staging, release.key)
     for path in (*staging.rglob("*"), staging):
         sync(path)
-    if fault := damage(Bundle(staging, manifest)):
+    if fault := damage(Bundle(staging, manifest)) or contradiction(Bundle(staging, manifest)):
         raise NodeError(f"a copy went wrong: {fault}", str(staging), "check the disk, then run again")

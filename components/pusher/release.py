@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from components.artifacts.edge_model import list_files
 from data.digests import file_digest
@@ -19,12 +20,16 @@ from serving_targets.manifest import (
     FLOAT_MODEL,
     INT8_MODEL,
     SAVED_MODEL,
+    SBOM,
     BundleFile,
     LayoutTable,
     Manifest,
     Provenance,
     behaviour_digest,
 )
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 
 @dataclass(frozen=True)
@@ -33,22 +38,33 @@ class Release:
 
     Attributes:
         sources: path in the bundle to the file that is copied there.
+        sbom: content of the SBOM, which is a file of the bundle, too.
         files: path, digest and size of each file in the bundle.
         contract: contract in the TFLite files.
         facts: content of the manifest from the pipeline; see `manifest_facts` of Pusher.
         verdicts: verdicts of ModelValidator and ServingSmoke.
         digest: digest of everything that determines the behaviour of the bundle.
+        key: key that the manifest is signed with; None for an unsigned release.
     """
 
     sources: Mapping[str, Path]
+    sbom: bytes
     files: tuple[BundleFile, ...]
     contract: Contract
     facts: Mapping[str, Any]
     verdicts: tuple[Verdict, ...]
     digest: str
+    key: Ed25519PrivateKey | None = None
 
     @classmethod
-    def of(cls, saved_model: Path, edge_model: Path, judged: Sequence[Path], facts: Mapping[str, Any]) -> Release:
+    def of(
+        cls,
+        saved_model: Path,
+        edge_model: Path,
+        judged: Sequence[Path],
+        facts: Mapping[str, Any],
+        key: Ed25519PrivateKey | None = None,
+    ) -> Release:
         """Create a release from the files of a model.
 
         Args:
@@ -56,10 +72,13 @@ class Release:
             edge_model: folder that EdgeConverter wrote.
             judged: folders with the judgements of ModelValidator and ServingSmoke.
             facts: content of the manifest from the pipeline; see `manifest_facts` of Pusher.
+            key: key to sign the manifest with; None for an unsigned release.
 
         Raises:
             NodeError: a file is missing, or the contracts in the TFLite files differ.
         """
+        from components.pusher.sbom import bundle_sbom  # its library takes half a second, which only a push needs
+
         sources = {name: edge_model / name for name in (INT8_MODEL, FLOAT_MODEL)}
         sources |= {file.path.name: file.path for file in list_files(edge_model) if file.shipped}
         saved_model_files = (path for path in sorted(saved_model.rglob("*")) if path.is_file())
@@ -73,13 +92,17 @@ class Release:
             BundleFile(path=name, sha256=file_digest(path), bytes=path.stat().st_size) for name, path in sources.items()
         )
         contract = _common_contract([path for name, path in sources.items() if name.endswith(".tflite")])
+        digest = behaviour_digest(files, contract.labels, contract.layout, contract.channels, contract.window_spec)
+        sbom = bundle_sbom(contract.name, digest, files)
         return cls(
             sources=sources,
-            files=files,
+            sbom=sbom,
+            files=(*files, BundleFile(path=SBOM, sha256=hashlib.sha256(sbom).hexdigest(), bytes=len(sbom))),
             contract=contract,
             facts=facts,
             verdicts=tuple(verdict for folder in judged for verdict in Judgement.read(folder).verdicts),
-            digest=behaviour_digest(files, contract.labels, contract.layout, contract.channels, contract.window_spec),
+            digest=digest,
+            key=key,
         )
 
     def manifest(self, version: int) -> Manifest:

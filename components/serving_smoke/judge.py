@@ -15,11 +15,11 @@ import numpy as np
 
 from components.artifacts.edge_model import EVALUATION_WINDOWS, GOLDEN_WINDOWS, list_files
 from components.artifacts.judging import check
-from components.sandbox.sandbox import SandboxRun, sandbox_saved_model, sandbox_tflite
 from payloads.judgements import FormatFigures, ServingJudgement
 from payloads.verdict import Verdict
 from schema.gates import ServingSmokeThresholds
 from serving_targets.manifest import FLOAT_MODEL, INT8_MODEL, SAVED_MODEL
+from serving_targets.sandbox.sandbox import SandboxRun, sandbox_saved_model, sandbox_tflite
 
 TEST_WINDOWS = 64
 """Number of windows of the test split that are served in addition to the golden windows."""

@@ -6,6 +6,7 @@ import datetime
 import hashlib
 import json
 import re
+import shlex
 from typing import Any
 
 from airflow.sdk import Asset, BaseOperator
@@ -13,7 +14,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from poseline_dags import settings
 from poseline_dags.dag_manifest import DagManifest, UnusableManifestError, read_dag_manifest
-from poseline_dags.process import PoselineProcess
+from poseline_dags.process import PoselineProcess, visible
 
 SPAN_ORIGIN = datetime.date(1970, 1, 1)
 _BY_DATE = ("backfill", "scheduled")
@@ -62,7 +63,8 @@ class PrepareRun(_PoselineTask):
         """Prepare the run; return its id in ML Metadata, its span and its overrides."""
         manifest, dag_run, parameters = self._manifest(), context["dag_run"], context["params"]
         if unknown := sorted(set(dag_run.conf or {}) - set(self.dag.params)):  # Airflow itself lets them pass
-            raise AirflowFailException(f"no parameter {', '.join(unknown)}; there are: {', '.join(self.dag.params)}")
+            names = visible(", ".join(unknown))
+            raise AirflowFailException(f"no parameter {names}; there are: {', '.join(self.dag.params)}")
         arguments = [
             "prepare",
             "--manifest",
@@ -110,7 +112,7 @@ class RunNode(_PoselineTask):
         self.log.info("%s %s in %s s: %s", self.node, result["state"], result["seconds"], result["reason"] or "-")
         for output in result["outputs"]:
             self.log.info("artifact %s (%s %s): %s", output["id"], output["type"], output["key"], output["uri"])
-        self.log.info("lineage: poseline lineage run %s --root %s", run_id, settings.ROOT)
+        self.log.info("lineage: poseline lineage run %s --root %s", run_id, shlex.quote(str(settings.ROOT)))
         self._announce(context, result)
         return {name: value for name, value in result.items() if name != "error"}
 

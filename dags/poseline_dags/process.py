@@ -1,6 +1,6 @@
 """Runs a `poseline` command in the pipeline's environment and ends it when the Airflow task ends.
 
-`components.sandbox.child_process`, which starts the project's other processes, cannot be used: this module runs in
+`serving_targets.sandbox.child_process`, which starts the project's other processes, cannot be used: this module runs in
 Airflow's environment, which contains none of the project's packages. It also passes the output on line by line, and
 ends the command with SIGTERM first, so that the failure is recorded in ML Metadata.
 """
@@ -11,9 +11,11 @@ import contextlib
 import enum
 import json
 import os
+import shlex
 import signal
 import subprocess
 import threading
+import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,6 +24,8 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException, Airfl
 _LOGGED_CHARACTERS = 20_000
 _SECONDS_TO_END = 4.0  # Airflow kills the task itself after 5 s
 _SECRETS = ("AIRFLOW_", "_AIRFLOW")
+_UNSEEN = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
+_KEPT = "\n\t\u200c\u200d"  # the joiners are a part of the spelling of many scripts
 
 
 class ExitCode(enum.IntEnum):
@@ -34,6 +38,27 @@ class ExitCode(enum.IntEnum):
     SKIPPED = 99
     INTERRUPTED = 130
     NO_READER = 141
+
+
+def visible(text: str) -> str:
+    """Return a text with control and direction characters as escapes, for logs, XCom and events.
+
+    The command has done this already, as `data.text.printable` does; a library that it uses, or a crash, has not.
+    """
+    return "".join(c.encode("unicode_escape").decode("ascii") if _is_unseen(c) else c for c in text)
+
+
+def _is_unseen(character: str) -> bool:
+    return character not in _KEPT and unicodedata.category(character) in _UNSEEN
+
+
+def _visible_values(value: Any) -> Any:
+    """Return a value from JSON in which every text is visible."""
+    if isinstance(value, dict):
+        return {visible(name): _visible_values(entry) for name, entry in value.items()}
+    if isinstance(value, list):
+        return [_visible_values(entry) for entry in value]
+    return visible(value) if isinstance(value, str) else value
 
 
 class PoselineProcess:
@@ -62,7 +87,7 @@ class PoselineProcess:
             AirflowException: retrying may help, for example because the process was killed.
         """
         command = [self._python, "-m", "pipelines.cli", *arguments]
-        self._log.info("$ %s", " ".join(command))
+        self._log.info("$ %s", visible(shlex.join(command)))
         try:
             self._process = subprocess.Popen(
                 command,
@@ -84,7 +109,7 @@ class PoselineProcess:
             output, error_text = self._pump(self._process)
             code = self._process.wait()
             if code:
-                self._log.info("%s", output[:_LOGGED_CHARACTERS])
+                self._log.info("%s", visible(output[:_LOGGED_CHARACTERS]))
         finally:
             self.end()
         return _result_or_exception(code, output, error_text)
@@ -117,7 +142,7 @@ class PoselineProcess:
         reader.start()
         error_text: list[str] = []
         for line in process.stderr:
-            text = line.rstrip("\n")
+            text = visible(line.rstrip("\n"))
             self._log.info("%s", text)
             if error_text or text.startswith(("error:", "Error:")):
                 error_text.append(text)
@@ -128,7 +153,7 @@ class PoselineProcess:
 def _result_or_exception(code: int, output: str, error_text: str) -> dict[str, Any]:
     """Return the command's result, or raise the exception by which Airflow decides whether to retry."""
     try:
-        result = json.loads(output)
+        result = _visible_values(json.loads(output))
     except ValueError:
         result = {}
     if code == 0 and result:

@@ -30,3 +30,8 @@ HEAVY_POOL = "poseline_heavy"
 def manifest_file(pipeline: str) -> Path:
     """Return the path of the DAG manifest that `poseline compile` wrote for a pipeline."""
     return ROOT / "manifests" / f"{pipeline}.json"
+
+
+def loopback() -> str:
+    """Return the name under which all parts of an Airflow on a single machine reach each other."""
+    return "localhost"

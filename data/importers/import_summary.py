@@ -5,12 +5,11 @@ from typing import TYPE_CHECKING
 from data.importers.span_import import ImportSummary
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from data.output.terminal import Terminal
 
 
-def show(summary: ImportSummary, console: "Console") -> None:
+def show(summary: ImportSummary, console: "Terminal") -> None:
     """Print a table of records read, kept, repaired and quarantined, and the assumptions."""
-    from rich.markup import escape
     from rich.table import Table
 
     table = Table(box=None, show_header=False, title=None)
@@ -20,15 +19,15 @@ def show(summary: ImportSummary, console: "Console") -> None:
     table.add_row("read", f"{summary.read:,}", f"records in {summary.sources:,} sources ({summary.format})")
     table.add_row("kept", f"{summary.kept:,}", f"{summary.sequences:,} sequences of {summary.layout}")
     for reason, count in summary.repaired.items():
-        table.add_row("repaired", f"{count:,}", escape(reason))
+        table.add_row("repaired", f"{count:,}", reason)
     if summary.people_left_out:
         table.add_row("left out", f"{summary.people_left_out:,}", "poses of other people")
     for reason, count in summary.quarantined.items():
-        table.add_row("quarantined", f"{count:,}", escape(reason))
+        table.add_row("quarantined", f"{count:,}", reason)
     if summary.span_dir:
-        console.print(f"{escape(str(summary.span_dir))}: {summary.frames:,} frames", highlight=False)
+        console.print(f"{summary.span_dir}: {summary.frames:,} frames")
     console.print(table)
     for note in summary.notes:
-        console.print(f"note: {escape(note)}", highlight=False)
+        console.print(f"note: {note}")
     if summary.report:
-        console.print(f"quarantined records: {escape(str(summary.report))}", highlight=False)
+        console.print(f"quarantined records: {summary.report}")

@@ -2,8 +2,6 @@
 
 import multiprocessing
 import pickle
-import shutil
-import tempfile
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -17,6 +15,7 @@ import numpy as np
 
 from data.consistency import Consistency
 from data.errors import InputError
+from data.files import staging_folder
 from data.importers.clips.faults import quarantined
 from data.importers.clips.types import PEOPLE, Format, ImportOptions, Note, RawClip, Source
 from data.importers.clips.units import ImageSize, likely_height, unknown_height
@@ -273,8 +272,13 @@ def _outcomes(
             for outcome in process_source(format_, source, options):
                 yield number, outcome
         return
-    dst.mkdir(parents=True, exist_ok=True)
-    spool = Path(tempfile.mkdtemp(prefix=".import-", dir=dst))
+    with staging_folder(dst) as spool:
+        yield from _in_processes(format_, batches, options, workers, spool)
+
+
+def _in_processes(
+    format_: Format, batches: list[list[tuple[int, Source]]], options: ImportOptions, workers: int, spool: Path
+) -> Iterator[tuple[int, Outcome]]:
     pool = ProcessPoolExecutor(min(workers, len(batches)), mp_context=multiprocessing.get_context("spawn"))
     try:
         waiting: deque[Any] = deque()
@@ -294,7 +298,6 @@ def _outcomes(
         ) from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
-        shutil.rmtree(spool, ignore_errors=True)
 
 
 def _batches(sources: list[Source]) -> list[list[tuple[int, Source]]]:

@@ -4,22 +4,23 @@ import base64
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from data.files import write_atomically
+from data.files import output
 from data.health import NONE
 from data.layouts import layout_names, load_layout
+from data.output.pages import templates
 from data.quarantine import Quarantined, read_quarantine
 from data.report.collect import Picture, Shown, collect
 from data.report.compare import compare
 from data.report.draw import Moving, histogram, moving
 from data.store import list_spans, read_index, span_folder
-from data.text import natural, printable
+from data.text import harmless, natural
 
 SHOWN = 12
 """Number of random, of worst and of quarantined clips that are drawn."""
@@ -73,32 +74,28 @@ class Card(NamedTuple):
     drawing: Moving | None
 
 
-def write_report(span_dir: Path, target: Path, against: Path | None = None) -> None:
+def write_report(span_dir: Path, target: Path, against: Path | None = None, *, overwrite: bool = False) -> None:
     """Write the page of a span.
 
     Args:
         span_dir: the `span-N` folder.
-        target: the HTML file.
+        target: the HTML file; see `data.files.output` for what it may replace.
         against: folder of a span to compare with; None for no comparison.
+        overwrite: whether it may replace a file that is not an earlier output.
 
     Raises:
-        InputError: if a sequence of either span is invalid.
+        InputError: if a sequence of either span is invalid, or the target must not be replaced.
     """
-    write_atomically(target, render(span_dir, against))
+    with output(target, overwrite=overwrite) as made:
+        made.write_text(render(span_dir, against), encoding="utf-8")
 
 
 def render(span_dir: Path, against: Path | None = None) -> str:
     """Return the HTML of the page; see `write_report` for the arguments."""
     here = collect(span_dir, SHOWN)
     other = collect(against) if against else None
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
-    )
-    environment.filters |= {"shown": _shown, "breakable": _breakable}
+    environment = templates(Path(__file__).parent)
+    environment.filters |= {"shown": partial(harmless, limit=_NAME_LENGTH), "breakable": _breakable}
     script = (Path(__file__).parent / "page.js").read_text(encoding="utf-8")
     reasons, quarantined = _quarantine(span_dir)
     return environment.get_template("page.html.j2").render(
@@ -248,8 +245,4 @@ def _quarantined_drawing(record: Quarantined) -> Moving | None:
 
 def _breakable(text: object) -> Markup:
     """Return a safe text in HTML that may break after an underscore."""
-    return escape(_shown(text)).replace("_", Markup("_<wbr>"))
-
-
-def _shown(text: object) -> str:
-    return printable(str(text), _NAME_LENGTH).replace("\n", " ")
+    return escape(harmless(text, _NAME_LENGTH)).replace("_", Markup("_<wbr>"))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from data.store import write_span
 from data.synthetic.baduanjin import SyntheticSpec, generate
+from data.text import say
 
 SAMPLE_FOLDER = Path(__file__).parent.parent / "sample"
 """Data folder of the bundled sample."""
@@ -36,4 +37,4 @@ def write_sample(folder: Path) -> tuple[Path, Path]:
 
 if __name__ == "__main__":
     for span in write_sample(Path(sys.argv[1])):
-        print(span)
+        say(span)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -13,10 +12,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from data.errors import GateError, InputError
+from data.text import LONGEST, harmless, listed, say, say_json
 from lineage.cli import view_commands
-from lineage.cli.options import root_option
+from lineage.cli.options import key_option, overwrite_option, root_option
 
 if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
     from lineage.model import Artifact
     from lineage.questions.answer import Answer
     from lineage.questions.trace import Unknown
@@ -38,13 +40,14 @@ def question_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @group.command()
 @click.argument("what", metavar="FILE|ID")
+@key_option
 @question_options
-def trace(what: str, root: Path, as_json: bool) -> None:
+def trace(what: str, key: Ed25519PublicKey | None, root: Path, as_json: bool) -> None:
     """Show where a file came from. FILE is a bundle, SavedModel or .tflite at any place, ID an artifact."""
     from lineage.questions import trace
 
     store = _store(root)
-    found = trace.find(store, what)
+    found = trace.find(store, what, key)
     if not isinstance(found, trace.Unknown):
         _print(trace.trace(store, found), as_json)
     elif as_json:
@@ -95,13 +98,13 @@ def runs(limit: int, root: Path, as_json: bool) -> None:
 
     found = list_runs(_store(root), limit) if backend.exists(backend.connection(root)) else []
     if as_json:
-        click.echo(json.dumps([run.to_dict() for run in found], indent=1))
+        say_json([run.to_dict() for run in found])
     elif found:
         from lineage.cli import display
 
         display.show_runs(found, display.console())
     else:
-        click.echo(f"no runs under {root}")
+        say(f"no runs under {harmless(root, LONGEST)}")
 
 
 @group.command()
@@ -164,17 +167,21 @@ def _why(node: str, run: str, root: Path, as_json: bool) -> bool:
     "--limit", default=50, show_default=True, type=click.IntRange(1), help="Number of most recent runs to read."
 )
 @click.option("--to", "file", type=click.Path(path_type=Path), help="Also draw the history, to FILE.svg or FILE.html.")
+@overwrite_option
 @question_options
-def blame(metric: str, pipeline: str | None, limit: int, file: Path | None, root: Path, as_json: bool) -> None:
+def blame(
+    metric: str, pipeline: str | None, limit: int, file: Path | None, overwrite: bool, root: Path, as_json: bool
+) -> None:
     """Show the history of METRIC over the runs, with the change that moved it."""
     from lineage.questions.blame import blame
 
     answer = blame(_store(root), root, metric, limit=limit, pipeline=pipeline)
     if file:
-        from data.files import write_atomically
+        from data.files import output
         from lineage.drawings.history_plot import draw_history
 
-        write_atomically(file, draw_history(answer, file.suffix))
+        with output(file, overwrite=overwrite) as made:
+            made.write_text(draw_history(answer, file.suffix), encoding="utf-8")
     _print(answer, as_json)
 
 
@@ -189,15 +196,33 @@ def verify(run: str | None, everything: bool, root: Path, as_json: bool) -> None
     if (run is None) != everything:
         raise InputError("expected either a run or --all", remedy="give one of the two")
     store = _store(root)
-    artifacts: Iterable[Artifact]
-    if run:
-        artifacts = store.run_subgraph(run).artifacts.values()
-    else:
-        artifacts = (artifact for part in store.whole() for artifact in part.artifacts.values())
+    artifacts = store.run_subgraph(run).artifacts.values() if run else _all_artifacts(store)
     answer = verify(root, artifacts, orphans=everything)
     _print(answer, as_json)
     if answer.faults:
         sys.exit(GateError.exit_code)
+
+
+@group.command()
+@click.argument("ids", metavar="[ID]...", nargs=-1, type=int)
+@click.option("--yes", is_flag=True, help="Set them aside; without it they are only listed.")
+@question_options
+def set_aside(ids: tuple[int, ...], yes: bool, root: Path, as_json: bool) -> None:
+    """List the artifacts, of those with an ID or of all, whose payloads were altered. With --yes, set them aside.
+
+    No run uses an artifact that is set aside: the next one computes it again. The altered files are kept.
+    """
+    from lineage.questions.removal import refuse_while_running
+    from lineage.questions.set_aside import plan_set_aside, set_aside
+    from lineage.store import backend
+
+    store = _store(root)
+    artifacts = [store.artifact(id_) for id_ in ids] if ids else _all_artifacts(store)
+    plan = plan_set_aside(root, artifacts)
+    if yes:
+        refuse_while_running(root)
+        set_aside(backend.open_store(backend.connection(root)), plan.altered)
+    _print(dataclasses.replace(plan, done=yes), as_json)
 
 
 @group.command()
@@ -251,11 +276,18 @@ def upgrade(root: Path, as_json: bool) -> None:
     from lineage.store.upgrading import upgrade
 
     backup = upgrade(backend.connection(root), root / "backups")
-    click.echo(json.dumps({"backup": str(backup)}) if as_json else f"the store is up to date; its backup is {backup}")
+    if as_json:
+        say_json({"backup": str(backup)}, indent=None)
+    else:
+        say(f"the store is up to date; its backup is {harmless(backup, LONGEST)}")
 
 
 for _command in view_commands.COMMANDS:
     group.add_command(_command)
+
+
+def _all_artifacts(store: LineageStore) -> Iterable[Artifact]:
+    return (artifact for part in store.whole() for artifact in part.artifacts.values())
 
 
 def _store(root: Path) -> LineageStore:
@@ -266,7 +298,7 @@ def _store(root: Path) -> LineageStore:
 
 def _print(answer: Answer, as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps(answer.to_dict(), indent=1))
+        say_json(answer.to_dict())
         return
     from lineage.cli import display
 
@@ -274,10 +306,8 @@ def _print(answer: Answer, as_json: bool) -> None:
 
 
 def _unknown_files(what: str, found: Unknown) -> GateError:
-    from lineage.formatting import harmless
-
-    names = ", ".join(harmless(name) for name in found.files[:5]) + (" …" if len(found.files) > 5 else "")
+    names = listed(found.files[:5], 200) + (" …" if len(found.files) > 5 else "")
     remedy = "it was altered, or it comes from another store (--root, POSELINE_METADATA)"
     if run_id := found.claims.get("run_id"):
         remedy += f"; its manifest names run {harmless(run_id)}, which nothing confirms"
-    return GateError(f"unknown: no recorded artifact holds {names}", harmless(what), remedy)
+    return GateError(f"unknown: no recorded artifact holds {names}", what, remedy)

@@ -1,20 +1,19 @@
 """Answers as tables in the terminal: one function for each type of answer.
 
-Everything shown goes through `lineage.formatting.cell`, because names in a store may hold anything.
+Long names are cut by `lineage.formatting.cell`; the terminal itself shows what is invisible in them.
 """
 
 from __future__ import annotations
 
 import json
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
+from data.output.terminal import Terminal
 from lineage.formatting import cell, duration, moment, size
 
 if TYPE_CHECKING:  # at run time, only the module of the question that was asked is imported
@@ -27,11 +26,12 @@ if TYPE_CHECKING:  # at run time, only the module of the question that was asked
     from lineage.questions.removal import RemovablePayload
     from lineage.questions.run import RunDescription
     from lineage.questions.runs import RunSummary
+    from lineage.questions.set_aside import SetAside
     from lineage.questions.trace import GateVerdict, Trace
     from lineage.questions.verify import Verification
     from lineage.questions.why import Why
 
-    Display = Callable[[Any, Console], None]
+    Display = Callable[[Any, Terminal], None]
 
 _WIDE = 400  # width in files and pipes, so that a row is one line
 _MOST_SEQUENCES = 20
@@ -39,16 +39,16 @@ _STATE_STYLES = {"done": "green", "cached": "cyan", "failed": "red", "running": 
 _PAYLOAD_COLUMNS = ("artifact", "type", "payload", "size")
 
 
-def console() -> Console:
+def console() -> Terminal:
     """Return the console for tables; its lines are not broken in files and pipes."""
-    return Console(width=None if sys.stdout.isatty() else _WIDE, markup=False, highlight=False, emoji=False)
+    return Terminal(width=_WIDE)
 
 
 DISPLAYS: dict[str, Display] = {}
 """Function that prints an answer, by the name of the answer's type."""
 
 
-def show(answer: Answer, out: Console) -> None:
+def show(answer: Answer, out: Terminal) -> None:
     """Print an answer as tables.
 
     Raises:
@@ -71,7 +71,7 @@ def _displays(name: str) -> Callable[[Display], Display]:
 
 
 @_displays("Trace")
-def _trace(answer: Trace, out: Console) -> None:
+def _trace(answer: Trace, out: Terminal) -> None:
     artifact, model, trainer = answer.artifact, answer.model, answer.trained_by
     made, push, code = answer.made_by, answer.push, answer.code
     dirty = " (with uncommitted changes)" if code.get("git_dirty") == "true" else ""
@@ -79,6 +79,7 @@ def _trace(answer: Trace, out: Console) -> None:
         out,
         [
             ("artifact", f"{artifact.id}  {artifact.type}  {artifact.state}"),
+            ("signature", answer.signature),
             ("content", f"{artifact.content_digest}  {size(artifact.bytes)}" if artifact.bytes else None),
             ("payload", artifact.uri),
             ("made by", f"{made.node} of run {made.run}, {moment(made.started)} UTC" if made else None),
@@ -110,7 +111,7 @@ def _trace(answer: Trace, out: Console) -> None:
 
 
 @_displays("Impact")
-def _impact(answer: Impact, out: Console) -> None:
+def _impact(answer: Impact, out: Terminal) -> None:
     models = (
         (m.id, m.run, moment(m.created), m.how, _joined(m.pushes), "yes" if m.retrain else "") for m in answer.models
     )
@@ -124,7 +125,7 @@ def _impact(answer: Impact, out: Console) -> None:
     _rows(out, "artifacts", ("type", "ids"), ((name, _joined(ids)) for name, ids in answer.artifacts.items()))
 
 
-def show_runs(runs: Sequence[RunSummary], out: Console) -> None:
+def show_runs(runs: Sequence[RunSummary], out: Terminal) -> None:
     """Print one row for each run."""
     made = _table("run", "started", "ran", "cached", "state", "commit", right=("ran", "cached"))
     for run in runs:
@@ -142,7 +143,7 @@ def show_runs(runs: Sequence[RunSummary], out: Console) -> None:
 
 
 @_displays("RunDescription")
-def _run(answer: RunDescription, out: Console) -> None:
+def _run(answer: RunDescription, out: Terminal) -> None:
     _pairs(
         out,
         [
@@ -173,7 +174,7 @@ def _run(answer: RunDescription, out: Console) -> None:
 
 
 @_displays("Diff")
-def _diff(answer: Diff, out: Console) -> None:
+def _diff(answer: Diff, out: Terminal) -> None:
     out.print(cell(answer.summary, "bold", limit=1000))
     if code := answer.code:
         _pairs(out, [("commits", " -> ".join(code.commits)), ("nodes", ", ".join(code.nodes))])
@@ -203,7 +204,7 @@ def _diff(answer: Diff, out: Console) -> None:
 
 
 @_displays("Why")
-def _why(answer: Why, out: Console) -> None:
+def _why(answer: Why, out: Terminal) -> None:
     out.print(cell(f"{answer.node} {'was cached' if answer.cached else 'ran'} in {answer.run}", "bold"))
     for reason in answer.reasons:
         out.print(cell(f"  {reason}", limit=1000))
@@ -214,7 +215,7 @@ def _why(answer: Why, out: Console) -> None:
 
 
 @_displays("Blame")
-def _blame(answer: Blame, out: Console) -> None:
+def _blame(answer: Blame, out: Terminal) -> None:
     points = (
         (p.run, moment(p.started), _figure(p.value), f"{p.change:+.4g}" if p.change else "", p.cause)
         for p in answer.history
@@ -223,7 +224,7 @@ def _blame(answer: Blame, out: Console) -> None:
 
 
 @_displays("Verification")
-def _verification(answer: Verification, out: Console) -> None:
+def _verification(answer: Verification, out: Terminal) -> None:
     faults = ((fault.kind, fault.path, fault.artifact, fault.detail) for fault in answer.faults)
     _rows(out, "", ("fault", "path", "artifact", "detail"), faults)
     read = f"{answer.artifacts} artifacts and {answer.versions} published versions, {size(answer.bytes)}"
@@ -233,10 +234,26 @@ def _verification(answer: Verification, out: Console) -> None:
         out.print(cell(f"unaltered: {read}", "green"))
     if answer.without_digest:
         out.print(cell(f"{len(answer.without_digest)} artifacts were recorded without a digest and not compared"))
+    if answer.set_aside:
+        ids = ", ".join(map(str, answer.set_aside))
+        out.print(cell(f"altered, set aside and used by no run: artifacts {ids}", "yellow"))
+
+
+@_displays("SetAside")
+def _set_aside(answer: SetAside, out: Terminal) -> None:
+    rows = ((entry.id, entry.type, "; ".join(map(str, entry.differences))) for entry in answer.altered)
+    _rows(out, "", ("artifact", "type", "altered"), rows)
+    what = f"{len(answer.altered)} of {answer.compared} live artifacts"
+    if not answer.altered:
+        out.print(cell(f"nothing to set aside: {answer.compared} live artifacts are as recorded", "green"))
+    elif answer.done:
+        out.print(cell(f"set aside {what}; the next run computes them again"))
+    else:
+        out.print(cell(f"altered: {what}; add --yes to set them aside", "red"))
 
 
 @_displays("PrunePlan")
-def _prune(answer: PrunePlan, out: Console) -> None:
+def _prune(answer: PrunePlan, out: Terminal) -> None:
     _rows(out, "", _PAYLOAD_COLUMNS, _payload_rows(answer.remove))
     what = f"{len(answer.remove)} payloads, {size(answer.bytes)}"
     out.print(cell(f"removed {what}" if answer.done else f"would remove {what}; add --yes to do it"))
@@ -245,7 +262,7 @@ def _prune(answer: PrunePlan, out: Console) -> None:
 
 
 @_displays("ForgetPlan")
-def _forget(answer: ForgetPlan, out: Console) -> None:
+def _forget(answer: ForgetPlan, out: Terminal) -> None:
     examples = ((entry.artifact, ", ".join(entry.splits)) for entry in answer.examples)
     _rows(out, "data of this person", ("examples", "splits"), examples)
     _rows(out, "payloads that contain it", _PAYLOAD_COLUMNS, _payload_rows(answer.payloads))
@@ -270,7 +287,7 @@ def _table(*columns: str, right: Iterable[str] = ()) -> Table:
     return made
 
 
-def _rows(out: Console, title: str, columns: tuple[str, ...], values: Iterable[Iterable[Any]]) -> None:
+def _rows(out: Terminal, title: str, columns: tuple[str, ...], values: Iterable[Iterable[Any]]) -> None:
     """Print a table with a title, or nothing if it has no rows."""
     made = _table(*columns)
     for row in values:
@@ -280,7 +297,7 @@ def _rows(out: Console, title: str, columns: tuple[str, ...], values: Iterable[I
         out.print(made)
 
 
-def _pairs(out: Console, values: Iterable[tuple[str, Any]]) -> None:
+def _pairs(out: Terminal, values: Iterable[tuple[str, Any]]) -> None:
     """Print names with their values; those without a value are left out."""
     made = Table(box=None, show_header=False, pad_edge=False)
     made.add_column(style="bold", no_wrap=True)

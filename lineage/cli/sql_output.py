@@ -5,15 +5,14 @@ from __future__ import annotations
 import csv
 import datetime
 import decimal
-import json
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import click
-from rich.console import Console
 from rich.table import Table as Grid
 
+from data.output.terminal import Terminal, styled
+from data.text import cell_of_sheet, harmless, say_json
 from lineage.exchange.tables import TABLES
 from lineage.formatting import cell
 
@@ -32,22 +31,22 @@ def as_table(columns: Sequence[str], rows: Rows) -> None:
         count += 1
         if count <= _MOST_SHOWN:
             grid.add_row(*(cell(_plain(value)) for value in row))
-    console = Console(soft_wrap=not sys.stdout.isatty())
+    console = Terminal()
     console.print(grid)
     rest = f" (the first {_MOST_SHOWN:,} are shown; --json and --csv print all)" if count > _MOST_SHOWN else ""
-    console.print(f"{count:,} {'row' if count == 1 else 'rows'}{rest}", style="dim", highlight=False)
+    console.print(f"{count:,} {'row' if count == 1 else 'rows'}{rest}", style="dim")
 
 
 def as_json(columns: Sequence[str], rows: Rows) -> None:
     """Print a JSON list of objects."""
-    click.echo(json.dumps([dict(zip(columns, map(_plain, row), strict=True)) for row in rows], indent=1))
+    say_json([dict(zip(columns, map(_plain, row), strict=True)) for row in rows])
 
 
 def as_csv(columns: Sequence[str], rows: Rows) -> None:
     """Print CSV with a header."""
     writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows([_plain(value) for value in row] for row in rows)
+    writer.writerow(map(_sheet_cell, columns))
+    writer.writerows(map(_sheet_cell, row) for row in rows)
 
 
 def show_schema(*, as_json: bool) -> None:
@@ -60,15 +59,20 @@ def show_schema(*, as_json: bool) -> None:
             }
             for table in TABLES.values()
         }
-        click.echo(json.dumps(tables, indent=1))
+        say_json(tables)
         return
-    console = Console(soft_wrap=not sys.stdout.isatty(), highlight=False)
+    console = Terminal()
     for table in TABLES.values():
-        console.print(f"[bold]{table.name}[/bold]: {table.row}")
+        console.print(styled((table.name, "bold"), f": {table.row}"))
         grid = Grid(box=None, show_header=False, padding=(0, 1))
         for column in table.columns:
             grid.add_row("", column.name, cell(column.type, "dim"), column.meaning)
         console.print(grid)
+
+
+def _sheet_cell(value: Any) -> Any:
+    plain = _plain(value)
+    return plain if plain is None or isinstance(plain, bool | int | float) else cell_of_sheet(harmless(plain, None))
 
 
 def _plain(value: Any) -> Any:

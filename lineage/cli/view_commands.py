@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from data.errors import InputError
-from lineage.cli.options import PATH, root_option
+from data.text import LONGEST, harmless, say
+from lineage.cli.options import PATH, overwrite_option, root_option
 
 if TYPE_CHECKING:
     from lineage.drawings.drawing import Drawing
@@ -25,10 +26,11 @@ if TYPE_CHECKING:
     show_default=True,
     help="For an artifact: draw what it was made from, what was made from it, or both.",
 )
+@overwrite_option
 @root_option
-def graph(target: str, file: Path, direction: str, root: Path) -> None:
+def graph(target: str, file: Path, direction: str, overwrite: bool, root: Path) -> None:
     """Draw the lineage of an artifact (by its ID) or of a RUN (or `latest`)."""
-    from data.files import write_atomically
+    from data.files import output
     from lineage.drawings import dot_mermaid, graph_page, graph_svg
     from lineage.drawings.drawing import draw_run
     from lineage.store.reader import LineageStore
@@ -46,13 +48,14 @@ def graph(target: str, file: Path, direction: str, root: Path) -> None:
             "end it in .html, .svg, .dot or .mmd",
         )
     store = LineageStore.of_root(root)
-    if target.isdecimal():
-        drawing = _draw_artifact(store, int(target), direction)
-    else:
-        run = store.run(target)
-        drawing = draw_run(store.run_subgraph(run), run)
-    write_atomically(file, writers[file.suffix](drawing))
-    click.echo(f"{file}: {len(drawing.boxes)} boxes, {len(drawing.lines)} lines")
+    with output(file, overwrite=overwrite) as made:
+        if target.isdecimal():
+            drawing = _draw_artifact(store, int(target), direction)
+        else:
+            run = store.run(target)
+            drawing = draw_run(store.run_subgraph(run), run)
+        made.write_text(writers[file.suffix](drawing), encoding="utf-8")
+    say(f"{harmless(file, LONGEST)}: {len(drawing.boxes)} boxes, {len(drawing.lines)} lines")
 
 
 def _draw_artifact(store: LineageStore, artifact_id: int, direction: str) -> Drawing:
@@ -78,15 +81,16 @@ def _draw_artifact(store: LineageStore, artifact_id: int, direction: str) -> Dra
 )
 @click.option("--to", "target", type=PATH, required=True, help="File to write; for csv and parquet, a folder to make.")
 @click.option("--run", metavar="RUN", help="Export only this run (or `latest`).  [default: the whole store]")
+@overwrite_option
 @root_option
-def export(form: str, target: Path, run: str | None, root: Path) -> None:
+def export(form: str, target: Path, run: str | None, overwrite: bool, root: Path) -> None:
     """Export lineage for other programs; people are named by digests only."""
     from lineage.exchange.export import export
     from lineage.store.reader import LineageStore
 
     store = LineageStore.of_root(root)
-    export(store, form, target, store.run(run).name if run else None)
-    click.echo(target)
+    export(store, form, target, store.run(run).name if run else None, overwrite=overwrite)
+    say(target)
 
 
 @click.command()
@@ -121,16 +125,18 @@ def sql(query: str | None, schema: bool, as_json: bool, as_csv: bool, root: Path
 @click.command()
 @click.argument("run")
 @click.option("--to", "file", type=PATH, required=True, help="FILE.html")
+@overwrite_option
 @root_option
-def report(run: str, file: Path, root: Path) -> None:
+def report(run: str, file: Path, overwrite: bool, root: Path) -> None:
     """Write the audit report of one RUN (or `latest`) as one page to read, print and sign."""
-    from data.files import write_atomically
+    from data.files import output
     from lineage.drawings import audit_report
     from lineage.store.reader import LineageStore
 
     store = LineageStore.of_root(root)
-    write_atomically(file, audit_report.as_page(store, root, store.run(run)))
-    click.echo(file)
+    with output(file, overwrite=overwrite) as made:
+        made.write_text(audit_report.as_page(store, root, store.run(run)), encoding="utf-8")
+    say(file)
 
 
 COMMANDS: tuple[click.Command, ...] = (graph, export, sql, report)

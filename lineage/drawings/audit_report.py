@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from data.digests import Listing, parse_listing
+from data.text import harmless
 from lineage.artifact_types import EDGE_MODEL, EVALUATION, MODEL, PUSHED_MODEL
 from lineage.drawings import drawing
 from lineage.drawings.audit_metrics import confusion_table, figure, slice_tables
 from lineage.drawings.graph_svg import pages, picture
-from lineage.formatting import duration, harmless, moment, size
+from lineage.formatting import duration, moment, size
 from lineage.marks import SPLITS
 from lineage.measures import BLESSINGS, JUDGEMENTS, PERSON, read_measures
-from lineage.model import LIVE, Artifact, Run
+from lineage.model import ABANDONED, LIVE, Artifact, Run
 from lineage.places import listing_file
 from lineage.questions.trace import is_to_be_retrained
 from lineage.questions.verify import Fault, verify
@@ -179,7 +180,9 @@ def _payloads(recorded: RecordedRun, faults: Iterable[Fault]) -> list[dict[str, 
 
 def _payload(artifact: Artifact, faults: set[str]) -> dict[str, Any]:
     digest = str(artifact.properties.get("content_digest") or "")
-    if artifact.state != LIVE:
+    if artifact.state == ABANDONED:
+        state, good = "✗ altered, set aside", False
+    elif artifact.state != LIVE:
         state, good = f"∅ {artifact.state.lower()}: removed on purpose", False
     elif not digest:
         state, good = "? recorded without a digest", False

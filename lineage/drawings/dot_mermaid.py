@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from data.text import harmless
 from lineage.drawings.drawing import Box, Drawing
-from lineage.formatting import harmless
 
 # State to a DOT style; the sign in the label names the state for those who cannot see the colour.
 _DOT_STYLES = {
@@ -13,6 +13,7 @@ _DOT_STYLES = {
     "CANCELED": 'style="filled,bold", fillcolor="#f9ddcb"',
     "RUNNING": 'style="filled", fillcolor="#fdf0cc"',
     "DELETED": 'style="dashed"',
+    "ABANDONED": 'style="filled,bold", fillcolor="#f9ddcb"',
 }
 _MERMAID_STYLES = {
     "COMPLETE": "fill:#d9ece4,stroke:#007a5a,color:#111",
@@ -22,6 +23,7 @@ _MERMAID_STYLES = {
     "RUNNING": "fill:#fdf0cc,stroke:#8a6100,color:#111",
     "LIVE": "fill:#f3f3f3,stroke:#555,color:#111",
     "DELETED": "fill:#fff,stroke:#777,color:#555,stroke-dasharray:2 3",
+    "ABANDONED": "fill:#f9ddcb,stroke:#b34700,color:#111,stroke-width:3px",
 }
 
 
@@ -60,8 +62,9 @@ def label_of(box: Box) -> str:
 
 
 def _dot(*lines: str) -> str:
-    """Return a quoted DOT string, in which only quotes and backslashes have a meaning."""
-    return '"' + "\\n".join(harmless(line).replace("\\", "\\\\").replace('"', '\\"') for line in lines) + '"'
+    """Return a quoted DOT string, in which only quotes, backslashes and entities have a meaning."""
+    signs = str.maketrans({"\\": "\\\\", '"': '\\"', "&": "&amp;"})
+    return '"' + "\\n".join(harmless(line).translate(signs) for line in lines) + '"'
 
 
 def _mermaid(text: str) -> str:

@@ -7,8 +7,9 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from data.text import harmless
 from lineage.drawings.layered_layout import Layout, place
-from lineage.formatting import duration, harmless, moment, size
+from lineage.formatting import duration, moment, size
 from lineage.model import Artifact, Execution, Run, Subgraph, parse_json_text
 
 BOX_SIZE = {"execution": (196.0, 44.0), "artifact": (196.0, 38.0)}
@@ -23,6 +24,7 @@ SIGNS = {
     "RUNNING": ("▸", "running"),
     "LIVE": ("", ""),
     "DELETED": ("∅", "deleted"),
+    "ABANDONED": ("✗", "altered, set aside"),
 }
 
 

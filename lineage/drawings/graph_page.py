@@ -9,9 +9,9 @@ from typing import Any
 
 from markupsafe import Markup
 
+from data.text import harmless
 from lineage.drawings.drawing import SIGNS, Drawing
 from lineage.drawings.graph_svg import TEMPLATES, pages, picture
-from lineage.formatting import harmless
 
 _LEGEND = ("COMPLETE", "CACHED", "FAILED", "RUNNING", "DELETED")
 
@@ -25,7 +25,10 @@ def as_page(drawing: Drawing) -> str:
         artifacts=sum(box.kind == "artifact" for box in drawing.boxes.values()),
         picture=picture(drawing),
         details=json_for_script(
-            {key: {"title": box.title, "rows": list(box.details.items())} for key, box in drawing.boxes.items()}
+            {
+                key: {"title": harmless(box.title), "rows": list(box.details.items())}
+                for key, box in drawing.boxes.items()
+            }
         ),
         legend=[(state.lower(), *SIGNS[state]) for state in _LEGEND],
         script=Markup(script),

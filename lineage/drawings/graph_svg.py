@@ -5,20 +5,20 @@ from __future__ import annotations
 import itertools
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
+from data.output.pages import templates
+from data.text import harmless
 from lineage.drawings.dot_mermaid import label_of
 from lineage.drawings.drawing import BOX_SIZE, Drawing
 from lineage.drawings.layered_layout import Layout
-from lineage.formatting import harmless
 
 TEMPLATES = Path(__file__).parent / "templates"
 
 MARGIN = 16.0
 _TITLE_LETTERS, _SUBTITLE_LETTERS = 25, 35
 
-pages = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True)
+pages = templates(TEMPLATES)
 
 
 def as_svg(drawing: Drawing) -> str:

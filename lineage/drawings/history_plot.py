@@ -6,8 +6,9 @@ import math
 from collections.abc import Sequence
 
 from data.errors import InputError
+from data.text import harmless
 from lineage.drawings.graph_svg import pages
-from lineage.formatting import harmless, moment
+from lineage.formatting import moment
 from lineage.questions.blame import Blame
 
 ENDINGS = (".svg", ".html")

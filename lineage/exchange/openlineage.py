@@ -29,7 +29,7 @@ Event = dict[str, Any]
 def lines(store: LineageStore, parts: Iterable[Subgraph]) -> Iterator[str]:
     """Yield the events of a store as lines of JSON, the format of OpenLineage's file transport."""
     for event in events(store, parts):
-        yield json.dumps(event, ensure_ascii=False, separators=(",", ":")) + "\n"
+        yield json.dumps(event, separators=(",", ":")) + "\n"
 
 
 def events(store: LineageStore, parts: Iterable[Subgraph]) -> Iterator[Event]:

@@ -46,9 +46,7 @@ def pieces(parts: Iterable[Subgraph]) -> Iterator[str]:
         try:
             for section, key, record in _records(parts):
                 file = sections[section]
-                file.write(
-                    f"{',' if file.tell() else ''}\n  {json.dumps(key)}: {json.dumps(record, ensure_ascii=False)}"
-                )
+                file.write(f"{',' if file.tell() else ''}\n  {json.dumps(key)}: {json.dumps(record)}")
             yield f'{{\n "prefix": {json.dumps(_PREFIXES)}'
             for name, file in sections.items():
                 if file.tell():

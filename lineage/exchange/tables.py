@@ -270,7 +270,7 @@ TABLES = {
                 type         string         artifact type: Examples, Model, PushedModel, ...
                 name         string         name in the store, often empty
                 uri          string         folder of the payload
-                state        string         LIVE, DELETED, ...
+                state        string         LIVE, DELETED, ABANDONED
                 created      timestamp[ms]  creation time, UTC
                 digest       string         content digest of the payload
                 bytes        int64          size of the payload

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from data.errors import InputError
 from lineage.artifact_types import MODEL_BLESSING, PUSHED_MODEL
-from lineage.model import DELETED, LIVE, Artifact
+from lineage.model import ABANDONED, DELETED, LIVE, Artifact
 from lineage.questions.answer import Answer
 from lineage.questions.removal import RemovablePayload
 from lineage.store.reader import LineageStore
@@ -71,7 +71,7 @@ def plan_prune(store: LineageStore, keep: int, pipeline: str | None = None) -> P
 
 
 def _can_be_removed(artifact: Artifact) -> bool:
-    return artifact.state == LIVE or (artifact.state == DELETED and Path(artifact.uri).is_dir())
+    return artifact.state in (LIVE, ABANDONED) or (artifact.state == DELETED and Path(artifact.uri).is_dir())
 
 
 def _used_by(store: LineageStore, runs: Iterable[str]) -> set[int]:

@@ -8,6 +8,7 @@ payload is removed. A process that dies in between leaves a folder that `verify`
 from __future__ import annotations
 
 import fcntl
+import os
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,8 +19,9 @@ from ml_metadata.metadata_store import MetadataStore
 from ml_metadata.proto import metadata_store_pb2
 
 from data.errors import InputError
+from data.files import open_own
 from lineage.model import Artifact
-from lineage.places import journal_folder
+from lineage.places import comparison_file, journal_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,11 @@ def refuse_while_running(root: Path) -> None:
         InputError: a node is running.
     """
     for path in journal_folder(root).glob("*.json"):
-        with path.open("rb") as file:
+        try:
+            descriptor = open_own(path, os.O_RDONLY)
+        except OSError:  # the node has ended, or it is not an entry of the journal
+            continue
+        with os.fdopen(descriptor) as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -76,8 +82,19 @@ def remove(mlmd: MetadataStore, root: Path, ids: Iterable[int]) -> int:
         mlmd.put_artifacts(artifacts)
     removed = 0
     for artifact in artifacts:
-        folder = Path(artifact.uri)
-        if folder.is_dir() and folder.resolve().is_relative_to((root / "artifacts").resolve()):
+        comparison_file(root, Path(artifact.uri)).unlink(missing_ok=True)
+        if (folder := _payload_folder(artifact.uri, root)) is not None:
             shutil.rmtree(folder)
             removed += 1
     return removed
+
+
+def _payload_folder(uri: str, root: Path) -> Path | None:
+    """Return the folder of a payload if it exists and is where runs write: `artifacts/PIPELINE/NODE/OUTPUT/EXECUTION`.
+
+    A folder behind a link is not: the link leads to something else than what the run wrote.
+    """
+    names = Path(uri).parts[-4:]
+    folder = (root / "artifacts").resolve().joinpath(*names)
+    is_payload = folder.is_dir() and folder == folder.resolve() == Path(uri).resolve()
+    return folder if is_payload and len(names) == 4 and ".." not in names else None

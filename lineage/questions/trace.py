@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from data.digests import file_digest, list_folder
 from data.errors import InputError
@@ -21,6 +21,9 @@ from lineage.recorded_run import SourceData, source_data
 from lineage.store.reader import LineageStore
 from payloads.verdict import Direction
 
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
 _MOST_FILES = 10_000
 
 
@@ -31,14 +34,16 @@ class Unknown(Answer):
     Attributes:
         files: names of the unknown files.
         claims: provenance that the manifest next to the files states; nothing confirms it.
+        signature: how the bundle is signed; None if the files are no bundle.
     """
 
     files: list[str]
     claims: dict[str, Any]
+    signature: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the answer as `--json` prints it."""
-        return {"known": False, "files": self.files, "claims": self.claims}
+        return {"known": False, **asdict(self)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +53,12 @@ class Found:
     Attributes:
         artifacts: artifacts that contain all the files; the one that the files came from is the first.
         files: names of the files that were looked up; empty if an artifact id was given.
+        signature: how the bundle is signed; None if the files are no bundle.
     """
 
     artifacts: list[Artifact]
     files: list[str]
+    signature: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +206,7 @@ class Trace(Answer):
         push: outcome of the push; None if the artifact is not a push.
         retrain: whether a person in the model's data has asked to be forgotten.
         lineage: part of the lineage graph upstream of the artifact.
+        signature: how the bundle is signed; None if the files are no bundle.
     """
 
     files: list[str]
@@ -214,21 +222,31 @@ class Trace(Answer):
     push: PushSummary | None
     retrain: bool
     lineage: TracedIds
+    signature: str | None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the answer as `--json` prints it."""
         return {"known": True, **asdict(self)}
 
 
-def find(store: LineageStore, what: str) -> Found | Unknown:
+def find(store: LineageStore, what: str, key: Ed25519PublicKey | None = None) -> Found | Unknown:
     """Find the artifacts that a person means: those with the content of a file or folder, or the one with an id.
 
+    Args:
+        store: metadata store.
+        what: path or artifact id.
+        key: key that must have signed the bundle; None if the files may come from anywhere.
+
     Raises:
-        InputError: `what` is neither an existing path nor an artifact id.
+        InputError: `what` is neither an existing path nor an artifact id, or is no bundle that the key signed.
     """
     path = Path(what)
     if path.exists():
-        return _find_content(store, path)
+        from serving_targets.bundle import file_signature
+
+        return replace(_find_content(store, path), signature=file_signature(path, key))
+    if key:
+        raise InputError("a key verifies a bundle", what, "give the folder of a bundle, or do not give a key")
     if what.isdecimal():
         return Found([store.artifact(int(what))], [])
     raise InputError(f"there is no file {what!r}, and it is not an artifact id", remedy="give a path or a number")
@@ -259,16 +277,17 @@ def _digests(path: Path) -> dict[str, str]:
     if path.is_file():
         return {path.name: file_digest(path)}
     from serving_targets.bundle import LATEST
-    from serving_targets.manifest import has_manifest
+    from serving_targets.manifest import SIGNATURE, has_manifest
 
     if (path / LATEST).is_dir() and not has_manifest(path):
         path = path / LATEST
     if sum(1 for _ in itertools.islice(path.rglob("*"), _MOST_FILES + 1)) > _MOST_FILES:
         raise InputError(f"the folder holds more than {_MOST_FILES} files", str(path), "give the bundle or the model")
-    files = list_folder(path).files
+    files = list_folder(path, follow_links=True).files
     if not files:
         raise InputError("the folder is empty", str(path), "give the bundle or the model")
-    return {file.path: file.sha256 for file in files}
+    # A signature may be made after the push; what it signs is looked up.
+    return {file.path: file.sha256 for file in files if file.path != SIGNATURE}
 
 
 def trace(store: LineageStore, found: Found) -> Trace:
@@ -292,6 +311,7 @@ def trace(store: LineageStore, found: Found) -> Trace:
         push=PushSummary.of(artifact) if artifact.type == PUSHED_MODEL else None,
         retrain=bool(model and is_to_be_retrained(store, model)),
         lineage=TracedIds.of(graph, runs=sorted(graph.runs)),
+        signature=found.signature,
     )
 
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from data.digests import Listing, list_folder, parse_listing
+from data.digests import Listing, list_folder
 from lineage.artifact_types import PUSHED_MODEL
-from lineage.model import LIVE, Artifact
-from lineage.places import journal_folder, listing_file
+from lineage.comparison import Difference, compare, name_differences
+from lineage.model import ABANDONED, LIVE, Artifact
+from lineage.places import journal_folder
 from lineage.questions.answer import Answer
 from payloads.push import PushRecord
 
@@ -42,6 +43,7 @@ class Verification(Answer):
         versions: number of published versions that were compared with their digests.
         bytes: number of bytes that were read.
         without_digest: ids of live artifacts that were recorded without a digest.
+        set_aside: ids of artifacts that were altered and set aside, so that no run uses them; they are not compared.
         faults: files and folders that differ from the record.
     """
 
@@ -49,6 +51,7 @@ class Verification(Answer):
     versions: int
     bytes: int
     without_digest: list[int]
+    set_aside: list[int]
     faults: list[Fault]
 
 
@@ -62,13 +65,17 @@ def verify(root: Path, artifacts: Iterable[Artifact], *, orphans: bool = False) 
     """
     faults: list[Fault] = []
     without: list[int] = []
-    claimed: set[str] = set()
+    aside: list[int] = []
+    claimed: set[Path] = set()
     versions: dict[Path, tuple[int, Listing]] = {}
     compared = size = 0
     for artifact in artifacts:
+        if artifact.state in (LIVE, ABANDONED):
+            claimed.add(Path(artifact.uri).resolve())
+        if artifact.state == ABANDONED:
+            aside.append(artifact.id)
         if artifact.state != LIVE:
             continue
-        claimed.add(artifact.uri)
         digest = artifact.properties.get("content_digest")
         if digest is None:
             without.append(artifact.id)
@@ -83,9 +90,9 @@ def verify(root: Path, artifacts: Iterable[Artifact], *, orphans: bool = False) 
         size += files.bytes
     if orphans:
         faults += [
-            Fault("orphaned", str(folder), None) for folder in _payload_folders(root) if str(folder) not in claimed
+            Fault("orphaned", str(folder), None) for folder in _payload_folders(root) if folder.resolve() not in claimed
         ]
-    return Verification(compared, len(versions), size, without, faults)
+    return Verification(compared, len(versions), size, without, aside, faults)
 
 
 def _check(artifact: Artifact, root: Path, digest: str, faults: list[Fault]) -> Listing | None:
@@ -95,22 +102,8 @@ def _check(artifact: Artifact, root: Path, digest: str, faults: list[Fault]) -> 
         return None
     found = list_folder(folder)
     if found.digest != digest:
-        recorded = _recorded(root, digest)
-        if recorded is None:
-            detail = "the list of its files is gone, so the altered file cannot be named"
-            faults.append(Fault("altered", str(folder), artifact.id, detail))
-        else:
-            faults += _compare(recorded, found, folder, artifact.id)
+        faults += _faults(name_differences(root, digest, found, folder), artifact.id)
     return found
-
-
-def _recorded(root: Path, digest: str) -> Listing | None:
-    """Return the recorded list of files with a digest; None if it is gone or damaged."""
-    try:
-        listing = parse_listing(listing_file(root, digest).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return listing if listing.digest == digest else None
 
 
 def _pushed(artifact: Artifact) -> Iterator[tuple[Path, Listing]]:
@@ -123,19 +116,11 @@ def _pushed(artifact: Artifact) -> Iterator[tuple[Path, Listing]]:
 def _differences(recorded: Listing, folder: Path, artifact_id: int) -> list[Fault]:
     if not folder.is_dir():
         return [Fault("missing", str(folder), artifact_id, "the whole published version")]
-    return _compare(recorded, list_folder(folder), folder, artifact_id)
+    return _faults(compare(recorded, list_folder(folder), folder), artifact_id)
 
 
-def _compare(recorded: Listing, found: Listing, folder: Path, artifact_id: int) -> list[Fault]:
-    before = {file.path: file for file in recorded.files}
-    after = {file.path: file for file in found.files}
-    faults = [Fault("missing", str(folder / name), artifact_id) for name in before.keys() - after.keys()]
-    faults += [Fault("extra", str(folder / name), artifact_id) for name in after.keys() - before.keys()]
-    for name in before.keys() & after.keys():
-        if before[name] != after[name]:
-            sizes = f"{before[name].bytes} bytes recorded, {after[name].bytes} found"
-            faults.append(Fault("altered", str(folder / name), artifact_id, sizes))
-    return sorted(faults, key=lambda fault: fault.path)
+def _faults(found: Iterable[Difference], artifact_id: int) -> list[Fault]:
+    return [Fault(difference.kind, difference.path, artifact_id, difference.detail) for difference in found]
 
 
 def _payload_folders(root: Path) -> Iterator[Path]:

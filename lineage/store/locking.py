@@ -10,12 +10,13 @@ import contextlib
 import fcntl
 import os
 import sqlite3
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from data.errors import InputError
+from data.files import open_own
+from data.text import say
 from lineage.places import journal_folder
 
 DAMAGED = ("it is damaged", "restore it from a backup, or name a new root with --root")
@@ -50,7 +51,7 @@ def when_unlocked[T](call: Callable[[], T], is_locked: Callable[[Exception], boo
                 raise
         if number == 0:
             with contextlib.suppress(OSError):
-                print(f"waiting for the metadata store, which another process has locked: {place}", file=sys.stderr)
+                say(f"waiting for the metadata store, which another process has locked: {place}", error=True)
         if STOP.wait(_PAUSE_SECONDS):
             break
     raise InputError(
@@ -81,7 +82,7 @@ def using_root(root: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
-            print(f"waiting for another command, which removes payloads in {root}", file=sys.stderr)
+            say(f"waiting for another command, which removes payloads in {root}", error=True)
             fcntl.flock(lock, fcntl.LOCK_SH)
         yield
 
@@ -104,7 +105,7 @@ def having_root_alone(root: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _lock_of_root(root: Path) -> Iterator[int]:
-    descriptor = os.open(root / ".lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
+    descriptor = open_own(root / ".lock", os.O_RDWR | os.O_CREAT)
     try:
         yield descriptor
     finally:

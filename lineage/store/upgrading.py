@@ -6,6 +6,7 @@ backup interface or the server's own dump program makes one first. Nothing priva
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import os
 import shutil
@@ -16,6 +17,7 @@ from pathlib import Path
 from ml_metadata.proto import metadata_store_pb2
 
 from data.errors import InputError, PoselineError
+from data.files import creating
 from lineage.store import backend
 
 
@@ -36,10 +38,13 @@ def upgrade(config: metadata_store_pb2.ConnectionConfig, backups: Path) -> Path:
     if not backend.exists(config):
         raise InputError("nothing has been recorded yet", backend.describe(config), "there is nothing to upgrade")
     moment = datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%S")
-    backups.mkdir(parents=True, exist_ok=True)
     if config.HasField("sqlite"):
         backup = backups / f"metadata-{moment}.sqlite"
-        with sqlite3.connect(config.sqlite.filename_uri) as source, sqlite3.connect(backup) as target:
+        with (
+            creating(backup) as made,
+            sqlite3.connect(config.sqlite.filename_uri) as source,
+            contextlib.closing(sqlite3.connect(made)) as target,
+        ):
             source.backup(target)
     elif config.HasField("postgresql"):
         backup = backups / f"metadata-{moment}.sql"
@@ -70,10 +75,10 @@ def _dump(programs: list[str], arguments: list[str], password: dict[str, str], b
         raise InputError(
             "the program that makes the backup is not installed", " or ".join(programs), "install it, then upgrade"
         )
-    with backup.open("wb") as file:
-        done = subprocess.run(
-            [program, *arguments], stdout=file, stderr=subprocess.PIPE, env={**os.environ, **password}, check=False
-        )
-    if done.returncode:
-        backup.unlink()
-        raise PoselineError(f"the backup failed: {done.stderr.decode(errors='replace').strip()}", program)
+    with creating(backup) as made:
+        with made.open("wb") as file:
+            done = subprocess.run(
+                [program, *arguments], stdout=file, stderr=subprocess.PIPE, env={**os.environ, **password}, check=False
+            )
+        if done.returncode:
+            raise PoselineError(f"the backup failed: {done.stderr.decode(errors='replace').strip()}", program)

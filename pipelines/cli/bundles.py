@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from data.text import LONGEST, harmless, say, say_json
+from lineage.cli.options import key_option
 from pipelines.cli.options import PATH, json_option, make_console, root_option, span_option, workspace_at
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 group = click.Group("bundles")
 
@@ -19,18 +24,27 @@ group = click.Group("bundles")
 @click.option("--data", type=PATH, required=True, help="Data folder, with a folder span-N for each span.")
 @click.option("--split", help="Evaluate the sequences of this split only.  [default: all]")
 @span_option
+@key_option
 @click.option("--robustness", is_flag=True, help="Evaluate mirrored, shifted, scaled and incomplete windows, too.")
 @json_option
-def evaluate(bundle: Path, data: Path, split: str | None, span: int | None, robustness: bool, as_json: bool) -> None:
+def evaluate(
+    bundle: Path,
+    data: Path,
+    split: str | None,
+    span: int | None,
+    key: Ed25519PublicKey | None,
+    robustness: bool,
+    as_json: bool,
+) -> None:
     """Measure the accuracy of a pushed bundle.
 
     Runs the int8 file with the LiteRT interpreter on canonical data, as a phone would.
     """
     from serving_targets import evaluate as evaluation
 
-    result = evaluation.evaluate(bundle, data, split=split, span=span, robustness=robustness)
+    result = evaluation.evaluate(bundle, data, split=split, span=span, robustness=robustness, key=key)
     if as_json:
-        click.echo(json.dumps(result.to_dict(), indent=1))
+        say_json(result.to_dict())
     else:
         evaluation.show(result, make_console())
 
@@ -39,8 +53,9 @@ def evaluate(bundle: Path, data: Path, split: str | None, span: int | None, robu
 @click.argument("target")
 @root_option
 @click.option("--to", "version", metavar="VERSION", help="Version to go back to.  [default: the one before]")
+@key_option
 @json_option
-def rollback(target: str, root: Path | None, version: str | None, as_json: bool) -> None:
+def rollback(target: str, root: Path | None, version: str | None, key: Ed25519PublicKey | None, as_json: bool) -> None:
     """Point a target back to an earlier version.
 
     Changes the link `latest` of TARGET, which is a folder or the name of a folder under pushed/ in the root.
@@ -50,8 +65,8 @@ def rollback(target: str, root: Path | None, version: str | None, as_json: bool)
     folder = Path(target)
     if not folder.is_dir():
         folder = workspace_at(root).pushed / target
-    before, after = releases.rollback(folder, version)
+    before, after = releases.rollback(folder, version, key)
     if as_json:
-        click.echo(json.dumps({"target": str(folder), "from": before, "to": after}))
+        say_json({"target": str(folder), "from": before, "to": after}, indent=None)
     else:
-        click.echo(f"{folder}: latest was {before}, is {after}")
+        say(harmless(f"{folder}: latest was {before}, is {after}", LONGEST))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from data.text import say, say_json
+from lineage.cli.options import overwrite_option
 from pipelines.cli.options import PATH, OutputPath, json_option, make_console
 
 if TYPE_CHECKING:
@@ -155,7 +156,7 @@ def data_import(
         except TooManyQuarantinedError as error:
             too_many, summary = error, error.summary
     if as_json:
-        click.echo(json.dumps(asdict(summary), indent=1, default=str))
+        say_json(asdict(summary))
     else:
         show(summary, make_console())
     if too_many is not None:
@@ -167,7 +168,7 @@ def _progress_bar() -> Iterator[Callable[[ImportProgress], None]]:
     """Show a progress bar while the block runs, and yield the function that updates it."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
     with Progress(*columns, console=make_console(stderr=True), transient=True) as bar:
         task = bar.add_task("files", total=None)
 
@@ -188,7 +189,7 @@ def data_formats(as_json: bool) -> None:
 
     if as_json:
         rows = [{"name": one.name, "files": one.suffixes, "about": one.about} for one in FORMATS.values()]
-        click.echo(json.dumps(rows, indent=1))
+        say_json(rows)
         return
     table = Table("format", "files", "what it is", box=None)
     for one in FORMATS.values():
@@ -201,13 +202,14 @@ def data_formats(as_json: bool) -> None:
 @_span_option("export")
 @click.option("--as", "format_", required=True, metavar="FORMAT", help="Format to write; see `data formats`.")
 @click.option("--to", "target", required=True, type=OutputPath(), help="File or folder to write.")
-def data_export(folder: Path, span: int | None, format_: str, target: Path) -> None:
+@overwrite_option
+def data_export(folder: Path, span: int | None, format_: str, target: Path, overwrite: bool) -> None:
     """Write a span in the format of another tool."""
     from data.importers.span_export import export_span
     from data.store import span_folder
 
-    export_span(span_folder(folder, span), format_, target)
-    click.echo(target)
+    export_span(span_folder(folder, span), format_, target, overwrite=overwrite)
+    say(target)
 
 
 @group.command(name="synth")
@@ -230,7 +232,10 @@ def data_synth(
 
     spec = SyntheticSpec(subjects=subjects, repetitions=repetitions, sessions=sessions, seed=seed)
     folder = write_span(target, next_span(target) if span is None else span, generate(spec))
-    click.echo(json.dumps({"span": str(folder)}) if as_json else folder)
+    if as_json:
+        say_json({"span": str(folder)}, indent=None)
+    else:
+        say(folder)
 
 
 @group.command(name="describe")
@@ -244,7 +249,7 @@ def data_describe(folder: Path, span: int | None, as_json: bool) -> None:
 
     description = describe.describe(span_folder(folder, span))
     if as_json:
-        click.echo(json.dumps(description.to_dict(), indent=1))
+        say_json(description.to_dict())
     else:
         describe.show(description, make_console())
 
@@ -252,9 +257,10 @@ def data_describe(folder: Path, span: int | None, as_json: bool) -> None:
 @group.command(name="report")
 @click.argument("folder", type=PATH)
 @click.option("--to", "target", type=OutputPath(dir_okay=False), required=True, help="HTML file to write.")
+@overwrite_option
 @_span_option("show")
 @click.option("--against", metavar="SPAN", help="Span to compare with: a number, or the folder of another span.")
-def data_report(folder: Path, target: Path, span: int | None, against: str | None) -> None:
+def data_report(folder: Path, target: Path, overwrite: bool, span: int | None, against: str | None) -> None:
     """Write an HTML page about a span: counts, missing joints, health, drift and moving skeletons."""
     from data.report import write_report
     from data.store import find_span
@@ -262,8 +268,8 @@ def data_report(folder: Path, target: Path, span: int | None, against: str | Non
     other = None
     if against is not None:
         other = find_span(folder, int(against)) if against.isdigit() else find_span(Path(against))
-    write_report(find_span(folder, span), target, other)
-    click.echo(target)
+    write_report(find_span(folder, span), target, other, overwrite=overwrite)
+    say(target)
 
 
 @group.command(name="propose-schema")
@@ -271,21 +277,26 @@ def data_report(folder: Path, target: Path, span: int | None, against: str | Non
 @click.option("--config", "config_name", default="baduanjin", show_default=True, help="Name or YAML file.")
 @_span_option("infer from")
 @click.option("--to", "target", type=OutputPath(dir_okay=False), help="File for the inferred schema.")
+@overwrite_option
 @json_option
-def data_propose_schema(folder: Path, config_name: str, span: int | None, target: Path | None, as_json: bool) -> None:
+def data_propose_schema(
+    folder: Path, config_name: str, span: int | None, target: Path | None, overwrite: bool, as_json: bool
+) -> None:
     """Infer a schema from a span and compare it with the curated schema, which is not changed."""
     import tempfile
     from dataclasses import asdict
 
-    from data.files import write_atomically
+    from data.files import output
     from pipelines import schema_proposal
     from pipelines.config import load_config
 
-    with tempfile.TemporaryDirectory() as scratch:
+    with contextlib.ExitStack() as stack:
+        made = stack.enter_context(output(target, overwrite=overwrite)) if target else None
+        scratch = stack.enter_context(tempfile.TemporaryDirectory())
         proposal = schema_proposal.propose(load_config(config_name), folder, span, Path(scratch))
-    if target:
-        write_atomically(target, proposal.text)
+        if made:
+            made.write_text(proposal.text, encoding="utf-8")
     if as_json:
-        click.echo(json.dumps(asdict(proposal), indent=1))
+        say_json(asdict(proposal))
     else:
         schema_proposal.show(proposal, make_console())

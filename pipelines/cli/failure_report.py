@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import os
 import select
 import sys
@@ -14,9 +15,10 @@ from typing import TextIO
 import click
 
 from data.errors import ExitCode, InputError, PoselineError
+from data.files import creating
 from data.project import PROJECT_ROOT
 from data.system import faults
-from data.text import printable
+from data.text import say
 
 _MESSAGE_LENGTH = 300
 _PERMISSIONS = ("the file or folder cannot be accessed: permission denied", "change its permissions, or name another")
@@ -50,8 +52,7 @@ def report_failure(error: BaseException, arguments: Sequence[str]) -> int:
         _print("interrupted; run the same command again to resume")
         return ExitCode.INTERRUPTED
     if isinstance(error, click.ClickException):
-        with contextlib.suppress(OSError):
-            error.show()
+        _print(_usage_message(error))
         return ExitCode.WRONG_INPUT
     explained = error if isinstance(error, PoselineError) else _explain(error, arguments)
     _print(f"error: {explained}")
@@ -89,7 +90,14 @@ def _discard(*streams: TextIO) -> None:
 
 def _print(text: str) -> None:
     with contextlib.suppress(OSError, ValueError):
-        click.echo(printable(text), err=True)
+        say(text, error=True)
+
+
+def _usage_message(error: click.ClickException) -> str:
+    """Return what click shows, in which arguments may hold anything."""
+    text = io.StringIO()
+    error.show(text)
+    return text.getvalue().rstrip("\n")
 
 
 def _explain(error: BaseException, arguments: Sequence[str]) -> PoselineError:
@@ -157,8 +165,8 @@ def _write_log(error: BaseException, arguments: Sequence[str]) -> Path | None:
     for folder, log in ((root, root / "errors" / name), (temporary, temporary / f"poseline-{name}")):
         with contextlib.suppress(OSError, ValueError):
             if folder.is_dir():
-                log.parent.mkdir(exist_ok=True)
-                log.write_text(text, encoding="utf-8", errors="backslashreplace")
+                with creating(log) as made:
+                    made.write_text(text, encoding="utf-8", errors="backslashreplace")
                 return log
     return None
 

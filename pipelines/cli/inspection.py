@@ -1,15 +1,15 @@
-"""`poseline config`, `doctor` and `tensorboard`: commands that show something and change nothing."""
+"""`poseline config`, `doctor`, `sbom` and `tensorboard`: commands that show something and change nothing."""
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 
 import click
 
 from data.errors import ExitCode
-from pipelines.cli.options import config_options, json_option, load, root_option, workspace_at
+from data.text import printable, say, say_json
+from pipelines.cli.options import config_options, json_option, load, make_console, root_option, workspace_at
 
 group = click.Group("inspection")
 
@@ -22,7 +22,9 @@ def config(config_name: str, data: Path | None, root: Path | None, overrides: tu
 
     del root
     values = load(config_name, data, overrides).model_dump(mode="json")
-    click.echo(yaml.safe_dump(values, sort_keys=False, allow_unicode=True))
+    text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
+    # Where it would not be shown as it is, the escapes of YAML keep it exact.
+    say(text if text == printable(text) else yaml.safe_dump(values, sort_keys=False))
 
 
 @group.command()
@@ -36,18 +38,30 @@ def doctor(root: Path | None, quick: bool, as_json: bool) -> None:
     """
     from dataclasses import asdict
 
+    from data.output.terminal import styled
     from pipelines.cli.doctor import examine
 
-    findings = []
+    findings, console = [], make_console()
     for finding in examine(workspace_at(root).root, imports=not quick):
         findings.append(finding)
         if not as_json:
-            mark = click.style("✗", fg="red") if finding.fault else click.style("✓", fg="green")
+            mark = ("✗", "red") if finding.fault else ("✓", "green")
             fault = f"  -> {finding.fault}" if finding.fault else ""
-            click.echo(f"{mark} {finding.what:<46} {finding.found}{fault}")
+            console.print(styled(mark, f" {finding.what:<46} {finding.found}{fault}"))
     if as_json:
-        click.echo(json.dumps([asdict(finding) for finding in findings], indent=1))
+        say_json([asdict(finding) for finding in findings])
     sys.exit(ExitCode.FAILED if any(finding.fault for finding in findings) else ExitCode.DONE)
+
+
+@group.command()
+def sbom() -> None:
+    """Print the installed packages that Poseline needs, as a CycloneDX document.
+
+    It names each package's version, its requirements, and the file of the lock file with its digest.
+    """
+    from components.pusher.sbom import environment_sbom
+
+    click.echo(environment_sbom(), nl=False)
 
 
 @group.command()

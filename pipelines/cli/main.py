@@ -48,6 +48,9 @@ _COMMANDS = {
         "lineage.cli.commands",
         "List the runs: when they started, how many nodes ran or were cached, which node failed.",
     ),
+    "sbom": _Entry(
+        "pipelines.cli.inspection", "Print the installed packages that Poseline needs, as a CycloneDX document."
+    ),
     "tensorboard": _Entry("pipelines.cli.inspection", "Show the curves of all training runs in TensorBoard."),
 }
 """Single commands: each belongs to the `group` of its module."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
+    from data.output.terminal import Terminal
     from pipelines.config import PipelineConfig
     from pipelines.workspace import Workspace
 
@@ -90,8 +88,8 @@ def workspace_at(root: Path | None) -> Workspace:
     return Workspace((root or DEFAULT_ROOT).absolute())
 
 
-def make_console(*, stderr: bool = False) -> Console:
-    """Return a console that does not break lines when the output goes to a file or a pipe."""
-    from rich.console import Console
+def make_console(*, stderr: bool = False) -> Terminal:
+    """Return the terminal; its lines are not broken when the output goes to a file or a pipe."""
+    from data.output.terminal import Terminal
 
-    return Console(stderr=stderr, soft_wrap=not sys.stdout.isatty())
+    return Terminal(stderr=stderr)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +9,8 @@ from typing import Any
 
 import click
 
+from data.text import say, say_json
+from lineage.cli.options import overwrite_option
 from pipelines.cli.options import (
     PATH,
     OutputPath,
@@ -30,8 +31,14 @@ group = click.Group("orchestrated")
 @click.option(
     "--to", "target", type=OutputPath(dir_okay=False), help="File to write.  [default: manifests/NAME.json in the root]"
 )
+@overwrite_option
 def compile_(
-    config_name: str, data: Path | None, root: Path | None, overrides: tuple[str, ...], target: Path | None
+    config_name: str,
+    data: Path | None,
+    root: Path | None,
+    overrides: tuple[str, ...],
+    target: Path | None,
+    overwrite: bool,
 ) -> None:
     """Write the DAG manifest for an orchestrator.
 
@@ -41,6 +48,7 @@ def compile_(
     from pipelines.driver import prepare_driver
 
     prepare_driver()
+    from data.files import output, replacing
     from pipelines.compilation.dag_manifest import ConfigSource, with_all_nodes, write_manifest
     from pipelines.processes.children import ChildProcesses
     from pipelines.running.plan_cache import obtain_plan
@@ -52,10 +60,11 @@ def compile_(
         config_name = str(named.absolute())
     source = ConfigSource(config_name, all_overrides(data, overrides))
     children = ChildProcesses()
-    plan, complete = (obtain_plan(wanted, workspace, children) for wanted in (config, with_all_nodes(source)))
-    target = target or workspace.manifest(config.name)
-    write_manifest(plan, complete, source, workspace, target)
-    click.echo(target)
+    made = output(target, overwrite=overwrite) if target else replacing(workspace.manifest(config.name))
+    with made as file:
+        plan, complete = (obtain_plan(wanted, workspace, children) for wanted in (config, with_all_nodes(source)))
+        write_manifest(plan, complete, source, workspace, file)
+    say(target or workspace.manifest(config.name))
 
 
 @group.command()
@@ -95,9 +104,9 @@ def prepare(
         overrides=overrides,
         use_cache=not no_cache,
         facts=dict(fact.partition("=")[::2] for fact in facts),
-        say=lambda line: click.echo(line, err=True),
+        say=lambda line: say(line, error=True),
     )
-    click.echo(json.dumps(prepared))
+    say_json(prepared, indent=None)
 
 
 def _attempt_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -146,8 +155,8 @@ def node(
     """
     import signal
 
-    from components.sandbox.child_process import die_with_parent
     from pipelines.driver import prepare_driver
+    from serving_targets.sandbox.child_process import die_with_parent
 
     plan_file = plan_file or old_plan_file
     if plan_file is None:
@@ -170,7 +179,7 @@ def node(
         cleared=cleared,
         log_to=sys.stderr,
     )
-    click.echo(json.dumps(done.to_dict()))
+    say_json(done.to_dict(), indent=None)
     if done.error:
-        click.echo(f"error: {done.error}", err=True)
+        say(f"error: {done.error}", error=True)
     sys.exit(done.exit_code)

@@ -7,27 +7,26 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from rich.console import Console
 from rich.live import Live
-from rich.markup import escape
 from rich.spinner import Spinner
 from rich.table import Table
 
+from data.output.terminal import Terminal, styled
 from pipelines.running.node_launch import NodeResult
 
 _MARKS = {
-    "done": "[green]✓ ran[/]",
-    "cached": "[cyan]= cached[/]",
-    "resolved": "[cyan]= resolved[/]",
-    "skipped": "[dim]- skipped[/]",
-    "failed": "[red]✗ failed[/]",
+    "done": styled(("✓ ran", "green")),
+    "cached": styled(("= cached", "cyan")),
+    "resolved": styled(("= resolved", "cyan")),
+    "skipped": styled(("- skipped", "dim")),
+    "failed": styled(("✗ failed", "red")),
 }
 
 
 class LineProgress:
     """A progress display that prints one line for each event, for logs and pipes."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Terminal) -> None:
         self._console = console
 
     def __enter__(self) -> LineProgress:
@@ -38,27 +37,25 @@ class LineProgress:
 
     def plan(self, nodes: Sequence[str]) -> None:
         """Show the nodes of the run; see `local_runner.Progress`."""
-        self._console.print(f"{len(nodes)} nodes", highlight=False)
+        self._console.print(f"{len(nodes)} nodes")
 
     def running(self, node: str, reason: str) -> None:
         """Show that a node's executor starts; see `local_runner.Progress`."""
-        self._console.print(f"{node:<20} running   {reason}", highlight=False, markup=False)
+        self._console.print(f"{node:<20} running   {reason}")
 
     def ended(self, result: NodeResult) -> None:
         """Show how a node ended; see `local_runner.Progress`."""
-        self._console.print(
-            f"{result.node:<20} {result.state:<9} {result.seconds:6.1f} s", highlight=False, markup=False
-        )
+        self._console.print(f"{result.node:<20} {result.state:<9} {result.seconds:6.1f} s")
 
     def say(self, line: str) -> None:
         """Show a message; see `local_runner.Progress`."""
-        self._console.print(line, highlight=False, markup=False)
+        self._console.print(line)
 
 
 class LiveProgress:
     """A progress display with a table that is redrawn as nodes start and end."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Terminal) -> None:
         self._console = console
         self._nodes: list[str] = []
         self._running: dict[str, tuple[float, str]] = {}
@@ -91,7 +88,7 @@ class LiveProgress:
 
     def say(self, line: str) -> None:
         """Show a message; see `local_runner.Progress`."""
-        self._live.console.print(line, markup=False)
+        self._live.console.print(line)
 
     def _render(self) -> Table:
         table = Table(box=None, pad_edge=False, show_header=False)
@@ -108,14 +105,14 @@ class LiveProgress:
         if node in self._ended:
             result = self._ended[node]
             reason = result.reason if result.state != "cached" else ""
-            return node, _MARKS[result.state], f"{result.seconds:.1f} s", escape(reason.partition("\n")[0])
+            return node, _MARKS[result.state], f"{result.seconds:.1f} s", reason.partition("\n")[0]
         if node in self._running:
             begin, reason = self._running[node]
             self._spinner.update(text="running")
-            return node, self._spinner, f"{time.monotonic() - begin:.0f} s", escape(reason)
-        return node, "[dim]waiting[/]", "", ""
+            return node, self._spinner, f"{time.monotonic() - begin:.0f} s", reason
+        return node, styled(("waiting", "dim")), "", ""
 
 
-def make_progress(console: Console) -> LineProgress | LiveProgress:
+def make_progress(console: Terminal) -> LineProgress | LiveProgress:
     """Return a live table for a terminal, and lines of text for everything else."""
     return LiveProgress(console) if console.is_terminal else LineProgress(console)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from data.errors import InputError
+from data.text import LONGEST, harmless, say
 from pipelines.cli.options import config_options, json_option, load, make_console, span_option, workspace_at
 
 if TYPE_CHECKING:
@@ -93,12 +94,15 @@ def _explain_failures(result: RunResult, workspace: Workspace, command: list[str
     """Print for each failed node its error, its log and the command that resumes the run."""
     import shlex
 
+    from lineage.comparison import AlteredPayloadError
+
     for failed in (node for node in result.nodes.values() if node.state == "failed"):
         log = workspace.run_folder(result.run_id) / f"{failed.node}.log"
-        click.echo(f"\n{failed.node} failed: {failed.error}", err=True)
+        say(f"\n{failed.node} failed: {failed.error}", error=True)
         if log.exists():
-            click.echo(f"  log:    {log}", err=True)
-        click.echo(f"  resume: {shlex.join([*command, '--from', failed.node])}", err=True)
+            say(f"  log:    {harmless(log, LONGEST)}", error=True)
+        first = [] if isinstance(failed.error, AlteredPayloadError) else ["--from", failed.node]
+        say(f"  resume: {harmless(shlex.join([*command, *first]), LONGEST)}", error=True)
 
 
 @group.command()

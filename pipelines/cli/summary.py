@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import click
 from rich import box
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Column, Table
 
-from data.text import printable
+from data.output.terminal import Terminal, stacked, styled
+from data.text import say_json
 from payloads.verdict import Verdict, shown
 from pipelines.running.forecast import Forecast
 from pipelines.running.outcome import Report
+
+if TYPE_CHECKING:
+    from rich.text import Text
 
 _FIGURES = {
     "int8_sequence": "accuracy by sequence, int8",
@@ -28,10 +28,10 @@ _FIGURES = {
 }
 
 
-def show(report: Report, console: Console, *, as_json: bool = False) -> None:
+def show(report: Report, console: Terminal, *, as_json: bool = False) -> None:
     """Print the outcome of a run, as JSON on standard output or as a table on the console."""
     if as_json:
-        click.echo(json.dumps(report.to_dict(), indent=1))
+        say_json(report.to_dict())
         return
     table = Table(box=box.SIMPLE_HEAD, show_header=False, pad_edge=False)
     table.add_column(style="bold", no_wrap=True)
@@ -47,24 +47,26 @@ def show(report: Report, console: Console, *, as_json: bool = False) -> None:
         for finding in report.data_gate.findings:
             if finding.verdict == "warn":
                 text = f"{finding.split} {finding.feature}: {finding.figure}"
-                table.add_row("data gate warns", escape(printable(text)))
+                table.add_row("data gate warns", text)
     for name, value in report.accuracy.items():
         table.add_row(_FIGURES.get(name, name), f"{value:.4f}")
     for verdict in report.verdicts:
         table.add_row(verdict.gate.replace("_", " "), _verdict(verdict))
     for target, folder in report.pushed.items():
-        table.add_row(f"pushed to {target}", escape(folder))
+        table.add_row(f"pushed to {target}", folder)
+    for target, version in report.rolled_back.items():
+        table.add_row(f"{target} serves", f"version {version}, since `poseline rollback`; a new version ends this")
     if table.row_count:
         console.print(table)
     if report.files:
         console.print(_files(report.files))
-    console.print(_headline(report), highlight=False)
+    console.print(_headline(report))
 
 
-def _verdict(verdict: Verdict) -> str:
-    mark = "[green]✓[/]" if verdict.passed else "[red]✗ rejected:[/]"
-    detail = f" {escape(printable(verdict.detail))}" if verdict.detail else ""
-    return f"{mark} {shown(verdict.figure)} ({verdict.limit}){detail}"
+def _verdict(verdict: Verdict) -> Text:
+    mark = ("✓", "green") if verdict.passed else ("✗ rejected:", "red")
+    detail = f" {verdict.detail}" if verdict.detail else ""
+    return styled(mark, f" {shown(verdict.figure)} ({verdict.limit}){detail}")
 
 
 def _files(files: dict[str, dict[str, Any]]) -> Table:
@@ -81,50 +83,55 @@ def _files(files: dict[str, dict[str, Any]]) -> Table:
     table = Table("file", "ships", *headings, box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     for name, found in files.items():
         cells = ("–" if found.get(key) is None else f"{found[key]:{style}}" for key, (_, style) in columns.items())
-        table.add_row(escape(printable(name)), "yes" if found["shipped"] else "no", *cells)
+        table.add_row(name, "yes" if found["shipped"] else "no", *cells)
     return table
 
 
-def _headline(report: Report) -> str:
+def _headline(report: Report) -> Text:
     took = f"in {report.seconds:.1f} s"
     if report.state == "failed":
-        return f"[red]run {report.run_id} failed[/] {took}"
+        return styled((f"run {report.run_id} failed", "red"), f" {took}")
     if report.state == "refused":
         failed = ", ".join(verdict.gate for verdict in report.verdicts if not verdict.passed) or "a gate"
-        return f"[red]not pushed: rejected by {failed}[/]; the published version is unchanged (run {report.run_id})"
+        rest = f"; the published version is unchanged (run {report.run_id})"
+        return styled((f"not pushed: rejected by {failed}", "red"), rest)
     if report.did_nothing:
-        return f"[green]nothing to do: every node is cached[/] {took} (run {report.run_id})"
-    return f"[green]run {report.run_id} {report.state}[/] {took}"
+        rest = f" {took} (run {report.run_id})"
+        return styled(("nothing to do: every node is cached", "green"), rest)
+    return styled((f"run {report.run_id} {report.state}", "green"), f" {took}")
 
 
-def show_forecast(forecasts: Sequence[Forecast], console: Console, *, as_json: bool) -> None:
+def show_forecast(forecasts: Sequence[Forecast], console: Terminal, *, as_json: bool) -> None:
     """Print which nodes would run, and why."""
     if as_json:
-        click.echo(json.dumps([asdict(entry) for entry in forecasts], indent=1))
+        say_json([asdict(entry) for entry in forecasts])
         return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in ("node", "would", "why"):
         table.add_column(column, overflow="fold")
     for entry in forecasts:
-        reasons = "\n".join(entry.changes[:5]) or entry.reason
-        table.add_row(entry.node, "[yellow]run[/]" if entry.runs else "[cyan]be cached[/]", escape(reasons))
+        reasons = stacked(entry.changes[:5] or [entry.reason])
+        would = ("be refused", "red") if entry.refused else ("run", "yellow") if entry.runs else ("be cached", "cyan")
+        table.add_row(entry.node, styled(would), reasons)
     console.print(table)
 
 
-def show_key(entry: Forecast, console: Console, *, as_json: bool) -> None:
+def show_key(entry: Forecast, console: Terminal, *, as_json: bool) -> None:
     """Print the parts of a node's cache key and what changed since its last execution."""
     if as_json:
-        click.echo(json.dumps(asdict(entry), indent=1))
+        say_json(asdict(entry))
         return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("part of the key", no_wrap=True)
     table.add_column("value", overflow="fold")
     for part, value in entry.key.items():
-        table.add_row(part, escape(value))
+        table.add_row(part, value)
     console.print(table)
-    if not entry.runs:
-        console.print(f"{entry.node} would be cached: nothing changed", highlight=False)
+    if entry.refused:
+        console.print(f"{entry.node} would be refused: {entry.reason}")
+    elif not entry.runs:
+        console.print(f"{entry.node} would be cached: nothing changed")
     else:
-        console.print(f"{entry.node} would run: {entry.reason}", highlight=False, markup=False)
+        console.print(f"{entry.node} would run: {entry.reason}")
         for change in entry.changes:
-            console.print(f"  {change}", highlight=False, markup=False)
+            console.print(f"  {change}")

@@ -26,8 +26,8 @@ _PARAMETER_FOLDERS = {"schema"}
 
 ENTRY_POINTS = (
     "components.edge_converter.worker",
-    "components.sandbox.run_saved_model",
-    "components.sandbox.run_tflite",
+    "serving_targets.sandbox.run_saved_model",
+    "serving_targets.sandbox.run_tflite",
 )
 """Modules that executors start as processes of their own, by name. A test finds one that is missing here."""
 

@@ -21,10 +21,11 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-from components.sandbox.child_process import die_with_parent
 from data.errors import NodeError, PoselineError
+from data.files import open_own, staging_folder
 from pipelines.processes.child_failure import describe, explain_exit, memory_kills, restore
 from pipelines.processes.import_blocker import block_heavy_imports
+from serving_targets.sandbox.child_process import die_with_parent
 
 _PRELOAD = ("pipelines.processes.preload",)
 
@@ -61,9 +62,11 @@ class ChildProcesses:
         context = self._warm if heavy else self._fresh
         log.parent.mkdir(parents=True, exist_ok=True)
         killed_before = memory_kills()
-        with tempfile.TemporaryDirectory(prefix="poseline-", ignore_cleanup_errors=True) as scratch:
+        with staging_folder(Path(tempfile.gettempdir())) as scratch:
             receiver, sender = context.Pipe(duplex=False)
-            process = context.Process(target=_child, args=(target, args, str(log), os.getpid(), heavy, scratch, sender))
+            process = context.Process(
+                target=_child, args=(target, args, str(log), os.getpid(), heavy, str(scratch), sender)
+            )
             with receiver:
                 with sender:
                     self._start(process)
@@ -127,7 +130,7 @@ def _child(
     code = 0
     try:
         os.environ["TMPDIR"] = tempfile.tempdir = scratch
-        descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        descriptor = open_own(Path(log), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         os.dup2(descriptor, 1)
         os.dup2(descriptor, 2)
         if not heavy:

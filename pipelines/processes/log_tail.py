@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
+from data.text import printable
+
 _POLL_SECONDS = 0.3
 
 
@@ -42,7 +44,7 @@ def _copy(log: Path, position: int, sink: TextIO, stop: threading.Event) -> None
             text = file.read()
             position += len(text)
             try:
-                sink.write(text.decode(errors="replace"))
+                sink.write(printable(text.decode(errors="replace")))
                 sink.flush()
             except (OSError, ValueError):  # the reader has gone away; the log file has everything
                 return

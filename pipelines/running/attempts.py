@@ -36,6 +36,14 @@ def counts(run: RunContext, execution: metadata_store_pb2.Execution) -> bool:
     return (int(properties[CLEARED].string_value) if CLEARED in properties else 0) >= run.cleared
 
 
+def outputs_live(run: RunContext, execution: metadata_store_pb2.Execution) -> bool:
+    """Return whether all outputs of an execution can be used: false if one was altered and set aside, or removed."""
+    store = shared_store(run.connection)
+    events = store.get_events_by_execution_ids([execution.id])
+    made = {event.artifact_id for event in events if event.type == metadata_store_pb2.Event.OUTPUT}
+    return all(a.state == metadata_store_pb2.Artifact.LIVE for a in store.get_artifacts_by_id(sorted(made)))
+
+
 def supersede(run: RunContext, execution: metadata_store_pb2.Execution) -> None:
     """Discard an execution: its artifacts and events stay in the store, but no node of this run uses them any more."""
     execution.custom_properties[SUPERSEDED].string_value = "run again on request"

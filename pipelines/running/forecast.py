@@ -11,6 +11,8 @@ from tfx.orchestration import metadata
 from tfx.proto.orchestration import pipeline_pb2
 from tfx.types.artifact import Artifact
 
+from data.errors import NodeError
+from lineage.comparison import refuse_altered
 from lineage.node_ids import NodeId
 from lineage.store import backend
 from payloads.node_record import NodeRecord
@@ -31,6 +33,7 @@ class Forecast:
         node: id of the node.
         runs: whether the node's executor will run.
         reason: why the executor will or will not run.
+        refused: whether the run will stop at this node, because a payload was altered or cannot be read.
         key: parts of the cache key; empty if the key depends on results that do not exist yet.
         changes: differences from the cache key of the last execution, one line for each part.
     """
@@ -40,6 +43,7 @@ class Forecast:
     reason: str
     key: dict[str, str] = field(default_factory=dict)
     changes: list[str] = field(default_factory=list)
+    refused: bool = False
 
 
 def forecast(
@@ -99,8 +103,13 @@ def _predict(
     inputs = {key: _input(spec_, outputs) for key, spec_ in node.inputs.inputs.items()}
     key = cache_key.cache_key(node, plan.ir.pipeline_info, spec, inputs)
     found = cache_key.cached_outputs(handle, key)
+    needed = (inputs, found) if found is not None and use_cache else (inputs,)
+    try:
+        refuse_altered(workspace.root, (a for part in needed for artifacts in part.values() for a in artifacts))
+    except NodeError as error:
+        return Forecast(node_id, False, str(error), key.parts, refused=True), None
     if found is not None and use_cache:
-        stale = late_binding.why_stale(plan.config, found)
+        stale = late_binding.why_stale(plan.config, workspace, found)
         return Forecast(node_id, stale is not None, stale or "cached", key.parts), found
     changes = changes_since_last(plan, workspace, node_id, key.parts)
     reason = "the cache is off" if found is not None else changes[0] if changes else "no earlier result"

@@ -15,16 +15,21 @@ from typing import Any
 from tfx.proto.orchestration import pipeline_pb2
 from tfx.types.artifact import Artifact
 
+from components.pusher.signing import KEY_FILE, SIGNER
 from data.errors import InputError
 from data.splits import SplitPolicy
 from data.store import content_digest, span_folder
 from data.validation import validate_span
 from lineage.node_ids import NodeId
+from payloads.push import PushRecord
 from pipelines.config import PipelineConfig
+from pipelines.pushed import altered_versions, push_targets, why_push_again
 from pipelines.running.cache_key import CacheKey
 from pipelines.running.run_context import RunContext
+from pipelines.tfx_patches.shared_store import shared_store
+from pipelines.workspace import Workspace
 from schema.window_contract import read_window_contract
-from serving_targets.releases import destination_holds
+from serving_targets.signature import fingerprint, read_private_key
 
 
 def chosen_span(config: PipelineConfig, span: int | None) -> Path:
@@ -41,16 +46,21 @@ def chosen_span(config: PipelineConfig, span: int | None) -> Path:
 
 
 def bind_before_cache(config: PipelineConfig, span: int | None, node: pipeline_pb2.PipelineNode) -> None:
-    """Set a node's parameters for the span that the run reads, if it is the node that reads the data.
+    """Set the parameters that decide whether an earlier result is used: the span that is read, the key that signs.
 
     Raises:
-        InputError: the data cannot be trained on; the message names file, row, reason and remedy.
+        InputError: the data cannot be trained on, or the key cannot be used; the message names file, row, reason and
+            remedy.
     """
+    if node.node_info.id == NodeId.PUSHER and config.signing_key:
+        signer = fingerprint(read_private_key(config.signing_key).public_key())
+        node.parameters.parameters[SIGNER].field_value.string_value = signer
     if node.node_info.id != NodeId.KEYPOINT_EXAMPLE_GEN:
         return
     folder = chosen_span(config, span)
     contract = read_window_contract(config.schema_file)
-    state = tuple((part.name, part.stat().st_size, part.stat().st_mtime_ns) for part in sorted(folder.iterdir()))
+    states = ((part.name, part.stat()) for part in sorted(folder.iterdir()))
+    state = tuple((name, s.st_size, s.st_mtime_ns, s.st_ctime_ns, s.st_ino) for name, s in states)
     parameters = node.parameters.parameters
     parameters["span"].field_value.int_value = int(folder.name.rpartition("-")[2])
     parameters["span_digest"].field_value.string_value = _checked_digest(
@@ -70,6 +80,28 @@ def _checked_digest(folder: Path, state: object, layout: str, channels: int, pol
     return content_digest(folder)
 
 
+def refuse_changed_span(config: PipelineConfig, properties: Mapping[str, Any]) -> None:
+    """Raise an error if a span changed while a node read it; the node's result would be cached for other data.
+
+    Args:
+        config: configuration of the run.
+        properties: execution properties of the node; without `span_digest` it does not read a span.
+
+    Raises:
+        InputError: the span is no longer what it was when the node was launched.
+    """
+    if "span_digest" not in properties:
+        return
+    node = pipeline_pb2.PipelineNode(node_info=pipeline_pb2.NodeInfo(id=NodeId.KEYPOINT_EXAMPLE_GEN))
+    bind_before_cache(config, properties["span"], node)
+    if _parameter(node, "span_digest") != properties["span_digest"]:
+        raise InputError(
+            "the data changed while they were read",
+            str(chosen_span(config, properties["span"])),
+            "run again when nothing writes to the span any more",
+        )
+
+
 def late_properties(run: RunContext, node_id: str, key: CacheKey) -> dict[str, Any]:
     """Return the execution properties that the executor gets but that are not part of the cache key."""
     config = run.plan.config
@@ -80,27 +112,28 @@ def late_properties(run: RunContext, node_id: str, key: CacheKey) -> dict[str, A
         custom["checkpoint_dir"] = str(run.workspace.checkpoints(config.name) / key.digest[:16])
         return {"custom_config": json.dumps(custom)}
     if node_id == NodeId.PUSHER:
-        targets = config.targets or {config.name: run.workspace.pushed / config.name}
+        targets = push_targets(config, run.workspace)
+        altered = altered_versions(shared_store(run.connection), config.name, targets)
         facts = json.loads(_parameter(run.node(node_id), "manifest_facts"))
         return {
             "targets": json.dumps({name: str(path) for name, path in targets.items()}),
+            "altered_versions": json.dumps([str(folder) for folder in altered]),
             "manifest_facts": json.dumps(facts | dict(run.facts) | {"run_id": run.run_id, "pipeline": config.name}),
+            KEY_FILE: str(config.signing_key or ""),
         }
     return {}
 
 
-def why_stale(config: PipelineConfig, outputs: Mapping[str, Sequence[Artifact]]) -> str | None:
+def why_stale(config: PipelineConfig, workspace: Workspace, outputs: Mapping[str, Sequence[Artifact]]) -> str | None:
     """Return why cached outputs cannot be used; None if they can.
 
-    The outputs of a push cannot be used if a target no longer has the version that was pushed.
+    The outputs of a push cannot be used if the targets are not as the configuration wants them.
     """
     for pushed in outputs.get("pushed_model", ()):
-        if not pushed.get_int_custom_property("pushed"):
-            continue
-        digest = pushed.get_string_custom_property("digest")
-        for name, path in json.loads(pushed.get_string_custom_property("targets")).items():
-            if not destination_holds(Path(path), digest):
-                return f"target {name!r} no longer has the pushed version"
+        record = PushRecord.read_if_sound(Path(pushed.uri))
+        why = why_push_again(record, push_targets(config, workspace)) if record else "its record cannot be read"
+        if why:
+            return why
     return None
 
 

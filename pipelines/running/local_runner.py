@@ -127,6 +127,8 @@ def run_plan(
 
 def start_fork_server_if_needed(forecasts: Sequence[Forecast], plan: Plan, children: ChildProcesses) -> None:
     """Start the heavy imports early if a node that needs them is going to run."""
+    if any(node.refused for node in forecasts):
+        return
     if any(node.runs and plan.is_heavy(node.node) for node in forecasts if plan.executor_spec(node.node) is not None):
         children.start_fork_server()
 

@@ -13,6 +13,7 @@ import time
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,8 @@ from tfx.types.artifact import Artifact
 from data.errors import NodeError, PoselineError
 from data.files import write_atomically
 from data.system import faults
+from lineage.comparison import refuse_altered
+from lineage.node_ids import NodeId
 from payloads.node_record import NodeRecord
 from pipelines.running import attempts, cache_key, late_binding, recording
 from pipelines.running.process_operator import ProcessOperator
@@ -117,7 +120,7 @@ def _launch(run: RunContext, node_id: str, started: Callable[[str], None]) -> No
     node = pipeline_pb2.PipelineNode()
     node.CopyFrom(run.node(node_id))
     earlier = attempts.last_success(run, node)
-    if earlier is not None and attempts.counts(run, earlier):
+    if earlier is not None and attempts.counts(run, earlier) and attempts.outputs_live(run, earlier):
         reason = "it succeeded in this run before"
         return NodeResult(node_id, _STATES[earlier.last_known_state], execution_id=earlier.id, reason=reason)
     use_cache = run.use_cache and earlier is None
@@ -154,12 +157,20 @@ def _look_up(run: RunContext, node: pipeline_pb2.PipelineNode, spec: Message, *,
                 f"its inputs cannot be resolved: {error}", node.node_info.id, f"run these nodes first: {upstream}"
             ) from error
         inputs = resolved[0] if resolved else {}
+        refuse_altered(run.workspace.root, chain.from_iterable(inputs.values()))
         key = cache_key.cache_key(node, run.ir.pipeline_info, spec, inputs)
         outputs = cache_key.cached_outputs(handle, key) if use_cache else None
     if outputs is None:
-        return _Lookup(key, None, "there is no earlier result with this cache key" if use_cache else "the cache is off")
-    stale = late_binding.why_stale(run.plan.config, outputs)
-    return _Lookup(key, outputs) if stale is None else _Lookup(key, None, stale)
+        reason = "there is no earlier result with this cache key" if use_cache else "the cache is off"
+    else:
+        refuse_altered(run.workspace.root, chain.from_iterable(outputs.values()))
+        stale = late_binding.why_stale(run.plan.config, run.workspace, outputs)
+        if stale is None:
+            return _Lookup(key, outputs)
+        reason = stale
+    if node.node_info.id == NodeId.PUSHER:
+        refuse_altered(run.workspace.root, chain.from_iterable(inputs.values()), thorough=True)
+    return _Lookup(key, None, reason)
 
 
 def _drive(

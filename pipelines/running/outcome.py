@@ -26,6 +26,7 @@ from pipelines.running.local_runner import RunResult
 from pipelines.running.registration import connection_of
 from pipelines.tfx_patches.shared_store import shared_store
 from pipelines.workspace import Workspace
+from serving_targets.releases import rolled_back_to
 
 Outputs = dict[str, metadata_store_pb2.Artifact]
 """Artifacts of an execution by output key."""
@@ -78,6 +79,7 @@ class Report:
         files: file or format name to its figures: size, accuracy, differences, times.
         latency_ms: `p50` and `p95` of the int8 file.
         pushed: target to the folder of the published version.
+        rolled_back: target to the version that it serves since a rollback, in place of the published one.
         error: why the run failed; None if it did not.
         exit_code: exit code of the command.
     """
@@ -94,6 +96,7 @@ class Report:
     files: dict[str, dict[str, Any]] = field(default_factory=dict)
     latency_ms: dict[str, float] = field(default_factory=dict)
     pushed: dict[str, str] = field(default_factory=dict)
+    rolled_back: dict[str, int] = field(default_factory=dict)
     error: str | None = None
     exit_code: int = 0
 
@@ -197,6 +200,8 @@ def _read_push(report: Report, outputs: Outputs) -> None:
         version = properties["version"].string_value
         targets = json.loads(properties["targets"].string_value)
         report.pushed = {name: str(Path(path) / version) for name, path in targets.items()}
+        serving = {name: rolled_back_to(Path(path)) for name, path in targets.items()}
+        report.rolled_back = {name: old for name, old in serving.items() if old is not None and str(old) != version}
     else:
         report.state = "refused"
         report.exit_code = ExitCode.REJECTED

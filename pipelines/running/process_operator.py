@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,9 @@ from tfx.orchestration.portable import base_executor_operator, data_types
 from tfx.proto.orchestration import executable_spec_pb2, execution_result_pb2
 
 from data.errors import PoselineError
+from lineage.comparison import refuse_altered
 from pipelines.processes.executor_main import execute
+from pipelines.running import late_binding
 from pipelines.running.recording import OutputRecorder
 from pipelines.running.run_context import RunContext
 
@@ -73,6 +76,7 @@ class ProcessOperator(base_executor_operator.BaseExecutorOperator):
                 log,
                 heavy=self._run.plan.is_heavy(self._node_id),
             )
+            self._refuse_altered_inputs(execution_info)
             output = execution_result_pb2.ExecutorOutput.FromString(outcome.read_bytes())
             for name in self._late:
                 output.execution_properties.pop(name, None)
@@ -82,3 +86,8 @@ class ProcessOperator(base_executor_operator.BaseExecutorOperator):
         return execution_result_pb2.ExecutorOutput(
             execution_result=execution_result_pb2.ExecutionResult(code=1, result_message=str(self.error))
         )
+
+    def _refuse_altered_inputs(self, execution_info: data_types.ExecutionInfo) -> None:
+        """Raise an error if an input was altered while the executor read it."""
+        refuse_altered(self._run.workspace.root, itertools.chain.from_iterable(execution_info.input_dict.values()))
+        late_binding.refuse_changed_span(self._run.plan.config, execution_info.exec_properties)

@@ -14,10 +14,10 @@ from ml_metadata.proto import metadata_store_pb2
 from tfx.proto.orchestration import execution_result_pb2
 from tfx.types.artifact import Artifact
 
-from data.digests import Listing, list_folder, save_listing
+from data.digests import Listing
 from lineage import marks
 from lineage.artifact_types import PUSHED_MODEL, TRACED
-from lineage.places import listing_file
+from lineage.comparison import describe_payload
 from payloads.push import PushRecord
 from payloads.sequences import has_sequences, read_sequences
 from pipelines.running.run_context import RunContext
@@ -118,8 +118,7 @@ class OutputRecorder:
         return output
 
     def _describe(self, artifact: metadata_store_pb2.Artifact, type_name: str, folder: Path) -> None:
-        listing = list_folder(folder)
-        save_listing(listing, listing_file(self._root, listing.digest))
+        listing = describe_payload(self._root, folder)
         artifact.custom_properties["content_digest"].string_value = listing.digest
         artifact.custom_properties["bytes"].int_value = listing.bytes
         artifact.custom_properties["files"].int_value = len(listing.files)

@@ -17,6 +17,7 @@ from pathlib import Path
 from ml_metadata.proto import metadata_store_pb2
 
 from data.errors import NodeError
+from data.files import open_own
 from pipelines.tfx_patches.shared_store import shared_store
 from pipelines.workspace import Workspace
 
@@ -38,7 +39,7 @@ def journal(
     """
     workspace.journal.mkdir(parents=True, exist_ok=True)
     path = workspace.journal / f"{run_id}.{node_id}.json"
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    descriptor = open_own(path, os.O_RDWR | os.O_CREAT)
     try:
         if not _lock(descriptor):
             raise NodeError(
@@ -68,8 +69,12 @@ def recover(workspace: Workspace, connection: metadata_store_pb2.ConnectionConfi
         The names `<run>.<node>` of the nodes whose process ended without recording how.
     """
     recovered = []
-    for path in sorted(path for path in workspace.journal.glob("*.json") if path.is_file()):
-        with contextlib.suppress(FileNotFoundError), path.open("r+b") as file:
+    for path in sorted(workspace.journal.glob("*.json")) if workspace.journal.is_dir() else []:
+        try:
+            descriptor = open_own(path, os.O_RDWR)
+        except OSError:  # another process has cleared it, or it is not an entry of ours
+            continue
+        with os.fdopen(descriptor, "r+b") as file:
             if not _lock(file.fileno()):
                 continue
             _clear_entry(workspace, connection, file.read())
@@ -114,7 +119,7 @@ def _outputs(node_folder: Path, execution_id: int) -> Iterator[Path]:
     if node_folder.is_dir():
         for parent in (*node_folder.iterdir(), node_folder / ".system" / "executor_execution"):
             folder = parent / str(execution_id)
-            if folder.is_dir():
+            if folder.is_dir() and not parent.is_symlink():  # no output is behind a link in the node's folder
                 yield folder
 
 

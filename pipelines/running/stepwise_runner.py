@@ -31,7 +31,7 @@ from pipelines.running.run_context import RunContext
 from pipelines.tfx_patches.shared_store import shared_store
 from pipelines.workspace import Workspace
 
-_FIGURES = ("data", "accuracy", "verdicts", "files", "latency_ms", "pushed")
+_FIGURES = ("data", "accuracy", "verdicts", "files", "latency_ms", "pushed", "rolled_back")
 
 
 @dataclass(frozen=True)

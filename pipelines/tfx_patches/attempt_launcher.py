@@ -6,6 +6,7 @@ second attempt are never written. Related reports: tensorflow/tfx#1754 and #2805
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -52,13 +53,27 @@ class AttemptLauncher(launcher.Launcher):
         input_artifacts: Any = None,
         exec_properties: Any = None,
     ) -> metadata_store_pb2.Execution:
-        return execution_publish_utils.register_execution(
-            metadata_handle=metadata_handle,
-            execution_type=self._pipeline_node.node_info.type,
-            contexts=contexts,
-            input_artifacts=input_artifacts,
-            exec_properties={**(exec_properties or {}), **self._facts},
-        )
+        while True:
+            execution = execution_publish_utils.register_execution(
+                metadata_handle=metadata_handle,
+                execution_type=self._pipeline_node.node_info.type,
+                contexts=contexts,
+                input_artifacts=input_artifacts,
+                exec_properties={**(exec_properties or {}), **self._facts},
+            )
+            if not self._folder_exists(execution.id):
+                return execution
+            execution.last_known_state = metadata_store_pb2.Execution.CANCELED
+            execution.custom_properties["passed_over"].string_value = "its folder holds files of another metadata store"
+            metadata_handle.store.put_executions([execution])
+
+    def _folder_exists(self, execution_id: int) -> bool:
+        """Return whether the folder of an output exists: another store with this root used the same execution id.
+
+        TFX would write into it, and remove it if the executor fails.
+        """
+        outputs = self._output_resolver.generate_output_artifacts(execution_id).values()
+        return any(os.path.lexists(artifact.uri) for artifacts in outputs for artifact in artifacts)
 
     def _publish_successful_execution(
         self, execution_id: int, contexts: list[metadata_store_pb2.Context], output_dict: Any, executor_output: Any

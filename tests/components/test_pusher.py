@@ -8,27 +8,40 @@ import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
 from tfx.types import Channel
 from tfx.types.standard_artifacts import InfraBlessing, Model, ModelBlessing, PushedModel
 
 from components.artifacts.types import EdgeBlessing, EdgeModel
 from components.edge_converter.metadata import embed_contract
 from components.pusher import publish as publishing
+from components.pusher import sbom
 from components.pusher.blessing_inputs import BLESSINGS
 from components.pusher.component import Pusher
 from components.pusher.executor import Executor
 from components.pusher.publish import publish
 from components.pusher.release import Release
+from data.digests import list_folder
 from data.errors import InputError, NodeError
+from data.project import PROJECT_ROOT
+from lineage.comparison import AlteredPayloadError
 from lineage.measures import JUDGEMENTS
 from lineage.node_ids import NodeId
 from lineage.nodes import GATES, MODEL_GATES
+from payloads.push import PushRecord
 from serving_targets.bundle import load_bundle
 from serving_targets.contract import read_contract
+from serving_targets.manifest import SBOM
 from serving_targets.releases import destination_holds, latest_version, rollback, versions
+from serving_targets.signature import fingerprint, read_private_key
+from tests.surroundings import make_surroundings, new_names, snapshot
 
 
 @pytest.fixture
@@ -47,24 +60,31 @@ def other_release(trained, converted, blessed, smoked, edge, tmp_path_factory):
 def push(trained, converted, blessed, smoked, edge, tmp_path):
     """Run the executor; return its output artifact."""
 
-    def run(targets, model_blessed=1, edge_blessed=1, only_warn=(), infra_blessed=1):
+    def run(targets, model_blessed=1, edge_blessed=1, only_warn=(), infra_blessed=1, altered=None, **more):
         pushed = edge.artifact(PushedModel, tmp_path / "pushed")
         model = edge.artifact(Model, trained / "model")
         model.id = 42
         edge_blessing = edge.artifact(EdgeBlessing, blessed.uri, blessed=edge_blessed)
+        evaluated = tmp_path / "evaluated"
+        evaluated.mkdir(exist_ok=True)
+        inputs = {
+            "model": [model],
+            "edge_model": [edge.artifact(EdgeModel, converted)],
+            "model_blessing": [edge.artifact(ModelBlessing, evaluated, blessed=model_blessed)],
+            "edge_blessing": [edge_blessing],
+            "infra_blessing": [edge.artifact(InfraBlessing, smoked.uri, blessed=infra_blessed)],
+        }
+        for key, [artifact] in inputs.items():
+            digest = "0" * 64 if key == altered else list_folder(Path(artifact.uri)).digest
+            artifact.set_string_custom_property("content_digest", digest)
         Executor().Do(
-            {
-                "model": [model],
-                "edge_model": [edge.artifact(EdgeModel, converted)],
-                "model_blessing": [edge.artifact(ModelBlessing, tmp_path, blessed=model_blessed)],
-                "edge_blessing": [edge_blessing],
-                "infra_blessing": [edge.artifact(InfraBlessing, smoked.uri, blessed=infra_blessed)],
-            },
+            inputs,
             {"pushed_model": [pushed]},
             {
                 "targets": json.dumps({name: str(path) for name, path in targets.items()}),
                 "manifest_facts": json.dumps(edge.facts),
                 "only_warn": json.dumps(only_warn),
+                **more,
             },
         )
         return pushed
@@ -92,6 +112,37 @@ def _everything(folder):
         for path in folder.rglob("*")
         if path.name != ".lock"
     }
+
+
+def test_a_bundle_has_a_valid_bill_of_materials(push, tmp_path):
+    push({"phone": tmp_path / "phone"})
+    bundle = load_bundle(tmp_path / "phone")
+    text = (bundle.folder / SBOM).read_text()
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
+    assert len(text) < 200_000
+    found = json.loads(text)
+    assert found["metadata"]["component"]["version"] == bundle.manifest.digest
+    shipped = {part["name"]: part["hashes"][0]["content"] for part in found["components"] if part["type"] == "file"}
+    assert shipped == {file.path: file.sha256 for file in bundle.manifest.files if file.path != SBOM}
+    packages = {part["name"]: part for part in found["components"] if part["type"] == "library"}
+    assert {"tensorflow", "ai-edge-quantizer"} <= packages.keys()
+    assert "pytest" not in packages
+    assert {package["scope"] for package in packages.values()} == {"excluded"}  # they are not in the bundle
+    [file] = packages["tfx"]["externalReferences"]
+    assert file["hashes"][0]["content"] in (PROJECT_ROOT / "uv.lock").read_text()
+
+
+def test_an_equal_model_is_the_same_release_although_packages_were_updated(push, tmp_path, monkeypatch):
+    targets = {"phone": tmp_path / "phone"}
+    digest = push(targets).get_string_custom_property("digest")
+    before = sbom.bundle_sbom("a", digest, ())
+    assert sbom.bundle_sbom("a", digest, ()) == before
+    lock = tmp_path / "uv.lock"
+    lock.write_text(re.sub(r'hash = "sha256:.{8}', 'hash = "sha256:00000000', (PROJECT_ROOT / "uv.lock").read_text()))
+    monkeypatch.setattr(sbom, "LOCK", lock)
+    assert sbom.bundle_sbom("a", digest, ()) != before
+    assert push(targets).get_string_custom_property("digest") == digest
+    assert versions(tmp_path / "phone") == [1]
 
 
 def test_a_blessed_model_is_published_whole_at_every_target(push, edge, tmp_path):
@@ -137,6 +188,27 @@ def test_a_rejected_model_is_not_published(push, tmp_path, blessings, refused):
     assert not (tmp_path / "phone").exists()
 
 
+@pytest.mark.parametrize("key", ["model", "edge_model", *(blessing.channel for blessing in BLESSINGS.values())])
+def test_a_payload_that_is_not_as_recorded_is_not_published(push, tmp_path, key):
+    with pytest.raises(AlteredPayloadError, match="altered after it was judged"):
+        push({"phone": tmp_path / "phone"}, altered=key)
+    assert not (tmp_path / "phone").exists()
+
+
+def test_a_file_that_changes_between_comparison_and_copy_is_not_published(push, tmp_path, monkeypatch):
+    copy = shutil.copyfile
+
+    def other(source, target):
+        copy(source, target)
+        if target.name == "model_int8.tflite":
+            target.write_bytes(target.read_bytes()[:-1] + b"!")
+
+    monkeypatch.setattr(publishing.shutil, "copyfile", other)
+    with pytest.raises(NodeError, match="a copy went wrong"):
+        push({"phone": tmp_path / "phone"})
+    assert latest_version(tmp_path / "phone") is None
+
+
 def test_a_gate_that_only_warns_is_recorded_and_stops_nothing(push, tmp_path):
     pushed = push({"phone": tmp_path / "phone"}, model_blessed=0, only_warn=["Evaluator"])
     assert pushed.get_int_custom_property("pushed") == 1
@@ -173,6 +245,17 @@ def test_a_model_that_is_there_already_becomes_latest_again(release, other_relea
     assert (versions(tmp_path), latest_version(tmp_path)) == ([1, 2], 1)
 
 
+def test_a_target_that_was_rolled_back_stays_there_until_a_new_version(release, other_release, tmp_path):
+    target, other = tmp_path / "a", tmp_path / "b"
+    publish(release, [target])
+    publish(other_release, [target])
+    rollback(target)
+    publish(other_release, [target, other])
+    assert (latest_version(target), latest_version(other)) == (1, 2)
+    publish(release, [target], altered=[target / "1"])
+    assert (versions(target), latest_version(target)) == ([1, 2, 3], 3)
+
+
 def test_a_damaged_version_is_not_used_again(release, tmp_path):
     publish(release, [tmp_path])
     (tmp_path / "1" / "model_int8.tflite").write_bytes(b"no model")
@@ -195,6 +278,38 @@ def test_folders_that_are_no_versions_are_left_alone(release, tmp_path):
     for name in ("notes", "007", "12.old"):
         (tmp_path / name).mkdir()
     assert publish(release, [tmp_path]).version == 1
+
+
+def test_a_push_changes_nothing_but_its_versions_and_latest(release, other_release, tmp_path):
+    target = make_surroundings(tmp_path / "target")
+    (target / ".lock").write_text("somebody else's")
+    (target / "1").write_text("a file with the name of a version")
+    before = snapshot(target)
+    for one, version in ((release, 2), (other_release, 3)):
+        publish(one, [target])
+        added = {name.partition("/")[0] for name in new_names(before, target)}
+        assert added == {"latest", *map(str, range(2, version + 1))}
+    assert rollback(target) == (3, 2)
+    before |= {name: one for name, one in snapshot(target).items() if name.partition("/")[0] in ("2", "3")}
+    assert new_names(before, target) == {"latest"}
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, Path.touch, lambda path: path.symlink_to("photos/1")])
+def test_a_latest_of_somebody_else_is_kept(release, tmp_path, make):
+    make(tmp_path / "latest")
+    before = snapshot(tmp_path)
+    with pytest.raises(InputError, match="is not a link to a version") as caught:
+        publish(release, [tmp_path])
+    assert "move it away" in caught.value.remedy
+    assert new_names(before, tmp_path) == {".lock"}
+
+
+def test_a_lock_that_is_a_link_is_not_followed(release, tmp_path):
+    (tmp_path / ".lock").symlink_to("victim")
+    before = snapshot(tmp_path)
+    with pytest.raises(NodeError, match="nothing was published"):
+        publish(release, [tmp_path])
+    assert new_names(before, tmp_path) == set()
 
 
 def _fail_on_call(monkeypatch, owner, name, number):
@@ -373,3 +488,43 @@ def test_the_component_learns_its_targets_at_launch():
     assert {name: node.inputs[name].type for name in kinds} == kinds
     assert node.outputs["pushed_model"].type is PushedModel
     assert node.exec_properties["targets"] == "{}"
+
+
+@pytest.fixture
+def key(tmp_path):
+    """Write a new private key and return its file."""
+
+    def make(name="key"):
+        path = tmp_path / f"{name}.pem"
+        content = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        path.write_bytes(content)
+        path.chmod(0o600)
+        return path
+
+    return make
+
+
+def test_a_release_is_published_again_for_a_new_signature(release, key, tmp_path):
+    target, first, second = tmp_path / "phone", *(read_private_key(key(name)) for name in ("first", "second"))
+    pushes = [publish(replace(release, key=each), [target]) for each in (None, first, first, second, None)]
+    assert [push.version for push in pushes] == [1, 2, 2, 3, 3]
+    for version, signer in ((2, first), (3, second)):
+        assert load_bundle(target / str(version), signer.public_key()).manifest.version == version
+        assert destination_holds(target, version, signer.public_key())
+    assert not destination_holds(target, release.digest, Ed25519PrivateKey.generate().public_key())
+
+
+def test_only_the_fingerprint_of_the_key_is_recorded(push, key, tmp_path):
+    file = key()
+    signer = fingerprint(read_private_key(file).public_key())
+    pushed = push({"phone": tmp_path / "phone"}, signer=signer, signing_key=str(file))
+    assert pushed.get_string_custom_property("signed_by") == signer
+    record = PushRecord.read(Path(pushed.uri))
+    assert record.signed_by == signer
+    assert "manifest.json.sig" in {listed.path for listed in record.files["phone"]}
+    secret = file.read_text().splitlines()[1]
+    written = [path.read_bytes() for path in (*Path(pushed.uri).rglob("*"), *(tmp_path / "phone/1").rglob("*.json*"))]
+    assert not any(secret.encode() in content or str(file).encode() in content for content in written)
+    key()
+    with pytest.raises(NodeError, match="the signing key was changed during the run"):
+        push({"phone": tmp_path / "phone"}, signer=signer, signing_key=str(file))

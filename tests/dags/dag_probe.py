@@ -23,6 +23,7 @@ WRONG = {
     "text for a switch": {"warm_start": "yes"},
     "no key and value": {"overrides": ["no equals sign"]},
 }
+HOSTILE = "\x1b]0;owned\x07\x9b\u202e<script> می\u200cخواهم"
 RUN_IDS = ["manual__2026-11-23T02:10:40.123456+00:00", "../../etc", "x" * 250, "a/b c\nd", "."]
 
 # The dag-processor has loaded these modules before it parses a DAG; Airflow itself imports them with the first DAG.
@@ -132,5 +133,28 @@ facts["wrong input"] = outcome(manifest.python, *node)
 facts["no environment"] = outcome("/nowhere/bin/python", "runs")
 # Airflow's interpreter lacks the pipeline's packages: the process ends with 1, as if a gate had rejected.
 facts["damaged environment"] = outcome(sys.executable, "runs")
+
+
+def said_by_a_program() -> dict:
+    """Return what is logged and returned of a program in place of `poseline` that tries to control the terminal."""
+    logged: list[str] = []
+    log = logging.getLogger("of a program")
+    log.setLevel(logging.INFO)
+    log.propagate = False
+    handler = logging.Handler()
+    handler.emit = lambda record: logged.append(record.getMessage())
+    log.addHandler(handler)
+    with tempfile.TemporaryDirectory() as folder:
+        program = Path(folder) / "python"
+        result = json.dumps({"reason": HOSTILE, "outputs": [{"uri": HOSTILE}]})
+        program.write_text(
+            f"#!/bin/sh\ncat >&2 <<'END'\n{HOSTILE}\nEND\ncat <<'END'\n{result}\nEND\n", encoding="utf-8"
+        )
+        program.chmod(0o755)
+        returned = PoselineProcess(str(program), folder, log).run(["node", f"a b{HOSTILE}"])
+    return {"log": logged, "result": returned}
+
+
+facts["said by a program"] = said_by_a_program()
 facts["exit codes"] = {code.name: code.value for code in ExitCode}
 print(json.dumps(facts))

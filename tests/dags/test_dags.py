@@ -90,5 +90,13 @@ def test_a_failure_is_of_the_right_kind_and_says_what_to_do(facts, situation, ki
     assert [word for word in words if word not in message] == []
 
 
+def test_what_a_command_prints_has_no_effect_in_logs_and_xcom(facts):
+    shown = "\\x1b]0;owned\\x07\\x9b\\u202e<script> می\u200cخواهم"
+    said = facts["said by a program"]
+    assert said["result"] == {"reason": shown, "outputs": [{"uri": shown}]}
+    assert said["log"][0].endswith(f" node 'a b{shown}'")
+    assert said["log"][1:] == [shown]
+
+
 def test_a_manifest_is_whole_or_not_there(root):
     assert [path.name for path in (root / "manifests").iterdir()] == ["baduanjin.json"]

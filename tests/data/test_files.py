@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from data.files import creating, creating_folder, replacing, write_atomically
+from data.errors import InputError
+from data.files import STAGING, creating, creating_folder, open_own, output, replacing, write_atomically
 
 
 def write_and_fail(path: Path) -> None:
@@ -34,7 +35,7 @@ def test_a_file_that_is_written_in_pieces_is_hidden_until_it_is_whole(tmp_path: 
     path = tmp_path / "new" / "file.txt"
     with replacing(path) as temporary, temporary.open("w") as file:
         file.write("first")
-        assert [entry.name.startswith(".file.txt.") for entry in path.parent.iterdir()] == [True]
+        assert [entry.name.startswith(STAGING) for entry in path.parent.iterdir()] == [True]
     with pytest.raises(RuntimeError), replacing(path) as temporary:
         write_and_fail(temporary)
     assert path.read_text() == "first"
@@ -56,7 +57,7 @@ def test_a_folder_appears_whole_with_usual_permissions(tmp_path: Path) -> None:
     with creating_folder(path) as temporary:
         (temporary / "a").write_text("a")
         assert not path.exists()
-        assert temporary.name.startswith(".folder.")
+        assert temporary.parent.name.startswith(STAGING)
     assert [entry.name for entry in path.iterdir()] == ["a"]
     assert [entry.name for entry in path.parent.iterdir()] == ["folder"]
     assert stat.S_IMODE(path.stat().st_mode) == stat.S_IMODE(usual.stat().st_mode)
@@ -94,9 +95,39 @@ def test_a_folder_never_replaces_what_exists(tmp_path: Path, make) -> None:
 @pytest.mark.parametrize("replace", [replacing, creating_folder])
 def test_the_temporary_path_can_be_in_another_folder(tmp_path: Path, replace) -> None:
     with replace(tmp_path / "data" / "one", staging=tmp_path / "staging") as temporary:
-        assert temporary.parent == tmp_path / "staging"
+        assert temporary.parent.parent == tmp_path / "staging"
         assert not (tmp_path / "data").exists()
         if replace is replacing:
             temporary.touch()
     assert [entry.name for entry in (tmp_path / "data").iterdir()] == ["one"]
     assert list((tmp_path / "staging").iterdir()) == []
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, Path.touch, lambda path: path.symlink_to("nowhere")])
+def test_an_output_never_replaces_what_another_process_makes_meanwhile(tmp_path: Path, make) -> None:
+    path = tmp_path / "x.csv"
+
+    def write(temporary: Path) -> None:
+        temporary.write_text("ours")
+        make(path)
+
+    with pytest.raises(InputError, match="exists already"), output(path, overwrite=False) as temporary:
+        write(temporary)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["x.csv"]
+    assert path.is_symlink() or path.is_dir() or path.read_text() == ""
+
+
+def test_a_link_is_replaced_and_never_written_through(tmp_path: Path) -> None:
+    (tmp_path / "victim").write_text("mine")
+    for name in ("link", "dangling"):
+        (tmp_path / name).symlink_to("victim" if name == "link" else "nowhere")
+        write_atomically(tmp_path / name, "ours")
+        assert not (tmp_path / name).is_symlink()
+        (tmp_path / f"{name}.lock").symlink_to("victim" if name == "link" else "nowhere")
+        with pytest.raises(OSError, match=name):
+            open_own(tmp_path / f"{name}.lock", os.O_RDWR | os.O_CREAT)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="not a regular file"):
+        open_own(tmp_path / "pipe", os.O_RDWR)
+    assert (tmp_path / "victim").read_text() == "mine"
+    assert not (tmp_path / "nowhere").exists()

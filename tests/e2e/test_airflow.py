@@ -1,5 +1,6 @@
 """A real Airflow: api-server, scheduler, dag-processor and triggerer on tiny data, driven through the REST API."""
 
+import configparser
 import contextlib
 import json
 import os
@@ -47,7 +48,7 @@ class Airflow:
 
     def __init__(self, folder: Path, data: Path) -> None:
         self.root, self.home, self.data = folder / "root", folder / "home", data
-        self.port = free_ports(3)
+        self.port = free_ports(2)
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")} | {
             "AIRFLOW_HOME": str(self.home),
             "POSELINE_ROOT": str(self.root),
@@ -68,7 +69,7 @@ class Airflow:
 
     def script(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         command = [str(PROJECT / "tools" / "airflow.sh"), *arguments]
-        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False, umask=0)
         assert done.returncode == 0, done.stderr + done.stdout
         return done
 
@@ -125,6 +126,23 @@ class Airflow:
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout.splitlines()[-1])
 
+    def listening(self) -> dict[int, str]:
+        """Return the ports that this Airflow's processes listen on, each with its address."""
+        sessions = (self.home / "run" / "sessions").read_text().split()
+        sockets = set()
+        for process in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):  # it has ended meanwhile
+                if (process / "stat").read_text().rpartition(")")[2].split()[3] in sessions:
+                    sockets |= {str(file.readlink()) for file in (process / "fd").iterdir()}
+        found = {}
+        for table in ("tcp", "tcp6"):
+            for row in (Path("/proc/net") / table).read_text().splitlines()[1:]:
+                _, local, _, state, *_, inode = row.split()[:10]
+                if state == "0A" and f"socket:[{inode}]" in sockets:
+                    address, port = local.split(":")
+                    found[int(port, 16)] = address
+        return found
+
 
 def wait(condition, seconds: float, what: str) -> Any:
     deadline = time.monotonic() + seconds
@@ -155,6 +173,7 @@ def first(airflow) -> str:
     airflow.trigger("first", PARAMETERS)
     os.kill(airflow.process_at("StatisticsGen"), signal.SIGKILL)
     airflow.process_at("Transform")
+    assert "Could not read served logs" not in airflow.log("first", "Transform")
     os.kill(int((airflow.home / "run" / "scheduler.pid").read_text()), signal.SIGKILL)
     airflow.start()
     assert airflow.ended("first") == "success"
@@ -172,6 +191,34 @@ def test_a_run_succeeds_although_a_node_and_the_scheduler_are_killed(airflow, fi
     assert (airflow.root / "pushed" / "baduanjin" / "latest" / "model_int8.tflite").exists()
     assert pushed["outputs"][0]["properties"]["pushed"] == 1
     assert len(json.dumps(pushed)) < 4000
+
+
+def test_airflow_listens_on_loopback_only(airflow, first):
+    loopback = "0100007F"  # 127.0.0.1, as /proc writes it
+    expected = dict.fromkeys((airflow.port, airflow.port + 1), loopback)
+    assert wait(lambda: airflow.listening() == expected or None, 60, f"{expected}, not {airflow.listening()}")
+
+
+def test_airflow_writes_its_secrets_nowhere_else_and_lets_nobody_read_them(airflow, first):
+    kept_in = {airflow.home / "airflow.cfg", airflow.home / "login.json"}
+    settings = configparser.ConfigParser(interpolation=None)
+    settings.read(airflow.home / "airflow.cfg")
+    secrets = {
+        *json.loads((airflow.home / "login.json").read_text()).values(),
+        settings["core"]["fernet_key"],
+        settings["api"]["secret_key"],
+        settings["api_auth"]["jwt_secret"],
+    }
+    assert len(secrets) == 4
+    assert min(map(len, secrets)) > 15
+    told = [*Path("/proc").glob("[0-9]*/cmdline")]
+    told += [path for folder in (airflow.home, airflow.root) for path in folder.rglob("*") if path.is_file()]
+    for path in set(told) - kept_in:
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            content = path.read_bytes()
+            assert not [secret for secret in secrets if secret.encode() in content], path
+    open_to_others = [path for path in airflow.home.rglob("*") if not path.is_symlink() and path.stat().st_mode & 0o77]
+    assert open_to_others == []
 
 
 def test_the_metadata_store_holds_one_run_and_no_debris(airflow, first):

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from data.files import STAGING
+
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
 
@@ -99,7 +101,7 @@ def test_after_a_kill_at_every_node_the_next_run_succeeds(bench, first_run, tmp_
     assert facts["live artifacts without a folder"] == []
     assert not list((root / "running").iterdir())
     target = root / "pushed" / "baduanjin"
-    assert not [path for path in target.iterdir() if path.name.startswith(".staging")]
+    assert not [path for path in target.iterdir() if path.name.startswith(STAGING)]
     versions = [path for path in target.iterdir() if path.name.isdigit()]
     assert versions
     for version in versions:

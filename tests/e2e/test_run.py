@@ -10,6 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 from ai_edge_litert.tools import flatbuffer_utils
 
+from data.files import STAGING
+
 pytestmark = pytest.mark.e2e
 
 BEFORE_TRAINER = {
@@ -41,7 +43,7 @@ def test_first_run_pushes_a_bundle(bench, first_run):
 
 def test_nothing_is_left_running_or_half_written(bench, first_run):
     assert not list((bench.root / "running").iterdir())
-    assert not [path for path in (bench.root / "pushed" / "baduanjin").iterdir() if path.name.startswith(".staging")]
+    assert not [path for path in (bench.root / "pushed" / "baduanjin").iterdir() if path.name.startswith(STAGING)]
 
 
 def test_every_format_gives_the_same_answer(bench, first_run):
@@ -207,6 +209,19 @@ def test_a_gate_that_rejects_keeps_the_served_version(bench, first_run):
     assert latest(bench).resolve() == served
 
 
+_RECORD_AGAIN = """
+import sys
+from pathlib import Path
+from lineage.comparison import describe_payload
+from lineage.store import backend
+root, folder = map(Path, sys.argv[1:])
+store = backend.open_store(backend.connection(root))
+[artifact] = store.get_artifacts_by_uri(str(folder))
+artifact.custom_properties["content_digest"].string_value = describe_payload(root, folder).digest
+store.put_artifacts([artifact])
+"""
+
+
 def _not_built_in(path):
     model = flatbuffer_utils.read_model(str(path))
     code = model.operatorCodes[-1]
@@ -232,7 +247,7 @@ def _five_megabytes(path):
         (_five_megabytes, 9, ["ModelValidator"], {"max_bytes"}, "(at most 300,000 bytes)"),
     ],
 )
-def test_a_file_damaged_after_its_conversion_is_rejected_and_the_served_version_stays(
+def test_a_damaged_file_is_rejected_and_the_served_version_stays(
     bench, first_run, damage, seed, refused_by, gates, reason
 ):
     served = latest(bench).resolve()
@@ -240,6 +255,15 @@ def test_a_file_damaged_after_its_conversion_is_rejected_and_the_served_version_
     bench.run("--until", "EdgeConverter", *other)
     made = max((bench.root / "artifacts/baduanjin/EdgeConverter/edge_model").iterdir(), key=lambda path: int(path.name))
     damage(made / "model_int8.tflite")
+    refused = bench.run(*other, expect=3)
+    assert "made by EdgeConverter" in refused["error"]
+    assert "model_int8.tflite was altered" in refused["error"]
+    subprocess.run(  # from here on the converter has made the file like this
+        [bench.command()[0], "-c", _RECORD_AGAIN, str(bench.root), str(made)],
+        cwd=bench.project,
+        env=bench.environment,
+        check=True,
+    )
     report = bench.run(*other, expect=1)
     assert report["state"] == "refused"
     assert gates <= {verdict["gate"] for verdict in report["verdicts"] if not verdict["passed"]}

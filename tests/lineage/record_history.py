@@ -17,10 +17,10 @@ from pipelines.driver import prepare_driver
 
 prepare_driver()
 
-from rich.console import Console  # noqa: E402
 from tfx.dsl.compiler.compiler import Compiler  # noqa: E402
 from tfx.orchestration.pipeline import Pipeline  # noqa: E402
 
+from data.output.terminal import Terminal  # noqa: E402
 from pipelines.cli.progress import LineProgress  # noqa: E402
 from pipelines.compilation.plan import Plan  # noqa: E402
 from pipelines.config import load_config  # noqa: E402
@@ -65,12 +65,13 @@ class History:
         self.failure_file = root / "failure"
         os.environ[toy_graph.FAILURE_FILE] = str(self.failure_file)
         self.settings = {"span": 1, "rows": people(6), "seed": 0, "quality": 0.6}
+        self.overrides = []
         self.log = []
 
     def plan(self) -> Plan:
         nodes = toy_graph.graph(**self.settings)
         pipeline = Pipeline(NAME, str(self.workspace.artifacts(NAME)), components=nodes, enable_cache=True)
-        config = load_config("baduanjin", [f"name={NAME}"])
+        config = load_config("baduanjin", [f"name={NAME}", *self.overrides])
         return Plan(config, Compiler().compile(pipeline))
 
     def run(self, what, *, failure=None, killed=False, **arguments):
@@ -79,14 +80,14 @@ class History:
             self.failure_file.write_text(failure)
         if killed:
             return self._killed(what, arguments)
-        progress = LineProgress(Console(file=io.StringIO()))
+        progress = LineProgress(Terminal(file=io.StringIO()))
         result = run_plan(self.plan(), self.workspace, InProcess(), progress, **arguments)
         return self._log_run(what, result.run_id, {name: entry.state for name, entry in result.nodes.items()})
 
     def _killed(self, what, arguments):
         child = os.fork()
         if not child:
-            run_plan(self.plan(), self.workspace, InProcess(), LineProgress(Console(file=io.StringIO())), **arguments)
+            run_plan(self.plan(), self.workspace, InProcess(), LineProgress(Terminal(file=io.StringIO())), **arguments)
             os._exit(0)
         _, status = os.waitpid(child, 0)
         assert os.WIFSIGNALED(status), "the run was to be killed"
@@ -99,7 +100,7 @@ class History:
             self.plan(), self.workspace, run_id, InProcess(), connection_of(self.workspace), facts=run_facts()
         )
         register(run)
-        self._log_run(what, run_id, {node: launch_node(run, node).state})
+        return self._log_run(what, run_id, {node: launch_node(run, node).state})
 
     def _log_run(self, what, run_id, states):
         self.log.append({"what": what, "run": run_id, "states": states, "settings": dict(self.settings)})

@@ -21,6 +21,7 @@ SHAPE = "feature { name: 'keypoints' shape { dim { size: 24 } dim { size: 17 } d
         (SHAPE, "string domain"),
         (SHAPE + "feature { name: 'label' string_domain { value: 'one' } }", "at least two labels"),
         (SHAPE + "feature { name: 'label' domain: 'missing' }", "string domain"),
+        (SHAPE + r"feature { name: 'label' string_domain { value: 'a\nb' value: 'c' } }", "control characters"),
     ],
 )
 def test_a_schema_that_is_none_is_refused(tmp_path, text, fault):

@@ -88,6 +88,26 @@ def test_metadata_that_make_no_sense_are_an_error(tflite_model, tmp_path, text, 
         read_contract(path)
 
 
+@pytest.mark.parametrize(
+    ("labels", "how"),
+    [
+        ("left\nright\nmiddle\n", zipfile.ZIP_STORED),
+        ("left\nmiddle\n", zipfile.ZIP_STORED),
+        ("left\nmiddle\nright\n", zipfile.ZIP_BZIP2),
+        (None, zipfile.ZIP_STORED),
+    ],
+)
+def test_labels_that_are_not_the_contracts_are_an_error(tflite_model, contract, tmp_path, labels, how):
+    path = tmp_path / "model.tflite"
+    shutil.copyfile(tflite_model, path)
+    with zipfile.ZipFile(path, "a", how) as archive:
+        archive.writestr("contract.json", contract.model_dump_json(), zipfile.ZIP_STORED)
+        if labels:
+            archive.writestr("labels.txt", labels)
+    with pytest.raises(InputError, match=r"labels.txt (has other labels|is there twice, is compressed)"):
+        read_contract(path)
+
+
 def test_an_archive_without_a_contract_is_ignored(tflite_model, tmp_path):
     path = tmp_path / "model.tflite"
     shutil.copyfile(tflite_model, path)
@@ -137,6 +157,15 @@ def test_manifest_and_contracts_agree(bundle, contract):
 def test_a_manifest_that_was_changed_contradicts_the_files(bundle, change, names):
     _edit(bundle / "2", **change)
     with pytest.raises(InputError, match=f"manifest contradict each other: {names}"):
+        load_bundle(bundle)
+
+
+def test_labels_without_a_contract_must_be_the_manifests(bundle, tflite_model):
+    for name in ("model_int8.tflite", "model_float.tflite"):
+        shutil.copyfile(tflite_model, bundle / "2" / name)
+        _archive(bundle / "2" / name, "labels.txt", "left\nright\nmiddle\n")
+    _edit(bundle / "2", saved_model_digest="")
+    with pytest.raises(InputError, match="contradict each other: labels"):
         load_bundle(bundle)
 
 

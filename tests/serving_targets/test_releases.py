@@ -2,11 +2,12 @@ import fcntl
 
 import pytest
 
+from benchmarks.fuzz_bundles import mend
 from data.errors import InputError
 from serving_targets import releases
 from serving_targets.bundle import load_bundle
 from serving_targets.manifest import read_manifest
-from serving_targets.releases import destination_holds, latest_version, list_releases, rollback
+from serving_targets.releases import destination_holds, latest_version, list_releases, rollback, rolled_back_to
 
 
 def test_releases_are_listed_oldest_first(target):
@@ -27,6 +28,23 @@ def test_rollback_moves_latest_and_nothing_else(target, to):
 def test_rollback_can_go_forward_again(target):
     rollback(target)
     assert rollback(target, 2) == (1, 2)
+
+
+def test_a_rollback_is_told_from_a_push(target):
+    assert rolled_back_to(target) is None
+    rollback(target)
+    assert rolled_back_to(target) == 1
+    rollback(target, 2)
+    assert rolled_back_to(target) is None, "the highest version is where a push would point to"
+    rollback(target, 1)
+    (target / "1" / "model_int8.tflite").unlink()
+    assert rolled_back_to(target) is None, "a damaged version is nothing to stay at"
+
+
+def test_a_link_that_leads_out_of_the_target_is_no_version(target):
+    (target / "latest").unlink()
+    (target / "latest").symlink_to(target.parent / "2")
+    assert latest_version(target) is None
 
 
 @pytest.mark.parametrize(
@@ -74,3 +92,22 @@ def test_only_undamaged_versions_count_as_published(target):
     (target / "2" / "model_int8.tflite").write_bytes(b"")
     assert not destination_holds(target, digest)
     assert not destination_holds(target, 2)
+
+
+def test_a_version_that_only_claims_a_digest_does_not_count(target):
+    """Whoever can change a file can also mend the manifest, but not so that the digest comes out the same."""
+    digest = read_manifest(target / "2").digest
+    (target / "2" / "model_int8.tflite").write_bytes(b"changed")
+    mend(target / "2")
+    assert read_manifest(target / "2").digest == digest
+    assert destination_holds(target, 2)
+    assert not destination_holds(target, digest)
+
+
+def test_a_lock_file_that_is_a_link_is_not_followed(target, tmp_path):
+    (tmp_path / "mine").write_text("mine")
+    (target / ".lock").symlink_to(tmp_path / "mine")
+    with pytest.raises(InputError, match="the lock file is a link"):
+        rollback(target)
+    assert (tmp_path / "mine").read_text() == "mine"
+    assert latest_version(target) == 2

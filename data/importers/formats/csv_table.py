@@ -40,6 +40,7 @@ from data.importers.readers.table_columns import JOINTS, MAX_COLUMNS, Columns, j
 from data.importers.readers.table_rows import Cells, Rows, converted, delimiter_of, header_of, read_runs
 from data.layouts import Layout, load_layout
 from data.records import KeypointSequence
+from data.text import cell_of_sheet, text_of_cell
 
 SUFFIXES = (".csv", ".tsv")
 
@@ -123,7 +124,7 @@ class _Clip:
 
     def _add(self, rows: Rows) -> None:
         if not self._count:
-            self._first = {field: text.strip() for field, text in rows.first.items()}
+            self._first = {field: text_of_cell(text.strip()) for field, text in rows.first.items()}
             self._clocked = rows.clock is not None and bool(np.isfinite(rows.clock[0]))
         times = rows.clock if self._clocked else rows.counter
         if times is not None:
@@ -144,7 +145,7 @@ class _Clip:
 
     def finish(self, source: Source, record: int, unit: Unit | None) -> ReaderOutput:
         """Return the clip, or a quarantined record if it is unusable."""
-        named = self.key
+        named = text_of_cell(self.key)
         if self._columns.sequence is None:
             named = f"{source.name}_{record}" if record or "label" in self._columns.fields else source.name
         try:
@@ -268,6 +269,7 @@ def write(sequences: Iterable[KeypointSequence], path: Path) -> None:
                 axes = ["x", "y", "z"][: sequence.keypoints.shape[-1] - 1]
                 rows.writerow([*columns, "units", "frame", "seconds", "joint", *axes, "score"])
             values = [sequence.sequence_id, *(getattr(sequence, name) for name in columns[1:])]
+            values = [cell_of_sheet(value) if isinstance(value, str) else value for value in values]
             values += ["metres" if layout.unit == "metre" else "image_heights"]
             times = [""] * len(sequence.keypoints) if sequence.timestamps is None else sequence.timestamps.tolist()
             for frame, (time, pose) in enumerate(zip(times, sequence.keypoints.astype(float).tolist(), strict=True)):

@@ -154,7 +154,7 @@ def test_tables_hold_what_the_store_holds(recorded, tmp_path, form):
         events_ = oracle.rows(f"SELECT execution_id, artifact_id FROM Event WHERE type IN {types}")
         assert sorted(found) == sorted(tuple(row) for row in events_)
     assert rows(f"SELECT count(*) > 0, count(subject) FROM '{there}/subjects.{form}'") == [(True, 0)]
-    with pytest.raises(AssertionError, match="the folder exists already"):
+    with pytest.raises(AssertionError, match="the target exists already and is a folder"):
         recorded.ask("export", "--format", form, "--to", str(there))
 
 
@@ -174,6 +174,6 @@ def test_a_failed_export_leaves_nothing_and_keeps_the_file_before_it(recorded, t
     whole = LineageStore.whole
     monkeypatch.setattr(LineageStore, "whole", breaks)
     with pytest.raises(AssertionError, match=r"exit code 3\n.*unexpected OSError: the disk is full"):
-        recorded.ask("export", "--format", form, "--to", str(target))
+        recorded.ask("export", "--format", form, "--to", str(target), "--overwrite")
     assert [path.name for path in tmp_path.iterdir()] == (["export"] if form != "csv" else [])
     assert form == "csv" or target.read_text() == "before"

@@ -9,6 +9,8 @@ import pytest
 from lineage.questions.removal import remove
 from lineage.store import backend
 from lineage.store.reader import LineageStore
+from tests.lineage.conftest import record
+from tests.surroundings import NAMES, make_surroundings, new_names, snapshot
 
 
 def everything(recorded):
@@ -162,3 +164,80 @@ def test_a_payload_outside_of_the_root_is_never_removed(changeable, place):
     mlmd.put_artifacts([artifact])
     assert remove(mlmd, changeable.root, [artifact.id]) == 0
     assert outside.is_dir()
+
+
+@pytest.fixture
+def crowded(changeable, tmp_path):
+    """A root with files of other people in all its folders, and a snapshot of these."""
+    root, model = changeable.root, Path(named(changeable, "Model")[0].uri)
+    before = snapshot(root)
+    for folder in (root, root / "artifacts", model.parents[1], root / "running", root / "pushed/tiny"):
+        make_surroundings(folder)
+    for entry in (root / "running").iterdir():
+        if entry.name.startswith("."):
+            entry.rename(entry.with_name(f"tiny-1{entry.name}.Trainer.json"))
+    elsewhere = make_surroundings(tmp_path / "elsewhere")
+    for number in range(100):
+        (elsewhere / str(number)).mkdir()
+    (model.parents[1] / "link").symlink_to(elsewhere)
+    foreign = snapshot(root)
+    return changeable, {name: foreign[name] for name in foreign.keys() - before.keys()}, elsewhere
+
+
+def test_what_is_not_recorded_is_never_removed(crowded):
+    changeable, foreign, elsewhere = crowded
+    before = snapshot(elsewhere)
+    inside = elsewhere / named(changeable, "Model")[0].uri.rpartition("/")[2]
+    mlmd = backend.open_store(changeable.connection())
+    stranger = mlmd.get_artifacts_by_id([named(changeable, "Schema")[0].id])[0]
+    for uri in (changeable.root / "artifacts", inside, changeable.root / "artifacts/tiny/Trainer/link" / inside.name):
+        stranger.uri = str(uri)
+        mlmd.put_artifacts([stranger])
+        assert remove(mlmd, changeable.root, [stranger.id]) == 0
+    changeable.ask("forget", "--subject", "person 3", "--yes")
+    changeable.ask("prune", "--keep", "0", "--yes")
+    assert [a for a in named(changeable, "Examples") if Path(a.uri).exists()] == []
+    record(changeable.root, None, "again")
+    new_names(foreign, changeable.root)
+    assert new_names(before, elsewhere) == set()
+
+
+def test_drawings_and_exports_change_nothing_but_their_targets(crowded):
+    changeable, _, elsewhere = crowded
+    commands = [("export", "--format", form) for form in ("openlineage", "prov", "csv", "parquet")]
+    commands += [("report", "latest"), ("graph", "latest"), ("blame", "accuracy", "--limit", "2")]
+    for number, command in enumerate(commands):
+        ending = ".html" if number > 3 else ""
+        for name in NAMES[:: 1 if number == 0 else 4]:
+            target = elsewhere / f"{name}{ending}"
+            (elsewhere / f".{name}{ending}").exists() or (elsewhere / f".{name}{ending}").write_text("mine")
+            before = snapshot(elsewhere)
+            changeable.ask(*command, "--to", str(target))
+            assert {new.partition("/")[0] for new in new_names(before, elsewhere)} == {target.name}
+            if target.is_file():
+                changeable.ask(*command, "--to", str(target))
+                target.write_text("mine")
+                assert "--overwrite" in changeable.ask(*command, "--to", str(target), expect=2).text
+                target.unlink()
+            else:
+                changeable.ask(*command, "--to", str(target), "--overwrite", expect=2)
+                shutil.rmtree(target)
+
+
+def test_a_root_may_be_named_by_any_of_its_paths(changeable, monkeypatch, tmp_path):
+    (tmp_path / "link").symlink_to(changeable.root)
+    monkeypatch.chdir(changeable.root / "runs")
+    for root in ("..", "../../root", tmp_path / "link"):
+        found = type(changeable)(Path(root), None).ask("verify", "--all", "--json").json
+        assert found["faults"] == []
+
+
+def test_another_store_with_the_same_root_never_writes_into_its_folders(changeable):
+    before = {name: one for name, one in snapshot(changeable.root / "artifacts").items() if ".system" not in name}
+    (changeable.root / "metadata.sqlite").rename(changeable.root / "old.sqlite")
+    record(changeable.root, None, "again")
+    folders = {name: one for name, one in before.items() if not (changeable.root / "artifacts" / name).is_dir()}
+    new_names(folders, changeable.root / "artifacts")
+    live = [Path(artifact.uri) for artifact in everything(changeable).values()]
+    assert live
+    assert not {str(uri.relative_to(changeable.root / "artifacts")) for uri in live} & before.keys()

@@ -14,10 +14,11 @@ from ml_metadata.metadata_store import MetadataStore, metadata_store
 from ml_metadata.proto import metadata_store_pb2 as pb
 
 from data.errors import InputError, PoselineError
-from lineage.formatting import harmless
+from data.text import harmless
 from lineage.store import backend, locking
 from lineage.store.postgresql import PostgresqlStore
 from lineage.store.reader import LineageStore
+from tests.lineage.conftest import ENCODED, PASSWORD
 from tests.lineage.sql_oracle import SqlOracle
 
 HOSTILE = [
@@ -178,6 +179,15 @@ def test_another_version_of_ml_metadata_is_rejected_with_what_to_do(monkeypatch)
     with pytest.raises(InputError, match=r"ML Metadata 1\.22\.0 is installed, but .* needs 1\.21\.0") as caught:
         backend.open_store(config)
     assert "make setup" in caught.value.remedy
+
+
+def test_the_password_of_a_store_is_in_no_file_and_no_record(recorded):
+    written = [path.read_bytes() for path in recorded.root.rglob("*") if path.is_file()]
+    mlmd = recorded.store().mlmd
+    kept = (mlmd.get_contexts(), mlmd.get_executions(), mlmd.get_artifacts())
+    for password in (PASSWORD, ENCODED):
+        assert not [content for content in written if password.encode() in content]
+        assert password not in str(kept)
 
 
 @pytest.mark.parametrize("kind", ["postgresql", "mysql"])

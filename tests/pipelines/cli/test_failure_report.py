@@ -38,7 +38,7 @@ def ended_by(tmp_path, monkeypatch):
 
 def test_a_message_does_not_steer_the_terminal(ended_by):
     done = ended_by(InputError("unknown key a\0\x1b[31m\u202eb", "line 1\nline 2"))
-    assert done.stderr == "error: unknown key a\\x00\\x1b[31m\\u202eb\n  where:  line 1\nline 2\n"
+    assert done.stderr == "error: unknown key a\\x00\\x1b[31m\\u202eb\n  where:  line 1\\nline 2\n"
 
 
 @pytest.mark.parametrize(

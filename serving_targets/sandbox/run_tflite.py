@@ -1,4 +1,7 @@
-"""Program that runs a TFLite file: `python -m components.sandbox.run_tflite MODEL WINDOWS.npz [--timed] FOLDER`."""
+"""Program that runs a TFLite file.
+
+`python -m serving_targets.sandbox.run_tflite MODEL WINDOWS.npz [--timed] FOLDER`
+"""
 
 from __future__ import annotations
 
@@ -12,17 +15,17 @@ from pathlib import Path
 
 import numpy as np
 
-from components.sandbox.child_process import die_with_parent
-from components.sandbox.result_files import SandboxFigures, write_figures, write_probabilities
 from data.errors import InputError
 from serving_targets.classifier import Classifier
 from serving_targets.latency import measure
+from serving_targets.sandbox.child_process import die_with_parent
+from serving_targets.sandbox.result_files import SandboxFigures, write_figures, write_probabilities
 from serving_targets.tflite_file import operators
 
 
 def main() -> int:
     """Run the model and write its results; return the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description="Run a TFLite file.")
     parser.add_argument("model", type=Path)
     parser.add_argument("windows", type=Path)
     parser.add_argument("--timed", action="store_true")

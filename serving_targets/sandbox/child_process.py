@@ -1,10 +1,12 @@
-"""Runs a module in a new interpreter with a time limit, and reports how the process ended."""
+"""Runs a module in a new interpreter with limits, and reports how the process ended."""
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
+import math
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -12,11 +14,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from data.project import PROJECT_ROOT
 
 _PR_SET_PDEATHSIG = 1
 _TICK_SECONDS = 0.5
+_LOG_BYTES = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -41,8 +45,13 @@ class Ending:
         if self.code is None:
             return f"took more than {self.limit:g} s"
         if self.code < 0:
-            return f"crashed with {signal.Signals(-self.code).name}"
+            return f"crashed with {signal_name(-self.code)}"
         return f"ended with exit code {self.code}" if self.code else None
+
+
+def signal_name(number: int) -> str:
+    """Return the name of a signal; most real-time signals have none."""
+    return next((known.name for known in signal.Signals if known == number), f"signal {number}")
 
 
 def run_module(module: str, arguments: Sequence[str], log: Path, time_limit_seconds: float) -> Ending:
@@ -56,25 +65,12 @@ def run_module(module: str, arguments: Sequence[str], log: Path, time_limit_seco
     """
     start = time.monotonic()
     with log.open("wb") as output:
-        child = subprocess.Popen(
-            [sys.executable, "-m", module, *arguments],
-            cwd=PROJECT_ROOT,
-            env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "2"},
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+        child = start_module(module, arguments, output)
         try:
             code = _wait(child, time_limit_seconds)
         finally:
-            _kill_group(child)
+            kill_group(child)
     return Ending(code, time.monotonic() - start, time_limit_seconds, log.read_text(errors="replace"))
-
-
-def die_with_parent(sent: signal.Signals = signal.SIGKILL) -> None:
-    """Make the kernel send this process a signal when its parent process ends."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, sent)
 
 
 def _wait(child: subprocess.Popen[bytes], seconds: float) -> int | None:
@@ -88,7 +84,53 @@ def _wait(child: subprocess.Popen[bytes], seconds: float) -> int | None:
     return None
 
 
-def _kill_group(child: subprocess.Popen[bytes]) -> None:
+def start_module(
+    module: str, arguments: Sequence[str], output: IO[bytes], pass_fds: Sequence[int] = ()
+) -> subprocess.Popen[bytes]:
+    """Start `python -m module arguments...` as the first process of a session, which no Ctrl-C reaches.
+
+    Args:
+        module: dotted name of a module of this project.
+        arguments: command-line arguments of the module.
+        output: file for standard output and standard error.
+        pass_fds: file descriptors that the process inherits.
+    """
+    return subprocess.Popen(
+        [sys.executable, "-m", module, *arguments],
+        cwd=PROJECT_ROOT,
+        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "2"},
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        pass_fds=pass_fds,
+        start_new_session=True,
+    )
+
+
+def limit_memory(more: int) -> None:
+    """Limit the memory of this process to what it uses now and `more` bytes, and forbid core dumps and long logs."""
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+    _limit(resource.RLIMIT_AS, pages * resource.getpagesize() + more)
+    _limit(resource.RLIMIT_FSIZE, _LOG_BYTES)
+    _limit(resource.RLIMIT_CORE, 0)
+
+
+def limit_seconds(more: float) -> None:
+    """Let the kernel end this process when it has used `more` seconds of processor time from now on."""
+    _limit(resource.RLIMIT_CPU, math.ceil(time.process_time() + more))
+
+
+def _limit(kind: int, value: int) -> None:
+    hard = resource.getrlimit(kind)[1]
+    resource.setrlimit(kind, (value if hard == resource.RLIM_INFINITY else min(value, hard), hard))
+
+
+def die_with_parent(sent: signal.Signals = signal.SIGKILL) -> None:
+    """Make the kernel send this process a signal when its parent process ends."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, sent)
+
+
+def kill_group(child: subprocess.Popen[bytes]) -> None:
     """Kill a child that still runs, together with the processes it started."""
     if child.poll() is None:
         os.killpg(child.pid, signal.SIGKILL)

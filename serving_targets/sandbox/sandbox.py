@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from components.sandbox.child_process import run_module
-from components.sandbox.result_files import SandboxFigures, probabilities_file, read_figures
 from data.errors import NodeError
 from serving_targets.latency import RUNS, Latency
+from serving_targets.sandbox.child_process import run_module
+from serving_targets.sandbox.result_files import SandboxFigures, probabilities_file, read_figures
 
 LATENCY_LIMIT_SECONDS = 120.0
 """Time limit of `sandbox_latency`."""
@@ -45,7 +45,7 @@ def sandbox_tflite(model: Path, windows: Path, time_limit_seconds: float, *, tim
         timed: whether to measure the latency of a window.
     """
     options = ["--timed"] if timed else []
-    return _run("components.sandbox.run_tflite", [str(model), str(windows), *options], time_limit_seconds)
+    return _run("serving_targets.sandbox.run_tflite", [str(model), str(windows), *options], time_limit_seconds)
 
 
 def sandbox_latency(model: Path, windows: Path) -> Latency:
@@ -61,7 +61,7 @@ def sandbox_latency(model: Path, windows: Path) -> Latency:
     result = sandbox_tflite(model, windows, LATENCY_LIMIT_SECONDS, timed=True)
     p50, p95 = result.figures.p50_ms, result.figures.p95_ms
     if result.fault or p50 is None or p95 is None:
-        program = f"{sys.executable} -m components.sandbox.run_tflite {model} {windows} --timed FOLDER"
+        program = f"{sys.executable} -m serving_targets.sandbox.run_tflite {model} {windows} --timed FOLDER"
         raise NodeError(f"the latency measurement {result.fault}", str(model), f"run it by hand: {program}")
     return Latency(p50, p95, RUNS)
 
@@ -75,7 +75,9 @@ def sandbox_saved_model(folder: Path, windows: Path, records: Path, time_limit_s
         records: folder of gzipped TFRecord files of tf.Examples, the input of `serving_default`.
         time_limit_seconds: seconds after which the process is killed.
     """
-    return _run("components.sandbox.run_saved_model", [str(folder), str(windows), str(records)], time_limit_seconds)
+    return _run(
+        "serving_targets.sandbox.run_saved_model", [str(folder), str(windows), str(records)], time_limit_seconds
+    )
 
 
 def _run(module: str, arguments: list[str], time_limit_seconds: float) -> SandboxRun:

@@ -1,4 +1,7 @@
-"""Program that runs a SavedModel: `python -m components.sandbox.run_saved_model MODEL WINDOWS.npz RECORDS FOLDER`."""
+"""Program that runs a SavedModel.
+
+`python -m serving_targets.sandbox.run_saved_model MODEL WINDOWS.npz RECORDS FOLDER`
+"""
 
 from __future__ import annotations
 
@@ -15,9 +18,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from components.sandbox.child_process import die_with_parent
-from components.sandbox.result_files import SandboxFigures, write_figures, write_probabilities
 from serving_targets.latency import percentiles
+from serving_targets.sandbox.child_process import die_with_parent
+from serving_targets.sandbox.result_files import SandboxFigures, write_figures, write_probabilities
 
 RAW, DEFAULT = "raw", "serving_default"
 INPUT, OUTPUT, EXAMPLES = "keypoints", "probabilities", "examples"

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from components.sandbox.child_process import run_module
-from components.sandbox.result_files import SandboxFigures, read_figures, write_figures
-from components.sandbox.sandbox import sandbox_latency, sandbox_saved_model, sandbox_tflite
 from data.errors import NodeError
+from serving_targets.sandbox.child_process import run_module
+from serving_targets.sandbox.result_files import SandboxFigures, read_figures, write_figures
+from serving_targets.sandbox.sandbox import sandbox_latency, sandbox_saved_model, sandbox_tflite
 from tests.processes import ends
 
 
@@ -17,11 +17,18 @@ def test_figures_come_back_as_they_were_written(tmp_path):
     assert np.isnan(read_figures(tmp_path).endpoint_difference)
 
 
-def test_a_crash_is_a_result(converted, tmp_path, monkeypatch):
+@pytest.fixture
+def windows(tmp_path):
+    """A file of two windows for `tflite_model`."""
+    np.savez(tmp_path / "windows.npz", windows=np.zeros((2, 8, 17, 3), np.float32))
+    return tmp_path / "windows.npz"
+
+
+def test_a_crash_is_a_result(tflite_model, windows, tmp_path, monkeypatch):
     """An interpreter that dies ends only its own process."""
     (tmp_path / "sitecustomize.py").write_text("import os, sys, signal\nos.kill(os.getpid(), signal.SIGSEGV)\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    result = sandbox_tflite(converted / "model_int8.tflite", converted / "golden.npz", 20, timed=False)
+    result = sandbox_tflite(tflite_model, windows, 20, timed=False)
     assert result.fault == "crashed with SIGSEGV"
     assert result.probabilities is None
 
@@ -35,20 +42,19 @@ def test_a_child_ends_with_all_that_it_started(tmp_path, monkeypatch):
     assert ends(int(ending.log), 10)
 
 
-def test_a_saved_model_without_an_endpoint_says_which(trained, converted, tmp_path):
+def test_a_saved_model_without_an_endpoint_says_which(windows, tmp_path):
     import tensorflow as tf
 
     module = tf.Module()
     module.raw = tf.function(lambda keypoints: {"probabilities": keypoints[:, 0, :3, 0]})
-    signature = module.raw.get_concrete_function(tf.TensorSpec([None, 24, 17, 3], tf.float32, name="keypoints"))
+    signature = module.raw.get_concrete_function(tf.TensorSpec([None, 8, 17, 3], tf.float32, name="keypoints"))
     tf.saved_model.save(module, str(tmp_path / "model"), signatures={"raw": signature})
-    result = sandbox_saved_model(tmp_path / "model", converted / "golden.npz", trained / "examples" / "Split-test", 60)
+    result = sandbox_saved_model(tmp_path / "model", windows, tmp_path, 60)
     assert result.fault == "ended with exit code 1: it has no endpoint 'serving_default', only raw"
 
 
-def test_latency_is_measured_in_a_process_of_its_own(converted, tmp_path):
-    np.savez(tmp_path / "windows.npz", windows=np.zeros((2, 24, 17, 3), np.float32))
-    latency = sandbox_latency(converted / "model_float.tflite", tmp_path / "windows.npz")
+def test_latency_is_measured_in_a_process_of_its_own(tflite_model, windows, tmp_path):
+    latency = sandbox_latency(tflite_model, windows)
     assert 0 < latency.p50 <= latency.p95 < 100
     with pytest.raises(NodeError, match=r"exit code 1: .*FileNotFoundError"):
-        sandbox_latency(converted / "model_float.tflite", tmp_path / "nothing.npz")
+        sandbox_latency(tflite_model, tmp_path / "nothing.npz")

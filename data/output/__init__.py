@@ -1,0 +1,1 @@
+"""What puts names from outside on a terminal or a page: they are visible there and have no effect."""
