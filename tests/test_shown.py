@@ -186,7 +186,7 @@ def test_answers_of_runs_are_drawn():
     drawn(show_proposal, Proposal(1, NAME, [Change(NAME, NAME, NAME, NAME)]))
     scores = BundleEvaluation(
         0.5, 0.5, 0.5, 1, 1, Latency(0.1, 0.2, 3), {NAME: ClassScore(0.1, 0.2, 0.3, 4)},
-        {"name": NAME, "version": NAME, "folder": NAME}, {NAME: 0.5},
+        {"name": NAME, "version": NAME, "folder": NAME, "signature": NAME}, {NAME: 0.5},
     )  # fmt: skip
     drawn(show_evaluation, scores)
 
