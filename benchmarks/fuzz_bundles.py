@@ -53,7 +53,7 @@ _NUMBERS = (-1, 0, 1, 2, 3, 127, 1000, 2**16, 2**30, 2**31 - 1)
 VALUES: tuple[Any, ...] = (
     *(None, True, False, 0, -1, 1, 0.5, 1e308, -1e308, 2**31, 2**63, 10**30, [], {}, [[]], [None], {"": None}, "", " "),
     *("x", "\0", "\x1b[31m", "\u202e", "\u2028", "\ud83e\uddd8", "[red]x", "x" * 5000, "../../etc/passwd", "/dev/zero"),
-    *("model_int8.tflite", "MODEL_INT8.tflite", "manifest.json", "saved_model/../x", "a//b", "a\\b", "\u00e9", "nan"),
+    *("model_int8.tflite", "MODEL_INT8.tflite", MANIFEST, "saved_model/../x", "a//b", "a\\b", "\u00e9", "nan"),
     *("coco17", "openpose25", "kinect25", "slide", "stretch", "0" * 64, "9999-12-31T23:59:59Z", "0001-01-01"),
     *([*"ab"], ["a", "a"], list(range(2000)), ["x" * 1000] * 500, {"a": {"b": {"c": {}}}}, dict.fromkeys("abc", "")),
 )

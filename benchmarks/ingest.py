@@ -20,7 +20,6 @@ import resource
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -33,6 +32,7 @@ JOINTS = 17
 WINDOW, STRIDE = 64, 32
 """Length and stride of the windows in frames; each frame is in two windows."""
 
+_PROCESSES = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
 TEXT = ("csv", "tfjs")
 TEXT_SHARE = 10
 """Divisor of the amount of data for text formats, which are ten times as large on disk. Their limit is parsing of the
@@ -92,19 +92,19 @@ def limit_sequences(folder: Path, arguments: argparse.Namespace) -> None:
     """Read with pyarrow and write every sequence as one example."""
     import tensorflow as tf
 
-    start, count, frames = time.process_time(), 0, 0
+    start, count, frames = _cpu_seconds(), 0, 0
     with tf.io.TFRecordWriter(str(folder / "limit"), _options(tf)) as writer:
         for row in _rows(folder):
             writer.write(_example(tf, row, row["keypoints"]))
             count, frames = count + 1, frames + row["frames"]
-    _print_result(count, frames, time.process_time() - start)
+    _print_result(count, frames, _cpu_seconds() - start)
 
 
 def limit_windows(folder: Path, arguments: argparse.Namespace) -> None:
     """Read with pyarrow and write every window as one example."""
     import tensorflow as tf
 
-    start, count, frames = time.process_time(), 0, 0
+    start, count, frames = _cpu_seconds(), 0, 0
     with tf.io.TFRecordWriter(str(folder / "limit"), _options(tf)) as writer:
         for row in _rows(folder):
             size = row["joints"] * row["channels"]
@@ -112,12 +112,12 @@ def limit_windows(folder: Path, arguments: argparse.Namespace) -> None:
             for first in starts:
                 writer.write(_example(tf, row, row["keypoints"][first * size : (first + WINDOW) * size]))
             count, frames = count + 1, frames + row["frames"]
-    _print_result(count, frames, time.process_time() - start)
+    _print_result(count, frames, _cpu_seconds() - start)
 
 
 def limit_text(folder: Path, arguments: argparse.Namespace) -> None:
     """Parse the text of a format with the standard library: JSON, or CSV with the numbers of its last three columns."""
-    start, count, frames = time.process_time(), 0, 0
+    start, count, frames = _cpu_seconds(), 0, 0
     for path in (folder / arguments.format).iterdir():
         if arguments.format == "csv":
             with path.open(newline="") as text:
@@ -128,18 +128,18 @@ def limit_text(folder: Path, arguments: argparse.Namespace) -> None:
         else:
             frames += sum(len(clip["frames"]) for clip in json.loads(path.read_text())["clips"])
         count += 1
-    _print_result(count, frames, time.process_time() - start)
+    _print_result(count, frames, _cpu_seconds() - start)
 
 
 def import_(folder: Path, arguments: argparse.Namespace) -> None:
     """Import one format."""
     from data.importers import ImageSize, ImportOptions, import_to_span
 
-    start = time.process_time()
+    start = _cpu_seconds()
     options = ImportOptions(image=ImageSize(1000, 1000))
     target = folder / f"out-{arguments.format}"
     summary = import_to_span(arguments.format, folder / arguments.format, target, options=options)
-    _print_result(summary.sequences, summary.frames, time.process_time() - start)
+    _print_result(summary.sequences, summary.frames, _cpu_seconds() - start)
 
 
 def examples(folder: Path, arguments: argparse.Namespace) -> None:
@@ -153,7 +153,7 @@ def examples(folder: Path, arguments: argparse.Namespace) -> None:
     from data.store import read_index, row_groups
     from data.windows import WindowSpec
 
-    start = time.process_time()
+    start = _cpu_seconds()
     span = folder / "data" / "span-1"
     index = read_index(span)
     job = ExamplesJob(
@@ -168,7 +168,7 @@ def examples(folder: Path, arguments: argparse.Namespace) -> None:
     with Pipeline(options=PipelineOptions(["--runner=DirectRunner", "--direct_running_mode=in_memory"])) as pipeline:
         add_steps(pipeline, row_groups(span), job)
     remove_runs(job.folder)
-    _print_result(len(index), sum(key.frames for key in index), time.process_time() - start)
+    _print_result(len(index), sum(key.frames for key in index), _cpu_seconds() - start)
 
 
 def million(folder: Path, arguments: argparse.Namespace) -> None:
@@ -184,9 +184,9 @@ def million(folder: Path, arguments: argparse.Namespace) -> None:
         file.write("[" + frame)
         file.writelines(f",\n{frame}" for _ in range(999_999))
         file.write("]")
-    start = time.process_time()
+    start = _cpu_seconds()
     summary = import_to_span(None, folder / "long.json", folder / "out", options=ImportOptions(image=ImageSize(480)))
-    _print_result(summary.sequences, summary.frames, time.process_time() - start)
+    _print_result(summary.sequences, summary.frames, _cpu_seconds() - start)
 
 
 def _sequences(count: int) -> Iterator[Any]:
@@ -243,8 +243,13 @@ def _options(tf: Any) -> Any:
     return tf.io.TFRecordOptions(compression_type="GZIP", compression_level=1)
 
 
+def _cpu_seconds() -> float:
+    """Return the CPU time of this process and of the processes that it started and that have ended."""
+    return sum(sum(resource.getrusage(who)[:2]) for who in _PROCESSES)
+
+
 def _print_result(sequences: int, frames: int, seconds: float = 0.0) -> None:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    peak = max(resource.getrusage(who).ru_maxrss for who in _PROCESSES) / 1024
     print(json.dumps({"sequences": sequences, "frames": frames, "seconds": seconds, "peak": peak}))
 
 

@@ -158,17 +158,19 @@ def staging_folder(parent: Path) -> Iterator[Path]:
     parent.mkdir(parents=True, exist_ok=True)
     _remove_dead_staging_once(parent.absolute())
     folder = Path(tempfile.mkdtemp(prefix=STAGING, dir=parent))
-    lock: int | None = None
     try:
         lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except OSError:
+        folder.rmdir()  # `rmtree` could not: the cause may be that no more files may be opened
+        raise
+    try:
         with contextlib.suppress(OSError):  # where files cannot be locked, nothing is taken for dead either
             fcntl.flock(lock, fcntl.LOCK_EX)
         os.write(lock, _MARK)
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-        if lock is not None:
-            os.close(lock)
+        os.close(lock)
 
 
 def remove_dead_staging(parent: Path) -> None:

@@ -16,6 +16,15 @@ SESSION_LABEL = "session"
 MAX_RATE_ERROR = 100.0
 """Largest factor between the rate of the timestamps and `fps`; beyond it the timestamps are not in seconds."""
 
+MIN_FPS, MAX_FPS = 0.01, 1e4
+"""Lowest and highest number of frames per second."""
+
+MAX_SECONDS = 86_400.0
+"""Duration of the longest sequence: a day."""
+
+MAX_TIME = 1e10
+"""Largest timestamp in seconds; float64 has microseconds up to here, and it is beyond every clock."""
+
 MAX_TEXT = 1000
 """Largest number of characters of an id, a label or a name."""
 
@@ -243,6 +252,12 @@ def _floats(scalar: pa.ListScalar, where: str, column: str) -> np.ndarray | None
     return values.to_numpy()
 
 
+def check_fps(fps: float, where: str | None) -> None:
+    """Raise InputError if a number of frames per second is not that of any recording."""
+    if not MIN_FPS <= fps <= MAX_FPS:
+        raise InputError(f"fps is {fps}", where, f"give the frames per second, from {MIN_FPS:g} to {MAX_FPS:g}")
+
+
 def _check_text(sequence: KeypointSequence) -> None:
     for name in ("sequence_id", "subject", "label", "layout"):
         if not getattr(sequence, name):
@@ -287,10 +302,10 @@ def _check_keypoints(keypoints: np.ndarray, where: str) -> None:
 
 
 def _check_time(sequence: KeypointSequence) -> None:
-    if not (np.isfinite(sequence.fps) and sequence.fps > 0):
-        raise InputError(f"fps is {sequence.fps}", sequence._where(), "give the frames per second, above 0")
+    check_fps(sequence.fps, sequence._where())
     times = sequence.timestamps
     if times is None:
+        _check_duration(sequence, len(sequence.keypoints) / sequence.fps)
         return
     if times.shape != (len(sequence.keypoints),) or times.dtype != np.float64:
         raise InputError(
@@ -298,7 +313,7 @@ def _check_time(sequence: KeypointSequence) -> None:
             sequence._where(),
             f"give one float64 per frame: {len(sequence.keypoints)}",
         )
-    bad = ~np.isfinite(times)
+    bad = ~(np.abs(times) <= MAX_TIME)
     bad[1:] |= ~(times[1:] > times[:-1])
     if bad.any():
         frame = int(bad.argmax())
@@ -312,6 +327,14 @@ def _check_time(sequence: KeypointSequence) -> None:
             f"the timestamps run at {sequence.frame_rate:.3g} frames per second, but fps is {sequence.fps:g}",
             sequence._where(),
             "write timestamps in seconds: divide milliseconds by 1000",
+        )
+    _check_duration(sequence, float(times[-1] - times[0]))
+
+
+def _check_duration(sequence: KeypointSequence, seconds: float) -> None:
+    if seconds > MAX_SECONDS:
+        raise InputError(
+            f"the sequence lasts {seconds:.0f} s, more than a day", sequence._where(), "cut it, or correct its times"
         )
 
 

@@ -253,14 +253,23 @@ def open_part(path: Path) -> pq.ParquetFile:
     return part
 
 
-def read_batches(part: pq.ParquetFile, path: Path, group: int, columns: list[str]) -> Iterator[pa.RecordBatch]:
+def read_batches(
+    part: pq.ParquetFile, path: Path, group: int, columns: list[str], rows: int = 1 << 16
+) -> Iterator[pa.RecordBatch]:
     """Yield the record batches of one row group.
+
+    Args:
+        part: the open file.
+        path: its path, for errors.
+        group: position of the row group.
+        columns: names of the columns to read.
+        rows: largest number of rows of a batch.
 
     Raises:
         InputError: if a page is damaged.
     """
     try:
-        yield from part.iter_batches(row_groups=[group], columns=columns, use_threads=False)
+        yield from part.iter_batches(rows, row_groups=[group], columns=columns, use_threads=False)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise _unreadable(path, error) from error
 
@@ -279,7 +288,9 @@ def _unwritable(path: Path, error: OSError) -> InputError:
     )
 
 
-def _unreadable(path: Path, error: Exception) -> InputError:
+def _unreadable(path: Path, error: Exception) -> Exception:
+    if isinstance(error, MemoryError):
+        return error  # as Arrow raises it, it says nothing about the file
     return InputError(
         f"the file cannot be read as Parquet: {str(error).strip().splitlines()[0]}",
         str(path),

@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from data.errors import PoselineError
 from data.files import write_atomically
 from data.health import window_health
 from data.layouts import load_layout
@@ -17,7 +16,6 @@ from data.store import find_span, read_sequences
 from data.windows import WindowSpec, cut_windows
 from pipelines.config import PipelineConfig
 from pipelines.processes.children import ChildProcesses
-from pipelines.processes.executor_main import read_error, write_error
 from schema.window_contract import KEYPOINTS, read_window_contract
 
 if TYPE_CHECKING:
@@ -78,23 +76,14 @@ def propose(config: PipelineConfig, folder: Path, span: int | None, scratch: Pat
     result = scratch / "proposal.json"
     arguments = (config.model_dump_json(), str(find_span(folder, span)), str(result))
     ChildProcesses().run(_infer_to, arguments, scratch / "proposal.log", heavy=True)
-    if (error := read_error(result)) is not None:
-        raise error
-    if not result.exists():
-        log = (scratch / "proposal.log").read_text(encoding="utf-8", errors="replace")
-        raise PoselineError(f"the schema could not be inferred; the end of the log:\n{log[-2000:]}")
     found = json.loads(result.read_text(encoding="utf-8"))
     return Proposal(found["windows"], found["text"], [Change(**change) for change in found["changes"]])
 
 
 def _infer_to(config_json: str, span_dir: str, result: str) -> None:
-    """Infer in a child process; write a Proposal as JSON, or the failure to `<result>.error`."""
-    try:
-        config = PipelineConfig.model_validate_json(config_json)
-        write_atomically(Path(result), json.dumps(asdict(_infer(config, Path(span_dir)))))
-    except Exception as error:
-        write_error(error, Path(result))
-        raise
+    """Infer in a child process and write a Proposal as JSON."""
+    config = PipelineConfig.model_validate_json(config_json)
+    write_atomically(Path(result), json.dumps(asdict(_infer(config, Path(span_dir)))))
 
 
 def _infer(config: PipelineConfig, span_dir: Path) -> Proposal:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import sqlite3
 from dataclasses import dataclass
@@ -9,7 +10,9 @@ from pathlib import Path
 
 from data.errors import InputError
 from data.files import staging_folder
+from data.system import faults
 from lineage.places import DEFAULT_ROOT, SQLITE_NAME, journal_folder, run_folder, runs_folder
+from lineage.store.locking import DAMAGED, when_unlocked
 
 __all__ = ["DEFAULT_ROOT", "Workspace"]
 _NEEDED_BYTES = 300 * 2**20
@@ -79,10 +82,11 @@ class Workspace:
             with staging_folder(self.root) as probe:
                 (probe / "probe").write_bytes(b"poseline")
         except OSError as error:
+            fault = faults.explain(error)
             raise InputError(
-                f"the root folder cannot be written: {error.strerror}",
+                f"the root folder cannot be written: {fault.what if fault else error.strerror}",
                 str(self.root),
-                "name another folder with --root",
+                f"{fault.remedy if fault else 'grant write access'}; or name another folder with --root",
             ) from error
         free = shutil.disk_usage(self.root).free
         if free < _NEEDED_BYTES:
@@ -96,19 +100,18 @@ class Workspace:
     def _check_metadata(self) -> None:
         if not self.metadata_file.exists():
             return
+        place = str(self.metadata_file)
         try:
-            with sqlite3.connect(self.metadata_file, timeout=5) as connection:
-                connection.execute("BEGIN IMMEDIATE")
-                connection.rollback()
+            when_unlocked(self._begin, lambda error: "locked" in str(error), place)
         except sqlite3.OperationalError as error:
             raise InputError(
-                f"the metadata store cannot be written: {error}",
-                str(self.metadata_file),
-                "end the process that has locked it (another run, a database browser), then run again",
+                f"the metadata store cannot be written: {error}", place, "grant write access, or name another root"
             ) from error
         except sqlite3.DatabaseError as error:
-            raise InputError(
-                f"the metadata store is damaged: {error}",
-                str(self.metadata_file),
-                "restore it from a backup, or name a new root with --root",
-            ) from error
+            cause, remedy = DAMAGED
+            raise InputError(f"the metadata store cannot be used: {cause}: {error}", place, remedy) from error
+
+    def _begin(self) -> None:
+        with contextlib.closing(sqlite3.connect(self.metadata_file, timeout=2)) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.rollback()

@@ -175,9 +175,15 @@ def locked(target: Path) -> Iterator[None]:
     """Lock a target against other pushes and rollbacks; the lock ends with the process at the latest.
 
     Raises:
-        InputError: another process held the lock for `LOCK_SECONDS`.
+        InputError: another process held the lock for `LOCK_SECONDS`, or the lock file is a link, pipe or device.
     """
-    with open(open_own(target / LOCK, os.O_RDWR | os.O_CREAT), "rb") as lock:  # noqa: PTH123 (a descriptor)
+    try:
+        descriptor = open_own(target / LOCK, os.O_RDWR | os.O_CREAT)
+    except OSError as error:
+        if error.errno not in (errno.ELOOP, errno.EINVAL, errno.ENXIO):
+            raise
+        raise InputError("the lock is not a regular file", str(target / LOCK), "remove it") from None
+    with os.fdopen(descriptor, "rb") as lock:
         deadline = time.monotonic() + LOCK_SECONDS
         while not _try_lock(lock.fileno()):
             if time.monotonic() > deadline:

@@ -186,7 +186,7 @@ def test_answers_of_runs_are_drawn():
     drawn(show_proposal, Proposal(1, NAME, [Change(NAME, NAME, NAME, NAME)]))
     scores = BundleEvaluation(
         0.5, 0.5, 0.5, 1, 1, Latency(0.1, 0.2, 3), {NAME: ClassScore(0.1, 0.2, 0.3, 4)},
-        {"name": NAME, "version": NAME, "folder": NAME}, {NAME: 0.5},
+        {"name": NAME, "version": NAME, "folder": NAME, "signature": NAME}, {NAME: 0.5},
     )  # fmt: skip
     drawn(show_evaluation, scores)
 
@@ -282,11 +282,10 @@ def test_every_lineage_answer_shows_it(stranger):
     ask(stranger, "prune", "--keep", "1", shows=None)
     ask(stranger, "run", NAME[:500], expect=2, shows=None)
     ask(stranger, "trace", stranger.root / FILE, expect=2, shows=None)
-    ask(stranger, "sql", "SELECT * FROM artifacts")
+    ask(stranger, "sql", "SELECT * FROM artifacts", shows=None)
     ask(stranger, "sql", "--json", "SELECT name FROM artifacts", shows=None)
     table = ask(stranger, "sql", "--csv", "SELECT -1.5 AS f, '=1' AS g, '-2' AS n, name FROM artifacts LIMIT 1")
-    assert next(csv.DictReader(io.StringIO(table)))["g"] == "'=1"
-    assert next(list(csv.reader(io.StringIO(table)))[1:2].__iter__())[:3] == ["-1.5", "'=1", "-2"]
+    assert list(csv.reader(io.StringIO(table)))[1][:3] == ["-1.5", "'=1", "-2"]
     for arguments in (("run", run), ("trace", str(model.id))):
         json.loads(ask(stranger, *arguments, "--json", shows=None))
 

@@ -103,7 +103,7 @@ DRAWING = ("rich.console", "rich.markup", "rich.print", "rich.text", "jinja2")
 """Modules that put names from outside on a terminal or a page, where brackets, tags and escapes have an effect."""
 DRAWN_BY = ("data/output/terminal.py", "data/output/pages.py")
 PRINTING = ("print", "click.echo", "click.secho", "sys.stdout.write", "sys.stderr.write")
-SAID_BY = ("data/text.py", "components/sandbox/", "tools/", "benchmarks/", "dags/")
+SAID_BY = ("data/text.py", "serving_targets/sandbox/", "tools/", "benchmarks/", "dags/")
 """Where text may be printed as it is: `say`, what a parent process reads, and programs for developers."""
 
 

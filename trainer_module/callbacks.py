@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import time
+import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,18 @@ import tensorflow as tf
 
 from data.files import replacing
 from data.text import say
+
+
+def read_saved(file: Path) -> dict[str, np.ndarray] | None:
+    """Return the arrays of a file that an earlier attempt saved; None if there is none, or if it is damaged."""
+    if not file.is_file():
+        return None
+    try:
+        with np.load(file, allow_pickle=False) as arrays:
+            return dict(arrays)  # reads everything, and compares the checksums
+    except (OSError, ValueError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
+        say(f"{file} is damaged and is not used: {error}")
+        return None
 
 
 class Progress(keras.callbacks.Callback):
@@ -134,16 +148,16 @@ class Checkpoint(keras.callbacks.Callback):
         return self._folder / "checkpoint.npz"
 
     def restore(self) -> int:
-        """Restore the saved state, if there is one, and return the index of the next epoch to train."""
-        if not self._file.is_file():
+        """Restore the saved state, if there is a sound one, and return the index of the next epoch to train."""
+        saved = read_saved(self._file)
+        if saved is None:
             return 0
-        with np.load(self._file, allow_pickle=False) as saved:
-            for i, variable in enumerate(self._variables):
-                variable.assign(saved[f"variable_{i}"])
-            if self._best:
-                self._best.accuracy, self._best.waited = float(saved["best_accuracy"]), int(saved["waited"])
-                self._best.weights = [saved[f"best_{i}"] for i in range(int(saved["best_weights"]))]
-            epoch = int(saved["epoch"])
+        for i, variable in enumerate(self._variables):
+            variable.assign(saved[f"variable_{i}"])
+        if self._best:
+            self._best.accuracy, self._best.waited = float(saved["best_accuracy"]), int(saved["waited"])
+            self._best.weights = [saved[f"best_{i}"] for i in range(int(saved["best_weights"]))]
+        epoch = int(saved["epoch"])
         say(f"resumed after epoch {epoch}")
         return epoch
 

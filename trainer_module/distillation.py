@@ -16,6 +16,7 @@ import numpy as np
 
 from data.files import replacing
 from data.text import say
+from trainer_module.callbacks import read_saved
 from trainer_module.model_config import ModelConfig
 from trainer_module.models import build_model
 from trainer_module.training import TrainingJob, fit
@@ -47,8 +48,9 @@ def train_teachers(student: ModelConfig, job: TrainingJob) -> list[keras.Model]:
         teacher = build_model(config, job.layout.name, job.pose_shape, len(job.labels))
         teachers.append(teacher)
         weights = job.checkpoint_dir / f"{name}.npz" if job.checkpoint_dir else None
-        if weights and weights.is_file():
-            _load_weights(teacher, weights)
+        saved = read_saved(weights) if weights else None
+        if saved is not None:
+            teacher.set_weights([saved[f"weight_{i}"] for i in range(len(saved))])
             continue
         say(f"teacher {number} of {TEACHERS}:")
         own_job = replace(
@@ -61,11 +63,6 @@ def train_teachers(student: ModelConfig, job: TrainingJob) -> list[keras.Model]:
         if weights:
             _save_weights(teacher, weights)
     return teachers
-
-
-def _load_weights(model: keras.Model, file: Path) -> None:
-    with np.load(file, allow_pickle=False) as saved:
-        model.set_weights([saved[f"weight_{i}"] for i in range(len(saved.files))])
 
 
 def _save_weights(model: keras.Model, file: Path) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from data.errors import InputError
+from data.importers.bounded_reading import regular_size
 from data.importers.clips.types import Format, Head, Source
 from data.importers.formats.registry import FORMATS
 from data.importers.readers.json_stream import HEAD_BYTES, encoding_of
@@ -29,6 +30,8 @@ def find_sources(paths: Sequence[Path], format_name: str | None) -> tuple[Format
     for path in paths:
         if not path.exists():
             raise InputError("the source does not exist", str(path), "check the path")
+        if not path.is_dir():
+            regular_size(path)
         files += list(_walk(path))
     where = ", ".join(map(str, paths))
     format_ = FORMATS[format_name] if format_name else _find_format([path for path, _ in files], where)
@@ -44,9 +47,12 @@ def find_sources(paths: Sequence[Path], format_name: str | None) -> tuple[Format
 
 
 def detect(path: Path) -> Format | None:
-    """Return the format of a file, recognised by its name and beginning; None if it is unknown."""
-    with path.open("rb") as file:
-        data = file.read(HEAD_BYTES)
+    """Return the format of a file, recognised by its name and beginning; None if it is unknown or unreadable."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(HEAD_BYTES)
+    except OSError:
+        return None  # the error is reported when the file is read
     head = Head(path, data.decode(encoding_of(data), errors="ignore") if b"\0" not in data[:1] else "", data)
     suited = (one for one in FORMATS.values() if path.name.lower().endswith(one.suffixes))
     return next((one for one in suited if one.detect(head)), None)

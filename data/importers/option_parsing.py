@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from data.errors import InputError
+from data.importers.bounded_reading import read_bounded
 from data.importers.clips.types import ImportOptions
 from data.importers.clips.units import ImageSize
 from data.importers.readers.json_stream import open_text
@@ -32,9 +33,9 @@ def options_from(given: Mapping[str, Any]) -> ImportOptions:
         image=_image(given["image_size"], given["image_height"]),
         dimensions=2 if given["dimensions"] else None,
         columns=_columns(given["columns"]),
-        label_names=_lines(given["label_names"]) if given["label_names"] else (),
-        fields=read_labels(given["labels"]) if given["labels"] else {},
-        segments=read_segments(given["segments"]) if given["segments"] else {},
+        label_names=read_bounded(_lines, given["label_names"]) if given["label_names"] else (),
+        fields=read_bounded(read_labels, given["labels"]) if given["labels"] else {},
+        segments=read_bounded(read_segments, given["segments"]) if given["segments"] else {},
     )
 
 

@@ -9,16 +9,13 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from data.errors import InputError
-from data.importers.clips.faults import quarantined
+from data.importers.clips.faults import quarantined, unexpected_fault
 from data.importers.clips.to_sequence import number, split_gaps, to_sequence
 from data.importers.clips.types import SPLIT, Format, ImportOptions, Note, RawClip, Source, TimedSegment
 from data.importers.clips.vocabulary import SEQUENCE_FIELDS
 from data.layouts import joint_mapping, load_layout
 from data.quarantine import Quarantined
 from data.records import SESSION_LABEL, KeypointSequence, Segment
-
-UNEXPECTED = "unexpected fault in the importer"
-"""Reason of a record that an error in the importer, not in the data, made unreadable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +40,11 @@ Outcome = Kept | Quarantined | Note
 
 
 def process_source(format_: Format, source: Source, options: ImportOptions) -> Iterator[Outcome]:
-    """Yield the outcome of every record of a source; an error of the file as a whole is one more record."""
+    """Yield the outcome of every record of a source; an error of the file as a whole is one more record.
+
+    Raises:
+        MemoryError: if the source takes more memory than `bounded_reading` allows.
+    """
     file, record = str(source.path), -1
     try:
         for found in format_.read(source, options):
@@ -59,10 +60,12 @@ def process_source(format_: Format, source: Source, options: ImportOptions) -> I
             raise InputError("there is no record in the file", None, "check that this is the right file")
     except InputError as error:
         yield quarantined(error, file, record + 1)
+    except OSError as error:
+        yield quarantined(InputError(f"the file cannot be read: {error.strerror}", file, None), file, record + 1)
+    except MemoryError:
+        raise
     except Exception as error:
-        # An unforeseen file must not end the import of all others.
-        fault = InputError(UNEXPECTED, f"{type(error).__name__}: {str(error)[:200]}", "report this file")
-        yield quarantined(fault, file, record + 1)
+        yield quarantined(unexpected_fault(error), file, record + 1)
 
 
 def _keep(
@@ -134,7 +137,10 @@ def compile_pattern(pattern: str) -> re.Pattern[str]:
             raise InputError(
                 f"{{{name}}} is not a field", pattern, f"use {', '.join(SEQUENCE_FIELDS)}, or {{}} for any text"
             )
-        expression += f"(?P<{name or f'_{place}'}>[^/]+?)" + re.escape(rest)
+        # The first place of the text after a name is final (an atomic group): trying all others would find no more
+        # matches, but could take for ever. After the last name the text must be at the end.
+        atomic = "?>" if place < len(parts) // 2 - 1 else "?:"
+        expression += f"({atomic}(?P<{name or f'_{place}'}>[^/]+?){re.escape(rest)})"
     try:
         return re.compile(expression)
     except re.error as error:

@@ -7,8 +7,10 @@
   `start_frame` and `end_frame`; the end is exclusive.
 - ELAN: `.eaf` files named like the sequences. The aligned annotations of every tier are segments, with the value as
   label; a value that ends in `x 8` or `(8)` also states the repetitions. Format: the EAF 3.0 schema of the Max Planck
-  Institute for Psycholinguistics, https://www.mpi.nl/tools/elan/EAF_Annotation_Format_3.0_and_ELAN.pdf. Documents that
-  declare entities or a document type are rejected before they are parsed.
+  Institute for Psycholinguistics, https://www.mpi.nl/tools/elan/EAF_Annotation_Format_3.0_and_ELAN.pdf. defusedxml
+  rejects documents that declare entities or a document type.
+
+Both run under the budget of `bounded_reading`, as the sources do.
 """
 
 import csv
@@ -17,17 +19,29 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from xml.etree import ElementTree
+from typing import TYPE_CHECKING
+from xml.etree.ElementTree import ParseError
+
+from defusedxml.common import DefusedXmlException
+from defusedxml.ElementTree import fromstring
 
 from data.errors import InputError
 from data.importers.clips.types import TimedSegment
 from data.importers.readers.json_stream import open_text
+from data.records import MAX_TEXT
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
 
 MAX_SIDECAR_BYTES = 64 << 20
 """Size of the largest sidecar."""
 
+MAX_COLUMNS = 256
+"""Largest number of columns of a sidecar."""
+
 _NAMES = ("sequence", "sequence_id", "id", "file", "name")
 _COUNTED = re.compile(r"(.*?)\s*(?:[x×*]\s*(\d+)|\((\d+)\))", re.IGNORECASE)
+_MILLISECONDS = re.compile(r"[0-9]{1,12}")
 
 
 def read_labels(path: Path) -> dict[str, dict[str, str]]:
@@ -76,14 +90,12 @@ def _read_eaf(path: Path) -> tuple[TimedSegment, ...]:
         raise InputError(f"the file is larger than {MAX_SIDECAR_BYTES >> 20} MB", str(path), "check what it is")
     content = path.read_bytes()
     try:
-        root = _parse(content)
-    except (ElementTree.ParseError, ValueError, LookupError) as error:
-        raise InputError(f"the file is not a valid ELAN document: {error}", str(path), "export it again") from error
-    slots = {
-        slot.get("TIME_SLOT_ID"): float(value) / 1000
-        for slot in root.iter("TIME_SLOT")
-        if (value := slot.get("TIME_VALUE", "")).isdigit()
-    }
+        root: Element = fromstring(content, forbid_dtd=True)
+    except (ParseError, ValueError, LookupError) as error:
+        forbidden = isinstance(error, DefusedXmlException)
+        reason = "it declares a document type or entities" if forbidden else str(error)[:200]
+        raise InputError(f"the file is not a valid ELAN document: {reason}", str(path), "export it again") from error
+    slots = {slot.get("TIME_SLOT_ID"): _seconds(slot.get("TIME_VALUE"), path) for slot in root.iter("TIME_SLOT")}
     segments = []
     for annotation in root.iter("ALIGNABLE_ANNOTATION"):
         where = f"{path}, annotation {annotation.get('ANNOTATION_ID')}"
@@ -91,6 +103,8 @@ def _read_eaf(path: Path) -> tuple[TimedSegment, ...]:
         if start is None or end is None:
             raise InputError("the annotation has no time", where, "align it in ELAN")
         value = (annotation.findtext("ANNOTATION_VALUE") or "").strip()
+        if len(value) > MAX_TEXT:
+            raise InputError(f"the annotation is longer than {MAX_TEXT} characters", where, "write a label")
         counted = _COUNTED.fullmatch(value)
         label, count = (counted[1], counted[2] or counted[3]) if counted else (value, None)
         segments.append(_checked(TimedSegment(start, end, label, float(count) if count else None, False), where))
@@ -99,12 +113,14 @@ def _read_eaf(path: Path) -> tuple[TimedSegment, ...]:
     return _ordered(segments)
 
 
-def _parse(content: bytes) -> ElementTree.Element:
-    """Parse XML without declarations, because entities could name files or grow without bound."""
-    flat = content.replace(b"\0", b"")  # UTF-16 has a zero in every ASCII character
-    if b"<!DOCTYPE" in flat or b"<!ENTITY" in flat:
-        raise ValueError("it declares a document type or entities")
-    return ElementTree.fromstring(content)
+def _seconds(milliseconds: str | None, path: Path) -> float | None:
+    """Return the time of a slot; None for a slot that ELAN has not aligned, which has none."""
+    if milliseconds is None:
+        return None
+    if not _MILLISECONDS.fullmatch(milliseconds):
+        what = f"the file is not a valid ELAN document: a time is {milliseconds[:40]!r}"
+        raise InputError(what, str(path), "export it again")
+    return int(milliseconds) / 1000
 
 
 def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
@@ -113,6 +129,8 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     with open_text(path) as text:
         try:
             reader = csv.DictReader(text, restkey="")
+            if len(reader.fieldnames or ()) > MAX_COLUMNS:
+                raise InputError(f"there are more than {MAX_COLUMNS} columns", str(path), "check what it is")
             for row in reader:
                 yield reader.line_num, {key.strip().lower(): (row[key] or "").strip() for key in row if key}
         except csv.Error as error:

@@ -1,12 +1,7 @@
 """The import of files into a new span, as a stream; every record is kept or quarantined."""
 
-import multiprocessing
-import pickle
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,16 +10,17 @@ import numpy as np
 
 from data.consistency import Consistency
 from data.errors import InputError
-from data.files import staging_folder
+from data.importers.bounded_reading import BoundedReading
 from data.importers.clips.faults import quarantined
 from data.importers.clips.types import PEOPLE, Format, ImportOptions, Note, RawClip, Source
 from data.importers.clips.units import ImageSize, likely_height, unknown_height
 from data.importers.discovery import find_sources
-from data.importers.formats.registry import FORMATS
 from data.importers.record_pipeline import Kept, Outcome, process_source
+from data.layouts import layout_names, load_layout
 from data.quarantine import QuarantineWriter, quarantine_folder
 from data.records import KeypointSequence
 from data.store import next_span, write_span
+from data.text import printable
 
 MAX_QUARANTINED = 0.05
 """Fraction of quarantined records above which an import fails."""
@@ -33,7 +29,7 @@ MAX_NOTES = 20
 """Largest number of notes in a summary."""
 
 BATCH_BYTES = 8 << 20
-"""Size of the files that a worker reads in one go."""
+"""Size of the files that a process reads in one go."""
 
 _PROBED_SOURCES = 8
 
@@ -129,6 +125,8 @@ def import_to_span(
             no new span, only the quarantine.
     """
     format_, sources, notes = find_sources([src] if isinstance(src, Path) else list(src), source_format)
+    for layout in layout_names():
+        load_layout(layout)  # once, instead of in each process that reads
     options, guess = _with_image(format_, sources, options or ImportOptions())
     number = next_span(dst) if span is None else span
     quarantine = QuarantineWriter(quarantine_folder(dst / f"span-{number}"))
@@ -221,7 +219,7 @@ class _Tally:
 
     def _note(self, text: str) -> None:
         if len(self.notes) < MAX_NOTES:
-            self.notes.append(text)
+            self.notes.append(printable(text))
         else:
             self._notes_left_out += 1
 
@@ -232,7 +230,7 @@ class _Tally:
         raise TooManyQuarantinedError(
             f"{count} of {self.read} records are unusable, more than {self.max_quarantined:.0%}: "
             + "; ".join(f"{count} x {reason}" for reason, count in self.quarantine.reasons.most_common(10)),
-            f"{first.file}, record {first.record} {first.sequence_id!a}: {first.detail}",
+            f"{printable(first.file)}, record {first.record} {first.sequence_id!a}: {first.detail}",
             f"correct the source (see {self.quarantine.folder}), or allow more with --max-quarantined",
         )
 
@@ -241,88 +239,77 @@ def _with_image(format_: Format, sources: list[Source], options: ImportOptions) 
     """Return options with one guessed image height for all clips, if coordinates are pixels of unknown images."""
     if options.image is not None:
         return options, []
-    reach = 0.0
-    for source in sources[:: -(-len(sources) // _PROBED_SOURCES)]:
-        clip = _first_clip(format_, source, options)
-        if clip is not None and clip.unit == "pixels" and clip.image is None and len(clip.poses):
-            seen = clip.poses[..., 1][clip.poses[..., -1] > 0]
-            reach = max(reach, float(np.nan_to_num(seen, posinf=0, neginf=0).max(initial=0)))
+    probed = sources[:: -(-len(sources) // _PROBED_SOURCES)]
+    with BoundedReading(
+        probed, lambda source: _reach_of(format_, source, options), lambda source: source.paths
+    ) as found:
+        # An error is reported when the source is read.
+        reach = max((reach for _, reach in found if not isinstance(reach, InputError)), default=0.0)
     if not reach:
         return options, []
     height = likely_height(reach)
     return replace(options, likely_image=ImageSize(height)), [f"{unknown_height(height, reach)}; see --image-size"]
 
 
-def _first_clip(format_: Format, source: Source, options: ImportOptions) -> RawClip | None:
-    reader = format_.read(source, options)
-    try:
-        found = next((found for found in reader if not isinstance(found, Note)), None)
-    except Exception:
-        return None  # the error is reported when the source is read
-    return found if isinstance(found, RawClip) else None
+def _reach_of(format_: Format, source: Source, options: ImportOptions) -> Iterator[float]:
+    """Yield the largest y coordinate of a source's first clip, if its coordinates are pixels of an unknown image."""
+    clip = next((found for found in format_.read(source, options) if not isinstance(found, Note)), None)
+    if isinstance(clip, RawClip) and clip.unit == "pixels" and clip.image is None and len(clip.poses):
+        seen = clip.poses[..., 1][clip.poses[..., -1] > 0]
+        yield float(np.nan_to_num(seen, posinf=0, neginf=0).max(initial=0))
 
 
 def _outcomes(
     format_: Format, sources: list[Source], options: ImportOptions, workers: int, dst: Path
 ) -> Iterator[tuple[int, Outcome]]:
     """Yield (number of the source from 1, outcome of a record), in the order of the sources."""
-    batches = _batches(sources) if workers > 1 else []
-    if len(batches) < 2:
-        for number, source in enumerate(sources, 1):
-            for outcome in process_source(format_, source, options):
-                yield number, outcome
-        return
-    with staging_folder(dst) as spool:
-        yield from _in_processes(format_, batches, options, workers, spool)
-
-
-def _in_processes(
-    format_: Format, batches: list[list[tuple[int, Source]]], options: ImportOptions, workers: int, spool: Path
-) -> Iterator[tuple[int, Outcome]]:
-    pool = ProcessPoolExecutor(min(workers, len(batches)), mp_context=multiprocessing.get_context("spawn"))
+    batches = _batches(sources) if workers > 1 else [sources]
+    spool = dst if len(batches) > 1 else None
+    if spool:
+        spool.mkdir(parents=True, exist_ok=True)
+    ahead = iter(batches)
+    readings: deque[tuple[list[Source], BoundedReading[Source, Outcome]]] = deque()
+    before = 0
     try:
-        waiting: deque[Any] = deque()
-        ahead = iter(enumerate(batches))
         while True:
-            # A few batches ahead of the writer, so that all workers are busy and the disk does not fill.
-            for number, batch in ahead:
-                waiting.append(pool.submit(_process_batch, format_.name, batch, options, spool / str(number)))
-                if len(waiting) > 2 * workers:
-                    break
-            if not waiting:
+            # One batch more than there are workers, so that all are busy while a batch is written.
+            while len(readings) <= workers and (batch := next(ahead, None)):
+                readings.append((batch, _reading(format_, batch, options, spool)))
+            if not readings:
                 return
-            yield from _unspool(waiting.popleft().result())
-    except BrokenProcessPool as error:
-        raise InputError(
-            "a process that read files was ended", None, "import with --workers 1 to find the file"
-        ) from error
+            batch, reading = readings[0]
+            records = [0] * len(batch)
+            for number, found in reading:
+                outcome: Outcome
+                if isinstance(found, InputError):
+                    outcome = quarantined(found, str(batch[number].path), records[number])
+                else:
+                    outcome = found
+                records[number] += not isinstance(outcome, Note)
+                yield before + number + 1, outcome
+            before += len(batch)
+            readings.popleft()[1].close()
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        for _, reading in readings:
+            reading.close()
 
 
-def _batches(sources: list[Source]) -> list[list[tuple[int, Source]]]:
-    batches: list[list[tuple[int, Source]]] = [[]]
+def _reading(
+    format_: Format, batch: list[Source], options: ImportOptions, spool: Path | None
+) -> BoundedReading[Source, Outcome]:
+    def read(source: Source) -> Iterator[Outcome]:
+        return process_source(format_, source, options)
+
+    return BoundedReading(batch, read, lambda source: source.paths, spool)
+
+
+def _batches(sources: list[Source]) -> list[list[Source]]:
+    batches: list[list[Source]] = [[]]
     size = 0
-    for number, source in enumerate(sources, 1):
+    for source in sources:
         if batches[-1] and size >= BATCH_BYTES:
             batches.append([])
             size = 0
-        batches[-1].append((number, source))
+        batches[-1].append(source)
         size += sum(path.stat().st_size for path in source.paths)
     return batches
-
-
-def _process_batch(format_name: str, batch: list[tuple[int, Source]], options: ImportOptions, spool: Path) -> Path:
-    """Run in a worker: write the outcomes of some sources to a spool file, which the import reads."""
-    with spool.open("wb") as file:
-        for number, source in batch:
-            for outcome in process_source(FORMATS[format_name], source, options):
-                pickle.dump((number, outcome), file, protocol=5)
-    return spool
-
-
-def _unspool(spool: Path) -> Iterator[tuple[int, Outcome]]:
-    with closing(spool.open("rb")) as file:
-        while file.peek(1):
-            yield pickle.load(file)
-    spool.unlink()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import sys
 from collections.abc import Callable, Iterable
@@ -235,12 +236,14 @@ def prune(keep: int, pipeline: str | None, yes: bool, root: Path, as_json: bool)
     """Remove payloads that no kept run, live push or blessed model needs."""
     from lineage.questions.prune import plan_prune
     from lineage.questions.removal import refuse_while_running, remove
-    from lineage.store import backend
+    from lineage.store import backend, locking
 
-    plan = plan_prune(_store(root), keep, pipeline)
-    if yes:
-        refuse_while_running(root)
-        remove(backend.open_store(backend.connection(root)), root, (payload.id for payload in plan.remove))
+    store = _store(root)
+    with locking.having_root_alone(root) if yes else contextlib.nullcontext():
+        plan = plan_prune(store, keep, pipeline)
+        if yes:
+            refuse_while_running(root)
+            remove(backend.open_store(backend.connection(root)), root, (payload.id for payload in plan.remove))
     _print(dataclasses.replace(plan, done=yes), as_json)
 
 
@@ -252,14 +255,16 @@ def forget(subject: str, yes: bool, root: Path, as_json: bool) -> None:
     """List the payloads with a person's data and the models that saw it. With --yes, remove and mark them."""
     from lineage.questions.forget import mark_for_retraining, plan_forget
     from lineage.questions.removal import refuse_while_running, remove
-    from lineage.store import backend
+    from lineage.store import backend, locking
 
-    plan = plan_forget(_store(root), subject)
-    if yes:
-        refuse_while_running(root)
-        mlmd = backend.open_store(backend.connection(root))
-        mark_for_retraining(mlmd, plan.retrain)
-        remove(mlmd, root, (payload.id for payload in plan.payloads))
+    store = _store(root)
+    with locking.having_root_alone(root) if yes else contextlib.nullcontext():
+        plan = plan_forget(store, subject)
+        if yes:
+            refuse_while_running(root)
+            mlmd = backend.open_store(backend.connection(root))
+            mark_for_retraining(mlmd, plan.retrain)
+            remove(mlmd, root, (payload.id for payload in plan.payloads))
     _print(dataclasses.replace(plan, done=yes), as_json)
 
 

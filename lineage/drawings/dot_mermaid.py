@@ -69,4 +69,5 @@ def _dot(*lines: str) -> str:
 
 def _mermaid(text: str) -> str:
     """Return text for Mermaid, in which every sign that could have a meaning is an entity code."""
-    return "".join(c if c.isalnum() or c in " .,-·…_" else f"#{ord(c)};" for c in harmless(text))
+    text = harmless(text).replace("\\n", "\\x0a")  # Mermaid begins a line at `\n`, even at its entity codes
+    return "".join(c if c.isalnum() or c in " .,-·…_" else f"#{ord(c)};" for c in text)

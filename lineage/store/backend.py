@@ -8,6 +8,7 @@ Poseline never writes it to a file or a log.
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import re
 import socket
@@ -21,7 +22,10 @@ from ml_metadata.metadata_store import MetadataStore
 from ml_metadata.proto import metadata_store_pb2
 
 from data.errors import InputError, PoselineError
+from data.system.faults import explain_text
 from lineage.places import SQLITE_NAME
+from lineage.store.client import StoreClient
+from lineage.store.locking import DAMAGED, LockedError, is_locked_sqlite, when_unlocked
 
 URL_VARIABLE, FILE_VARIABLE = "POSELINE_METADATA", "POSELINE_METADATA_FILE"
 _standard_error = threading.Lock()
@@ -67,6 +71,8 @@ def parse_url(url: str) -> metadata_store_pb2.ConnectionConfig:
         return sqlite_connection(Path(unquote(parts.path)))
     if parts.scheme not in ("postgresql", "postgres", "mysql", "mariadb"):
         raise _bad_url(f"{parts.scheme or 'nothing'!r} is not a kind of store")
+    if "@" in parts.path:  # the first part of a password with a slash looks like a port, the rest like a database
+        raise _bad_url("reserved characters in user, password and database must be percent-encoded")
     host, database = parts.hostname, unquote(parts.path.lstrip("/"))
     if not host or not database:
         raise _bad_url("host or database is missing")
@@ -109,8 +115,9 @@ def open_store(config: metadata_store_pb2.ConnectionConfig, *, upgrade: bool = F
         upgrade: whether to migrate a store of an older version; `lineage.store.upgrading` makes a backup first.
 
     Raises:
-        InputError: nothing has been recorded yet, or the store is of an older or newer version than ML Metadata.
-        PoselineError: the server cannot be reached or refuses the connection.
+        InputError: nothing has been recorded yet, the store is of an older or newer version than ML Metadata, or it
+            remains locked.
+        PoselineError: the store is damaged, or the server cannot be reached or refuses the connection.
     """
     if not exists(config) and not _may_create(config):
         raise InputError(
@@ -118,16 +125,31 @@ def open_store(config: metadata_store_pb2.ConnectionConfig, *, upgrade: bool = F
         )
     store_class = _store_class(config)
     messages: list[str] = []
-    try:
+    patient = metadata_store_pb2.ConnectionConfig()
+    patient.CopyFrom(config)
+    if config.HasField("sqlite"):
+        patient.retry_options.max_num_retries = 1  # the client tries again
+    place = describe(config)
+
+    def connect() -> MetadataStore:
+        if config.HasField("sqlite") and is_locked_sqlite(config.sqlite.filename_uri):
+            raise LockedError
         with contextlib.nullcontext() if config.HasField("sqlite") else _native_messages(messages):
-            return store_class(config, enable_upgrade_migration=upgrade)
+            return store_class(
+                patient, enable_upgrade_migration=upgrade, place=place, explain=functools.partial(_known, config)
+            )
+
+    try:
+        return when_unlocked(connect, lambda error: isinstance(error, LockedError), place)
+    except PoselineError:
+        raise
     except Exception as error:
         raise _explained(config, " ".join([str(error), *messages])) from None
 
 
-def _store_class(config: metadata_store_pb2.ConnectionConfig) -> type[MetadataStore]:
+def _store_class(config: metadata_store_pb2.ConnectionConfig) -> type[StoreClient]:
     if not config.HasField("postgresql"):
-        return MetadataStore
+        return StoreClient
     from lineage.store import postgresql
 
     postgresql.check_version()
@@ -189,17 +211,27 @@ def _explained(config: metadata_store_pb2.ConnectionConfig, message: str) -> Pos
         )
     if "is greater than library version" in message or "newer than" in message:
         return InputError("the metadata store is of a newer version than this library reads", where, "update Poseline")
-    for pattern, (cause, remedy) in _causes(config).items():
-        if re.search(pattern, message):
-            return PoselineError(f"the metadata store cannot be opened: {cause}", where, remedy)
-    return PoselineError(
-        f"the metadata store cannot be opened: {_without_password(config, message)}", where, "see the server's log"
+    return _known(config, message) or PoselineError(
+        f"the metadata store cannot be used: {_without_password(config, message)}", where, "see the server's log"
     )
 
 
+def _known(config: metadata_store_pb2.ConnectionConfig, message: str) -> PoselineError | None:
+    """Return an error that names the cause, if it is one of the known ones; None if it is not."""
+    for pattern, (cause, remedy) in _causes(config).items():
+        if re.search(pattern, message):
+            return PoselineError(f"the metadata store cannot be used: {cause}", describe(config), remedy)
+    if config.HasField("sqlite") and (fault := explain_text(message)):
+        return PoselineError(f"the metadata store cannot be used: {fault.what}", describe(config), fault.remedy)
+    return None
+
+
 def _causes(config: metadata_store_pb2.ConnectionConfig) -> dict[str, tuple[str, str]]:
-    """Return the known causes of a failed connection with their remedies, by a pattern in the message."""
+    """Return the known causes of a failure with their remedies, by a pattern in the message."""
+    if config.HasField("sqlite"):
+        return {r"disk image is malformed|file is not a database|no such table|subset of tables": DAMAGED}
     nobody = ("nobody answers there", "start the server")
+    lost = ("the connection was lost", "see that the server runs, then run again")
     fix = f"correct {URL_VARIABLE} or the file that {FILE_VARIABLE} names"
     refused = "the server refused this user, password or database"
     # The MySQL client sometimes reports a missing plugin, whatever the cause.
@@ -209,6 +241,7 @@ def _causes(config: metadata_store_pb2.ConnectionConfig) -> dict[str, tuple[str,
     )
     return {
         r"ECONNREFUSED|[Cc]onnection refused|\(111\)|Can't connect": nobody,
+        r"closed the connection|no connection to the server|terminating connection|gone away|Lost connection": lost,
         r"authentication failed|Access denied|no password supplied": (refused, fix),
         r"database \"?.*\"? does not exist|Unknown database": ("no such database", "create it on the server"),
         r"could not translate host|resolve|Unknown .*server host": ("the host is unknown", "correct the URL"),

@@ -17,9 +17,9 @@ from typing import Any
 import ml_metadata
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
-from ml_metadata.metadata_store import MetadataStore
 
 from data.errors import InputError
+from lineage.store.client import StoreClient
 
 ML_METADATA_VERSION = "1.21.0"
 """Version of ML Metadata that the workaround is written for and tested with."""
@@ -27,7 +27,7 @@ ML_METADATA_VERSION = "1.21.0"
 _BACKSLASH, _SUBSTITUTE = "\\", "\ue05c"
 
 
-class PostgresqlStore(MetadataStore):
+class PostgresqlStore(StoreClient):
     """A metadata store that sends no backslash to the server."""
 
     def _pywrap_cc_call(self, method: Callable[..., Any], request: Message, response: Message) -> None:

@@ -17,6 +17,7 @@ import click
 from data.errors import ExitCode, InputError, PoselineError
 from data.files import creating
 from data.project import PROJECT_ROOT
+from data.system import faults
 from data.text import say
 
 _MESSAGE_LENGTH = 300
@@ -102,19 +103,14 @@ def _usage_message(error: click.ClickException) -> str:
 def _explain(error: BaseException, arguments: Sequence[str]) -> PoselineError:
     """Return the error to show to the user in place of an unexpected one."""
     number = error.errno if isinstance(error, OSError) else None
-    if number in (errno.ENOSPC, errno.EDQUOT):
-        _discard(sys.stdout)
-        return PoselineError("the disk is full", _file_of(error), "free some space, then run the same command again")
     if number == errno.ENAMETOOLONG:
         return InputError("the path is too long", _file_of(error), "give a shorter path")
     if number in _PATH_FAULTS and (file := _file_of(error)) and _is_given(file, arguments):
         what, remedy = _PATH_FAULTS[number]
         return InputError(what, file, remedy)
-    if isinstance(error, MemoryError):
-        return PoselineError(
-            "there is not enough memory",
-            remedy="end other programs or set runner.parallel_nodes=1, then run the same command again",
-        )
+    if (fault := faults.explain(error)) is not None:
+        _discard(sys.stdout)  # the fault may be that it cannot be written
+        return fault
     text = " ".join(str(error).split())[:_MESSAGE_LENGTH]
     if isinstance(error, ModuleNotFoundError) and not _is_own(error.name or ""):
         return PoselineError(

@@ -61,7 +61,7 @@ def sbom() -> None:
     """
     from components.pusher.sbom import environment_sbom
 
-    click.echo(environment_sbom(), nl=False)
+    say(environment_sbom().decode().rstrip("\n"))
 
 
 @group.command()

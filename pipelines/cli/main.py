@@ -8,7 +8,9 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
+import signal
 import sys
+import threading
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -90,6 +92,7 @@ class _Poseline(click.Group):
             return super().main(args, prog_name, complete_var, standalone_mode, **extra)
         arguments = sys.argv[1:] if args is None else list(args)
         _print_any_character()
+        _be_interrupted_by_signals()
         code = 0
         try:
             with self.make_context("poseline", list(arguments), **extra) as context:
@@ -98,6 +101,13 @@ class _Poseline(click.Group):
         except BaseException as error:  # whatever it is, it must not end as exit code 1
             code = report_failure(error, arguments)
         sys.exit(code)
+
+
+def _be_interrupted_by_signals() -> None:
+    """Let SIGTERM and SIGHUP end a command as Ctrl-C does, so that it removes what is half written."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) == signal.SIG_DFL and threading.current_thread() is threading.main_thread():
+            signal.signal(number, signal.default_int_handler)
 
 
 def _print_any_character() -> None:

@@ -6,19 +6,24 @@ second instead of ten. A *fresh* child is a new interpreter, for executors witho
 
 from __future__ import annotations
 
+import contextlib
+import json
 import multiprocessing
 import os
 import signal
 import sys
+import tempfile
 import threading
 import traceback
 from collections.abc import Callable
-from multiprocessing import forkserver
+from multiprocessing import connection, forkserver
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-from data.files import open_own
+from data.errors import NodeError, PoselineError
+from data.files import open_own, staging_folder
+from pipelines.processes.child_failure import describe, explain_exit, memory_kills, restore
 from pipelines.processes.import_blocker import block_heavy_imports
 from serving_targets.sandbox.child_process import die_with_parent
 
@@ -40,8 +45,10 @@ class ChildProcesses:
         """Start the heavy imports now, in the background."""
         forkserver.ensure_running()
 
-    def run(self, target: Callable[..., None], args: tuple[Any, ...], log: Path, *, heavy: bool) -> int:
+    def run(self, target: Callable[..., None], args: tuple[Any, ...], log: Path, *, heavy: bool) -> None:
         """Run `target(*args)` in a child process and wait until it ends.
+
+        The child has a folder for temporary files of its own, which is removed when it ends, however it ends.
 
         Args:
             target: function at the top level of a module.
@@ -49,25 +56,40 @@ class ChildProcesses:
             log: file to which the child's output is appended.
             heavy: whether the child needs TensorFlow or Beam.
 
-        Returns:
-            The exit code. A negative number is the signal that ended the child. After `terminate` no child is started
-            and the number is that of SIGTERM.
+        Raises:
+            PoselineError: `target` raised an error, or the child was ended; after `terminate` no child is started.
         """
         context = self._warm if heavy else self._fresh
         log.parent.mkdir(parents=True, exist_ok=True)
-        process = context.Process(target=_child, args=(target, args, str(log), os.getpid(), heavy))
+        killed_before = memory_kills()
+        with staging_folder(Path(tempfile.gettempdir())) as scratch:
+            receiver, sender = context.Pipe(duplex=False)
+            process = context.Process(
+                target=_child, args=(target, args, str(log), os.getpid(), heavy, str(scratch), sender)
+            )
+            with receiver:
+                with sender:
+                    self._start(process)
+                try:
+                    error = _failure(process, receiver)
+                    process.join()
+                finally:
+                    with self._lock:
+                        self._alive.discard(process)
+        if error is not None:
+            raise error
+        if self._terminated:
+            raise _interrupted()
+        assert process.exitcode is not None
+        if process.exitcode:
+            raise explain_exit(process.exitcode, log, out_of_memory=memory_kills() > killed_before)
+
+    def _start(self, process: BaseProcess) -> None:
         with self._lock:
             if self._terminated:
-                return -signal.SIGTERM
+                raise _interrupted()
             process.start()
             self._alive.add(process)
-        try:
-            process.join()
-        finally:
-            with self._lock:
-                self._alive.discard(process)
-        assert process.exitcode is not None
-        return process.exitcode
 
     def terminate(self) -> None:
         """Kill all running children and start no more."""
@@ -77,24 +99,50 @@ class ChildProcesses:
                 process.kill()
 
 
-def _child(target: Callable[..., None], args: tuple[Any, ...], log: str, parent: int, heavy: bool) -> None:
+def _interrupted() -> NodeError:
+    return NodeError("the run was interrupted", remedy="run again to resume")
+
+
+def _failure(process: BaseProcess, receiver: connection.Connection) -> PoselineError | None:
+    """Wait until a child reports a failure or ends; None if it ends without a report."""
+    connection.wait([process.sentinel, receiver])
+    with contextlib.suppress(EOFError, ValueError):
+        if receiver.poll():
+            return restore(json.loads(receiver.recv_bytes()))
+    return None
+
+
+def _child(
+    target: Callable[..., None],
+    args: tuple[Any, ...],
+    log: str,
+    parent: int,
+    heavy: bool,
+    scratch: str,
+    sender: connection.Connection,
+) -> None:
     die_with_parent()
     try:
         os.kill(parent, 0)
     except ProcessLookupError:
         os._exit(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver decides what an interrupt means
-    descriptor = open_own(Path(log), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    os.dup2(descriptor, 1)
-    os.dup2(descriptor, 2)
     code = 0
-    if not heavy:
-        block_heavy_imports()
     try:
+        os.environ["TMPDIR"] = tempfile.tempdir = scratch
+        descriptor = open_own(Path(log), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        os.dup2(descriptor, 1)
+        os.dup2(descriptor, 2)
+        if not heavy:
+            block_heavy_imports()
         target(*args)
-    except BaseException:
-        traceback.print_exc()
+    except BaseException as error:
         code = 1
-    sys.stdout.flush()
-    sys.stderr.flush()
+        # A pipe, not a file: the failure may be a full disk, or a process that may open no more files.
+        sender.send_bytes(json.dumps(describe(error)).encode())
+        with contextlib.suppress(OSError):
+            traceback.print_exc()
+    with contextlib.suppress(OSError):
+        sys.stdout.flush()
+        sys.stderr.flush()
     os._exit(code)  # a normal exit would spend seconds on the clean-up of TensorFlow

@@ -29,6 +29,6 @@ def block_heavy_imports() -> None:
         if name not in sys.modules:
             sys.modules[name] = None  # type: ignore[assignment]
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     # The progress display reports what TFX logs while it drives a node, in plainer words.
     logging.getLogger("absl").setLevel(logging.CRITICAL)

@@ -6,18 +6,23 @@ import contextlib
 import signal
 from collections.abc import Iterator
 
+from lineage.store.locking import STOP
 from pipelines.processes.children import ChildProcesses
 
 
 @contextlib.contextmanager
 def ending_children(children: ChildProcesses) -> Iterator[None]:
-    """Kill the children and raise KeyboardInterrupt if SIGTERM or SIGINT arrives while the block runs."""
+    """Kill the children and raise KeyboardInterrupt if the run is interrupted while the block runs."""
 
     def interrupt(*_: object) -> None:
         children.terminate()
+        STOP.set()
         raise KeyboardInterrupt
 
-    previous = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGINT)}
+    numbers = [signal.SIGTERM, signal.SIGINT]
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as under `nohup`
+        numbers.append(signal.SIGHUP)
+    previous = {number: signal.signal(number, interrupt) for number in numbers}
     try:
         yield
     finally:

@@ -12,6 +12,7 @@ from typing import Protocol
 from tfx.orchestration.portable import partial_run_utils
 
 from data.errors import InputError
+from lineage.store.locking import using_root
 from lineage.store.reader import LineageStore
 from pipelines.compilation.plan import Plan, ancestors, descendants
 from pipelines.processes.children import ChildProcesses
@@ -20,7 +21,13 @@ from pipelines.running import recording
 from pipelines.running.forecast import Forecast
 from pipelines.running.node_launch import CACHED, FAILED, RESOLVED, SKIPPED, NodeResult, launch_node
 from pipelines.running.recovery import recover
-from pipelines.running.registration import connection_of, new_run_id, register, run_facts
+from pipelines.running.registration import (
+    connection_of,
+    new_run_id,
+    refuse_payloads_of_another_store,
+    register,
+    run_facts,
+)
 from pipelines.running.run_context import RunContext
 from pipelines.tfx_patches.shared_store import SharedMetadata
 from pipelines.workspace import Workspace
@@ -99,18 +106,21 @@ def run_plan(
         InputError: there is no such node, or no earlier run has the results that `from_node` needs.
     """
     connection = connection_of(workspace)
-    for name in recover(workspace, connection):
-        progress.say(f"removed what the killed process of {name} left behind")
-    run = RunContext(plan, workspace, new_run_id(plan.config.name), children, connection, span, use_cache, run_facts())
-    register(run)
-    chosen = _choose(plan, from_node, until_node)
-    if from_node:
-        _take_from_earlier_run(run, chosen, from_node, until_node)
-    result = RunResult(run.run_id, plan)
-    begin = time.monotonic()
-    progress.plan([node for node in plan.nodes if node in chosen])
-    with ending_children(children):
-        _run_nodes(run, chosen, progress, result)
+    refuse_payloads_of_another_store(workspace, connection)
+    with using_root(workspace.root):
+        for name in recover(workspace, connection):
+            progress.say(f"removed what {name} left behind, which was killed or could not record its end")
+        run_id = new_run_id(plan.config.name)
+        run = RunContext(plan, workspace, run_id, children, connection, span, use_cache, run_facts())
+        register(run)
+        chosen = _choose(plan, from_node, until_node)
+        if from_node:
+            _take_from_earlier_run(run, chosen, from_node, until_node)
+        result = RunResult(run.run_id, plan)
+        begin = time.monotonic()
+        progress.plan([node for node in plan.nodes if node in chosen])
+        with ending_children(children):
+            _run_nodes(run, chosen, progress, result)
     result.seconds = time.monotonic() - begin
     return result
 

@@ -28,6 +28,7 @@ from tfx.types.artifact import Artifact
 
 from data.errors import NodeError, PoselineError
 from data.files import write_atomically
+from data.system import faults
 from lineage.comparison import refuse_altered
 from lineage.node_ids import NodeId
 from payloads.node_record import NodeRecord
@@ -102,11 +103,14 @@ def launch_node(run: RunContext, node_id: str, started: Callable[[str], None] = 
         The outcome of the node. A failure is returned, not raised.
     """
     begin = time.monotonic()
+    result: NodeResult | None = None
     try:
         with journal(run.workspace, run.connection, run.plan.config.name, run.run_id, node_id):
             result = _launch(run, node_id, started)
+            if result.error is not None:
+                raise result.error  # so that the journal's entry stays if the store cannot say how the node ended
     except Exception as error:
-        result = _failed(run, NodeResult(node_id, FAILED), error)
+        result = result or _failed(run, NodeResult(node_id, FAILED), error)
     result = replace(result, seconds=time.monotonic() - begin)
     _record(run, result)
     return result
@@ -247,6 +251,8 @@ def _unresolved(node_id: str, execution: metadata_store_pb2.Execution) -> NodeEr
 
 def _failed(run: RunContext, result: NodeResult, error: Exception) -> NodeResult:
     """Return the result with a failure; the traceback of an unexpected error goes to a file."""
+    if not isinstance(error, PoselineError):
+        error = faults.explain(error) or error
     if not isinstance(error, PoselineError):
         log = _write_traceback(run.traceback_file(result.node), error)
         where = f"{result.node}; the traceback is in {log}" if log else result.node

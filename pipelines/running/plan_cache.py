@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
-from data.errors import PoselineError
+from data.errors import InputError
 from pipelines.compilation.compiler import compile_to
 from pipelines.compilation.lint import lint
 from pipelines.compilation.plan import Plan, compile_key
 from pipelines.config import PipelineConfig
 from pipelines.processes.children import ChildProcesses
-from pipelines.processes.executor_main import read_error
 from pipelines.workspace import Workspace
 
 
@@ -32,17 +32,22 @@ def obtain_plan(
         InputError: the configuration, the schema and the gates do not fit together.
     """
     path = workspace.plan_file(f"{config.name}-{compile_key(config)[:16]}")
-    if not path.exists():
+    found = _load_if_sound(path)
+    if found is None:
         say("compiling the graph")
         path.parent.mkdir(parents=True, exist_ok=True)
         log = path.with_name(f"{config.name}.log")
         arguments = (config.model_dump_json(), str(workspace.artifacts(config.name)), str(path))
         children.run(compile_to, arguments, log, heavy=True)
-        error = read_error(path)
-        if error is not None:
-            raise error
-        if not path.exists():
-            raise PoselineError("the graph could not be compiled", str(log), "see the log")
-    plan = Plan(config, Plan.load(path).ir)
+        found = Plan.load(path)
+    plan = Plan(config, found.ir)
     lint(plan)
     return plan
+
+
+def _load_if_sound(path: Path) -> Plan | None:
+    """Return the plan of a file; None if there is none, or if it is damaged."""
+    try:
+        return Plan.load(path)
+    except InputError:
+        return None

@@ -1,4 +1,4 @@
-"""TFX's executor operator for child processes: runs an executor and reads its result or failure from a file."""
+"""TFX's executor operator for child processes: runs an executor and reads its result from a file."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from google.protobuf.message import Message
 from tfx.orchestration.portable import base_executor_operator, data_types
 from tfx.proto.orchestration import executable_spec_pb2, execution_result_pb2
 
-from data.errors import NodeError, PoselineError
+from data.errors import PoselineError
 from lineage.comparison import refuse_altered
-from pipelines.processes.executor_main import execute, read_error
+from pipelines.processes.executor_main import execute
 from pipelines.running import late_binding
 from pipelines.running.recording import OutputRecorder
 from pipelines.running.run_context import RunContext
@@ -64,39 +64,30 @@ class ProcessOperator(base_executor_operator.BaseExecutorOperator):
         outcome = Path(execution_info.execution_output_uri).with_name("outcome.pb")
         outcome.parent.mkdir(parents=True, exist_ok=True)
         log = self._run.log_file(self._node_id)
-        code = self._run.children.run(
-            execute,
-            (
-                execution_info.to_proto().SerializeToString(),
-                self._executor_spec.SerializeToString(),
-                isinstance(self._executor_spec, executable_spec_pb2.BeamExecutableSpec),
-                str(outcome),
-            ),
-            log,
-            heavy=self._run.plan.is_heavy(self._node_id),
-        )
-        self.error = read_error(outcome) or self._altered_meanwhile(execution_info)
-        if self.error is None and outcome.exists():
+        try:
+            self._run.children.run(
+                execute,
+                (
+                    execution_info.to_proto().SerializeToString(),
+                    self._executor_spec.SerializeToString(),
+                    isinstance(self._executor_spec, executable_spec_pb2.BeamExecutableSpec),
+                    str(outcome),
+                ),
+                log,
+                heavy=self._run.plan.is_heavy(self._node_id),
+            )
+            self._refuse_altered_inputs(execution_info)
             output = execution_result_pb2.ExecutorOutput.FromString(outcome.read_bytes())
             for name in self._late:
                 output.execution_properties.pop(name, None)
             return self._recorder.describe(output, execution_info.output_dict)
-        if self.error is None:
-            ended = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
-            self.error = NodeError(
-                f"the executor process {ended}",
-                str(log),
-                "see the log, check the free memory, then run again to resume",
-            )
+        except PoselineError as error:
+            self.error = error
         return execution_result_pb2.ExecutorOutput(
             execution_result=execution_result_pb2.ExecutionResult(code=1, result_message=str(self.error))
         )
 
-    def _altered_meanwhile(self, execution_info: data_types.ExecutionInfo) -> PoselineError | None:
-        """Return an error if an input was altered while the executor read it."""
-        try:
-            refuse_altered(self._run.workspace.root, itertools.chain.from_iterable(execution_info.input_dict.values()))
-            late_binding.refuse_changed_span(self._run.plan.config, execution_info.exec_properties)
-        except PoselineError as error:
-            return error
-        return None
+    def _refuse_altered_inputs(self, execution_info: data_types.ExecutionInfo) -> None:
+        """Raise an error if an input was altered while the executor read it."""
+        refuse_altered(self._run.workspace.root, itertools.chain.from_iterable(execution_info.input_dict.values()))
+        late_binding.refuse_changed_span(self._run.plan.config, execution_info.exec_properties)

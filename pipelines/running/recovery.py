@@ -1,4 +1,4 @@
-"""Cleans up after a process that was killed while it ran a node.
+"""Cleans up after a process that was killed while it ran a node, or could not record how the node ended.
 
 For each running node there is a locked file in the journal. If a file can be locked, the process that wrote it is dead.
 Its execution is then marked as failed and its incomplete outputs are removed, before anything new is started.
@@ -53,9 +53,11 @@ def journal(
         try:
             yield
         except Exception:
-            path.unlink(missing_ok=True)
+            with contextlib.suppress(Exception):  # the store may be what failed: the entry stays for the next process
+                _clear_dead_attempt(workspace, connection, pipeline, run_id, node_id)
+                path.unlink(missing_ok=True)
             raise
-        path.unlink(missing_ok=True)  # after an interrupt it stays: the next process clears up
+        path.unlink(missing_ok=True)  # after an interrupt it stays, too
     finally:
         os.close(descriptor)
 
@@ -64,7 +66,7 @@ def recover(workspace: Workspace, connection: metadata_store_pb2.ConnectionConfi
     """Remove what all dead processes left behind.
 
     Returns:
-        The names `<run>.<node>` of the nodes that were killed.
+        The names `<run>.<node>` of the nodes whose process ended without recording how.
     """
     recovered = []
     for path in sorted(workspace.journal.glob("*.json")) if workspace.journal.is_dir() else []:
@@ -84,21 +86,22 @@ def recover(workspace: Workspace, connection: metadata_store_pb2.ConnectionConfi
 def _clear_entry(workspace: Workspace, connection: metadata_store_pb2.ConnectionConfig, content: bytes) -> None:
     try:
         entry = json.loads(content)
-    except ValueError:  # the process was killed while it wrote the entry: nothing was launched
+        names = [str(entry[key]) for key in ("pipeline", "run_id", "node_id")]
+    except (ValueError, TypeError, KeyError):  # killed while it wrote the entry, or damaged: it says nothing
         return
-    _clear_dead_attempt(workspace, connection, entry)
+    _clear_dead_attempt(workspace, connection, *names)
 
 
 def _clear_dead_attempt(
-    workspace: Workspace, connection: metadata_store_pb2.ConnectionConfig, entry: dict[str, str]
+    workspace: Workspace, connection: metadata_store_pb2.ConnectionConfig, pipeline: str, run_id: str, node_id: str
 ) -> None:
     """Mark the executions of a dead attempt as failed and remove their outputs."""
     store = shared_store(connection)
-    context = store.get_context_by_type_and_name("pipeline_run", entry["run_id"])
+    context = store.get_context_by_type_and_name("pipeline_run", run_id)
     if context is None:
         return
-    node_context = store.get_context_by_type_and_name("node", f"{entry['pipeline']}.{entry['node_id']}")
-    node_folder = workspace.artifacts(entry["pipeline"]) / entry["node_id"]
+    node_context = store.get_context_by_type_and_name("node", f"{pipeline}.{node_id}")
+    node_folder = workspace.artifacts(pipeline) / node_id
     for execution in store.get_executions_by_context(context.id):
         if execution.last_known_state not in _ACTIVE:
             continue
@@ -107,7 +110,7 @@ def _clear_dead_attempt(
         for leftover in _outputs(node_folder, execution.id):
             shutil.rmtree(leftover, ignore_errors=True)
         execution.last_known_state = metadata_store_pb2.Execution.FAILED
-        execution.custom_properties["recovered"].string_value = "its process was killed"
+        execution.custom_properties["recovered"].string_value = "its process ended without recording how"
         store.put_executions([execution])
 
 

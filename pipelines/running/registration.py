@@ -7,11 +7,13 @@ import hashlib
 import platform
 import secrets
 import subprocess
+from pathlib import Path
 
 from ml_metadata.proto import metadata_store_pb2
 from tfx.dsl.compiler import constants
 from tfx.orchestration.portable.mlmd import context_lib
 
+from data.errors import InputError
 from data.project import PROJECT_ROOT
 from lineage.store import backend
 from pipelines.running.run_context import RunContext
@@ -22,6 +24,25 @@ from pipelines.workspace import Workspace
 def connection_of(workspace: Workspace) -> metadata_store_pb2.ConnectionConfig:
     """Return the connection of the workspace's metadata store; see `lineage.store.backend` for other stores."""
     return backend.connection(workspace.root)
+
+
+def refuse_payloads_of_another_store(workspace: Workspace, connection: metadata_store_pb2.ConnectionConfig) -> None:
+    """Raise an error if the store is new but the root is not.
+
+    The folders of payloads have the ids of executions as names, and a new store would give the same ids again.
+
+    Raises:
+        InputError: the root has payloads, but there is no store, or an empty file in its place.
+    """
+    path = Path(connection.sqlite.filename_uri)
+    if not connection.HasField("sqlite") or (path.exists() and path.stat().st_size):
+        return
+    if any(workspace.root.glob("artifacts/*/*/*")):
+        raise InputError(
+            "the root has payloads of earlier runs, but their metadata store is missing or empty",
+            str(path),
+            "restore the store from a backup, or name a new root with --root",
+        )
 
 
 def new_run_id(name: str) -> str:

@@ -12,6 +12,7 @@ from ml_metadata.metadata_store import MetadataStore
 
 from data.errors import ExitCode, GateError, InputError, PoselineError
 from lineage.node_ids import NodeId
+from lineage.store.locking import using_root
 from payloads.push import PushRecord
 from pipelines.compilation.dag_manifest import check_drawn, read_dag_manifest
 from pipelines.compilation.plan import Plan, read_plan_file
@@ -25,7 +26,7 @@ from pipelines.running.local_runner import RunResult
 from pipelines.running.node_launch import SKIPPED, NodeResult, launch_node
 from pipelines.running.plan_cache import obtain_plan
 from pipelines.running.recovery import recover
-from pipelines.running.registration import connection_of, register, run_facts
+from pipelines.running.registration import connection_of, refuse_payloads_of_another_store, register, run_facts
 from pipelines.running.run_context import RunContext
 from pipelines.tfx_patches.shared_store import shared_store
 from pipelines.workspace import Workspace
@@ -126,8 +127,9 @@ def prepare_run(
     source = content["source"]
     config = load_config(source["config"], [*source["overrides"], *overrides])
     connection = connection_of(workspace)
+    refuse_payloads_of_another_store(workspace, connection)
     for name in recover(workspace, connection):
-        say(f"removed what the killed process of {name} left behind")
+        say(f"removed what {name} left behind, which was killed or could not record its end")
     plan = obtain_plan(config, workspace, ChildProcesses(), say)
     check_drawn(plan, content["nodes"], manifest)
     folder = late_binding.chosen_span(config, span)
@@ -202,7 +204,8 @@ def step(
     )
     if not pinned:
         register(run)
-    return _describe(run, _launch_in_thread(run, node, log_to))
+    with using_root(workspace.root):
+        return _describe(run, _launch_in_thread(run, node, log_to))
 
 
 def _launch_in_thread(run: RunContext, node: str, log_to: TextIO | None) -> NodeResult:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import math
 import os
@@ -18,6 +19,7 @@ from typing import IO
 from data.project import PROJECT_ROOT
 
 _PR_SET_PDEATHSIG = 1
+_TICK_SECONDS = 0.5
 _LOG_BYTES = 1_000_000
 
 
@@ -65,12 +67,21 @@ def run_module(module: str, arguments: Sequence[str], log: Path, time_limit_seco
     with log.open("wb") as output:
         child = start_module(module, arguments, output)
         try:
-            code = child.wait(time_limit_seconds)
-        except subprocess.TimeoutExpired:
-            code = None
+            code = _wait(child, time_limit_seconds)
         finally:
             kill_group(child)
     return Ending(code, time.monotonic() - start, time_limit_seconds, log.read_text(errors="replace"))
+
+
+def _wait(child: subprocess.Popen[bytes], seconds: float) -> int | None:
+    """Return the exit code of a child; None if it does not end in time.
+
+    The time is counted in short waits: while this process is stopped (SIGSTOP), it does not pass.
+    """
+    for wait in (_TICK_SECONDS,) * int(seconds / _TICK_SECONDS) + (seconds % _TICK_SECONDS,):
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return child.wait(wait)
+    return None
 
 
 def start_module(

@@ -183,7 +183,7 @@ def test_a_rejected_model_is_not_published(push, tmp_path, blessings, refused):
     pushed = push({"phone": tmp_path / "phone"}, **blessings)
     assert pushed.get_int_custom_property("pushed") == 0
     record = json.loads((Path(pushed.uri) / "push.json").read_text())
-    nothing = {"version": None, "digest": None, "targets": {}, "files": {}, "already_there": []}
+    nothing = {"version": None, "digest": None, "targets": {}, "files": {}, "already_there": [], "signed_by": None}
     assert record == {"pushed": False, "refused_by": refused, "warned_by": [], "reasons": [], **nothing}
     assert not (tmp_path / "phone").exists()
 

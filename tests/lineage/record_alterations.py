@@ -169,6 +169,8 @@ def targets(made: Alterations) -> None:
     (made.target / "latest").unlink()
     (made.target / "latest").symlink_to(made.root / "elsewhere" / made.log["before"]["latest"])
     made.run("latest leads elsewhere")
+    (made.target / "latest").unlink()
+    made.run("latest moved away")
     flip(made.target / made.latest(made.target) / "manifest.json")
     made.run("manifest altered")
     manifest = made.target / made.latest(made.target) / "manifest.json"

@@ -109,7 +109,7 @@ def test_what_was_set_aside_is_kept_as_evidence_and_no_fault(log, root):
         ("version lost", "no longer has the pushed version", "3"),
         ("latest lost", "has `latest` at no version, not at version 3", "3"),
         ("latest re-pointed", "has `latest` at version 1, not at version 3", "3"),
-        ("latest leads elsewhere", "has `latest` at no version", "3"),
+        ("latest moved away", "has `latest` at no version", "3"),
         ("manifest altered", "the files of version 3 were altered", "4"),
         ("verdict altered", "the files of version 4 were altered", "5"),
         ("target added", "target 'phone' was added", "./2"),
@@ -122,6 +122,13 @@ def test_a_target_that_is_not_as_the_configuration_wants_it_is_pushed_again(log,
     assert log[case]["foreseen"]["Pusher"] == "done"
     assert reason in log[case]["reason"]
     assert log[case]["latest"] == latest
+
+
+def test_a_link_out_of_the_target_is_not_taken_for_a_version_and_not_replaced(log):
+    entry = log["latest leads elsewhere"]
+    assert nodes(entry, "failed") == {"Pusher"}
+    assert "is not a link to a version" in entry["error"]
+    assert (entry["latest"].split("/")[-2:], entry["versions"]) == (["elsewhere", "1"], ["2", "3"])
 
 
 def test_the_record_of_a_push_claims_the_targets_of_the_configuration_only(log):

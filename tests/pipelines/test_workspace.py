@@ -5,6 +5,7 @@ from collections import namedtuple
 import pytest
 
 from data.errors import InputError
+from lineage.store import locking
 from pipelines.workspace import Workspace
 
 
@@ -33,6 +34,7 @@ def test_a_locked_store_is_rejected(tmp_path, monkeypatch):
     holder.execute("CREATE TABLE t (x)")
     holder.execute("BEGIN EXCLUSIVE")
     monkeypatch.setattr(sqlite3, "connect", lambda path, timeout: connect(path, timeout=0.05))
+    monkeypatch.setattr(locking, "TRIES", 1)
     with pytest.raises(InputError, match="locked"):
         workspace.prepare()
     holder.rollback()

@@ -107,7 +107,7 @@ def test_a_version_that_only_claims_a_digest_does_not_count(target):
 def test_a_lock_file_that_is_a_link_is_not_followed(target, tmp_path):
     (tmp_path / "mine").write_text("mine")
     (target / ".lock").symlink_to(tmp_path / "mine")
-    with pytest.raises(InputError, match="the lock file is a link"):
+    with pytest.raises(InputError, match="the lock is not a regular file"):
         rollback(target)
     assert (tmp_path / "mine").read_text() == "mine"
     assert latest_version(target) == 2

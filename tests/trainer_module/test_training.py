@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from data.layouts import load_layout
 from trainer_module import training
-from trainer_module.callbacks import Progress
+from trainer_module.callbacks import Progress, read_saved
 from trainer_module.dataset import Windows, class_weights
 from trainer_module.model_config import TcnConfig
 from trainer_module.models.tcn import build_tcn
@@ -108,6 +108,21 @@ def test_a_killed_training_is_resumed_and_ends_with_the_weights_of_an_uninterrup
     for weight, same in zip(model.get_weights(), whole.get_weights(), strict=True):
         np.testing.assert_allclose(weight, same, atol=1e-6)
     assert not checkpoint.exists()
+
+
+@pytest.mark.parametrize("damage", ["truncated", "changed", "empty"])
+def test_a_damaged_checkpoint_is_not_used(tmp_path: Path, capsys: pytest.CaptureFixture[str], damage: str) -> None:
+    file = tmp_path / "checkpoint.npz"
+    np.savez(file, weight=np.arange(1000.0))
+    content = file.read_bytes()
+    changed = content[:4000] + bytes([content[4000] ^ 1]) + content[4001:]
+    file.write_bytes({"truncated": content[:4000], "changed": changed, "empty": b""}[damage])
+    assert read_saved(file) is None
+    assert f"{file} is damaged and is not used" in capsys.readouterr().out
+    file.write_bytes(content)
+    saved = read_saved(file)
+    assert saved is not None
+    np.testing.assert_array_equal(saved["weight"], np.arange(1000.0))
 
 
 def test_rare_classes_weigh_more() -> None:

@@ -7,6 +7,13 @@ from data.errors import InputError
 from data.importers.clips.types import RawClip
 from data.quarantine import Quarantined, reason_of, sample_poses
 from data.records import KeypointSequence
+from data.text import printable
+
+UNEXPECTED = "unexpected fault in the importer"
+"""Reason of a record that an error in the importer, not in the data, made unreadable."""
+
+MAX_DETAIL = 2000
+"""Largest number of characters of the place and the values of a fault."""
 
 
 @contextmanager
@@ -39,7 +46,7 @@ def quarantined(
         name: id of the record, if there is no clip or sequence.
     """
     parts = [error.what, error.where and f"({error.where})", error.remedy and f"- {error.remedy}"]
-    detail = " ".join(filter(None, parts))
+    detail = printable(" ".join(filter(None, parts)), MAX_DETAIL)
     layout = poses = None
     if isinstance(found, KeypointSequence):
         name, layout, poses = found.sequence_id, found.layout, sample_poses(found.keypoints)
@@ -47,3 +54,8 @@ def quarantined(
         name, layout = found.name, found.layout.name
         poses = sample_poses(found.poses) if len(found.poses) else None
     return Quarantined(file, record, name, reason_of(error.what), detail, layout, poses)
+
+
+def unexpected_fault(error: Exception) -> InputError:
+    """Return the error of a file that an importer did not foresee, which must not end the import of all others."""
+    return InputError(UNEXPECTED, f"{type(error).__name__}: {str(error)[:200]}", "report this file")

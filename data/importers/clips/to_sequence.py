@@ -28,7 +28,7 @@ from data.importers.clips.types import (
     TimeUnit,
 )
 from data.importers.clips.units import ImageSize, Scaling, room_scaling, scaling_of_unit
-from data.records import SESSION_LABEL, KeypointSequence, Segment
+from data.records import SESSION_LABEL, KeypointSequence, Segment, check_fps
 from data.windows import resample
 
 MAX_SEQUENCE_VALUES = 1 << 26
@@ -61,7 +61,7 @@ def to_sequence(
         InputError: if the clip is unusable, with frame and joint.
     """
     repairs = Counter(clip.repairs)
-    check_clip(clip)
+    check_clip(clip, clip.fps or options.fps)
     poses = clip.poses
     if options.dimensions == 2 and poses.shape[-1] == 4:
         poses = np.delete(poses, 2, axis=-1)
@@ -111,18 +111,38 @@ def _one_person(clip: RawClip, scaling: Scaling, options: ImportOptions, repairs
     return keypoints
 
 
-def check_clip(clip: RawClip) -> None:
-    """Raise InputError if a clip is too large or has numbers that are not finite."""
-    joints, channels = clip.poses.shape[1:]
-    if clip.count == 0:
-        raise InputError("there are 0 frames", None, None)
-    if clip.count * joints * channels > MAX_SEQUENCE_VALUES:
+def check_size(frames: int, joints: int, channels: int, people: int = 1) -> None:
+    """Raise InputError if nothing should be made of poses of this size, by what a file announces.
+
+    Args:
+        frames: number of frames.
+        joints: number of joints of a pose.
+        channels: number of values of a joint.
+        people: number of people in a frame.
+    """
+    if frames <= 0:
+        raise InputError(f"there are {frames} frames", None, None)
+    if min(joints, channels, people) <= 0:
+        raise InputError(f"there are {people} people with {joints} joints of {channels} numbers", None, None)
+    if frames * joints * channels > MAX_SEQUENCE_VALUES:
         limit = MAX_SEQUENCE_VALUES // (joints * channels)
         raise InputError(
-            f"there are {clip.count} frames, more than a sequence may have",
-            f"the limit is {limit}",
-            "cut it into parts",
+            f"there are {frames} frames, more than a sequence may have", f"the limit is {limit}", "cut it into parts"
         )
+    if people > MAX_PEOPLE:
+        raise InputError(f"there are {people} people in a frame", f"the limit is {MAX_PEOPLE}", None)
+
+
+def check_clip(clip: RawClip, fps: float) -> None:
+    """Raise InputError if a clip is too large or has numbers that are not finite.
+
+    Args:
+        clip: the clip.
+        fps: frames per second, by the file or the options.
+    """
+    joints, channels = clip.poses.shape[1:]
+    check_size(clip.count, joints, channels)
+    check_fps(fps, None)
     if not len(clip.poses):
         raise InputError("no joint is seen in any frame", None, None)
     if (most := int(np.bincount(clip.frames).max())) > MAX_PEOPLE:
@@ -223,8 +243,6 @@ def _timed(
 ) -> tuple[np.ndarray, np.ndarray | None, float]:
     """Return keypoints, timestamps and frames per second, without frames that repeat a timestamp."""
     times, fps = clip.times, clip.fps or options.fps
-    if not 0 < fps < np.inf:
-        raise InputError(f"fps is {fps}", None, "give the frames per second, above 0")
     if times is None:
         return keypoints, None, fps
     if not np.isfinite(times).all():

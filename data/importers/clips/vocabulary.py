@@ -1,7 +1,9 @@
 """The names that files give to times, units and the fields of a clip."""
 
 from functools import lru_cache
+from typing import Any
 
+from data.errors import InputError
 from data.importers.clips.types import TimeUnit, Unit
 
 CLIP_FIELDS = ("label", "subject", "view", "split", "repetitions", "quality")
@@ -72,3 +74,25 @@ def field_of(name: str) -> str | None:
     """Return the field of a clip that a member or column of this name holds, None if there is none."""
     wanted = simplified(name)
     return next((field for field, names in _FIELDS.items() if wanted in names), None)
+
+
+def text_of(value: Any, name: str) -> str:
+    """Return a text or a number of a file as text.
+
+    Nothing else has a text form that is sure to end: a list can hold itself a million times.
+
+    Args:
+        value: the value, as decoded.
+        name: name of the value, for errors.
+
+    Raises:
+        InputError: if it is neither text nor number.
+    """
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int) and value.bit_length() > 128:  # Python does not write integers of thousands of digits
+        raise InputError(f"{name} is a number of {value.bit_length()} bits", None, "write it as text")
+    if isinstance(value, (int, float)):
+        return str(value)
+    kind = "a list" if isinstance(value, (list, tuple)) else "no text"
+    raise InputError(f"{name} is {kind}", None, "write a text or a number")

@@ -26,7 +26,7 @@ from data.importers.clips.faults import malformed_as_input_error, quarantined
 from data.importers.clips.joints import JointOrder, order_by_name
 from data.importers.clips.types import Format, Head, ImportOptions, ReaderOutput, Source
 from data.importers.clips.units import ImageSize
-from data.importers.clips.vocabulary import CLIP_FIELDS, field_of
+from data.importers.clips.vocabulary import CLIP_FIELDS, field_of, text_of
 from data.importers.formats.writing import PIXELS, needs_image
 from data.importers.readers.image_names import (
     Annotated,
@@ -77,7 +77,11 @@ def read(source: Source, options: ImportOptions) -> Iterator[ReaderOutput]:
 
 def _image(value: dict[str, Any]) -> _Image:
     video = next((value[name] for name in ("video_id", "vid_id") if value.get(name) is not None), None)
-    clip, frame = clip_and_frame(value.get("file_name") or value["id"]) if video is None else (f"video {video}", 0)
+    clip, frame = (
+        clip_and_frame(value.get("file_name") or value["id"])
+        if video is None
+        else (f"video {text_of(video, 'video_id')}", 0)
+    )
     number = next((value[name] for name in ("frame_id", "frame_index") if value.get(name) is not None), None)
     if number is not None:
         frame = frame_number(number)
@@ -99,8 +103,10 @@ def _table(images: dict[Any, _Image], videos: dict[Any, dict[str, Any]]) -> dict
             with malformed_as_input_error(f"video {number}"):
                 fields = {field: value for name, value in video.items() if (field := field_of(name))}
                 one.fps = float(fields["fps"]) if fields.get("fps") else None
-                one.fields = {field: str(fields[field]) for field in CLIP_FIELDS if fields.get(field) is not None}
-    names = {f"video {number}": str(video.get("name") or number) for number, video in videos.items()}
+                one.fields = {
+                    field: text_of(fields[field], field) for field in CLIP_FIELDS if fields.get(field) is not None
+                }
+    names = {f"video {number}": text_of(video.get("name") or number, "name") for number, video in videos.items()}
     return _Renamed({names.get(clip, clip): one for clip, one in table.items()}, names)
 
 

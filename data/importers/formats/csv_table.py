@@ -170,8 +170,8 @@ class _Clip:
                 "a table with one row per joint needs a column of frames or times", None, "name it with --columns"
             )
         person = np.frombuffer(self._person, np.int64) if self._people else np.zeros(self._count, np.int64)
+        order = self._joint_order()  # before anything is made for each name of a joint
         poses, pose_frames, pose_people = self._assembled(values, frame, person, channels)
-        order = self._joint_order()
         arranged = order.arrange(poses)
         layout, fields = order.layout, dict(self._first)
         image = _image(fields)

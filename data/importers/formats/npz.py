@@ -263,8 +263,10 @@ class _Store:
         height = self._column("height", spread=True)
         if height is None and "image_size" in self._archive:
             size = self._archive.read("image_size")
-            if size.shape not in ((2,), (self._count, 2)):
-                raise self._fault(f"array 'image_size' has shape {list(size.shape)}", "write width and height")
+            if size.shape not in ((2,), (self._count, 2)) or size.dtype.kind not in "iuf":
+                raise self._fault(
+                    f"array 'image_size' is {size.dtype} of shape {list(size.shape)}", "write width and height"
+                )
             height = np.broadcast_to(size, (self._count, 2))[:, 1]
         if height is None:
             return None
@@ -273,7 +275,7 @@ class _Store:
         return height.astype(np.float64)
 
     def _read_labels(self) -> list[str] | None:
-        numbers = self._column("labels")
+        numbers = self._column("labels", integers=True)
         if numbers is None:
             return None
         return [self._label_name("labels", number, entry) for entry, number in enumerate(numbers)]
@@ -291,14 +293,14 @@ class _Store:
     def _label_names(self) -> list[str]:
         if "label_names" not in self._archive:
             raise self._fault("array 'label_names' is missing", "add it: 'labels' are indices into it")
-        return [str(name) for name in self._archive.read("label_names")]
+        return self._as_texts("label_names", self._archive.read("label_names"))
 
     def _read_segments(self) -> dict[int, list[Segment]]:
         if "seg_session" not in self._archive:
             return {}
-        count = self._archive.header("seg_session").shape[0]
+        count = (*self._archive.header("seg_session").shape, 0)[0]
         names = ("seg_session", "seg_label", "seg_start", "seg_stop")
-        columns = [self._column(name, length=count) for name in names]
+        columns = [self._column(name, length=count, integers=True) for name in names]
         if missing := [name for name, column in zip(names, columns, strict=True) if column is None]:
             raise self._fault(f"array {missing[0]!r} is missing", f"add it: {', '.join(names)} belong together")
         segments: dict[int, list[Segment]] = defaultdict(list)
@@ -312,20 +314,30 @@ class _Store:
         fps = self._column("fps", spread=True)
         return np.full(self._count, np.nan) if fps is None else fps.astype(np.float64)
 
-    def _column(self, *names: str, length: int | None = None, spread: bool = False) -> np.ndarray | None:
+    def _column(
+        self, *names: str, length: int | None = None, spread: bool = False, integers: bool = False
+    ) -> np.ndarray | None:
         """Return the first of these arrays that exists, checked to hold numbers: one per sequence, or `length`."""
-        values = self._values(names, length, spread)
-        if values is not None and values.dtype.kind not in "biuf":
-            name = next(name for name in names if name in self._archive)
-            raise self._fault(f"array {name!r} is of type {values.dtype}", "write numbers")
-        return values
+        name, values = self._values(names, length, spread)
+        if values is None or values.dtype.kind in ("biu" if integers else "biuf"):
+            return values
+        kind = {"U": "text", "S": "text", "f": "floats"}.get(values.dtype.kind, f"of type {values.dtype}")
+        wanted = "integers" if integers else "numbers"
+        raise self._fault(f"array {name!r} is {kind}, not {wanted}", f"write {wanted}")
 
     def _texts(self, *names: str, length: int | None = None, spread: bool = False) -> list[str] | None:
-        values = self._values(names, length, spread)
-        return None if values is None else [str(value) for value in values]
+        name, values = self._values(names, length, spread)
+        return None if values is None else self._as_texts(name, values)
 
-    def _values(self, names: tuple[str, ...], length: int | None, spread: bool) -> np.ndarray | None:
-        """Return the first of these arrays that exists.
+    def _as_texts(self, name: str, values: np.ndarray) -> list[str]:
+        if values.ndim != 1 or values.dtype.kind not in "USbiuf":
+            raise self._fault(
+                f"array {name!r} is {values.dtype} of shape {list(values.shape)}", "write texts or numbers in one row"
+            )
+        return [str(value) for value in values]
+
+    def _values(self, names: tuple[str, ...], length: int | None, spread: bool) -> tuple[str, np.ndarray | None]:
+        """Return the name and content of the first of these arrays that exists; None if there is none.
 
         Args:
             names: names of the arrays.
@@ -333,15 +345,15 @@ class _Store:
             spread: whether a single value stands for all.
         """
         wanted = self._count if length is None else length
-        name = next((name for name in names if name in self._archive), None)
-        if name is None:
-            return None
+        name = next((name for name in names if name in self._archive), "")
+        if not name:
+            return name, None
         values = self._archive.read(name)
         if spread and values.ndim == 0:
             values = np.broadcast_to(values, (wanted,))
         if values.shape != (wanted,):
             raise self._fault(f"array {name!r} has shape {list(values.shape)}", f"write {wanted} values")
-        return values
+        return name, values
 
     def _fault(self, what: str, remedy: str) -> InputError:
         return InputError(what, self._file, remedy)

@@ -22,9 +22,10 @@ import numpy as np
 from data.errors import InputError
 from data.importers.clips.faults import malformed_as_input_error, quarantined
 from data.importers.clips.joints import order_by_count
-from data.importers.clips.to_sequence import MAX_SEQUENCE_VALUES
+from data.importers.clips.to_sequence import MAX_SEQUENCE_VALUES, check_size
 from data.importers.clips.types import Format, Head, ImportOptions, RawClip, ReaderOutput, Source
 from data.importers.clips.units import ImageSize
+from data.importers.clips.vocabulary import text_of
 from data.importers.formats.writing import PIXELS
 from data.importers.readers.safe_pickle import PickledArray, open_pickle
 from data.layouts import load_layout
@@ -46,7 +47,7 @@ def read(source: Source, options: ImportOptions) -> Iterator[ReaderOutput]:
             name = f"{source.name}_{record}"
             try:
                 with malformed_as_input_error(f"annotation {record}"):
-                    name = str(annotation["frame_dir"])
+                    name = text_of(annotation["frame_dir"], "frame_dir")
                     yield _clip(annotation, name, splits.get(name, ()), options)
             except InputError as error:
                 yield quarantined(error, str(source.path), record, name=name)
@@ -57,24 +58,24 @@ def _splits(table: Any) -> dict[str, list[str]]:
     with malformed_as_input_error("split"):
         for split, names in (table or {}).items():
             for name in names:
-                splits[str(name)].append(str(split))
+                splits[text_of(name, "a name in split")].append(text_of(split, "a split"))
     return splits
 
 
 def _clip(annotation: dict[str, Any], name: str, splits: Iterable[str], options: ImportOptions) -> RawClip:
-    places = _array(annotation, "keypoint")
-    if places.ndim == 3:
-        places = places[None]
-    people, count, joints, dimensions = places.shape
-    scores = _array(annotation, "keypoint_score") if "keypoint_score" in annotation else None
+    given = _array(annotation, "keypoint")
+    people, count, joints, dimensions = given.shape if len(given.shape) == 4 else (1, *given.shape)
     if dimensions not in (2, 3):
         raise InputError(f"a joint has {dimensions} coordinates", None, "write x, y[, z]")
-    if scores is not None and scores.size != people * count * joints:
-        raise InputError(f"the scores have shape {scores.shape}, the joints {places.shape[:3]}", None, None)
-    if places.size > 2 * MAX_SEQUENCE_VALUES:
+    check_size(count, joints, dimensions + 1, people)
+    if people * count * joints * dimensions > 2 * MAX_SEQUENCE_VALUES:
         raise InputError(
             f"there are {count} frames of {people} people, more than a clip may have", None, "cut the clip"
         )
+    places = given.read().reshape(people, count, joints, dimensions)
+    scores = _array(annotation, "keypoint_score").read() if "keypoint_score" in annotation else None
+    if scores is not None and scores.size != people * count * joints:
+        raise InputError(f"the scores have shape {scores.shape}, the joints {places.shape[:3]}", None, None)
     layout = order_by_count(joints, _IMAGE_COUNTS if dimensions == 2 else _ROOM_COUNTS).layout
     poses = np.empty((people, count, joints, dimensions + 1), np.float32)
     with np.errstate(over="ignore"):  # `check_clip` finds a number beyond float32
@@ -99,17 +100,17 @@ def _clip(annotation: dict[str, Any], name: str, splits: Iterable[str], options:
     )
 
 
-def _array(annotation: dict[str, Any], name: str) -> np.ndarray:
+def _array(annotation: dict[str, Any], name: str) -> PickledArray:
     array = annotation[name]
     if not isinstance(array, PickledArray):
         raise InputError(f"{name} is not an array", None, "write it with NumPy")
-    return array.read()
+    return array
 
 
 def _label(number: Any, options: ImportOptions) -> str:
     if isinstance(number, int) and 0 <= number < len(options.label_names):
         return options.label_names[number]
-    return "" if number is None else str(number)
+    return "" if number is None else text_of(number, "label")
 
 
 def _detect(head: Head) -> bool:

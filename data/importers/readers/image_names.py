@@ -13,6 +13,8 @@ from data.importers.clips.collector import Collector
 from data.importers.clips.joints import JointOrder, order_by_count
 from data.importers.clips.types import RawClip
 from data.importers.clips.units import ImageSize
+from data.importers.clips.vocabulary import text_of
+from data.records import MAX_TEXT
 
 COUNTS = ((17, "coco17"), (26, "halpe26"), (136, "halpe26"), (133, "coco17"), (18, "openpose18"), (33, "blazepose33"))
 """Number of joints and layout of common models; whole-body models list the joints of the body first."""
@@ -30,10 +32,13 @@ def clip_and_frame(image: Any) -> tuple[str, int]:
     """
     if isinstance(image, (int, float)):
         return "", frame_number(image)
-    folder, _, name = str(image).replace("\\", "/").rpartition("/")
+    path = text_of(image, "the name of an image")
+    if len(path) > MAX_TEXT:
+        raise InputError("the name of an image is too long", path[:100], f"write at most {MAX_TEXT} characters")
+    folder, _, name = path.replace("\\", "/").rpartition("/")
     match = _FRAME.fullmatch(name)
     if match is None or len(match[2]) > 15:
-        raise InputError("the name of an image has no number", str(image)[:100], "number the frames of a clip")
+        raise InputError("the name of an image has no number", path[:100], "number the frames of a clip")
     return f"{folder}/{match[1]}".strip("/"), int(match[2])
 
 
@@ -143,4 +148,4 @@ def _track_number(track: Any) -> int:
 
 def names_of(values: Iterable[Any]) -> tuple[str, ...]:
     """Return names as text."""
-    return tuple(map(str, values))
+    return tuple(text_of(value, "the name of a joint") for value in values)

@@ -10,7 +10,7 @@ from data.errors import InputError
 from data.importers.clips.collector import Collector
 from data.importers.clips.faults import malformed_as_input_error, quarantined
 from data.importers.clips.types import ImageSize, ImportOptions, RawClip, ReaderOutput, Source, Unit
-from data.importers.clips.vocabulary import CLIP_FIELDS, UNITS, field_of, simplified
+from data.importers.clips.vocabulary import CLIP_FIELDS, UNITS, field_of, simplified, text_of
 from data.importers.readers.json_stream import stream_json
 
 MISSING = (0.0, 0.0, 0.0, 0.0)
@@ -103,7 +103,7 @@ def _clip_of(
     with malformed_as_input_error(lambda: f"frame {frames.count - 1}"):
         for frame in value["frames"]:
             _add_frame(frames, frame, options, parse)
-    return _finished(frames, str(fields.get("name") or f"{source.name}_{record}"), fields, unit)
+    return _finished(frames, text_of(fields.get("name") or f"{source.name}_{record}", "the id of a clip"), fields, unit)
 
 
 def _add_frame(frames: Collector, value: Any, options: ImportOptions, parse: ParseFrame) -> None:
@@ -117,8 +117,8 @@ def _finished(frames: Collector, name: str, fields: dict[str, Any], unit: Unit |
         height, width, fps = (float(fields[key]) if fields.get(key) else None for key in ("height", "width", "fps"))
         return frames.clip(
             name,
-            unit or UNITS.get(str(fields.get("unit"))),
+            unit or UNITS.get(text_of(fields.get("unit") or "", "unit")),
             ImageSize(height, width) if height and height > 0 else None,
             fps,
-            {key: str(fields[key]) for key in CLIP_FIELDS if fields.get(key) is not None},
+            {key: text_of(fields[key], key) for key in CLIP_FIELDS if fields.get(key) is not None},
         )

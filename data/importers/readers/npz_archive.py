@@ -1,11 +1,13 @@
 """A reader of `.npz` archives that may be large, damaged or hostile: no pickles, and a limit on every array."""
 
+import sys
 import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tokenize import TokenError
 from typing import IO, Self
 
 import numpy as np
@@ -18,7 +20,10 @@ MAX_COLUMN_BYTES = 256 << 20
 MAX_STREAM_BYTES = 8 << 30
 """Size of the largest array that is read in pieces."""
 
-_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError, RuntimeError)
+_DAMAGE = (
+    *(zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError, RuntimeError),
+    *(SyntaxError, TokenError),  # NumPy parses the header of an array as Python
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +67,11 @@ class NpzArchive:
         """Return a whole array, read-only."""
         with self._open(name, MAX_COLUMN_BYTES) as (stream, header, fortran):
             values = np.frombuffer(stream.read(), header.dtype)
+            if values.dtype.kind == "U":
+                # NumPy makes texts of any 32 bits, and Python's own functions fail on what is no character.
+                characters = values.view(np.dtype(np.uint32).newbyteorder(values.dtype.byteorder))
+                if characters.max(initial=0) > sys.maxunicode:
+                    raise ValueError("a text has a number that is no character")
             return values.reshape(header.shape, order="F" if fortran else "C")
 
     def header(self, name: str) -> ArrayHeader:
@@ -93,8 +103,12 @@ class NpzArchive:
         """Open an array after its header, whose size must agree with the content."""
         where = f"{self.path}, array {name!r}"
         if name not in self._members:
-            raise InputError(f"array {name!r} is missing", str(self.path), f"there are: {', '.join(self._members)}")
+            raise InputError(
+                f"array {name!r} is missing", str(self.path), f"there are: {', '.join(self._members)[:500]}"
+            )
         info = self._members[name]
+        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise InputError("the array is compressed in a way that NumPy does not write", where, "write it with NumPy")
         if info.file_size > limit:
             raise InputError(
                 f"the array takes {info.file_size >> 20} MB, more than {limit >> 20} MB", where, "split the file"

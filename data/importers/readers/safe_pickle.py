@@ -339,7 +339,6 @@ def open_pickle(file: BufferedReader, path: Path) -> Any:
         AttributeError,
         OverflowError,
         RecursionError,
-        MemoryError,
         struct.error,
     ) as error:
         where = f"{path}: {str(error)[:200]}"

@@ -9,12 +9,13 @@ from contextlib import closing
 
 import ml_metadata
 import pytest
+from ml_metadata.errors import NotFoundError
 from ml_metadata.metadata_store import MetadataStore, metadata_store
 from ml_metadata.proto import metadata_store_pb2 as pb
 
 from data.errors import InputError, PoselineError
 from data.text import harmless
-from lineage.store import backend
+from lineage.store import backend, locking
 from lineage.store.postgresql import PostgresqlStore
 from lineage.store.reader import LineageStore
 from tests.lineage.conftest import ENCODED, PASSWORD
@@ -222,6 +223,10 @@ def test_urls_are_parsed_and_wrong_ones_rejected():
     for url in ("", "ftp://host/base", "postgresql://host", "sqlite://relative", "mysql://host:port/base"):
         with pytest.raises(InputError, match="not understood"):
             backend.parse_url(url)
+    for url in ("mysql://user:12/s3cret@host/base", "postgresql://user:s3cret/1@host/base"):
+        with pytest.raises(InputError, match="not understood") as raised:
+            backend.parse_url(url)
+        assert "s3cret" not in str(raised.value)
 
 
 def test_the_url_can_be_in_a_file(tmp_path, monkeypatch):
@@ -248,3 +253,63 @@ def test_questions_import_neither_tensorflow_nor_tfx_nor_beam(tmp_path):
         check=True,
     )
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+_HOLD = (
+    "import sqlite3, sys, time\n"
+    "store = sqlite3.connect(sys.argv[1], isolation_level=None)\n"
+    "store.execute('BEGIN EXCLUSIVE')\n"
+    "print('locked', flush=True)\n"
+    "sys.stdin.read()\n"
+)
+
+
+@pytest.fixture
+def locked(tmp_path):
+    """A store, and a process that has locked it until its standard input is closed."""
+    config = backend.sqlite_connection(tmp_path / "metadata.sqlite")
+    store = backend.open_store(config)
+    command = [sys.executable, "-c", _HOLD, str(tmp_path / "metadata.sqlite")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout.readline() == "locked\n"
+        yield config, store, holder
+
+
+def test_a_call_waits_while_another_process_has_locked_the_store(locked, monkeypatch, capsys):
+    _, store, holder = locked
+    monkeypatch.setattr(locking.STOP, "wait", lambda _: holder.stdin.close())  # the first pause ends the lock
+    assert store.put_context_type(pb.ContextType(name="pipeline_run"))
+    assert "waiting for the metadata store, which another process has locked" in capsys.readouterr().err
+
+
+def test_a_store_that_remains_locked_is_named_with_what_to_do(locked, monkeypatch):
+    config, store, holder = locked
+    monkeypatch.setattr(locking, "TRIES", 1)
+    for call in (store.get_context_types, lambda: backend.open_store(config)):
+        with pytest.raises(InputError, match="locked by another process") as caught:
+            call()
+        assert "end the process that has locked it" in caught.value.remedy
+    holder.stdin.close()
+    holder.wait()
+    assert store.get_context_types() == []
+
+
+@pytest.mark.parametrize("content", [b"no database at all" * 100, None], ids=["other", "half"])
+def test_a_damaged_store_is_named_with_what_to_do(tmp_path, content):
+    path = tmp_path / "metadata.sqlite"
+    config = backend.sqlite_connection(path)
+    store = backend.open_store(config)
+    whole = path.read_bytes()
+    path.write_bytes(content or whole[: len(whole) // 2])
+    for call in (store.get_artifact_types, lambda: backend.open_store(config)):
+        with pytest.raises(PoselineError, match="it is damaged") as caught:
+            call()
+        assert "restore it from a backup, or name a new root" in caught.value.remedy
+    path.write_bytes(whole)
+    assert backend.open_store(config).get_artifact_types() is not None
+
+
+def test_an_answer_that_is_an_error_of_ml_metadata_stays_one(tmp_path):
+    store = backend.open_store(backend.sqlite_connection(tmp_path / "metadata.sqlite"))
+    with pytest.raises(NotFoundError):
+        store.get_artifact_type("to be resolved")

@@ -2,9 +2,13 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
+import pytest
+
+from data.errors import NodeError, PoselineError
 from pipelines.processes.children import ChildProcesses
 
 
@@ -20,20 +24,45 @@ def kill_itself() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def write_to_a_full_disk() -> None:
+    with Path("/dev/full").open("w") as file:
+        file.write("x")
+
+
+def leave_a_temporary_file() -> None:
+    with tempfile.NamedTemporaryFile(delete=False) as file:
+        print(file.name)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 def wait_long(started: str) -> None:
     Path(started).write_text(str(os.getpid()))
     time.sleep(60)
 
 
-def test_output_goes_to_the_log_and_the_exit_code_comes_back(tmp_path):
+def test_output_goes_to_the_log_and_the_failure_comes_back(tmp_path):
     children = ChildProcesses()
     log = tmp_path / "logs" / "node.log"
-    assert children.run(shout, ("hello",), log, heavy=False) == 0
-    assert children.run(fail, (), log, heavy=False) == 1
-    assert children.run(kill_itself, (), log, heavy=False) == -signal.SIGKILL
+    children.run(shout, ("hello",), log, heavy=False)
+    with pytest.raises(NodeError, match="ValueError: too bad"):
+        children.run(fail, (), log, heavy=False)
+    with pytest.raises(NodeError, match=r"killed \(SIGKILL\)"):
+        children.run(kill_itself, (), log, heavy=False)
     text = log.read_text()
     assert "hello" in text
     assert "ValueError: too bad" in text
+
+
+def test_a_full_disk_is_reported(tmp_path):
+    with pytest.raises(PoselineError, match="the disk is full"):
+        ChildProcesses().run(write_to_a_full_disk, (), tmp_path / "log", heavy=False)
+
+
+def test_temporary_files_of_a_child_are_removed_even_if_it_is_killed(tmp_path):
+    with pytest.raises(NodeError):
+        ChildProcesses().run(leave_a_temporary_file, (), tmp_path / "log", heavy=False)
+    file = Path((tmp_path / "log").read_text().strip())
+    assert not file.parent.exists()
 
 
 def test_a_child_ends_with_its_parent(tmp_path):

@@ -10,6 +10,7 @@ from data.errors import NodeError
 from pipelines.running.recovery import journal, recover
 from pipelines.workspace import Workspace
 
+ACTIVE = mlmd.Execution.RUNNING
 PIPELINE, RUN, NODE = "gymnastics", "gymnastics-1", "Trainer"
 
 
@@ -78,10 +79,11 @@ def test_a_running_process_is_left_alone(workspace, connection):
     assert half.exists()
 
 
-def test_an_entry_cut_short_by_the_kill_is_dropped(workspace, connection):
+@pytest.mark.parametrize("content", ['{"pipel', "", "{}", '["x"]', "\0" * 50])
+def test_an_entry_cut_short_or_damaged_is_dropped(workspace, connection, content):
     put_execution(connection, mlmd.Execution.COMPLETE)
     workspace.journal.mkdir()
-    (workspace.journal / f"{RUN}.{NODE}.json").write_text('{"pipel')
+    (workspace.journal / f"{RUN}.{NODE}.json").write_text(content)
     recover(workspace, connection)
     assert not list(workspace.journal.iterdir())
 
@@ -122,4 +124,37 @@ def test_an_interrupted_attempt_stays_in_the_journal_for_the_next_process(worksp
         raise KeyboardInterrupt
     assert recover(workspace, connection) == [f"{RUN}.{NODE}"]
     [execution] = MetadataStore(connection).get_executions_by_id([interrupted])
+    assert execution.last_known_state == mlmd.Execution.FAILED
+
+
+def test_an_attempt_that_ended_without_recording_how_is_closed_at_once(workspace, connection):
+    def fail_while_running():
+        with journal(workspace, connection, PIPELINE, RUN, NODE):
+            half = workspace.artifacts(PIPELINE) / NODE / "model" / str(put_execution(connection, ACTIVE))
+            half.mkdir(parents=True)
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail_while_running()
+    [execution] = MetadataStore(connection).get_executions()
+    assert execution.last_known_state == mlmd.Execution.FAILED
+    assert not list((workspace.artifacts(PIPELINE) / NODE / "model").iterdir())
+    assert not list(workspace.journal.iterdir())
+
+
+def test_if_the_store_cannot_be_used_the_next_process_closes_the_attempt(workspace, connection):
+    dead = put_execution(connection, ACTIVE)
+    whole = workspace.metadata_file.read_bytes()
+
+    def lose_the_store():
+        with journal(workspace, connection, PIPELINE, RUN, NODE):
+            workspace.metadata_file.write_bytes(b"no database" * 1000)
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        lose_the_store()
+    assert [path.stem for path in workspace.journal.iterdir()] == [f"{RUN}.{NODE}"]
+    workspace.metadata_file.write_bytes(whole)
+    assert recover(workspace, connection) == [f"{RUN}.{NODE}"]
+    [execution] = MetadataStore(connection).get_executions_by_id([dead])
     assert execution.last_known_state == mlmd.Execution.FAILED

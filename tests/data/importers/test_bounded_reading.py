@@ -1,0 +1,218 @@
+"""Hostile files end in a sentence, within seconds and 500 MB; what reads them may crash, hang or fill the memory."""
+
+import itertools
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from data.errors import InputError
+from data.importers import bounded_reading
+from data.importers.bounded_reading import BoundedReading, read_bounded
+from tests.data.importers import hostile_files
+from tests.datasets import DATASETS
+
+ROOT = Path(__file__).parents[3]
+MAX_MEGABYTES = 500
+MAX_CPU_SECONDS = 15
+LIMITED = ["prlimit", "--as=4096000000", sys.executable]
+
+SAID = {
+    "label.pkl": "label is a list",
+    "split.pkl": "a name in split is a list",
+    "image.pkl": "a value is malformed",
+    "itself.pkl": "a value is malformed",
+    "nobody.pkl": "there are 0 people",
+    "nothing.pkl": "a joint has 0 coordinates",
+    "crowd.pkl": "there are 9000 people in a frame",
+    "copies.pkl": "more than 256 MB of memory",
+    "lies.parquet": "more than 256 MB of memory",
+    "many.parquet": "stands for more than 128 MB of records",
+    "text.parquet": "more than 256 MB of memory",
+    "segments.parquet": "more than 256 MB of memory",
+    "labels.npz": "more than 256 MB of memory",
+    "names.npz": "more than 256 MB of memory",
+    "header.npz": "the array cannot be read",
+    "character.npz": "a number that is no character",
+    "deep.json": "nested too deeply",
+    "lists.json": "no joint is seen in any frame",
+    "objects.json": "MB of memory",
+    "digits.json": "the file is not complete JSON",
+    "nested.json": "label is a list",
+    "rate.json": "fps is 1e-09",
+    "fast.json": "fps is 1e+300",
+    "nan.json": "fps is nan",
+    "negative.json": "fps is -30",
+    "late.json": "a timestamp is not a finite number",
+    "image.json": "keypoints hold inf",
+    "surrogate.json": "control characters",
+    "zero.json": "control characters",
+    "numbers.json": "the name of an image is too long",
+    "spaces.json": "the name of an image is too long",
+    "joints.csv": "names of joints",
+    "columns.csv": "columns",
+    "row.csv": "a row is longer than",
+    "quotes.csv": "a row has 1 of 4 columns",
+    "bodies.skeleton": "a value is malformed",
+    "frames.skeleton": "the file is truncated",
+    "laughs.eaf": "declares a document type or entities",
+    "digits.eaf": "a time is '999",
+    "superscript.eaf": "a time is '1²'",
+    "spaces.eaf": "longer than 1000 characters",
+    "deep.eaf": "not a valid ELAN document",
+    "wide.csv": "more than 256 columns",
+    "huge.csv": "from 1e+308 to inf is invalid",
+    "odd": "kept 1 of 1",
+    "pipe as source": "the source is a pipe",
+    "pipe as sidecar": "the source is a pipe",
+    "socket as source": "the source is a socket",
+    "socket as sidecar": "the source is a socket",
+    "device as source": "the source is a device",
+    "device as sidecar": "the source is a device",
+    "loop as source": "the source does not exist",
+    "loop as sidecar": "Too many levels of symbolic links",
+    "pattern": "does not match --pattern",
+}
+"""Part of what is said about each case of `hostile_files`."""
+
+
+def test_hostile_files_end_in_a_sentence_within_the_budget(tmp_path):
+    place = tmp_path / "hostile"
+    place.mkdir()
+    command = [str(Path(hostile_files.__file__))]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, *command, "make", str(place)], check=True, env=environment)
+    done = subprocess.run(
+        [*LIMITED, *command, "import", str(place)], check=True, capture_output=True, text=True, env=environment
+    )
+    cases = {case["name"]: case for case in map(json.loads, done.stdout.splitlines())}
+    assert cases.keys() == SAID.keys()
+    for name, case in cases.items():
+        assert SAID[name] in case["said"], name
+        assert "unexpected" not in case["said"], name
+        assert case["cpu"] < MAX_CPU_SECONDS, name
+        assert case["peak"] < MAX_MEGABYTES, name
+    assert not done.stderr
+
+
+HOSTILE = DATASETS / "hostile"
+ROWS = {
+    "pickle_nested_name.pkl": "frame_dir is a list",
+    "pickle_no_people.pkl": "there are 0 people",
+    "parquet_run_length.parquet": "there are 4000000 frames x 17 joints x 3 channels",
+    "npz_text_labels.npz": "array 'labels' is text, not integers",
+    "ok.json": "not a valid ELAN document",
+}
+
+
+@pytest.mark.skipif(not HOSTILE.is_dir(), reason="the shared data are absent")
+@pytest.mark.parametrize("name", ROWS)
+def test_the_reported_files_are_refused(name, tmp_path):
+    given = [str(HOSTILE / name), "--to", str(tmp_path / "out")]
+    if name == "ok.json":
+        given += ["--segments", str(HOSTILE / "elan" / "superscript_time.eaf"), "--image-size", "640x480"]
+    _is_refused([*LIMITED, "-m", "pipelines.cli", "data", "import", *given], ROWS[name], tmp_path)
+
+
+def test_a_file_name_cannot_control_the_terminal(tmp_path):
+    (tmp_path / "clips").mkdir()
+    (tmp_path / "clips" / "e\x1b]0;owned\x07.json").write_text("nonsense")
+    given = ["--from", "tfjs", str(tmp_path / "clips"), "--to", str(tmp_path / "out")]
+    said = _is_refused([*LIMITED, "-m", "pipelines.cli", "data", "import", *given], "not complete JSON", tmp_path)
+    assert "\x1b" not in said
+    assert "e\\x1b]0;owned\\x07.json" in said
+
+
+def _is_refused(command, message, tmp_path):
+    report = tmp_path / "rusage"
+    script = "import resource, subprocess, sys; done = subprocess.run(sys.argv[2:]);"
+    script += "open(sys.argv[1], 'w').write(str(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss));"
+    script += "sys.exit(done.returncode)"
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(report), *command], check=False, capture_output=True, text=True, cwd=ROOT
+    )
+    assert done.returncode == 2, done.stderr
+    assert message in done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    assert int(report.read_text()) < MAX_MEGABYTES << 10
+    return done.stdout + done.stderr
+
+
+def read(job):
+    """Yield one result, then do what the job says."""
+    yield job
+    match job:
+        case "python loop":
+            while True:
+                pass
+        case "swallowing loop":
+            while True:
+                try:
+                    sum(range(1000))
+                except Exception:
+                    continue
+        case "C loop":
+            sum(itertools.repeat(1))
+        case "memory":
+            bytearray(1 << 30)
+        case "results":
+            yield from (bytes(1 << 18) for _ in range(10))
+        case "crash":
+            os.abort()
+        case "kill":
+            os.kill(os.getpid(), 9)
+        case "exit":
+            os._exit(0)
+        case "input error":
+            raise InputError("the reader's own words")
+        case "bug":
+            raise ZeroDivisionError
+
+
+@pytest.mark.parametrize("spooled", [False, True])
+def test_whatever_a_reader_does_becomes_an_error_and_the_next_file_is_read(spooled, tmp_path, monkeypatch):
+    monkeypatch.setattr(bounded_reading, "MIN_SECONDS", 1.0)
+    monkeypatch.setattr(bounded_reading, "MIN_RESULTS", 1 << 20)
+    path = tmp_path / "a"
+    path.write_text("a")
+    faults = {
+        "python loop": "takes more than 1 s of CPU time",
+        "swallowing loop": "takes more than 1 s of CPU time",
+        "memory": "takes more than 256 MB of memory",
+        "results": "stands for more than 1 MB",
+        "crash": "ended by SIGABRT",
+        "kill": "ended by SIGKILL",
+        "input error": "the reader's own words",
+        "bug": "unexpected fault",
+    }
+    if not spooled:
+        faults["C loop"] = "takes more than 1 s of CPU time"  # 3 s
+    jobs = [job for fault in faults for job in (fault, "good")]
+    with BoundedReading(jobs, read, lambda _: [path], tmp_path if spooled else None) as reading:
+        found = list(reading)
+    for number, job in enumerate(jobs):
+        results = [result for at, result in found if at == number]
+        assert results[0] == job
+        errors = [result for result in results if isinstance(result, InputError)]
+        assert [faults[job] in error.what for error in errors] == ([True] if job in faults else [])
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_reading_that_is_left_ends_its_child(tmp_path):
+    (tmp_path / "a").write_text("a")
+    with BoundedReading(["C loop"], read, lambda _: [tmp_path / "a"]) as reading:
+        assert next(iter(reading)) == (0, "C loop")
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+
+
+def test_a_large_file_has_a_large_budget(tmp_path):
+    with (tmp_path / "large").open("wb") as file:
+        file.truncate(1 << 30)
+    budget = bounded_reading.Budget.of([tmp_path / "large"])
+    assert budget.seconds > 1000
+    assert budget.memory == bounded_reading.MAX_MEMORY
+    assert read_bounded(lambda path: path.name, tmp_path / "large") == "large"
