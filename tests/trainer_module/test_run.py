@@ -145,3 +145,6 @@ def test_endpoints_and_keras_model_agree(
     poses = read_windows([str(transformed / "train-*")], feature_spec).poses
     restored = keras.saving.load_model(trained / "model" / "model.keras")
     np.testing.assert_allclose(restored(poses, training=False), raw, atol=1e-5)
+    stored = tf.train.list_variables(str(trained / "model" / "Format-Serving" / "variables" / "variables"))
+    values = [name for name, _ in stored if name.endswith("VARIABLE_VALUE")]
+    assert len(values) == len(restored.weights), "the SavedModel holds each weight once"
