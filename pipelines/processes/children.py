@@ -27,6 +27,11 @@ from pipelines.processes.child_failure import describe, explain_exit, memory_kil
 from pipelines.processes.import_blocker import block_heavy_imports
 from serving_targets.sandbox.child_process import die_with_parent
 
+_SERVER_ENDED = NodeError(
+    "the process that starts executors has ended, most often because there is not enough memory",
+    remedy="end other programs, or raise the limits that `ulimit -v` and `ulimit -u` show, then run the same command "
+    "again",
+)
 _PRELOAD = ("pipelines.processes.preload",)
 
 
@@ -88,7 +93,10 @@ class ChildProcesses:
         with self._lock:
             if self._terminated:
                 raise _interrupted()
-            process.start()
+            try:
+                process.start()
+            except (EOFError, ConnectionError) as error:
+                raise _SERVER_ENDED from error
             self._alive.add(process)
 
     def terminate(self) -> None:
