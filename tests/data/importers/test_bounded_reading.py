@@ -30,7 +30,7 @@ SAID = {
     "crowd.pkl": "there are 9000 people in a frame",
     "copies.pkl": "more than 256 MB of memory",
     "lies.parquet": "more than 256 MB of memory",
-    "many.parquet": "stands for more than 128 MB of records",
+    "many.parquet": "stands for more than # MB of records",
     "text.parquet": "more than 256 MB of memory",
     "segments.parquet": "more than 256 MB of memory",
     "labels.npz": "more than 256 MB of memory",

@@ -3,8 +3,8 @@
 import random
 import signal
 
-from benchmarks.fuzz_importers import Feeder
-from benchmarks.fuzz_inputs import KINDS, change, make_seeds
+from benchmarks.fuzzing.feeder import Feeder
+from benchmarks.fuzzing.inputs import KINDS, change, make_seeds
 
 
 def test_changed_files_are_kept_or_quarantined_within_the_budget(tmp_path):

@@ -18,8 +18,8 @@ import atheris
 with atheris.instrument_imports(
     include=["data.importers", "data.records", "data.quarantine", "json", "pickle", "zipfile", "csv", "defusedxml"]
 ):
-    from benchmarks.fuzz_importers import Feeder
-    from benchmarks.fuzz_inputs import change, make_seeds
+    from benchmarks.fuzzing.feeder import Feeder
+    from benchmarks.fuzzing.inputs import change, make_seeds
 
 
 def main() -> None:

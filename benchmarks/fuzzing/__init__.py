@@ -1,0 +1,1 @@
+"""Parts of `benchmarks.fuzz_importers`: the inputs, and the program that fuzzes one format."""
