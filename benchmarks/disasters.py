@@ -257,7 +257,7 @@ def _folder_instead(scene: Scene) -> None:
 
 
 def _give_back(scene: Scene) -> None:
-    shutil.rmtree(scene.store) if scene.store.is_dir() else scene.store.unlink()
+    shutil.rmtree(scene.store) if scene.store.is_dir() else scene.store.unlink(missing_ok=True)
     shutil.copyfile(scene.folder / "base" / "metadata.sqlite", scene.store)
 
 
