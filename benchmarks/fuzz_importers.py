@@ -3,11 +3,12 @@
     python -m benchmarks.fuzz_importers --minutes 60
     python -m benchmarks.fuzz_importers --format npz pyskl --minutes 10 --keep faults
 
-Atheris (libFuzzer) chooses among files that reached new lines of the readers, and `benchmarks.fuzzing` changes them. Each
-file is recognised and read as by `poseline data import`, in this process. It is a fault if the importer raises anything but
-an InputError, crashes, or would be ended by the budget of `data.importers.bounded_reading`: then only the budget stands
-between the file and the user. Faults are printed, and their files are kept in the folder `--keep`. A directory given by
-`--corpus` keeps the files that reached new lines, for the next run. CPU time is divided evenly among the kinds.
+Atheris (libFuzzer) chooses among files that reached new lines of the readers, and `benchmarks.fuzzing` changes them.
+Each file is recognised and read as by `poseline data import`, in this process. It is a fault if the importer raises
+anything but an InputError, crashes, or would be ended by the budget of `data.importers.bounded_reading`: then only the
+budget stands between the file and the user. Faults are printed, and their files are kept in the folder `--keep`. A
+directory given by `--corpus` keeps the files that reached new lines, for the next run. CPU time is divided evenly among
+the kinds.
 """
 
 from __future__ import annotations
