@@ -105,7 +105,9 @@ class Workspace:
             when_unlocked(self._begin, lambda error: "locked" in str(error), place)
         except sqlite3.OperationalError as error:
             raise InputError(
-                f"the metadata store cannot be written: {error}", place, "grant write access, or name another root"
+                f"the metadata store cannot be written: {error}",
+                place,
+                "make it a file that this user may write, or name another root with --root",
             ) from error
         except sqlite3.DatabaseError as error:
             cause, remedy = DAMAGED
