@@ -223,7 +223,7 @@ def _metadata(bundle: Path, draw: random.Random) -> None:
             entries[name] = entries[name] * draw.choice((2, 2000))
     path.write_bytes(model)
     how = draw.choice((zipfile.ZIP_STORED, zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2))
-    with zipfile.ZipFile(path, "a", how) as written:
+    with zipfile.ZipFile(path, "a", how) as written, warnings.catch_warnings(action="ignore"):  # names may be repeated
         for entry, text in (*entries.items(), *([(name, "twice")] if draw.random() < 0.1 else [])):
             written.writestr(entry, text.encode("utf-8", "surrogatepass"))
 
