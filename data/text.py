@@ -97,12 +97,12 @@ def say(text: object, *, error: bool = False) -> None:
         error: whether to print on standard error instead of standard output.
     """
     shown = printable(text) if isinstance(text, str) else harmless(text, LONGEST)
-    print(shown, file=sys.stderr if error else sys.stdout, flush=True)
+    print(f"{shown}\n", end="", file=sys.stderr if error else sys.stdout, flush=True)
 
 
 def say_json(value: Any, indent: int | None = 1) -> None:
     """Print a value as JSON, exactly, in ASCII: the escapes of JSON keep every other character off the terminal."""
-    print(json.dumps(value, indent=indent, default=str), flush=True)
+    print(f"{json.dumps(value, indent=indent, default=str)}\n", end="", flush=True)
 
 
 def cell_of_sheet(text: str) -> str:

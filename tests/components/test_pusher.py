@@ -307,7 +307,7 @@ def test_a_latest_of_somebody_else_is_kept(release, tmp_path, make):
 def test_a_lock_that_is_a_link_is_not_followed(release, tmp_path):
     (tmp_path / ".lock").symlink_to("victim")
     before = snapshot(tmp_path)
-    with pytest.raises(NodeError, match="nothing was published"):
+    with pytest.raises(InputError, match="the lock is not a regular file"):
         publish(release, [tmp_path])
     assert new_names(before, tmp_path) == set()
 

@@ -202,7 +202,9 @@ def measured(name, work):
         said = work()
     except InputError as error:
         said = str(error)
-    peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    # Not RUSAGE_SELF, which also counts the process that started this one.
+    own = next(int(line.split()[1]) for line in Path("/proc/self/status").open() if line.startswith("VmHWM:"))
+    peak = max(own, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
     print(json.dumps({"name": name, "said": said, "cpu": _cpu_seconds() - before, "peak": peak >> 10}), flush=True)
 
 
