@@ -203,7 +203,8 @@ def measured(name, work):
     except InputError as error:
         said = str(error)
     # Not RUSAGE_SELF, which also counts the process that started this one.
-    own = next(int(line.split()[1]) for line in Path("/proc/self/status").open() if line.startswith("VmHWM:"))
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
+    own = int(status.partition("VmHWM:")[2].split()[0])
     peak = max(own, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
     print(json.dumps({"name": name, "said": said, "cpu": _cpu_seconds() - before, "peak": peak >> 10}), flush=True)
 
