@@ -3,7 +3,7 @@
     python -m benchmarks.fuzz_bundles --mutations 5000 --seed 0
 
 A mutation changes the int8 file (bits, words, pieces, or the tables of the model), the metadata in it, the manifest, or
-the files of the bundle. Sizes and digests in the manifest are mended, so that what is changed is also read. The command
+the files of the bundle. Sizes and digests in the manifest are fixed, so that what is changed is also read. The command
 runs in this process, and the interpreter in a child as always, except that the child is forked instead of started, to
 save time; `--processes` mutations also go through the command as a process of its own, with limited memory.
 
@@ -312,11 +312,11 @@ def mutate(bundle: Path, draw: random.Random) -> str:
     kind = draw.choice(list(_KINDS))
     _KINDS[kind](bundle, draw)
     if kind in _MENDED:
-        mend(bundle)
+        fix(bundle)
     return kind
 
 
-def mend(bundle: Path) -> None:
+def fix(bundle: Path) -> None:
     """Write the sizes and the digests that the files have now into the manifest."""
     manifest = json.loads((bundle / MANIFEST).read_text())
     for file in manifest["files"]:

@@ -169,7 +169,8 @@ def staging_folder(parent: Path) -> Iterator[Path]:
         os.write(lock, _MARK)
         yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            _remove_staging(folder)
         os.close(lock)
 
 
@@ -215,9 +216,20 @@ def _remove_if_dead(folder: Path) -> None:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if os.read(lock, len(_MARK) + 1) == _MARK:
-            shutil.rmtree(folder)
+            _remove_staging(folder)
     finally:
         os.close(lock)
+
+
+def _remove_staging(folder: Path) -> None:
+    """Remove a staging folder, its lock last, so that what a process leaves that dies in between is recognised."""
+    for path in [path for path in folder.iterdir() if path.name != _LOCK]:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+    (folder / _LOCK).unlink(missing_ok=True)
+    folder.rmdir()
 
 
 def _move_to_new(made: Path, path: Path) -> None:

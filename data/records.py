@@ -25,6 +25,9 @@ MAX_SECONDS = 86_400.0
 MAX_TIME = 1e10
 """Largest timestamp in seconds; float64 has microseconds up to here, and it is beyond every clock."""
 
+MAX_SEQUENCE_VALUES = 1 << 26
+"""Largest number of values in the keypoints of a sequence (1.3 million frames of 17 joints); all are in memory."""
+
 MAX_TEXT = 1000
 """Largest number of characters of an id, a label or a name."""
 

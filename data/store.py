@@ -14,10 +14,13 @@ import pyarrow.parquet as pq
 from data.consistency import Consistency
 from data.errors import InputError
 from data.files import creating_folder
-from data.records import SCHEMA, KeypointSequence, from_batch, to_batch
+from data.records import MAX_SEQUENCE_VALUES, SCHEMA, KeypointSequence, from_batch, to_batch
 
 ROW_GROUP_VALUES = 1 << 20
 """Number of keypoint values in a row group (4 MB), the unit that readers hold in memory."""
+
+BATCH_VALUES = 1 << 22
+"""Number of keypoint values that are decoded together (16 MB), unless one sequence has more."""
 
 PART_ROW_GROUPS = 16
 """Number of row groups in a file."""
@@ -209,7 +212,7 @@ def read_row_group(group: RowGroup) -> Iterator[KeypointSequence]:
     path = Path(group.path)
     with open_part(path) as part:
         row = group.first_row
-        for batch in read_batches(part, path, group.index, SCHEMA.names):
+        for batch in read_sequence_batches(part, path, group.index, row):
             yield from from_batch(batch, str(path), row)
             row += batch.num_rows
 
@@ -278,6 +281,46 @@ def _taken(target: Path) -> InputError:
     return InputError(
         f"{target.name} exists already", str(target), "choose another number with --span, spans are never changed"
     )
+
+
+def read_sequence_batches(part: pq.ParquetFile, path: Path, group: int, first_row: int) -> Iterator[pa.RecordBatch]:
+    """Yield all columns of one row group, with at most `BATCH_VALUES` values or one sequence in memory.
+
+    Args:
+        part: the open file.
+        path: its path, for errors.
+        group: position of the row group.
+        first_row: position of its first row in the file, for errors.
+
+    Raises:
+        InputError: if a page is damaged, or a sequence is larger than it may be.
+    """
+    rows = max(1, BATCH_VALUES // _largest_size(part, path, group, first_row))
+    yield from read_batches(part, path, group, SCHEMA.names, rows)
+
+
+def _largest_size(part: pq.ParquetFile, path: Path, group: int, first_row: int) -> int:
+    """Return the number of values in the largest sequence of a row group, before any keypoints are decoded.
+
+    Raises:
+        InputError: if one is larger than a sequence may be; the row group can then not be read, as its rows are decoded
+            together.
+    """
+    row, largest = first_row, 1
+    for batch in read_batches(part, path, group, ["frames", "joints", "channels"]):
+        shapes = [column.cast("int64").fill_null(1).to_numpy() for column in batch.columns]
+        values = shapes[0] * shapes[1].clip(0, 1 << 15) * shapes[2].clip(0, 1 << 15)
+        if (values > MAX_SEQUENCE_VALUES).any():
+            at = int(values.argmax())
+            frames, joints, channels = (int(column[at]) for column in shapes)
+            raise InputError(
+                f"there are {frames} frames x {joints} joints x {channels} channels, more than a sequence may have",
+                f"{path}, row {row + at}",
+                f"cut it into parts of at most {MAX_SEQUENCE_VALUES} numbers",
+            )
+        largest = max(largest, int(values.max(initial=1)))
+        row += batch.num_rows
+    return largest
 
 
 def _unwritable(path: Path, error: OSError) -> InputError:

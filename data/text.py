@@ -46,7 +46,7 @@ def printable(text: str, length: int | None = None) -> str:
 
     Escaped are control, direction, formatting and other invisible characters, halves of surrogate pairs, private and
     unassigned characters. Line ends and tabs are kept, and so is the spelling of every script: combining marks, joiners
-    and variation selectors where they have an effect. An escape cannot be told from the same text in the original.
+    and variation selectors where they have an effect. An escape looks like the same text in the original.
 
     Args:
         text: any text.

@@ -21,10 +21,10 @@ from typing import Any, Literal, NamedTuple, Protocol
 from data.digests import ListedFile, Listing, entries, list_entry, parse_listing, save_listing
 from data.errors import NodeError
 from data.files import write_atomically
-from lineage.formatting import harmless
+from data.text import harmless
 from lineage.places import comparison_file, listing_file
 
-_CLOCK_NS = 100_000_000  # longer than the steps in which file systems count time
+_CLOCK_NS = 100_000_000  # longer than the steps in which the file systems of Linux count time
 _MOST_NAMED, _LONGEST_PATH = 3, 1000
 
 

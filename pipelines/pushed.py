@@ -47,6 +47,8 @@ def why_push_again(record: PushRecord, targets: Mapping[str, Path]) -> str | Non
 
 
 def _why_unlike(record: PushRecord, name: str, target: Path) -> str | None:
+    if rolled_back_to(target) is not None:
+        return None
     version = target / str(record.version)
     if not version.is_dir():
         return "no longer has the pushed version"
@@ -54,7 +56,7 @@ def _why_unlike(record: PushRecord, name: str, target: Path) -> str | None:
     if not (_is_unaltered(version, files) if files else destination_holds(target, str(record.digest))):
         return f"no longer has the pushed version: the files of version {record.version} were altered"
     latest = latest_version(target)
-    if latest == record.version or rolled_back_to(target) is not None:
+    if latest == record.version:
         return None
     return f"has `latest` at {'no version' if latest is None else f'version {latest}'}, not at version {record.version}"
 

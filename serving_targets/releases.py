@@ -25,6 +25,8 @@ LOCK = ".lock"
 _BY_ROLLBACK = "./"
 """Prefix of the version in the link `latest` after a rollback; readers of the link see no difference."""
 LOCK_SECONDS = 60
+_TRIES_PER_SECOND = 20
+_MOST_DIGITS = 9
 
 
 @dataclass(frozen=True)
@@ -65,13 +67,13 @@ def latest_version(target: Path) -> int | None:
 
 
 def rolled_back_to(target: Path) -> int | None:
-    """Return the undamaged version that `latest` points to since a rollback; None if a push moved it there."""
+    """Return the version that `latest` points to since a rollback; None if a push moved it there, or it is gone."""
     try:
         link = os.readlink(target / LATEST)  # noqa: PTH115 - pathlib removes the prefix
     except OSError:
         return None
     latest = latest_version(target) if link.startswith(_BY_ROLLBACK) else None
-    return latest if latest is None else holding_version(target, latest)
+    return latest if latest in versions(target) else None
 
 
 def list_releases(target: Path) -> list[PublishedVersion]:
@@ -185,15 +187,17 @@ def locked(target: Path) -> Iterator[None]:
             raise
         raise InputError("the lock is not a regular file", str(target / LOCK), "remove it") from None
     with os.fdopen(descriptor, "rb") as lock:
-        deadline = time.monotonic() + LOCK_SECONDS
-        while not _try_lock(lock.fileno()):
-            if time.monotonic() > deadline:
-                raise InputError(
-                    f"another push or rollback has held this target for {LOCK_SECONDS} s",
-                    str(target),
-                    "wait until the other process has ended, or end it",
-                )
-            time.sleep(0.05)
+        # Counting tries leaves out the time in which this process is stopped.
+        for _ in range(LOCK_SECONDS * _TRIES_PER_SECOND):
+            if _try_lock(lock.fileno()):
+                break
+            time.sleep(1 / _TRIES_PER_SECOND)
+        else:
+            raise InputError(
+                f"another push or rollback has held this target for {LOCK_SECONDS} s",
+                str(target),
+                "wait until the other process has ended, or end it",
+            )
         yield
 
 
@@ -215,7 +219,7 @@ def _try_lock(descriptor: int) -> bool:
 
 
 def _is_version(name: str) -> bool:
-    return name.isascii() and name.isdigit() and name == str(int(name)) and name != "0"
+    return len(name) <= _MOST_DIGITS and name.isascii() and name.isdigit() and name == str(int(name)) and name != "0"
 
 
 def _manifest(folder: Path) -> Manifest | None:

@@ -207,15 +207,17 @@ class BoundedReading[Job, T]:
         return _Child(process, os.fdopen(source, "rb"), self._spool is not None)
 
     def _work(self, first: int, target: int) -> NoReturn:
-        """Read the jobs from the given one, in the child."""
+        """Read the jobs from the given one, in the child; it exits with 1 if it cannot send what it read."""
+        code = 1
         try:
             with os.fdopen(target, "wb") as file:
                 work = _Work(file, self._read, self._paths)
                 for number, job in enumerate(self._jobs[first:], first):
                     if not work.do(number, job):
                         break
+            code = 0
         finally:
-            os._exit(0)
+            os._exit(code)
 
 
 class _OutOfBudgetError(BaseException):
@@ -264,6 +266,7 @@ class _Work:
         except Exception as error:
             fault = unexpected_fault(error)
         else:
+            self._limit(None)
             return True
         self._limit(None)
         self._send(number, (fault,))
@@ -337,6 +340,12 @@ class _Child:
         self._process = None
         if os.WIFSIGNALED(status):
             self._end = signal.Signals(os.WTERMSIG(status)).name, usage.ru_maxrss * 1024
+        elif os.WEXITSTATUS(status):
+            raise InputError(
+                "a process that read files could not hand over what it had read",
+                None,
+                "free space on the disk and raise limits on file sizes (ulimit -f), then import again",
+            )
 
 
 def regular_size(path: Path) -> int:

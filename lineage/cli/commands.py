@@ -212,16 +212,15 @@ def set_aside(ids: tuple[int, ...], yes: bool, root: Path, as_json: bool) -> Non
 
     No run uses an artifact that is set aside: the next one computes it again. The altered files are kept.
     """
-    from lineage.questions.removal import refuse_while_running
     from lineage.questions.set_aside import plan_set_aside, set_aside
-    from lineage.store import backend
+    from lineage.store import backend, locking
 
     store = _store(root)
     artifacts = [store.artifact(id_) for id_ in ids] if ids else _all_artifacts(store)
-    plan = plan_set_aside(root, artifacts)
-    if yes:
-        refuse_while_running(root)
-        set_aside(backend.open_store(backend.connection(root)), plan.altered)
+    with locking.having_root_alone(root) if yes else contextlib.nullcontext():
+        plan = plan_set_aside(root, artifacts)
+        if yes:
+            set_aside(backend.open_store(backend.connection(root)), plan.altered)
     _print(dataclasses.replace(plan, done=yes), as_json)
 
 
@@ -235,14 +234,13 @@ def set_aside(ids: tuple[int, ...], yes: bool, root: Path, as_json: bool) -> Non
 def prune(keep: int, pipeline: str | None, yes: bool, root: Path, as_json: bool) -> None:
     """Remove payloads that no kept run, live push or blessed model needs."""
     from lineage.questions.prune import plan_prune
-    from lineage.questions.removal import refuse_while_running, remove
+    from lineage.questions.removal import remove
     from lineage.store import backend, locking
 
     store = _store(root)
     with locking.having_root_alone(root) if yes else contextlib.nullcontext():
         plan = plan_prune(store, keep, pipeline)
         if yes:
-            refuse_while_running(root)
             remove(backend.open_store(backend.connection(root)), root, (payload.id for payload in plan.remove))
     _print(dataclasses.replace(plan, done=yes), as_json)
 
@@ -254,14 +252,13 @@ def prune(keep: int, pipeline: str | None, yes: bool, root: Path, as_json: bool)
 def forget(subject: str, yes: bool, root: Path, as_json: bool) -> None:
     """List the payloads with a person's data and the models that saw it. With --yes, remove and mark them."""
     from lineage.questions.forget import mark_for_retraining, plan_forget
-    from lineage.questions.removal import refuse_while_running, remove
+    from lineage.questions.removal import remove
     from lineage.store import backend, locking
 
     store = _store(root)
     with locking.having_root_alone(root) if yes else contextlib.nullcontext():
         plan = plan_forget(store, subject)
         if yes:
-            refuse_while_running(root)
             mlmd = backend.open_store(backend.connection(root))
             mark_for_retraining(mlmd, plan.retrain)
             remove(mlmd, root, (payload.id for payload in plan.payloads))

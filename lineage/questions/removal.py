@@ -7,8 +7,6 @@ payload is removed. A process that dies in between leaves a folder that `verify`
 
 from __future__ import annotations
 
-import fcntl
-import os
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,10 +16,8 @@ from typing import Self
 from ml_metadata.metadata_store import MetadataStore
 from ml_metadata.proto import metadata_store_pb2
 
-from data.errors import InputError
-from data.files import open_own
 from lineage.model import Artifact
-from lineage.places import comparison_file, journal_folder
+from lineage.places import comparison_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,24 +40,6 @@ class RemovablePayload:
     def of(cls, artifact: Artifact) -> Self:
         """Describe the payload of an artifact."""
         return cls(artifact.id, artifact.type, artifact.uri, int(artifact.properties.get("bytes") or 0))
-
-
-def refuse_while_running(root: Path) -> None:
-    """Raise an error if a node is running in this root, because it may be about to use what is to be removed.
-
-    Raises:
-        InputError: a node is running.
-    """
-    for path in journal_folder(root).glob("*.json"):
-        try:
-            descriptor = open_own(path, os.O_RDONLY)
-        except OSError:  # the node has ended, or it is not an entry of the journal
-            continue
-        with os.fdopen(descriptor) as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise InputError("a run is in progress", path.stem, "wait until it has ended") from None
 
 
 def remove(mlmd: MetadataStore, root: Path, ids: Iterable[int]) -> int:

@@ -1,4 +1,4 @@
-"""Why a child process failed: what it reports itself, or what its exit code and the system tell about it."""
+"""Why a child process failed: its own report, or what its exit code and the system say about it."""
 
 from __future__ import annotations
 

@@ -197,8 +197,9 @@ def _drive(
     late: Mapping[str, Any] = {}
     if lookup is not None:
         node.execution_options.caching_options.enable_cache = lookup.outputs is not None
-        late = late_binding.late_properties(run, result.node, lookup.key)
-        if lookup.outputs is not None:
+        if lookup.outputs is None:
+            late = late_binding.late_properties(run, result.node, lookup.key)
+        else:
             with handle as open_handle:
                 facts |= recording.origin_facts(open_handle.store, lookup.outputs)
     info = _run_launcher(run, node, spec, facts, late, handle)

@@ -101,7 +101,7 @@ class SandboxedClassifier:
         # Waiting second by second does not count the time in which this process is stopped.
         if not any(self._connection.poll(1) for _ in range(_SILENCE_SECONDS)):
             raise self._fault(f"the interpreter did not answer for {_SILENCE_SECONDS} s")
-        content = self._connection.recv_bytes()
+        content = self._connection.recv_bytes(max(size, 1))  # longer messages are an OSError
         if len(content) != size:
             raise self._fault(f"the model answers {len(content)} bytes, not {size}")
         return content

@@ -211,9 +211,9 @@ def test_airflow_writes_its_secrets_nowhere_else_and_lets_nobody_read_them(airfl
     }
     assert len(secrets) == 4
     assert min(map(len, secrets)) > 15
-    told = [*Path("/proc").glob("[0-9]*/cmdline")]
-    told += [path for folder in (airflow.home, airflow.root) for path in folder.rglob("*") if path.is_file()]
-    for path in set(told) - kept_in:
+    searched = [*Path("/proc").glob("[0-9]*/cmdline")]
+    searched += [path for folder in (airflow.home, airflow.root) for path in folder.rglob("*") if path.is_file()]
+    for path in set(searched) - kept_in:
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
             content = path.read_bytes()
             assert not [secret for secret in secrets if secret.encode() in content], path

@@ -1,8 +1,9 @@
 import fcntl
+import shutil
 
 import pytest
 
-from benchmarks.fuzz_bundles import mend
+from benchmarks.fuzz_bundles import fix
 from data.errors import InputError
 from serving_targets import releases
 from serving_targets.bundle import load_bundle
@@ -30,15 +31,17 @@ def test_rollback_can_go_forward_again(target):
     assert rollback(target, 2) == (1, 2)
 
 
-def test_a_rollback_is_told_from_a_push(target):
+def test_a_rollback_is_distinguished_from_a_push(target):
     assert rolled_back_to(target) is None
     rollback(target)
     assert rolled_back_to(target) == 1
     rollback(target, 2)
     assert rolled_back_to(target) is None, "the highest version is where a push would point to"
     rollback(target, 1)
-    (target / "1" / "model_int8.tflite").unlink()
-    assert rolled_back_to(target) is None, "a damaged version is nothing to stay at"
+    (target / "1" / "notes.txt").write_text("added by somebody")
+    assert rolled_back_to(target) == 1, "only a command moves `latest` away from where a rollback put it"
+    shutil.rmtree(target / "1")
+    assert rolled_back_to(target) is None
 
 
 def test_a_link_that_leads_out_of_the_target_is_no_version(target):
@@ -95,10 +98,10 @@ def test_only_undamaged_versions_count_as_published(target):
 
 
 def test_a_version_that_only_claims_a_digest_does_not_count(target):
-    """Whoever can change a file can also mend the manifest, but not so that the digest comes out the same."""
+    """Whoever can change a file can also fix the manifest, but not so that the digest comes out the same."""
     digest = read_manifest(target / "2").digest
     (target / "2" / "model_int8.tflite").write_bytes(b"changed")
-    mend(target / "2")
+    fix(target / "2")
     assert read_manifest(target / "2").digest == digest
     assert destination_holds(target, 2)
     assert not destination_holds(target, digest)

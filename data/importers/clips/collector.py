@@ -8,11 +8,11 @@ import numpy as np
 
 from data.errors import InputError
 from data.importers.clips.joints import JointOrder
-from data.importers.clips.to_sequence import MAX_SEQUENCE_VALUES
 from data.importers.clips.types import RawClip, TimeUnit
 from data.importers.clips.units import ImageSize, Unit, pixels_or_fractions
 from data.importers.clips.vocabulary import time_unit_of
 from data.layouts import Layout
+from data.records import MAX_SEQUENCE_VALUES
 
 _MAX_PENDING = 1 << 20
 """Numbers that are kept in the file's order of joints before they are arranged together."""

@@ -28,11 +28,8 @@ from data.importers.clips.types import (
     TimeUnit,
 )
 from data.importers.clips.units import ImageSize, Scaling, room_scaling, scaling_of_unit
-from data.records import SESSION_LABEL, KeypointSequence, Segment, check_fps
+from data.records import MAX_SEQUENCE_VALUES, SESSION_LABEL, KeypointSequence, Segment, check_fps
 from data.windows import resample
-
-MAX_SEQUENCE_VALUES = 1 << 26
-"""Largest number of values in the keypoints of a sequence (1.3 million frames of 17 joints); all are in memory."""
 
 MAX_PEOPLE = 64
 """Largest number of people in a frame."""

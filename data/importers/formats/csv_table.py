@@ -31,7 +31,6 @@ import numpy as np
 from data.errors import InputError
 from data.importers.clips.faults import malformed_as_input_error, quarantined
 from data.importers.clips.joints import JointOrder, order_by_count, order_by_name
-from data.importers.clips.to_sequence import MAX_SEQUENCE_VALUES
 from data.importers.clips.types import Format, Head, ImportOptions, RawClip, ReaderOutput, Source
 from data.importers.clips.units import FRACTIONS_UP_TO, ImageSize, Unit
 from data.importers.clips.vocabulary import CLIP_FIELDS, UNITS, simplified
@@ -39,7 +38,7 @@ from data.importers.readers.json_stream import open_text
 from data.importers.readers.table_columns import JOINTS, MAX_COLUMNS, Columns, joints_and_axes
 from data.importers.readers.table_rows import Cells, Rows, converted, delimiter_of, header_of, read_runs
 from data.layouts import Layout, load_layout
-from data.records import KeypointSequence
+from data.records import MAX_SEQUENCE_VALUES, KeypointSequence
 from data.text import cell_of_sheet, text_of_cell
 
 SUFFIXES = (".csv", ".tsv")

@@ -8,20 +8,15 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pyarrow import RecordBatch
-from pyarrow.parquet import ParquetFile
 
 from data.errors import InputError
 from data.importers.clips.faults import quarantined
-from data.importers.clips.to_sequence import MAX_SEQUENCE_VALUES
 from data.importers.clips.types import Format, Head, ImportOptions, ReaderOutput, Source
-from data.records import SCHEMA, KeypointSequence, from_batch
-from data.store import open_part, read_batches, write_span
+from data.records import KeypointSequence, from_batch
+from data.store import open_part, read_sequence_batches, write_span
 
 MAX_GROUP_BYTES = 1 << 30
 """Size of the largest row group."""
-
-BATCH_VALUES = 1 << 22
-"""Number of values in keypoints that are decoded together (16 MB), unless one sequence has more."""
 
 CHUNK_ROWS = 64
 """Number of rows that are decoded together; after a bad row the rest of them is decoded again."""
@@ -36,8 +31,7 @@ def read(source: Source, options: ImportOptions) -> Iterator[ReaderOutput]:
                 raise InputError(
                     f"row group {group} takes {size >> 20} MB", str(source.path), "write smaller row groups"
                 )
-            rows = max(1, BATCH_VALUES // _largest_size(part, source.path, group, record))
-            for batch in read_batches(part, source.path, group, SCHEMA.names, rows):
+            for batch in read_sequence_batches(part, source.path, group, record):
                 for found in _sequences(batch, str(source.path), record):
                     yield found
                     record += 1
@@ -57,30 +51,6 @@ def _sequences(batch: RecordBatch, file: str, record: int) -> Iterator[ReaderOut
             except InputError as error:
                 yield quarantined(error, file, record + row)
             row += 1
-
-
-def _largest_size(part: ParquetFile, path: Path, group: int, record: int) -> int:
-    """Return the number of values in the largest sequence of a row group, before any keypoints are decoded.
-
-    Raises:
-        InputError: if one is larger than a sequence may be; the row group can then not be read, as its rows are decoded
-            together.
-    """
-    row, largest = record, 1
-    for batch in read_batches(part, path, group, ["frames", "joints", "channels"]):
-        shapes = [column.cast("int64").fill_null(1).to_numpy() for column in batch.columns]
-        values = shapes[0] * shapes[1].clip(0, 1 << 15) * shapes[2].clip(0, 1 << 15)
-        if (values > MAX_SEQUENCE_VALUES).any():
-            at = int(values.argmax())
-            frames, joints, channels = (int(column[at]) for column in shapes)
-            raise InputError(
-                f"there are {frames} frames x {joints} joints x {channels} channels, more than a sequence may have",
-                f"{path}, row {row + at}",
-                f"cut it into parts of at most {MAX_SEQUENCE_VALUES} numbers",
-            )
-        largest = max(largest, int(values.max(initial=1)))
-        row += batch.num_rows
-    return largest
 
 
 def _detect(head: Head) -> bool:

@@ -22,14 +22,14 @@ import numpy as np
 from data.errors import InputError
 from data.importers.clips.faults import malformed_as_input_error, quarantined
 from data.importers.clips.joints import order_by_count
-from data.importers.clips.to_sequence import MAX_SEQUENCE_VALUES, check_size
+from data.importers.clips.to_sequence import check_size
 from data.importers.clips.types import Format, Head, ImportOptions, RawClip, ReaderOutput, Source
 from data.importers.clips.units import ImageSize
 from data.importers.clips.vocabulary import text_of
 from data.importers.formats.writing import PIXELS
 from data.importers.readers.safe_pickle import PickledArray, open_pickle
 from data.layouts import load_layout
-from data.records import KeypointSequence
+from data.records import MAX_SEQUENCE_VALUES, KeypointSequence
 
 _IMAGE_COUNTS = ((17, "coco17"), (18, "openpose18"), (25, "openpose25"), (26, "halpe26"), (33, "blazepose33"))
 _ROOM_COUNTS = ((25, "kinect25"), (20, "kinect20"), (22, "uiprmd22"))

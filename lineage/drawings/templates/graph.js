@@ -42,12 +42,12 @@
     show();
   };
   const choose = (key) => {
-    const told = details[key];
+    const detail = details[key];
     const panel = document.getElementById("details");
     const title = document.createElement("h2");
-    title.textContent = told.title;
+    title.textContent = detail.title;
     const list = document.createElement("dl");
-    for (const [name, value] of told.rows) {
+    for (const [name, value] of detail.rows) {
       const term = document.createElement("dt");
       const text = document.createElement("dd");
       term.textContent = name;

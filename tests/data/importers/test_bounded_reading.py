@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -216,3 +217,16 @@ def test_a_large_file_has_a_large_budget(tmp_path):
     assert budget.seconds > 1000
     assert budget.memory == bounded_reading.MAX_MEMORY
     assert read_bounded(lambda path: path.name, tmp_path / "large") == "large"
+
+
+def test_results_that_cannot_be_written_end_the_import_instead_of_being_lost(tmp_path):
+    source = tmp_path / "source"
+    source.write_text("x")
+    hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+    try:
+        reading = BoundedReading([source] * 2, lambda _: iter([b"x" * 60_000] * 3), lambda _: [source], tmp_path)
+        with reading, pytest.raises(InputError, match="could not hand over what it had read"):
+            list(reading)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from ai_edge_litert.tools import flatbuffer_utils
 
-from benchmarks.fuzz_bundles import loop_for_ever, mend
+from benchmarks.fuzz_bundles import fix, loop_for_ever
 from data.errors import InputError
 from data.store import write_span
 from serving_targets.classifier import Classifier
@@ -114,7 +114,7 @@ def test_the_process_ends_with_its_parent(tflite_model):
 def test_evaluate_survives_the_crash_of_the_interpreter(target, changed, sequence, tmp_path):
     """The command as a process of its own, with bounded memory."""
     changed(_segfault, target / "2" / "model_int8.tflite")
-    mend(target / "2")
+    fix(target / "2")
     data = write_span(tmp_path / "data", 1, [sequence("a", "left", ["left"])]).parent
     command = f'ulimit -v 4000000; exec timeout 30 "{sys.executable}" -m pipelines.cli evaluate "$@"'
     done = subprocess.run(
