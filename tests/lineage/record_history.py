@@ -24,6 +24,7 @@ from data.output.terminal import Terminal  # noqa: E402
 from pipelines.cli.progress import LineProgress  # noqa: E402
 from pipelines.compilation.plan import Plan  # noqa: E402
 from pipelines.config import load_config  # noqa: E402
+from pipelines.processes.child_failure import describe, restore  # noqa: E402
 from pipelines.running.local_runner import run_plan  # noqa: E402
 from pipelines.running.node_launch import launch_node  # noqa: E402
 from pipelines.running.registration import connection_of, register, run_facts  # noqa: E402
@@ -39,9 +40,12 @@ class InProcess:
 
     def run(self, target, args, log, *, heavy):
         del log, heavy
-        target(*args)
-        logging.getLogger("absl").setLevel(logging.CRITICAL)  # an executor turns its messages on
-        return 0
+        try:
+            target(*args)
+        except Exception as error:
+            raise restore(describe(error)) from error
+        finally:
+            logging.getLogger("absl").setLevel(logging.CRITICAL)  # an executor turns its messages on
 
     def terminate(self):
         pass

@@ -75,7 +75,7 @@ def test_a_folder_without_versions_is_no_target(tmp_path):
 
 
 def test_a_target_that_another_process_holds_is_not_touched(target, monkeypatch):
-    monkeypatch.setattr(releases, "LOCK_SECONDS", 0.1)
+    monkeypatch.setattr(releases, "LOCK_SECONDS", 1)
     with (target / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with pytest.raises(InputError, match="another push or rollback"):
