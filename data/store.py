@@ -343,6 +343,8 @@ def _unreadable(path: Path, error: Exception) -> Exception:
 
 def _check_columns(path: Path, found: pa.Schema) -> None:
     for field in SCHEMA:
+        if found.names.count(field.name) > 1:
+            raise InputError(f"column {field.name!r} is there twice", str(path), "write each column once")
         if found.get_field_index(field.name) < 0:
             raise InputError(
                 f"column {field.name!r} is missing",

@@ -32,7 +32,7 @@ SBOM = "sbom.cdx.json"
 MANIFEST_BYTES = 1_000_000
 _MOST_FAULTS = 5
 _MOST_FILES = 1000
-_MOST_BYTES = 10**9
+MOST_BYTES = 10**9
 """Limits of what is read and computed before a bundle is known to be sound."""
 
 
@@ -51,7 +51,7 @@ class BundleFile(_Part):
 
     path: str = Field(max_length=1000)
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
-    bytes: int = Field(ge=0, le=_MOST_BYTES)
+    bytes: int = Field(ge=0, le=MOST_BYTES)
 
     @field_validator("path")
     @classmethod

@@ -274,15 +274,20 @@ def _find_content(store: LineageStore, path: Path) -> Found | Unknown:
 
 
 def _digests(path: Path) -> dict[str, str]:
-    if path.is_file():
-        return {path.name: file_digest(path)}
     from serving_targets.bundle import LATEST
-    from serving_targets.manifest import SIGNATURE, has_manifest
+    from serving_targets.manifest import MOST_BYTES, SIGNATURE, has_manifest
+
+    if path.is_file():
+        if path.stat().st_size > MOST_BYTES:
+            raise InputError(f"the file has {path.stat().st_size} bytes", str(path), "give a model: none is so large")
+        return {path.name: file_digest(path)}
 
     if (path / LATEST).is_dir() and not has_manifest(path):
         path = path / LATEST
     if sum(1 for _ in itertools.islice(path.rglob("*"), _MOST_FILES + 1)) > _MOST_FILES:
         raise InputError(f"the folder holds more than {_MOST_FILES} files", str(path), "give the bundle or the model")
+    if (size := sum(file.stat().st_size for file in path.rglob("*") if file.is_file())) > MOST_BYTES:
+        raise InputError(f"the files in the folder have {size} bytes", str(path), "give the bundle or the model")
     files = list_folder(path, follow_links=True).files
     if not files:
         raise InputError("the folder is empty", str(path), "give the bundle or the model")

@@ -27,7 +27,7 @@ class OutputPath(click.Path):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the path, or end the command with a usage error if nothing can be written there."""
         path = Path(value)
-        above = next(folder for folder in path.absolute().parents if folder.exists())
+        above = next(folder for folder in (*path.absolute().parents, Path("/")) if folder.exists())
         if not above.is_dir():
             self.fail(f"{path}: {above} is a file, not a folder", param, ctx)
         return super().convert(path, param, ctx)

@@ -24,12 +24,25 @@ TORSO_METRES = (0.15, 1.5)
 _HEIGHTS = (240, 360, 480, 540, 600, 720, 768, 960, 1080, 1200, 1440, 2160, 4320)
 
 
+MAX_PIXELS = 1e5
+"""Longest side of an image in pixels; the largest sensors have 30,000."""
+
+
 @dataclass(frozen=True, slots=True)
 class ImageSize:
-    """Size of an image in pixels; the width is needed only where x was divided by it."""
+    """Size of an image in pixels; the width is needed only where x was divided by it.
+
+    Raises:
+        InputError: if a side is shorter than one pixel or longer than `MAX_PIXELS`.
+    """
 
     height: float
     width: float | None = None
+
+    def __post_init__(self) -> None:
+        for side in (self.height, self.width):
+            if side is not None and not 1 <= side <= MAX_PIXELS:
+                raise InputError(f"a side of the image has {side:g} pixels", None, "state the image size in pixels")
 
 
 @dataclass(frozen=True, slots=True)
