@@ -26,6 +26,7 @@ import random
 import resource
 import shutil
 import socket
+import stat
 import sys
 import tempfile
 import time
@@ -409,8 +410,8 @@ class Fuzzer:
         if found:
             self.faults += 1
             kept = Path(tempfile.gettempdir()) / f"bundle-fault-{self.faults}"
-            shutil.copytree(bundle, kept, symlinks=True, dirs_exist_ok=True, ignore=_specials)
             print(f"FAULT {kind}, {command}: {'; '.join(found)}; kept in {kept}\n{outcome.error[:600]}", flush=True)
+            shutil.copytree(bundle, kept, symlinks=True, dirs_exist_ok=True, ignore=_unfit_to_keep)
 
     def table(self) -> str:
         """Return the counts as a table."""
@@ -421,8 +422,14 @@ class Fuzzer:
         return "\n".join(rows)
 
 
-def _specials(folder: str, names: list[str]) -> list[str]:
-    return [name for name in names if (Path(folder) / name).is_fifo() or (Path(folder) / name).is_socket()]
+def _unfit_to_keep(folder: str, names: list[str]) -> list[str]:
+    """Return the pipes, sockets and sparse files of a terabyte."""
+    states = {name: (Path(folder) / name).lstat() for name in names}
+    return [
+        name
+        for name, state in states.items()
+        if stat.S_ISFIFO(state.st_mode) or stat.S_ISSOCK(state.st_mode) or state.st_size > 10**8
+    ]
 
 
 def _gist(outcome: Outcome) -> str:
