@@ -204,6 +204,15 @@ def open_own(path: Path, flags: int) -> int:
     return descriptor
 
 
+def try_lock(descriptor: int) -> bool:
+    """Lock a file for this process alone; return False if another process has locked it."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
 def _remove_if_dead(folder: Path) -> None:
     """Remove a staging folder if it is ours and its process is dead.
 
@@ -214,8 +223,7 @@ def _remove_if_dead(folder: Path) -> None:
         return
     lock = open_own(folder / _LOCK, os.O_RDWR)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if os.read(lock, len(_MARK) + 1) == _MARK:
+        if try_lock(lock) and os.read(lock, len(_MARK) + 1) == _MARK:
             _remove_staging(folder)
     finally:
         os.close(lock)

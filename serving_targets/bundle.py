@@ -60,10 +60,11 @@ def load_bundle(path: Path, key: Ed25519PublicKey | None = None) -> Bundle:
     folder = version_folder(path)
     signature = signature_of(folder, key) if has_manifest(folder) else ""
     bundle = Bundle(folder, read_manifest(folder), signature)
-    if fault := _addition(bundle):
-        raise InputError(fault, str(folder), "remove it: only what the manifest lists belongs into a bundle")
     if fault := damage(bundle) or contradiction(bundle):
-        raise InputError(fault, str(folder), "push the model again, or roll back to another version")
+        remedy = "push the model again, or roll back to another version"
+        if fault == _addition(bundle):
+            remedy = "remove it: only what the manifest lists belongs into a bundle"
+        raise InputError(fault, str(folder), remedy)
     return bundle
 
 

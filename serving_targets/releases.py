@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import time
 from collections.abc import Collection, Iterator
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from data.errors import InputError
-from data.files import open_own, replacing
+from data.files import open_own, replacing, try_lock
 from serving_targets.bundle import LATEST, Bundle, damage, load_bundle
 from serving_targets.manifest import Manifest, read_manifest
 from serving_targets.signature import is_signed_with
@@ -189,7 +188,7 @@ def locked(target: Path) -> Iterator[None]:
     with os.fdopen(descriptor, "rb") as lock:
         # Counting tries leaves out the time in which this process is stopped.
         for _ in range(LOCK_SECONDS * _TRIES_PER_SECOND):
-            if _try_lock(lock.fileno()):
+            if try_lock(lock.fileno()):
                 break
             time.sleep(1 / _TRIES_PER_SECOND)
         else:
@@ -208,14 +207,6 @@ def sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _try_lock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _is_version(name: str) -> bool:

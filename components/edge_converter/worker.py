@@ -35,6 +35,7 @@ from components.edge_converter.window_reader import read_keys, read_windows
 from components.edge_converter.window_selection import WindowKey, select_stratified, select_whole_sequences
 from data.digests import file_digest, list_folder
 from data.errors import NodeError, PoselineError
+from data.system.limits import die_with_parent
 from data.text import say
 from data.windows import WindowSpec
 from payloads.conversion_record import (
@@ -49,7 +50,6 @@ from payloads.conversion_record import (
 from serving_targets.classifier import Classifier
 from serving_targets.contract import Contract, make_contract
 from serving_targets.manifest import FLOAT_MODEL, INT8_MODEL
-from serving_targets.sandbox.child_process import die_with_parent
 from serving_targets.tflite_file import custom_operators, operators
 
 SIGNATURE, INPUT, OUTPUT = "raw", "keypoints", "probabilities"

@@ -33,6 +33,7 @@ import pyarrow as pa
 
 from data.errors import InputError
 from data.importers.clips.faults import unexpected_fault
+from data.system.limits import lower_limit
 
 MIN_SECONDS, SECONDS_PER_MB = 5.0, 1.0
 """CPU time of the smallest file, and of each megabyte. The slowest format, a table with a fault in each block, needs
@@ -281,16 +282,15 @@ class _Work:
 
     def _limit(self, budget: Budget | None) -> None:
         """Set the limits of the process, None for no limits."""
-        data, cpu = (resource.getrlimit(kind)[1] for kind in (resource.RLIMIT_DATA, resource.RLIMIT_CPU))
         if budget is None:
             signal.setitimer(signal.ITIMER_PROF, 0)
-            resource.setrlimit(resource.RLIMIT_DATA, (data, data))
+            lower_limit(resource.RLIMIT_DATA, resource.getrlimit(resource.RLIMIT_DATA)[1])
             return
         self._fault = budget.time_fault
         signal.setitimer(signal.ITIMER_PROF, budget.seconds, 0.1)
         used = sum(os.times()[:2])
-        _lower(resource.RLIMIT_CPU, int(used + budget.seconds) + _GRACE, cpu)
-        _lower(resource.RLIMIT_DATA, data_bytes() + budget.memory, data)
+        lower_limit(resource.RLIMIT_CPU, int(used + budget.seconds) + _GRACE)
+        lower_limit(resource.RLIMIT_DATA, data_bytes() + budget.memory)
 
     def _interrupt(self, *_: Any) -> None:
         if not self._sending:  # half a message would make the next ones unreadable
@@ -363,10 +363,6 @@ def regular_size(path: Path) -> int:
         kind = next((name for test, name in _KINDS if test(status.st_mode)), "not a regular file")
         raise InputError(f"the source is {kind}", str(path), "give a file, or save what it holds to one")
     return status.st_size
-
-
-def _lower(kind: int, value: int, hard: int) -> None:
-    resource.setrlimit(kind, (value if hard == resource.RLIM_INFINITY else min(value, hard), hard))
 
 
 def data_bytes() -> int:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from data.errors import InputError
-from data.files import open_own
+from data.files import open_own, try_lock
 from data.text import say
 from lineage.places import journal_folder
 
@@ -95,11 +95,9 @@ def having_root_alone(root: Path) -> Iterator[None]:
         InputError: a run is in progress.
     """
     with _lock_of_root(root) as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not try_lock(lock):
             nodes = ", ".join(sorted(path.stem for path in journal_folder(root).glob("*.json")))
-            raise InputError("a run is in progress", nodes or str(root), "wait until it has ended") from None
+            raise InputError("a run is in progress", nodes or str(root), "wait until it has ended")
         yield
 
 

@@ -155,8 +155,8 @@ def node(
     """
     import signal
 
+    from data.system.limits import die_with_parent
     from pipelines.driver import prepare_driver
-    from serving_targets.sandbox.child_process import die_with_parent
 
     plan_file = plan_file or old_plan_file
     if plan_file is None:

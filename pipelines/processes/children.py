@@ -23,15 +23,10 @@ from typing import Any
 
 from data.errors import NodeError, PoselineError
 from data.files import open_own, staging_folder
+from data.system.limits import die_with_parent
 from pipelines.processes.child_failure import describe, explain_exit, memory_kills, restore
 from pipelines.processes.import_blocker import block_heavy_imports
-from serving_targets.sandbox.child_process import die_with_parent
 
-_SERVER_ENDED = NodeError(
-    "the process that starts executors has ended, most often because there is not enough memory",
-    remedy="end other programs, or raise the limits that `ulimit -v` and `ulimit -u` show, then run the same command "
-    "again",
-)
 _PRELOAD = ("pipelines.processes.preload",)
 
 
@@ -96,7 +91,7 @@ class ChildProcesses:
             try:
                 process.start()
             except (EOFError, ConnectionError) as error:
-                raise _SERVER_ENDED from error
+                raise _server_ended() from error
             self._alive.add(process)
 
     def terminate(self) -> None:
@@ -109,6 +104,14 @@ class ChildProcesses:
 
 def _interrupted() -> NodeError:
     return NodeError("the run was interrupted", remedy="run again to resume")
+
+
+def _server_ended() -> NodeError:
+    return NodeError(
+        "the process that starts executors has ended, most often because there is not enough memory",
+        remedy="end other programs, or raise the limits that `ulimit -v` and `ulimit -u` show, then run the same"
+        " command again",
+    )
 
 
 def _failure(process: BaseProcess, receiver: connection.Connection) -> PoselineError | None:

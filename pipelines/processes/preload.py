@@ -12,7 +12,7 @@ os.dup2(_nowhere, 2)
 import keras  # noqa: F401
 import tfx.components  # noqa: F401
 
-from serving_targets.sandbox.child_process import die_with_parent
+from data.system.limits import die_with_parent
 
 # The server that imports this module must end with the driver, even if the driver is killed.
 die_with_parent()

@@ -7,7 +7,6 @@ Its execution is then marked as failed and its incomplete outputs are removed, b
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import shutil
@@ -17,7 +16,7 @@ from pathlib import Path
 from ml_metadata.proto import metadata_store_pb2
 
 from data.errors import NodeError
-from data.files import open_own
+from data.files import open_own, try_lock
 from pipelines.tfx_patches.shared_store import shared_store
 from pipelines.workspace import Workspace
 
@@ -41,7 +40,7 @@ def journal(
     path = workspace.journal / f"{run_id}.{node_id}.json"
     descriptor = open_own(path, os.O_RDWR | os.O_CREAT)
     try:
-        if not _lock(descriptor):
+        if not try_lock(descriptor):
             raise NodeError(
                 "another process is running this node of this run", str(path), "wait until it ends, or end it"
             )
@@ -75,7 +74,7 @@ def recover(workspace: Workspace, connection: metadata_store_pb2.ConnectionConfi
         except OSError:  # another process has cleared it, or it is not an entry of ours
             continue
         with os.fdopen(descriptor, "r+b") as file:
-            if not _lock(file.fileno()):
+            if not try_lock(file.fileno()):
                 continue
             _clear_entry(workspace, connection, file.read())
             path.unlink(missing_ok=True)
@@ -121,11 +120,3 @@ def _outputs(node_folder: Path, execution_id: int) -> Iterator[Path]:
             folder = parent / str(execution_id)
             if folder.is_dir() and not parent.is_symlink():  # no output is behind a link in the node's folder
                 yield folder
-
-
-def _lock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

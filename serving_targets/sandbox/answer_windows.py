@@ -17,9 +17,10 @@ from pathlib import Path
 import numpy as np
 
 from data.errors import InputError
+from data.system.limits import die_with_parent
 from data.text import shortened
 from serving_targets.classifier import Classifier
-from serving_targets.sandbox.child_process import die_with_parent, limit_memory, limit_seconds
+from serving_targets.sandbox.child_process import limit_memory, limit_seconds
 from serving_targets.sandbox.sandboxed_classifier import LOAD_SECONDS, MEMORY_BYTES, WINDOW_SECONDS
 
 

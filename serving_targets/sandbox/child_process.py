@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import math
 import os
 import resource
@@ -17,8 +16,8 @@ from pathlib import Path
 from typing import IO
 
 from data.project import PROJECT_ROOT
+from data.system.limits import lower_limit
 
-_PR_SET_PDEATHSIG = 1
 _TICK_SECONDS = 0.5
 _LOG_BYTES = 1_000_000
 
@@ -110,24 +109,14 @@ def start_module(
 def limit_memory(more: int) -> None:
     """Limit the memory of this process to what it uses now and `more` bytes, and forbid core dumps and long logs."""
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
-    _limit(resource.RLIMIT_AS, pages * resource.getpagesize() + more)
-    _limit(resource.RLIMIT_FSIZE, _LOG_BYTES)
-    _limit(resource.RLIMIT_CORE, 0)
+    lower_limit(resource.RLIMIT_AS, pages * resource.getpagesize() + more)
+    lower_limit(resource.RLIMIT_FSIZE, _LOG_BYTES)
+    lower_limit(resource.RLIMIT_CORE, 0)
 
 
 def limit_seconds(more: float) -> None:
     """Let the kernel end this process when it has used `more` seconds of processor time from now on."""
-    _limit(resource.RLIMIT_CPU, math.ceil(time.process_time() + more))
-
-
-def _limit(kind: int, value: int) -> None:
-    hard = resource.getrlimit(kind)[1]
-    resource.setrlimit(kind, (value if hard == resource.RLIM_INFINITY else min(value, hard), hard))
-
-
-def die_with_parent(sent: signal.Signals = signal.SIGKILL) -> None:
-    """Make the kernel send this process a signal when its parent process ends."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, sent)
+    lower_limit(resource.RLIMIT_CPU, math.ceil(time.process_time() + more))
 
 
 def kill_group(child: subprocess.Popen[bytes]) -> None:

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from data.system.limits import die_with_parent
 from serving_targets.latency import percentiles
-from serving_targets.sandbox.child_process import die_with_parent
 from serving_targets.sandbox.result_files import SandboxFigures, write_figures, write_probabilities
 
 RAW, DEFAULT = "raw", "serving_default"

@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 
 from data.errors import InputError
+from data.system.limits import die_with_parent
 from serving_targets.classifier import Classifier
 from serving_targets.latency import measure
-from serving_targets.sandbox.child_process import die_with_parent
 from serving_targets.sandbox.result_files import SandboxFigures, write_figures, write_probabilities
 from serving_targets.tflite_file import operators
 

@@ -13,8 +13,8 @@ from data.system.faults import explain, explain_text
     [
         (OSError(errno.ENOSPC, "No space left on device"), "the disk is full"),
         (OSError("[Errno 28] No space left on device [while running 'Write']"), "the disk is full"),
-        (RuntimeError("RESOURCE_EXHAUSTED: /root/x; No space left on device"), "the disk is full"),
-        (OSError(errno.EROFS, "Read-only file system", "/root/x"), "the file system is read-only"),
+        (RuntimeError("RESOURCE_EXHAUSTED: /srv/x; No space left on device"), "the disk is full"),
+        (OSError(errno.EROFS, "Read-only file system", "/srv/x"), "the file system is read-only"),
         (OSError(errno.EMFILE, "Too many open files"), "the process may open no more files"),
         (OSError(errno.EFBIG, "File too large"), "a file would become larger than a limit allows"),
         (OSError(errno.EIO, "Input/output error"), "the system reports an error"),
@@ -43,7 +43,7 @@ def test_an_array_that_is_too_large_is_a_lack_of_memory():
 
 
 def test_the_file_is_named_if_the_system_names_it():
-    assert explain(OSError(errno.EROFS, "?", "/root/x")).where == "/root/x"
+    assert explain(OSError(errno.EROFS, "?", "/srv/x")).where == "/srv/x"
 
 
 def test_other_errors_are_not_explained():
