@@ -150,7 +150,7 @@ SOURCES = {
     ),
     "text.parquet": lambda: parquet(15, source=["x" * 20_000_000] * 15),
     "segments.parquet": lambda: parquet(
-        1, segments=[[{"start_frame": 0, "end_frame": 1, "label": "a", "repetitions": None}] * 3_000_000]
+        1, segments=[[{"start_frame": 0, "end_frame": 1, "label": "a" * 1000, "repetitions": None}] * 300_000]
     ),
     "labels.npz": lambda: bomb("labels", "<i8", (30_000_000,)),
     "names.npz": lambda: bomb("joint_names", "<U3800000", (17,)),

@@ -48,7 +48,7 @@ SAID = {
     "nan.json": "fps is nan",
     "negative.json": "fps is -30",
     "late.json": "a timestamp is not a finite number",
-    "image.json": "keypoints hold inf",
+    "image.json": "a side of the image has # pixels",
     "surrogate.json": "control characters",
     "zero.json": "control characters",
     "numbers.json": "the name of an image is too long",
