@@ -1,0 +1,69 @@
+"""The angles in which form is measured and corrected, in degrees."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from serving_targets.coach.skeleton import JOINT, Poses, body_axes
+from serving_targets.coach.timeline import Direction
+
+ANGLES = (
+    *("left_elbow", "right_elbow", "left_knee", "right_knee", "left_hip", "right_hip"),
+    *("left_shoulder", "right_shoulder", "trunk"),
+)
+MIRRORED_ANGLES = np.array([1, 0, 3, 2, 5, 4, 7, 6, 8])
+"""For each angle, the angle that a mirror shows in its place."""
+
+_LARGER: dict[str, tuple[Direction, Direction]] = {
+    "elbow": ("straighten", "bend"),
+    "knee": ("straighten", "bend"),
+    "hip": ("straighten", "bend"),
+    "shoulder": ("raise", "lower"),
+    "trunk": ("lean_forward", "lean_back"),
+}
+
+
+def direction(angle: str, change: float) -> Direction:
+    """Return what to do so that an angle becomes larger (`change` > 0) or smaller."""
+    larger, smaller = _LARGER[angle.rpartition("_")[2]]
+    return larger if change > 0 else smaller
+
+
+def joint_angles(joints: Poses) -> npt.NDArray[np.float64]:
+    """Return the angles of poses.
+
+    Elbow: shoulder-elbow-wrist. Knee: hip-knee-ankle. Hip: between thigh and trunk, 180 when standing straight.
+    Shoulder: between upper arm and the trunk downwards, 0 when the arm hangs. Trunk: lean from the waist to the neck,
+    positive to where the hips face.
+
+    Args:
+        joints: coordinates `[T, 20, 3]` with y upwards, NaN where a joint is missing.
+
+    Returns:
+        `[T, 9]` in the order of `ANGLES`, NaN where a joint is missing.
+    """
+    trunk = joints[:, JOINT["shoulder_center"]] - joints[:, JOINT["hip_center"]]
+    angles = []
+    for part in ("elbow", "knee", "hip", "shoulder"):
+        for side in ("left", "right"):
+            limb = {name: joints[:, JOINT[f"{side}_{name}"]] for name in _LIMB}
+            first, second = {
+                "elbow": (limb["shoulder"] - limb["elbow"], limb["wrist"] - limb["elbow"]),
+                "knee": (limb["hip"] - limb["knee"], limb["ankle"] - limb["knee"]),
+                "hip": (limb["knee"] - limb["hip"], trunk),
+                "shoulder": (limb["elbow"] - limb["shoulder"], -trunk),
+            }[part]
+            angles.append(_between(first, second))
+    _, up, forward = np.moveaxis(body_axes(joints), 1, 0)
+    lean = np.arctan2((trunk * forward).sum(axis=-1), (trunk * up).sum(axis=-1))
+    return np.stack([*angles, np.degrees(lean)], axis=-1)
+
+
+_LIMB = ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
+
+
+def _between(first: Poses, second: Poses) -> npt.NDArray[np.float64]:
+    length = np.linalg.norm(first, axis=-1) * np.linalg.norm(second, axis=-1)
+    cosine = (first * second).sum(axis=-1) / np.where(length > 1e-9, length, np.nan)
+    return np.degrees(np.arccos(np.clip(cosine, -1, 1)))
