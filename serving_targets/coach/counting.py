@@ -1,0 +1,127 @@
+"""Counts repetitions as a fraction: of any movement by itself, or of a known one by its reference cycle."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from serving_targets.coach import cycles
+from serving_targets.coach.signals import Signal, without_gaps
+
+RATE = 10.0
+"""Ticks per second of the signals that are counted."""
+SHORTEST, LONGEST = 0.8, 10.0
+"""Durations of a repetition, in seconds."""
+_MOST_MOVED = 6
+"""Number of channels, those that move most, by which movement is told from stillness: often one arm is all that moves."""
+_STILL = 12.0
+"""Speed of these channels, in degrees per second, below which a person stands still."""
+_LEAST_MOVEMENT = 5.0
+"""Standard deviation of these channels, in degrees, of the smallest movement that is counted."""
+_COMPONENTS, _EXPLAINED = 6, 0.97
+_NEARLY, _SLACK = 1.25, 0.02
+"""The shortest period is chosen whose misfit is at most the best one's, times and plus this."""
+_WORST_MISFIT = 0.45
+"""A movement that fits its own cycle worse is not a repeated one."""
+
+
+@dataclass(frozen=True)
+class Count:
+    """Counted repetitions of a signal.
+
+    Attributes:
+        repetitions: number of repetitions, as a fraction.
+        boundaries: ticks, as fractions, at which repetitions begin and end; one more than whole repetitions.
+        period: typical duration of a repetition, in ticks; 0 if there is none.
+        misfit: how badly the movement fits its cycle, from 0; see `Course`.
+    """
+
+    repetitions: float
+    boundaries: tuple[float, ...] = ()
+    period: float = 0.0
+    misfit: float = 1.0
+
+
+def count_repetitions(signal: Signal, cycle: Signal | None = None, seconds: float = 0.0) -> Count:
+    """Count the repetitions of one movement.
+
+    Args:
+        signal: signal of `body_signal` at `RATE`, `[T, K]`.
+        cycle: rows of one repetition of the movement from its start to before its end; None if it is not known.
+        seconds: usual duration of that repetition.
+    """
+    first, last = moving_part(signal)
+    part = without_gaps(signal[first:last])
+    if len(part) < SHORTEST * RATE or _largest(part.std(axis=0)) < _LEAST_MOVEMENT:
+        return Count(0.0)
+    middle, axes = _main_axes(part)
+    rows = (part - middle) @ axes
+    candidates = cycles.periods(rows, SHORTEST * RATE, LONGEST * RATE)
+    if cycle is None:
+        found = _by_itself(rows, candidates)
+    else:
+        known = np.nan_to_num(cycle - np.nanmean(cycle, axis=0)) @ axes
+        found = _by_reference(rows, candidates, known, seconds * RATE)
+    if found is None:
+        return Count(0.0)
+    course, period = found
+    whole = np.arange(int(course.progress[-1] + 0.5) + 1)
+    reached = np.interp(np.minimum(whole, course.progress[-1]), course.progress, np.arange(len(part)))
+    return Count(float(course.progress[-1]), tuple(float(first + tick) for tick in reached), period, course.misfit)
+
+
+def moving_part(signal: Signal) -> tuple[int, int]:
+    """Return the first and the last tick, exclusive, between which the person moves; `(0, 0)` if never."""
+    if len(signal) < 3:
+        return 0, 0
+    speed = np.abs(np.gradient(cycles.smoothed(without_gaps(signal), 5), axis=0)) * RATE
+    moving = np.flatnonzero(_largest(speed) > _STILL)
+    return (max(int(moving[0]) - 1, 0), min(int(moving[-1]) + 2, len(signal))) if len(moving) else (0, 0)
+
+
+def _largest(values: Signal) -> Signal:
+    """Return the root mean square of the largest channels `[..., K]`."""
+    return np.sqrt((np.partition(values, -_MOST_MOVED, axis=-1)[..., -_MOST_MOVED:] ** 2).mean(axis=-1))
+
+
+def _main_axes(signal: Signal) -> tuple[Signal, Signal]:
+    """Return the mean and the principal axes `[K, k]` that explain nearly all of the movement."""
+    middle = signal.mean(axis=0)
+    _, strength, axes = np.linalg.svd(signal - middle, full_matrices=False)
+    share = np.cumsum(strength**2) / max(float(np.sum(strength**2)), 1e-12)
+    return middle, axes[: min(_COMPONENTS, int(np.searchsorted(share, _EXPLAINED)) + 1)].T
+
+
+def _by_itself(rows: Signal, candidates: list[float]) -> tuple[cycles.Course, float] | None:
+    """Follow cycles that are cut from the signal itself, at three places for each candidate period."""
+    signals, templates, lengths = [], [], []
+    for period in sorted(candidates):
+        plane = cycles.phase_plane(rows, period)
+        for start in np.linspace(0, len(rows) - period - 1, 3).astype(int):
+            signals.append(plane)
+            templates.append(cycles.resampled(plane, cycles.STATES, float(start), float(start) + period))
+            lengths.append(period)
+    if not signals:
+        return None
+    courses = cycles.follow(signals, templates, lengths)
+    best: dict[float, cycles.Course] = {}
+    for period, course in zip(lengths, courses, strict=True):
+        if period not in best or course.misfit < best[period].misfit:
+            best[period] = course
+    least = min(course.misfit for course in best.values())
+    period = min(period for period, course in best.items() if course.misfit <= _NEARLY * least + _SLACK)
+    return (best[period], period) if best[period].misfit <= _WORST_MISFIT else None
+
+
+def _by_reference(
+    rows: Signal, candidates: list[float], cycle: Signal, usual: float
+) -> tuple[cycles.Course, float] | None:
+    """Follow the reference cycle, at the usual tempo or at one that the signal suggests."""
+    plausible = [period for period in candidates if 0.4 * usual < period < 2.5 * usual]
+    lengths = plausible or [usual]
+    signals = [cycles.phase_plane(rows, period) for period in lengths]
+    templates = [cycles.cyclic_template(cycle, period) for period in lengths]
+    courses = cycles.follow(signals, templates, lengths)
+    course, period = min(zip(courses, lengths, strict=True), key=lambda each: each[0].misfit)
+    return course, period
