@@ -1,0 +1,102 @@
+"""Scores repetitions against their reference and says what to correct."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from serving_targets.coach.angles import ANGLES, MIRRORED_ANGLES, direction
+from serving_targets.coach.metrics import GOOD
+from serving_targets.coach.references import (
+    PHASES,
+    Movement,
+    References,
+    cycle_of,
+    deviations,
+    evidence_of,
+    extreme_window,
+    facing_like,
+    form_distance,
+    form_features,
+)
+from serving_targets.coach.signals import Signal, without_gaps
+from serving_targets.coach.timeline import Correction
+
+MOST_CORRECTIONS = 3
+"""Number of corrections that a person is given at once."""
+_LEAST_DEGREES = 5.0
+"""A correction by less is not worth saying."""
+
+
+def cut_cycles(signal: Signal, boundaries: tuple[float, ...]) -> Signal:
+    """Return the repetitions between boundaries, `[N, PHASES, CHANNELS]`; one that is not complete is left out."""
+    filled = without_gaps(signal)
+    filled[:, np.isnan(signal).all(axis=0)] = np.nan  # what is never seen cannot be judged
+    pairs = [(a, b) for a, b in zip(boundaries, boundaries[1:], strict=False) if b - a >= 4]
+    return np.array([cycle_of(filled, a, b) for a, b in pairs]).reshape(len(pairs), PHASES, signal.shape[1])
+
+
+def score(cycles: Signal, movement: Movement) -> float | None:
+    """Return the mean score of repetitions, from 0 to 100; None without repetitions or with too little to judge."""
+    if not len(cycles):
+        return None
+    facing, _ = facing_like(cycles, movement.rows)
+    features = form_features(facing)
+    if np.isnan(features).mean() > 0.5:
+        return None
+    distance = form_distance(features, np.array(movement.form_mean), np.array(movement.form_tolerance))
+    return float(np.mean(score_of(distance, movement.form_limit)))
+
+
+def score_of(distance: Signal, limit: float) -> Signal:
+    """Return scores: 100 at the reference, 70 at the limit, and towards 0 beyond it."""
+    return 100 * (GOOD / 100) ** ((np.asarray(distance) / limit) ** 2)
+
+
+def corrections(
+    cycles: Signal, boundaries: tuple[float, ...], references: References, label: str
+) -> list[tuple[Correction, float]]:
+    """Return what to correct with its evidence, the most certain first; empty if nothing is certain enough.
+
+    Args:
+        cycles: repetitions `[N, PHASES, CHANNELS]`.
+        boundaries: times at which the repetitions begin and end, in seconds.
+        references: references of the bundle.
+        label: label of the movement.
+    """
+    movement = references.movements[label]
+    if not len(cycles):
+        return []
+    reference = movement.rows
+    facing, is_mirrored = facing_like(cycles, reference)
+    each = deviations(facing, reference)
+    apart = np.nan_to_num(each.mean(axis=0))
+    spread = np.sqrt(np.array(movement.deviation_tolerance) ** 2 + np.array(movement.deviation_noise) ** 2 / len(cycles))
+    correlation = np.array(references.correlation)
+    window = extreme_window(reference)
+    found: list[tuple[Correction, float]] = []
+    taken: set[int] = set()
+    for _ in range(MOST_CORRECTIONS):
+        evidence, degrees = evidence_of(apart, spread, correlation, float(window.mean()))
+        evidence[:, list(taken)] = 0
+        evidence[np.abs(degrees) < _LEAST_DEGREES] = 0
+        kind, angle = np.unravel_index(int(evidence.argmax()), evidence.shape)
+        strength, size = float(evidence[kind, angle]), float(degrees[kind, angle])
+        if strength <= references.alarm:
+            break
+        taken.add(int(angle))
+        apart = apart.copy()
+        apart[2 * angle : 2 * angle + 2] -= size * np.array([(1.0, 1.0), (float(window.mean()), 0.75)][kind])
+        shown = int(MIRRORED_ANGLES[angle]) if is_mirrored else int(angle)
+        moment = _moment(facing, reference, int(angle), size, boundaries)
+        name = ANGLES[shown]
+        found.append((Correction(name, direction(name, -size), round(abs(size), 1), moment), strength))
+    return found
+
+
+def _moment(facing: Signal, reference: Signal, angle: int, size: float, boundaries: tuple[float, ...]) -> float:
+    """Return when an angle is furthest off, in the repetition in which it is most."""
+    apart = np.nan_to_num((facing - reference)[:, :, angle]) * np.sign(size)
+    number = int(apart.mean(axis=1).argmax())
+    phase = int(apart[number].argmax()) / PHASES
+    start, end = boundaries[number], boundaries[number + 1]
+    return round(start + phase * (end - start), 3)
