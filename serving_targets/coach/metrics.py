@@ -122,7 +122,7 @@ def causal_agreement(whole: Sequence[str], cut: Sequence[str], times: np.ndarray
         times: times of the frames of `cut`, in seconds.
         look_ahead: seconds before the cut whose labels are not compared.
     """
-    compared = np.flatnonzero(times <= times[-1] - look_ahead)
+    compared = np.flatnonzero(times <= times[-1] - look_ahead).tolist()
     return _mean(whole[i] == cut[i] for i in compared) if len(compared) else 1.0
 
 
@@ -207,9 +207,9 @@ def form_metrics(clips: Iterable[tuple[str, bool, float | None]]) -> FormMetrics
     auc = {label: area_under_curve(by[True], by[False]) for label, by in scores.items() if by[True] and by[False]}
     if not auc:
         raise ValueError("no movement has both good and bad clips")
-    good = [score for by in scores.values() for score in by[True]]
-    bad = [score for by in scores.values() for score in by[False]]
-    balanced = (_mean(score >= GOOD for score in good) + _mean(score < GOOD for score in bad)) / 2
+    right_good = _mean(score >= GOOD for by in scores.values() for score in by[True])
+    right_bad = _mean(score < GOOD for by in scores.values() for score in by[False])
+    balanced = (right_good + right_bad) / 2
     return FormMetrics(_mean(auc.values()), balanced, auc)
 
 
@@ -271,9 +271,12 @@ def correction_metrics(trials: Iterable[tuple[Fault | None, Sequence[Correction]
         faulty.append((any(right[:1]), bool(said) and said[0][0] == fault.joint, any(right[:3]), bool(said)))
         if any(right[:1]) and fault.throughout:
             errors.append(abs(said[0][2] - fault.degrees))
-    shares = [_mean(column) for column in zip(*faulty, strict=True)] if faulty else [None] * 4
+    top1, joint, top3, anything = map(_mean, zip(*faulty, strict=True)) if faulty else (None,) * 4
     return CorrectionMetrics(
-        *shares,
+        top1=top1,
+        top1_joint=joint,
+        top3=top3,
+        any=anything,
         degrees_error=_mean(errors) if errors else None,
         false_alarms=_mean(count > 0 for count in good) if good else None,
         named_when_good=_mean(good) if good else None,

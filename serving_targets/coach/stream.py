@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from data.windows import MAX_GAP_SECONDS
-from serving_targets.coach.skeleton import cleaned
+from serving_targets.coach.movement.skeleton import cleaned
 
 LONGEST_GAP = MAX_GAP_SECONDS
 """Seconds without a pose after which the person counts as gone."""

@@ -21,7 +21,7 @@ class Correction:
     """One thing that the person shall do differently.
 
     Attributes:
-        joint: name of an angle, for example `left_elbow` or `trunk`; see `serving_targets.coach.angles`.
+        joint: name of an angle, for example `left_elbow` or `trunk`; see `serving_targets.coach.movement.angles`.
         direction: what to do with it.
         degrees: by how many degrees.
         at: when the difference is greatest, in seconds from the first frame.

@@ -5,17 +5,16 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from serving_targets.coach.angles import ANGLES, direction, joint_angles
 from serving_targets.coach.metrics import Fault
-from serving_targets.coach.skeleton import JOINT, Poses
+from serving_targets.coach.movement.angles import ANGLES, direction, joint_angles
+from serving_targets.coach.movement.skeleton import JOINT, Poses
 
 REACHED = 0.8
 """Share of the angle that a joint must be able to bend."""
-_ABOVE_WAIST = tuple(
-    JOINT[name]
-    for name in ("spine", "shoulder_center", "head")
-    + tuple(f"{side}_{part}" for side in ("left", "right") for part in ("shoulder", "elbow", "wrist", "hand"))
-)
+_ABOVE_WAIST = [
+    *(JOINT[name] for name in ("spine", "shoulder_center", "head")),
+    *(JOINT[f"{side}_{part}"] for side in ("left", "right") for part in ("shoulder", "elbow", "wrist", "hand")),
+]
 _BELOW = {
     "elbow": ("wrist", "hand"),
     "shoulder": ("elbow", "wrist", "hand"),
@@ -54,9 +53,11 @@ def fault(angle: str, degrees: float, *, throughout: bool) -> Fault:
 def _hinge(joints: Poses, angle: str) -> tuple[Poses, Poses, list[int]]:
     """Return the place about which the joint turns, its axis, and the joints that turn along."""
     if angle == "trunk":
-        return joints[:, JOINT["hip_center"]], _unit(_hip_line(joints)), list(_ABOVE_WAIST)
+        return joints[:, JOINT["hip_center"]], _unit(_hip_line(joints)), _ABOVE_WAIST
     side, _, part = angle.rpartition("_")
-    place = {name: joints[:, JOINT[f"{side}_{name}"]] for name in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")}
+    place = {
+        name: joints[:, JOINT[f"{side}_{name}"]] for name in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
+    }
     moved = [JOINT[f"{side}_{name}"] for name in _BELOW[part]]
     trunk = joints[:, JOINT["shoulder_center"]] - joints[:, JOINT["hip_center"]]
     axis = {

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from serving_targets.coach.angles import ANGLES, MIRRORED_ANGLES, joint_angles
-from serving_targets.coach.skeleton import JOINT, Poses, body_poses, places
+from serving_targets.coach.movement.angles import ANGLES, MIRRORED_ANGLES, joint_angles
+from serving_targets.coach.movement.skeleton import JOINT, Poses, body_poses, places
 
 PLACES = (
     "head",
@@ -28,7 +28,7 @@ _SWAPPED = [0, *(i + 1 if i % 2 else i - 1 for i in range(1, len(PLACES)))]
 
 
 def body_signal(poses: Poses) -> Signal:
-    """Return the signal `[T, 48]` of poses `[T, 20, 4]`: angles in degrees, then places; NaN where joints are missing."""
+    """Return the signal `[T, 48]` of poses `[T, 20, 4]`: angles in degrees, then places; NaN if missing."""
     positions = body_poses(poses)[:, _INDICES].reshape(len(poses), -1) * DEGREES_PER_TORSO
     return np.concatenate([joint_angles(places(poses)), positions], axis=1)
 

@@ -6,14 +6,14 @@ Made from repetitions by `build_references`, on signals of `body_signal`. Nothin
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from serving_targets.coach.angles import ANGLES
-from serving_targets.coach.signals import CHANNELS, Signal, mirrored, resampled
+from serving_targets.coach.movement.angles import ANGLES
+from serving_targets.coach.movement.signals import CHANNELS, Signal, mirrored, resampled
 
 PHASES = 24
 """Rows of a cycle."""
@@ -67,7 +67,12 @@ class Movement(_Table):
     def _has_the_channels_of_a_signal(self) -> Movement:
         sizes = {len(row) for row in self.cycle}
         form = CHANNELS * (_SHAPE_PHASES + 1)
-        given = (len(self.form_mean), len(self.form_tolerance), len(self.deviation_tolerance), len(self.deviation_noise))
+        given = (
+            len(self.form_mean),
+            len(self.form_tolerance),
+            len(self.deviation_tolerance),
+            len(self.deviation_noise),
+        )
         if sizes != {CHANNELS} or given != (form, form, DEVIATIONS, DEVIATIONS):
             raise ValueError("a reference has rows of other lengths than the signal of this version")
         if min(self.form_tolerance) <= 0 or min(self.deviation_tolerance) <= 0:
@@ -266,15 +271,16 @@ def _habits(people: list[Signal]) -> Signal:
 
 
 class _Habits(NamedTuple):
-    variance: Vector
-    correlation: Signal
+    variance: npt.NDArray[Any]
+    correlation: npt.NDArray[Any]
 
 
 def _common_habits(habits: list[Signal]) -> _Habits:
     """Return variance and correlation of the habits over all movements."""
     rows = np.concatenate(habits)
     if len(rows) < DEVIATIONS:
-        return _Habits(np.full(DEVIATIONS, _HABIT**2), np.kron(np.eye(len(ANGLES)), [[1, 0.8], [0.8, 1]]))
+        alike = np.array([[1.0, 0.8], [0.8, 1.0]])
+        return _Habits(np.full(DEVIATIONS, _HABIT**2), np.kron(np.eye(len(ANGLES)), alike))
     variance = np.maximum((rows**2).mean(axis=0), 1e-6)
     scaled = rows / np.sqrt(variance)
     correlation = scaled.T @ scaled / len(scaled)

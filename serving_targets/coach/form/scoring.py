@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
-from serving_targets.coach.angles import ANGLES, MIRRORED_ANGLES, direction
-from serving_targets.coach.metrics import GOOD
-from serving_targets.coach.references import (
+from serving_targets.coach.form.references import (
     PHASES,
     Movement,
     References,
@@ -18,7 +18,9 @@ from serving_targets.coach.references import (
     form_distance,
     form_features,
 )
-from serving_targets.coach.signals import Signal, without_gaps
+from serving_targets.coach.metrics import GOOD
+from serving_targets.coach.movement.angles import ANGLES, MIRRORED_ANGLES, direction
+from serving_targets.coach.movement.signals import Signal, without_gaps
 from serving_targets.coach.timeline import Correction
 
 MOST_CORRECTIONS = 3
@@ -31,7 +33,7 @@ def cut_cycles(signal: Signal, boundaries: tuple[float, ...]) -> Signal:
     """Return the repetitions between boundaries, `[N, PHASES, CHANNELS]`; one that is not complete is left out."""
     filled = without_gaps(signal)
     filled[:, np.isnan(signal).all(axis=0)] = np.nan  # what is never seen cannot be judged
-    pairs = [(a, b) for a, b in zip(boundaries, boundaries[1:], strict=False) if b - a >= 4]
+    pairs = [(a, b) for a, b in pairwise(boundaries) if b - a >= 4]
     return np.array([cycle_of(filled, a, b) for a, b in pairs]).reshape(len(pairs), PHASES, signal.shape[1])
 
 
@@ -70,7 +72,9 @@ def corrections(
     facing, is_mirrored = facing_like(cycles, reference)
     each = deviations(facing, reference)
     apart = np.nan_to_num(each.mean(axis=0))
-    spread = np.sqrt(np.array(movement.deviation_tolerance) ** 2 + np.array(movement.deviation_noise) ** 2 / len(cycles))
+    spread = np.sqrt(
+        np.array(movement.deviation_tolerance) ** 2 + np.array(movement.deviation_noise) ** 2 / len(cycles)
+    )
     correlation = np.array(references.correlation)
     window = extreme_window(reference)
     found: list[tuple[Correction, float]] = []

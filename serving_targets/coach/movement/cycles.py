@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from serving_targets.coach.signals import Signal, resampled
+from serving_targets.coach.movement.signals import Signal, resampled
 
 STATES = 20
 """Number of phases of a template."""
@@ -68,7 +68,7 @@ def _viterbi(costs: Ticks, penalties: Ticks) -> tuple[Ticks, npt.NDArray[np.intp
         options = total[:, sources] + penalties[:, :, None]
         best = options.argmin(axis=1)
         steps[tick] = best
-        total = np.take_along_axis(options, best[:, None], axis=1)[:, 0] + costs[:, tick]
+        total = options.min(axis=1) + costs[:, tick]
     path = np.zeros((count, length), np.intp)
     advance = np.zeros((count, length))
     each, state = np.arange(count), total.argmin(axis=1)
@@ -98,7 +98,7 @@ def cyclic_template(cycle: Signal, period: float) -> Signal:
 
     The cycle is prepared between copies of itself as `phase_plane` prepares a signal.
     """
-    once = resampled(np.concatenate([cycle, cycle[:1]]), max(int(round(period)), 4), 0.0, float(len(cycle)))
+    once = resampled(np.concatenate([cycle, cycle[:1]]), max(round(period), 4), 0.0, float(len(cycle)))
     plane = phase_plane(np.concatenate([once] * 5), len(once))
     return resampled(plane, STATES, 2.0 * len(once), 3.0 * len(once))
 

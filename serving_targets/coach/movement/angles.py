@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from serving_targets.coach.skeleton import JOINT, Poses, body_axes
+from serving_targets.coach.movement.skeleton import JOINT, Poses, body_axes
 from serving_targets.coach.timeline import Direction
 
 ANGLES = (

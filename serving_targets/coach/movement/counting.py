@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from serving_targets.coach import cycles
-from serving_targets.coach.signals import Signal, without_gaps
+from serving_targets.coach.movement import cycles
+from serving_targets.coach.movement.signals import Signal, without_gaps
 
 RATE = 10.0
 """Ticks per second of the signals that are counted."""
 SHORTEST, LONGEST = 0.8, 10.0
 """Durations of a repetition, in seconds."""
 _MOST_MOVED = 6
-"""Number of channels, those that move most, by which movement is told from stillness: often one arm is all that moves."""
+"""Number of channels, those that move most, which tell movement from stillness: often only one arm moves."""
 _STILL = 12.0
 """Speed of these channels, in degrees per second, below which a person stands still."""
 _LEAST_MOVEMENT = 5.0
@@ -43,12 +44,13 @@ class Count:
     misfit: float = 1.0
 
 
-def count_repetitions(signal: Signal, cycle: Signal | None = None, seconds: float = 0.0) -> Count:
+def count_repetitions(signal: Signal, known: Sequence[Signal] = (), seconds: float = 0.0) -> Count:
     """Count the repetitions of one movement.
 
     Args:
         signal: signal of `body_signal` at `RATE`, `[T, K]`.
-        cycle: rows of one repetition of the movement from its start to before its end; None if it is not known.
+        known: ways in which a repetition of the movement may go, each as rows from its start to before its end; empty
+            if the movement is not known.
         seconds: usual duration of that repetition.
     """
     first, last = moving_part(signal)
@@ -58,11 +60,11 @@ def count_repetitions(signal: Signal, cycle: Signal | None = None, seconds: floa
     middle, axes = _main_axes(part)
     rows = (part - middle) @ axes
     candidates = cycles.periods(rows, SHORTEST * RATE, LONGEST * RATE)
-    if cycle is None:
-        found = _by_itself(rows, candidates)
+    if known:
+        ways = [np.nan_to_num(cycle - cycle.mean(axis=0)) @ axes for cycle in known]
+        found = _by_reference(rows, candidates, ways, seconds * RATE)
     else:
-        known = np.nan_to_num(cycle - np.nanmean(cycle, axis=0)) @ axes
-        found = _by_reference(rows, candidates, known, seconds * RATE)
+        found = _by_itself(rows, candidates)
     if found is None:
         return Count(0.0)
     course, period = found
@@ -88,9 +90,10 @@ def _largest(values: Signal) -> Signal:
 def _main_axes(signal: Signal) -> tuple[Signal, Signal]:
     """Return the mean and the principal axes `[K, k]` that explain nearly all of the movement."""
     middle = signal.mean(axis=0)
-    _, strength, axes = np.linalg.svd(signal - middle, full_matrices=False)
-    share = np.cumsum(strength**2) / max(float(np.sum(strength**2)), 1e-12)
-    return middle, axes[: min(_COMPONENTS, int(np.searchsorted(share, _EXPLAINED)) + 1)].T
+    # The covariance is small; decomposing the signal itself would take most of the time of counting.
+    strength, axes = np.linalg.eigh(np.cov(signal.T))
+    share = np.cumsum(strength[::-1]) / max(float(strength.sum()), 1e-12)
+    return middle, axes[:, ::-1][:, : min(_COMPONENTS, int(np.searchsorted(share, _EXPLAINED)) + 1)]
 
 
 def _by_itself(rows: Signal, candidates: list[float]) -> tuple[cycles.Course, float] | None:
@@ -115,13 +118,16 @@ def _by_itself(rows: Signal, candidates: list[float]) -> tuple[cycles.Course, fl
 
 
 def _by_reference(
-    rows: Signal, candidates: list[float], cycle: Signal, usual: float
+    rows: Signal, candidates: list[float], ways: list[Signal], usual: float
 ) -> tuple[cycles.Course, float] | None:
-    """Follow the reference cycle, at the usual tempo or at one that the signal suggests."""
-    plausible = [period for period in candidates if 0.4 * usual < period < 2.5 * usual]
-    lengths = plausible or [usual]
-    signals = [cycles.phase_plane(rows, period) for period in lengths]
-    templates = [cycles.cyclic_template(cycle, period) for period in lengths]
+    """Follow the known cycles, at the usual tempo or at one that the signal suggests."""
+    plausible = [period for period in candidates if 0.4 * usual < period < 2.5 * usual] or [usual]
+    signals, templates, lengths = [], [], []
+    for period in plausible:
+        plane = cycles.phase_plane(rows, period)
+        for cycle in ways:
+            signals.append(plane)
+            templates.append(cycles.cyclic_template(cycle, period))
+            lengths.append(period)
     courses = cycles.follow(signals, templates, lengths)
-    course, period = min(zip(courses, lengths, strict=True), key=lambda each: each[0].misfit)
-    return course, period
+    return min(zip(courses, lengths, strict=True), key=lambda each: each[0].misfit)

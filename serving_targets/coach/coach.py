@@ -1,0 +1,257 @@
+"""The coach of a bundle: takes one pose after the other and returns what happens."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from data.layouts import joint_mapping, load_layout
+from serving_targets.bundle import load_bundle
+from serving_targets.classifier import Classifier
+from serving_targets.coach.form.references import References
+from serving_targets.coach.movement.counting import RATE
+from serving_targets.coach.movement.skeleton import Poses, SkeletonReader
+from serving_targets.coach.recognition import Model, Recogniser, Step
+from serving_targets.coach.settings import read_references, read_settings
+from serving_targets.coach.stream import Resampler
+from serving_targets.coach.timeline import BACKGROUND, Segment, Timeline
+from serving_targets.coach.tracker import MovementTracker
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+_FINE = 3
+"""Poses that are averaged to one tick of the counting, against the jitter of pose estimators."""
+_COUNT_SECONDS = 0.5
+"""Time between two counts that are reported."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened in the session.
+
+    Attributes:
+        kind: `started` and `ended` of a movement, `counted` while it goes on.
+        label: label of the movement.
+        time: time in seconds from the first pose.
+        repetitions: repetitions of the movement so far, as a fraction.
+        segment: the whole movement, when it ended.
+    """
+
+    kind: Literal["started", "counted", "ended"]
+    label: str
+    time: float
+    repetitions: float = 0.0
+    segment: Segment | None = None
+
+
+class Coach:
+    """Follows the session of one person, live or offline.
+
+    Live, everything is decided within about a second and memory does not grow. Offline, labels are decided at the end
+    with the whole session in view; the code is the same.
+    """
+
+    def __init__(
+        self,
+        layout: str,
+        model: Model | None,
+        references: References | None = None,
+        *,
+        offline: bool = False,
+        label: str | None = None,
+    ) -> None:
+        """Make a coach.
+
+        Args:
+            layout: layout of the poses that will be pushed.
+            model: classifier of movements; None if `label` is given.
+            references: references of the movements; None for no scores and corrections.
+            offline: decide at the end.
+            label: label of the movement if it is known, so that nothing needs to be recognised.
+        """
+        self._known = label
+        self._recogniser = Recogniser(model, offline=offline) if model and label is None else None
+        self._references = references
+        self._reader = SkeletonReader(layout)
+        joints = len(load_layout(layout).joints)
+        self._shape: tuple[int, int] | None = None
+        self._joints = joints
+        self._fps = model.fps if model else RATE * _FINE
+        self._to_model: Callable[[np.ndarray], np.ndarray] | None = None
+        if model and model.layout != layout:
+            self._to_model = joint_mapping(layout, model.layout).apply
+        self._channels = model.channels if model else None
+        self._windows: Resampler | None = None
+        self._fine: Resampler | None = None
+        self._burst: list[tuple[float, np.ndarray]] = []
+        self._waiting: deque[tuple[float, Poses]] = deque()
+        self._tracker: MovementTracker | None = None
+        self._bounds = (0.0, 0.0)
+        self._end = 0.0
+        self._reported = 0.0
+        self._pushed, self._last = 0, 0.0
+        self._segments: list[Segment] = []
+
+    @classmethod
+    def load(
+        cls,
+        bundle: Path,
+        layout: str | None = None,
+        *,
+        offline: bool = False,
+        key: Ed25519PublicKey | None = None,
+    ) -> Coach:
+        """Load the coach of a bundle.
+
+        Args:
+            bundle: folder of a version or of a target.
+            layout: layout of the poses that will be pushed; the bundle's own if it is None.
+            offline: decide at the end.
+            key: key that must have signed the bundle; None if any bundle may be used.
+
+        Raises:
+            InputError: the bundle is damaged or not signed, or the layout is unknown.
+        """
+        loaded = load_bundle(bundle, key)
+        manifest = loaded.manifest
+        length, _, channels = manifest.window_shape
+        model = Model(
+            classify=Classifier(loaded.int8_model).predict,
+            labels=manifest.labels,
+            layout=manifest.layout.name,
+            channels=channels,
+            length=length,
+            fps=manifest.fps,
+            settings=read_settings(loaded.folder),
+        )
+        references = read_references(loaded.folder)
+        return cls(layout or manifest.layout.name, model, references, offline=offline)
+
+    @property
+    def ignored(self) -> dict[str, int]:
+        """Reason for which poses were ignored to their number."""
+        return dict(self._fine.ignored) if self._fine else {}
+
+    def push(self, pose: np.ndarray | None, timestamp: float) -> list[Event]:
+        """Take the pose of a frame.
+
+        Args:
+            pose: `[J, 3 or 4]`, confidence last, in any unit; None if nobody is seen.
+            timestamp: time in seconds.
+
+        Returns:
+            What happened since the last push. Poses that cannot be used are counted in `ignored`.
+        """
+        if self._fine is None:
+            if pose is None or np.ndim(pose) != 2 or np.shape(pose)[1] not in (3, 4):
+                return []
+            self._shape = (self._joints, np.shape(pose)[1])
+            self._fine = Resampler(RATE * _FINE, self._shape)
+            self._windows = Resampler(self._fps, self._shape)
+        assert self._windows is not None
+        events: list[Event] = []
+        for tick in self._fine.push(pose, timestamp):
+            if tick.returned and self._end:
+                events += self._flush()
+            self._end = tick.time + 1 / (RATE * _FINE)
+            self._burst.append((tick.time, tick.pose))
+            if len(self._burst) == _FINE:
+                self._add_burst()
+        for tick in self._windows.push(pose, timestamp):
+            if self._recogniser:
+                values = self._to_model(tick.pose) if self._to_model else tick.pose
+                seen = type(tick)(tick.index, tick.time, self._with_channels(values), tick.returned)
+                events += self._take(self._recogniser.push(seen))
+        if self._known is not None and self._waiting:
+            events += self._take([Step(self._known, self._waiting[0][0], self._end)])
+        if self._fine.start is not None and math.isfinite(timestamp):
+            self._pushed, self._last = self._pushed + 1, max(self._last, timestamp - self._fine.start)
+        return events
+
+    def finish(self) -> list[Event]:
+        """End the session and return what was still undecided."""
+        return self._flush()
+
+    def timeline(self, sequence_id: str) -> Timeline:
+        """Return everything that ended so far."""
+        rate = (self._pushed - 1) / self._last if self._last > 0 else 0.0
+        return Timeline(sequence_id, round(rate, 3), tuple(self._segments), self.ignored)
+
+    def _with_channels(self, pose: np.ndarray) -> np.ndarray:
+        """Return a pose with as many values for each joint as the model takes: depth is dropped, or 0."""
+        if self._channels is None or pose.shape[-1] == self._channels:
+            return pose
+        if pose.shape[-1] > self._channels:
+            return np.delete(pose, -2, axis=-1)
+        return np.insert(pose, -1, 0.0, axis=-1)
+
+    def _add_burst(self) -> None:
+        poses = np.stack([pose for _, pose in self._burst])
+        seen = poses[..., -1:] > 0
+        mean = (poses * seen).sum(axis=0) / np.maximum(seen.sum(axis=0), 1)
+        self._waiting.append((self._burst[0][0], self._reader.read(mean)))
+        self._burst.clear()
+
+    def _flush(self) -> list[Event]:
+        """Decide everything that was seen: the person has gone, or the session is over."""
+        if self._burst:
+            self._add_burst()
+        events = self._take(self._recogniser.finish(self._end)) if self._recogniser else []
+        if self._known is not None and self._waiting:
+            events += self._take([Step(self._known, self._waiting[0][0], self._end)])
+        events += self._close(self._bounds[1])
+        self._waiting.clear()
+        return events
+
+    def _take(self, steps: list[Step]) -> list[Event]:
+        events: list[Event] = []
+        for step in steps:
+            if self._tracker and self._tracker.label != step.label:
+                events += self._close(step.start)
+            if self._tracker is None and step.label != BACKGROUND:
+                self._tracker = MovementTracker(step.label, self._references)
+                self._bounds, self._reported = (step.start, step.end), step.start
+                events.append(Event("started", step.label, step.start))
+            self._bounds = self._bounds[0], step.end
+            while self._waiting and self._waiting[0][0] < step.end:
+                time, pose = self._waiting.popleft()
+                if self._tracker:
+                    self._tracker.add(time, pose)
+            events += self._report(step.end)
+        return events
+
+    def _report(self, time: float) -> list[Event]:
+        if self._tracker is None or time - self._reported < _COUNT_SECONDS:
+            return []
+        self._reported = time
+        return [Event("counted", self._tracker.label, time, self._tracker.repetitions())]
+
+    def _close(self, end: float) -> list[Event]:
+        if self._tracker is None:
+            return []
+        segment = self._tracker.close(self._bounds[0], end)
+        self._tracker = None
+        self._segments.append(segment)
+        return [Event("ended", segment.label, end, segment.repetitions, segment)]
+
+
+def follow_recording(coach: Coach, poses: np.ndarray, times: np.ndarray, sequence_id: str = "") -> Timeline:
+    """Push a whole recording and return its timeline.
+
+    Args:
+        coach: a new coach.
+        poses: `[T, J, C]`, confidence last.
+        times: times of the frames, in seconds, `[T]`.
+        sequence_id: id of the recording.
+    """
+    for pose, time in zip(poses, times, strict=True):
+        coach.push(pose, float(time))
+    coach.finish()
+    return coach.timeline(sequence_id)

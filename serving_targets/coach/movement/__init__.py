@@ -1,0 +1,1 @@
+"""Movements of one person: skeleton, angles, signal, and the repetitions in it."""

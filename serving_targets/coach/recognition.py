@@ -1,0 +1,157 @@
+"""Recognises movements in a stream: windows are classified, and what they say is decoded step by step."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from serving_targets.coach.decoding import DurationDecoder
+from serving_targets.coach.settings import CoachSettings, Duration
+from serving_targets.coach.stream import Tick
+from serving_targets.coach.timeline import BACKGROUND, BACKGROUND_LABELS
+
+HOP_SECONDS = 0.2
+"""Time between two classifications, and length of the steps that labels are decided for."""
+_LOOK_AHEAD_SECONDS = 1.0
+"""Longest time after which a label is decided in a stream."""
+_DECODER_SECONDS = 0.4
+"""Part of it that the decoder waits; the rest is for the windows that reach beyond a step."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """A classifier of windows.
+
+    Attributes:
+        classify: function from a window `[length, J, C]` to the probabilities of the labels.
+        labels: labels of the classes.
+        layout: name of the layout of the windows.
+        channels: number of values of a joint, confidence included.
+        length: frames of a window.
+        fps: frames per second of a window.
+        settings: calibration.
+    """
+
+    classify: Callable[[np.ndarray], np.ndarray]
+    labels: tuple[str, ...]
+    layout: str
+    channels: int
+    length: int
+    fps: float
+    settings: CoachSettings = field(default_factory=CoachSettings)
+
+
+@dataclass(frozen=True)
+class Step:
+    """A decided stretch of time.
+
+    Attributes:
+        label: label of the movement, or `BACKGROUND`.
+        start: its first moment, in seconds.
+        end: its end, in seconds.
+    """
+
+    label: str
+    start: float
+    end: float
+
+
+class Recogniser:
+    """Decides which movement is performed, a step of `HOP_SECONDS` at a time.
+
+    With `offline`, a step is decided at the end from all windows around it; else after `_LOOK_AHEAD_SECONDS` at most.
+    """
+
+    def __init__(self, model: Model, *, offline: bool) -> None:
+        self._model = model
+        self._hop = max(round(HOP_SECONDS * model.fps), 1)
+        self._labels = [BACKGROUND if label in BACKGROUND_LABELS else label for label in model.labels]
+        self._knows_background = BACKGROUND in self._labels
+        if not self._knows_background:
+            self._labels.append(BACKGROUND)
+        seconds = self._hop / model.fps
+        durations = [model.settings.durations.get(label, Duration()) for label in self._labels]
+        waited = None if offline else max(int(_DECODER_SECONDS / seconds), 0)
+        self._decoder = DurationDecoder(
+            np.array([round(each.minimum / seconds) for each in durations], np.intp),
+            np.array([each.typical / seconds for each in durations]),
+            waited,
+        )
+        spanned = -(-model.length // self._hop)
+        # A step ends one hop after it starts, and the newest window with it.
+        ahead = int((_LOOK_AHEAD_SECONDS - _DECODER_SECONDS) / seconds) - 1
+        self._ahead = spanned - 1 if offline else max(min(ahead, spanned - 1), 0)
+        self._spanned = spanned
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything, as before the first tick."""
+        self._window: deque[np.ndarray] = deque(maxlen=self._model.length)
+        self._answers: deque[npt.NDArray[np.float64]] = deque(maxlen=self._spanned)
+        self._since_answer = 0
+        self._steps: deque[float] = deque()
+        self._answered = self._evaluated = 0
+        self._decoder.reset()
+
+    def push(self, tick: Tick) -> list[Step]:
+        """Take a tick and return the steps that are decided by it."""
+        self._window.append(tick.pose)
+        if self._since_answer == 0:
+            self._steps.append(tick.time)
+        self._since_answer += 1
+        if self._since_answer < self._hop:
+            return []
+        self._since_answer = 0
+        self._answers.append(self._answer())
+        self._answered += 1
+        return self._evaluate(self._answered - self._ahead)
+
+    def finish(self, end: float) -> list[Step]:
+        """Decide all steps until the end, in seconds, and forget everything."""
+        if self._since_answer:
+            self._answers.append(self._answer())
+            self._answered += 1
+        steps = self._evaluate(self._answered)
+        steps += [self._step(label, end) for label in self._decoder.finish()]
+        self.reset()
+        return steps
+
+    def _answer(self) -> npt.NDArray[np.float64]:
+        window = np.stack(self._window)
+        missing = self._model.length - len(window)
+        if missing:  # as windows of short sequences are padded in training
+            padding = np.repeat(window[-1:], missing, axis=0)
+            padding[..., -1] = 0
+            window = np.concatenate([window, padding])
+        given = np.asarray(self._model.classify(window), float)
+        priors = np.array([self._model.settings.priors.get(label, 1.0) for label in self._model.labels])
+        scaled = np.maximum(given / priors, 1e-9) ** (1 / self._model.settings.temperature)
+        if not self._knows_background:
+            share = self._model.settings.background
+            scaled = np.append(scaled, share * scaled.sum() / (1 - share) * (1 - scaled.max() / scaled.sum()) * 2)
+        return scaled / scaled.sum()
+
+    def _evaluate(self, until: int) -> list[Step]:
+        """Give the decoder every step before number `until`: the mean of the windows that contain it."""
+        decided = []
+        oldest = self._answered - len(self._answers)
+        while self._evaluated < until:
+            # Answer n belongs to the window that ends with step n, so step s is in the windows s to s + spanned - 1.
+            ends = range(max(self._evaluated, oldest), min(self._evaluated + self._ahead + 1, self._answered))
+            middle = self._evaluated + (self._spanned - 1) / 2
+            weights = np.array([1 / (1 + abs(end - middle)) for end in ends])
+            mean = weights @ np.stack([self._answers[end - oldest] for end in ends]) / weights.sum()
+            label = self._decoder.push(np.log(np.maximum(mean, 1e-9)))
+            self._evaluated += 1
+            if label is not None:
+                decided.append(self._step(label, None))
+        return decided
+
+    def _step(self, label: int, end: float | None) -> Step:
+        start = self._steps.popleft()
+        following = self._steps[0] if self._steps else end
+        return Step(self._labels[label], start, start + self._hop / self._model.fps if following is None else following)
