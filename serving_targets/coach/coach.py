@@ -16,6 +16,8 @@ from serving_targets.bundle import load_bundle
 from serving_targets.classifier import Classifier
 from serving_targets.coach.form.references import References
 from serving_targets.coach.movement.counting import RATE
+from serving_targets.coach.movement.cycles import Ticks
+from serving_targets.coach.movement.signals import CHANNELS, Signal, body_signal
 from serving_targets.coach.movement.skeleton import Poses, SkeletonReader
 from serving_targets.coach.recognition import Model, Recogniser, Step
 from serving_targets.coach.settings import read_references, read_settings
@@ -37,7 +39,7 @@ class Event:
     """Something that happened in the session.
 
     Attributes:
-        kind: `started` and `ended` of a movement, `counted` while it goes on.
+        kind: `started` and `ended` of a movement, `counted` while it goes on (live only).
         label: label of the movement.
         time: time in seconds from the first pose.
         repetitions: repetitions of the movement so far, as a fraction.
@@ -76,7 +78,7 @@ class Coach:
             offline: decide at the end.
             label: label of the movement if it is known, so that nothing needs to be recognised.
         """
-        self._known = label
+        self._known, self._offline = label, offline
         self._recogniser = Recogniser(model, offline=offline) if model and label is None else None
         self._references = references
         self._reader = SkeletonReader(layout)
@@ -228,7 +230,7 @@ class Coach:
         return events
 
     def _report(self, time: float) -> list[Event]:
-        if self._tracker is None or time - self._reported < _COUNT_SECONDS:
+        if self._offline or self._tracker is None or time - self._reported < _COUNT_SECONDS:
             return []
         self._reported = time
         return [Event("counted", self._tracker.label, time, self._tracker.repetitions())]
@@ -240,6 +242,22 @@ class Coach:
         self._tracker = None
         self._segments.append(segment)
         return [Event("ended", segment.label, end, segment.repetitions, segment)]
+
+
+def recorded_signal(layout: str, poses: np.ndarray, times: np.ndarray) -> tuple[Signal, Ticks]:
+    """Return the signal of a recording and the times of its ticks, as the coach sees them; for references.
+
+    Args:
+        layout: layout of the poses.
+        poses: `[T, J, C]`, confidence last.
+        times: times of the frames, in seconds, `[T]`.
+    """
+    coach = Coach(layout, None)
+    for pose, time in zip(poses, times, strict=True):
+        coach.push(pose, float(time))
+    if not coach._waiting:
+        return np.zeros((0, CHANNELS)), np.zeros(0)
+    return body_signal(np.stack([pose for _, pose in coach._waiting])), np.array([at for at, _ in coach._waiting])
 
 
 def follow_recording(coach: Coach, poses: np.ndarray, times: np.ndarray, sequence_id: str = "") -> Timeline:

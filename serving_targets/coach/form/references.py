@@ -18,6 +18,8 @@ from serving_targets.coach.movement.signals import CHANNELS, Signal, mirrored, r
 PHASES = 24
 """Rows of a cycle."""
 _SHAPE_PHASES = 8
+_MOST_SHIFT = 3
+"""Phases by which the boundaries of a repetition may be off."""
 _BUMP = 1 / 3
 """Width of what counts as the extreme of a repetition, in repetitions."""
 
@@ -165,8 +167,18 @@ def deviations(cycles: Signal, reference: Signal) -> Signal:
 def facing_like(cycles: Signal, reference: Signal) -> tuple[Signal, bool]:
     """Return repetitions or their mirror image, whichever is nearer to a reference, and whether it is the mirror's."""
     image = mirrored(cycles)
-    same, other = (np.nansum((np.nanmean(each, axis=0) - reference) ** 2) for each in (cycles, image))
+    same, other = (np.nansum((each.mean(axis=0) - reference) ** 2) for each in (cycles, image))
     return (image, True) if other < same else (cycles, False)
+
+
+def in_phase(cycles: Signal, reference: Signal) -> Signal:
+    """Return repetitions that begin where the reference begins: their boundaries are known to a few phases only."""
+    moved = cycles - cycles.mean(axis=1, keepdims=True)
+    target = reference - reference.mean(axis=0)
+    shifts = range(-_MOST_SHIFT, _MOST_SHIFT + 1)
+    apart = [np.nansum((np.roll(moved, shift, axis=1) - target) ** 2, axis=(1, 2)) for shift in shifts]
+    best = np.argmin(apart, axis=0) - _MOST_SHIFT
+    return np.stack([np.roll(each, shift, axis=0) for each, shift in zip(cycles, best, strict=True)])
 
 
 def build_references(performances: Mapping[str, Mapping[str, Performances]]) -> References:
@@ -249,10 +261,11 @@ def evidence_of(
 def _aligned(people: Sequence[Performances]) -> list[Signal]:
     """Return the repetitions of each person, mirrored where the person works on the other side than most."""
     cycles = [person.cycles for person in people]
-    mean = np.nanmean(cycles[0], axis=0)
+    mean = cycles[0].mean(axis=0)
     for _ in range(3):
         cycles = [facing_like(each, mean)[0] for each in cycles]
         mean = _mean(cycles)
+        cycles = [in_phase(each, mean) for each in cycles]
     return cycles
 
 

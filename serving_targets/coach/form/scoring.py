@@ -17,6 +17,7 @@ from serving_targets.coach.form.references import (
     facing_like,
     form_distance,
     form_features,
+    in_phase,
 )
 from serving_targets.coach.metrics import GOOD
 from serving_targets.coach.movement.angles import ANGLES, MIRRORED_ANGLES, direction
@@ -42,7 +43,7 @@ def score(cycles: Signal, movement: Movement) -> float | None:
     if not len(cycles):
         return None
     facing, _ = facing_like(cycles, movement.rows)
-    features = form_features(facing)
+    features = form_features(in_phase(facing, movement.rows))
     if np.isnan(features).mean() > 0.5:
         return None
     distance = form_distance(features, np.array(movement.form_mean), np.array(movement.form_tolerance))
@@ -70,6 +71,7 @@ def corrections(
         return []
     reference = movement.rows
     facing, is_mirrored = facing_like(cycles, reference)
+    facing = in_phase(facing, reference)
     each = deviations(facing, reference)
     apart = np.nan_to_num(each.mean(axis=0))
     spread = np.sqrt(

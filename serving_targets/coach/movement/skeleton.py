@@ -83,7 +83,7 @@ def body_poses(poses: Poses) -> Poses:
         `[T, 20, 3]`, NaN where a joint is missing.
     """
     joints = places(poses)
-    centre = np.nanmean(_stacked(joints, "left_hip", "right_hip"), axis=0)
+    centre = _stacked(joints, "left_hip", "right_hip").mean(axis=0)
     torso = np.linalg.norm(joints[:, JOINT["shoulder_center"]] - centre, axis=-1)
     length = float(np.nanmedian(torso)) if np.isfinite(torso).any() else 1.0
     relative = (joints - centre[:, None]) / max(length, 1e-6)
