@@ -30,8 +30,10 @@ class Case:
 
 
 def _serving_modules() -> str:
-    files = sorted((PROJECT / "serving_targets").glob("*.py"))
-    return ", ".join(f"serving_targets.{file.stem}" for file in files if file.stem != "__init__")
+    folder = PROJECT / "serving_targets"
+    files = [file for pattern in ("*.py", "coach/**/*.py") for file in sorted(folder.glob(pattern))]
+    names = [file.relative_to(PROJECT).with_suffix("") for file in files if file.stem != "__init__"]
+    return ", ".join(".".join(name.parts) for name in names)
 
 
 CASES = {
@@ -42,6 +44,10 @@ CASES = {
     "data.describe": Case("import data.describe, data.synthetic", absent=(*TFX_PACKAGES, "pandas", "rich", "scipy")),
     "data.report": Case("import data.report", absent=TFX_PACKAGES),
     "serving_targets": Case(f"import {_serving_modules()}", absent=(*TFX_PACKAGES, "keras", "rich")),
+    "the coach": Case(
+        "import serving_targets.coach.coach",
+        absent=(*TFX_PACKAGES, "keras", "pandas", "rich", "scipy", "sklearn"),
+    ),
     "lineage": Case(
         "import lineage.cli.commands, lineage.exchange.sql, lineage.drawings.audit_report, lineage.exchange.export",
         absent=("tensorflow", "tfx"),

@@ -23,6 +23,8 @@ _LEAST_MOVEMENT = 5.0
 _COMPONENTS, _EXPLAINED = 6, 0.97
 _NEARLY, _SLACK = 1.25, 0.02
 """The shortest period is chosen whose misfit is at most the best one's, times and plus this."""
+_RETURNED = 0.35
+"""A movement has returned when it is nearer to its start than this share of how far it was away."""
 _WORST_MISFIT = 0.45
 """A movement that fits its own cycle worse is not a repeated one."""
 
@@ -66,11 +68,22 @@ def count_repetitions(signal: Signal, known: Sequence[Signal] = (), seconds: flo
     else:
         found = _by_itself(rows, candidates)
     if found is None:
-        return Count(0.0)
+        return _once(part, first)
     course, period = found
+    # Progress goes in steps of a phase; where it is even, boundaries do not jump by a tick.
+    even = cycles.smoothed(course.progress[:, None], 5).ravel()
     whole = np.arange(int(course.progress[-1] + 0.5) + 1)
-    reached = np.interp(np.minimum(whole, course.progress[-1]), course.progress, np.arange(len(part)))
+    reached = np.interp(whole, even, np.arange(len(part)))
+    reached[0] = 0
     return Count(float(course.progress[-1]), tuple(float(first + tick) for tick in reached), period, course.misfit)
+
+
+def _once(part: Signal, first: int) -> Count:
+    """Count 1 if the person moved and came back to where they started: too short or too long to repeat itself."""
+    ends = np.concatenate([part[:3], part[-3:]]).reshape(2, -1, part.shape[1]).mean(axis=1)
+    away = np.linalg.norm(part - ends[0], axis=1).max()
+    returned = np.linalg.norm(ends[1] - ends[0]) <= _RETURNED * away
+    return Count(1.0, (float(first), float(first + len(part) - 1)), 0.0) if returned else Count(0.0)
 
 
 def moving_part(signal: Signal) -> tuple[int, int]:

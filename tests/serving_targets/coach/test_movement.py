@@ -128,6 +128,13 @@ def test_a_movement_that_never_returns_is_not_a_repetition(standing):
     assert count_repetitions(signal_of(poses)).repetitions < 1.5
 
 
+def test_a_single_repetition_repeats_nothing_but_returns(raises, still):
+    there_and_back = np.concatenate([still(2), raises(1, seconds=4), still(2, seed=8)])
+    assert count_repetitions(signal_of(there_and_back)).repetitions == 1
+    only_there = there_and_back[: (4 * 30)]
+    assert count_repetitions(signal_of(only_there)).repetitions == 0
+
+
 def test_a_known_movement_is_counted_from_its_first_repetition(raises):
     cycle = resampled(body_signal(raises(1, noise=0)), 24)
     for done in (1.0, 1.5):
