@@ -1,6 +1,6 @@
 """Measures the coach on recorded people that its references have not seen, with the metrics of `serving_targets/coach`.
 
-.venv/bin/python -m benchmarks.coach [--people 1 3] [--datasets FOLDER] [--only counting form corrections sessions]
+.venv/bin/python -m benchmarks.coach [--people 1 3] [--datasets FOLDER] [--only counting ...]
 
 Counting, form and corrections are measured on UI-PRMD: the references are made of the good repetitions of all other
 people, and the exercise is known. No incorrect repetition is used. The counts of Baduanjin are made without any
@@ -11,6 +11,7 @@ seconds (kernel ridge regression); the order of the actions is not used.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
@@ -20,10 +21,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from data.files import write_atomically
 from serving_targets.coach.coach import Coach, follow_recording, recorded_signal
 from serving_targets.coach.form.faults import bent, fault
 from serving_targets.coach.form.references import Performances, References, build_references, cycle_of
 from serving_targets.coach.metrics import (
+    causal_agreement,
     correction_metrics,
     counting_metrics,
     form_metrics,
@@ -36,7 +39,7 @@ from serving_targets.coach.movement.signals import body_signal, without_gaps
 from serving_targets.coach.movement.skeleton import SkeletonReader, places
 from serving_targets.coach.recognition import Model
 from serving_targets.coach.settings import CoachSettings, Duration
-from serving_targets.coach.timeline import BACKGROUND, Correction, Timeline, labels_at
+from serving_targets.coach.timeline import BACKGROUND, Correction, Timeline, as_predictions, labels_at
 
 DATASETS = Path(os.environ.get("POSELINE_DATASETS") or Path(__file__).parents[2] / "shared" / "data")
 PARTS = ("counting", "form", "corrections", "sessions")
@@ -222,9 +225,9 @@ WINDOW = 60
 
 
 def window_features(window: np.ndarray) -> np.ndarray:
-    """Return features of a window `[WINDOW, 20, 4]`: the signal at nine moments, its speed, its extent and path."""
-    signal = without_gaps(body_signal(window))
-    moments = signal.reshape(12, -1, signal.shape[1]).mean(axis=1)
+    """Return features of a window `[WINDOW, 20, 4]`: the signal at twelve moments, its speed, its extent and path."""
+    signal = without_gaps(body_signal(window[:: WINDOW // 12]))
+    moments = signal[:12]
     path = window[[-1], 0, :3] - window[[0], 0, :3]
     return np.concatenate(
         [moments.ravel() / 3, 2 * np.diff(moments, axis=0).ravel(), 2 * signal.std(axis=0), 60 * np.abs(path).ravel()]
@@ -276,22 +279,30 @@ def _squares(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     return (first**2).sum(axis=1)[:, None] + (second**2).sum(axis=1) - 2 * first @ second.T
 
 
-def measure_sessions(sessions: list[Session], people: list[int]) -> None:
+def measure_sessions(sessions: list[Session], people: list[int], predictions: Path | None) -> None:
     """Recognise the sessions of held-out people, offline and live, and print the figures."""
     truth: list[list[str]] = []
     found: dict[str, list[list[str]]] = {"offline": [], "live": []}
+    timelines, agreements = [], []
     for person in people:
         classify, settings, labels = train_classifier([each for each in sessions if each.person != person])
         model = Model(classify, tuple(labels), "kinect20", 4, WINDOW, FPS, settings)
-        for session in sessions:
-            if session.person == person:
-                truth.append(session.labels)
-                for name, predicted in found.items():
-                    coach = Coach("kinect20", model, offline=name == "offline")
-                    timeline = follow_recording(coach, session.poses, session.times)
-                    predicted.append(labels_at(timeline.segments, session.times))
+        for number, session in enumerate(each for each in sessions if each.person == person):
+            truth.append(session.labels)
+            for name, predicted in found.items():
+                coach = Coach("kinect20", model, offline=name == "offline")
+                name_of_session = f"person {person}, session {number}, {name}"
+                timelines.append(follow_recording(coach, session.poses, session.times, name_of_session))
+                predicted.append(labels_at(timelines[-1].segments, session.times))
+            cut = len(session.times) // 2
+            shorter = follow_recording(Coach("kinect20", model), session.poses[:cut], session.times[:cut])
+            labels_of_cut = labels_at(shorter.segments, session.times[:cut])
+            agreements.append(causal_agreement(found["live"][-1], labels_of_cut, session.times[:cut]))
     for name, predicted in found.items():
         show(f"sessions, {name}", session_metrics(truth, predicted))
+    print(f"{'sessions, live, cut short':<42}causal_agreement {np.mean(agreements):.3f}")
+    if predictions:
+        write_atomically(predictions, json.dumps(as_predictions(timelines), indent=1) + "\n")
 
 
 def show(name: str, figures: Any) -> None:
@@ -306,6 +317,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--people", type=int, nargs="+", default=[1, 3], help="held-out people; default: %(default)s")
     parser.add_argument("--datasets", type=Path, default=DATASETS, help="folder of the recorded data sets")
+    parser.add_argument("--predictions", type=Path, help="also write the timelines of the sessions to this JSON file")
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help="parts to measure; default: all")
     arguments = parser.parse_args()
     figures: dict[str, list[Any]] = {}
@@ -330,7 +342,9 @@ def main() -> None:
             print(f"{movement:<42}cycles {cycles}, sides {sides}, counted {counted:.2f}")
     if "sessions" in arguments.only:
         sessions = utkinect(arguments.datasets)
-        measure_sessions(sessions, sorted({each.person for each in sessions} & set(arguments.people)))
+        measure_sessions(
+            sessions, sorted({each.person for each in sessions} & set(arguments.people)), arguments.predictions
+        )
 
 
 if __name__ == "__main__":
