@@ -272,7 +272,9 @@ def train_classifier(sessions: list[Session]) -> tuple[Callable[[np.ndarray], np
         label: Duration(minimum=max(float(np.quantile(seconds, 0.05)) * 0.8, 0.2), typical=float(np.mean(seconds)))
         for label, seconds in lengths.items()
     }
-    return classify, CoachSettings(durations=durations), labels
+    # Background fills most of a session. Half of its advantage is in the weights already, the rest is divided out.
+    priors = dict(zip(labels, np.sqrt(counts / counts.sum()).tolist(), strict=True))
+    return classify, CoachSettings(durations=durations, priors=priors), labels
 
 
 def _squares(first: np.ndarray, second: np.ndarray) -> np.ndarray:
