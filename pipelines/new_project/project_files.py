@@ -46,9 +46,7 @@ def config_text(name: str, data: str, survey: Survey, choices: Choices) -> str:
         "split:",
         *_settings(choices.split),
         "training:",
-        *_settings(
-            {"epochs": choices.epochs, "jit_compile": Choice(False, "compiling would take longer than it saves")}
-        ),
+        *_settings(choices.training),
         "gates:",
         *_gates(choices.gates),
     ]
