@@ -74,7 +74,7 @@ def _feature(name: str, kind: str, *lines: str) -> str:
 
 def _number(name: str, values: np.ndarray) -> str:
     low, high = float(values.min()), float(values.max())
-    limits = (0.0, 1.0) if name in _SHARES else (5.0, 240.0) if name == "fps" else None
+    limits = (0.0, 1.0) if name in _SHARES else (min(5.0, low / 2), max(240.0, high * 2)) if name == "fps" else None
     drift = _comparators("jensen_shannon_divergence", _DRIFT) if name in _COMPARED else ()
     return _feature(name, "FLOAT", f"# Seen: {low:.3g} to {high:.3g}.", _float_domain(low, high, limits), *drift)
 
