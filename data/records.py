@@ -158,13 +158,33 @@ class KeypointSequence:
             frames = slice(segment.start_frame, segment.end_frame)
             yield replace(
                 self,
-                sequence_id=f"{self.sequence_id}#{segment.start_frame}",
+                sequence_id=clip_id(self.sequence_id, segment.start_frame),
                 label=segment.label,
                 keypoints=self.keypoints[frames],
                 timestamps=None if self.timestamps is None else self.timestamps[frames],
                 segments=(),
                 repetitions=segment.repetitions,
             )
+
+    def cut(self, frame: int) -> tuple["KeypointSequence", "KeypointSequence"]:
+        """Return the frames before a frame and those from it on, as two sequences without segments."""
+        first, second = (
+            replace(
+                self,
+                sequence_id=clip_id(self.sequence_id, start),
+                keypoints=self.keypoints[frames],
+                timestamps=None if self.timestamps is None else self.timestamps[frames],
+                segments=(),
+                repetitions=None,
+            )
+            for start, frames in ((0, slice(frame)), (frame, slice(frame, None)))
+        )
+        return first, second
+
+
+def clip_id(sequence_id: str, start_frame: int) -> str:
+    """Return the id of a clip that begins at a frame of a sequence."""
+    return f"{sequence_id}#{start_frame}"
 
 
 def to_batch(sequences: Sequence[KeypointSequence]) -> pa.RecordBatch:

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from data.consistency import Consistency
 from data.errors import InputError
 from data.files import creating_folder
-from data.records import MAX_SEQUENCE_VALUES, SCHEMA, KeypointSequence, from_batch, to_batch
+from data.records import MAX_SEQUENCE_VALUES, SCHEMA, KeypointSequence, clip_id, from_batch, to_batch
 
 ROW_GROUP_VALUES = 1 << 20
 """Number of keypoint values in a row group (4 MB), the unit that readers hold in memory."""
@@ -43,6 +43,7 @@ class SequenceKey(NamedTuple):
         layout: name of the joint layout.
         fps: nominal frames per second.
         segment_labels: labels of a session's segments, empty for a single action.
+        segment_starts: first frames of a session's segments.
     """
 
     sequence_id: str
@@ -56,19 +57,31 @@ class SequenceKey(NamedTuple):
     layout: str
     fps: float
     segment_labels: tuple[str, ...] = ()
+    segment_starts: tuple[int, ...] = ()
 
     @classmethod
     def of(cls, sequence: KeypointSequence) -> "SequenceKey":
         """Return the description of a sequence in memory."""
         fields = {name: getattr(sequence, name) for name in cls._fields if hasattr(sequence, name)}
         frames, joints, channels = sequence.keypoints.shape
-        segments = tuple(segment.label for segment in sequence.segments)
-        return cls(**fields, frames=frames, joints=joints, channels=channels, segment_labels=segments)
+        return cls(
+            **fields,
+            frames=frames,
+            joints=joints,
+            channels=channels,
+            segment_labels=tuple(segment.label for segment in sequence.segments),
+            segment_starts=tuple(segment.start_frame for segment in sequence.segments),
+        )
 
     @property
     def labels(self) -> tuple[str, ...]:
         """Labels of the clips of this sequence."""
         return self.segment_labels or (self.label,)
+
+    @property
+    def clip_ids(self) -> tuple[str, ...]:
+        """Ids of the clips of this sequence, as `KeypointSequence.clips` makes them."""
+        return tuple(clip_id(self.sequence_id, start) for start in self.segment_starts) or (self.sequence_id,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,11 +233,12 @@ def read_row_group(group: RowGroup) -> Iterator[KeypointSequence]:
 def read_index(span_dir: Path) -> list[SequenceKey]:
     """Return the descriptions of all sequences of a span, without reading their frames."""
     names = [name for name in SequenceKey._fields if name in SCHEMA.names]
+    columns = [*names, "segments.list.element.label", "segments.list.element.start_frame"]
     keys = []
     for path in part_files(span_dir):
         with open_part(path) as part:
             for group in range(part.num_row_groups):
-                for batch in read_batches(part, path, group, [*names, "segments.list.element.label"]):
+                for batch in read_batches(part, path, group, columns):
                     keys += [_key(row, names) for row in batch.to_pylist()]
     return keys
 
@@ -418,5 +432,9 @@ def _grouped(sequences: Iterable[KeypointSequence]) -> Iterator[list[KeypointSeq
 
 
 def _key(row: dict, names: list[str]) -> SequenceKey:
-    segments = tuple(segment["label"] for segment in row["segments"] or ())
-    return SequenceKey(**{name: row[name] for name in names}, segment_labels=segments)
+    segments = row["segments"] or ()
+    return SequenceKey(
+        **{name: row[name] for name in names},
+        segment_labels=tuple(segment["label"] for segment in segments),
+        segment_starts=tuple(segment["start_frame"] for segment in segments),
+    )

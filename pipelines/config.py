@@ -165,6 +165,8 @@ def load_config(name_or_file: str, overrides: typing.Sequence[str] = ()) -> Pipe
         raise InputError(f"the configuration cannot be read: {error}", str(path), "correct the YAML") from error
     if not isinstance(values, dict):
         raise InputError("the configuration is not a mapping of keys to values", str(path), "see pipelines/configs/")
+    if path.parent != CONFIG_FOLDER:
+        _resolve(values, path.parent)
     for override in overrides:
         _apply(values, override)
     try:
@@ -199,6 +201,14 @@ def _find(name_or_file: str) -> Path:
         "--config takes a name or a YAML file",
         f"did you mean {nearest[0]!r}? There are: {', '.join(config_names())}" if nearest else None,
     )
+
+
+def _resolve(values: dict[str, Any], folder: Path) -> None:
+    """Replace relative paths that exist in the folder of the configuration; others start at the project's root."""
+    for key in ("data", "schema_file", "gates_file"):
+        value = values.get(key)
+        if isinstance(value, str) and "\0" not in value and (folder / value).exists():
+            values[key] = str((folder / value).resolve())
 
 
 def _apply(values: dict[str, Any], override: str) -> None:

@@ -148,7 +148,7 @@ class DataPolicy(ConfigSection):
             anomaly that no pattern matches stops the run. `payloads.data_judgement.Finding` lists the anomalies.
         means: feature to the bound of its mean in every split. Every real recording has a few unusual windows; a split
             full of them is a fault.
-        min_windows: smallest number of windows on both sides of a comparison; with fewer, a difference only passes,
+        min_windows: smallest number of windows on both sides of a comparison; with fewer, a difference only warns,
             because chance explains it.
         min_people: smallest number of people on both sides of a comparison; the same for people.
     """

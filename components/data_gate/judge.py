@@ -66,6 +66,30 @@ class Evidence:
     windows: WindowEvidence
 
 
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """The two sides of a comparison.
+
+    Attributes:
+        here: statistics that are judged.
+        there: statistics that they are compared with.
+    """
+
+    here: Statistics
+    there: Statistics
+
+    @property
+    def windows(self) -> int:
+        """Number of windows of the smaller side."""
+        return min(side.datasets[0].num_examples for side in (self.here, self.there))
+
+    @property
+    def people(self) -> tuple[int, int]:
+        """Number of people on either side."""
+        here, there = (_feature(side, "subject").string_stats.unique for side in (self.here, self.there))
+        return here, there
+
+
 def judge(evidence: Evidence, policy: DataPolicy) -> list[Finding]:
     """Return all findings, those that stop the run first."""
     findings: list[Finding] = []
@@ -134,17 +158,23 @@ def _comparisons(split: str, evidence: Evidence, policy: DataPolicy) -> Iterator
                     verdict=policy.reaction(feature, kind),
                     witness=evidence.windows.find(split, feature, deviation),
                 )
-                yield _downgrade_if_underpowered(finding, here, there, policy)
+                yield _warn_if_chance_explains(finding, measurement.value, Sides(here, there), evidence, policy)
 
 
-def _downgrade_if_underpowered(finding: Finding, here: Statistics, there: Statistics, policy: DataPolicy) -> Finding:
-    """Let a finding pass if a side has too few windows or people for the difference to mean anything."""
-    windows = min(side.datasets[0].num_examples for side in (here, there))
-    people = min(_feature(side, "subject").string_stats.unique for side in (here, there))
-    if windows >= policy.min_windows and people >= policy.min_people:
+def _warn_if_chance_explains(
+    finding: Finding, distance: float, sides: Sides, evidence: Evidence, policy: DataPolicy
+) -> Finding:
+    """Let a finding only warn if a side is small, or if random groups of the training people differ as much."""
+    if finding.verdict != "stop":
         return finding
-    reason = f" (one side has no more than {windows} windows or {people} people)"
-    return finding.model_copy(update={"verdict": "pass", "figure": finding.figure + reason})
+    if sides.windows < policy.min_windows or min(sides.people) < policy.min_people:
+        reason = f" (one side has no more than {sides.windows} windows or {min(sides.people)} people)"
+    else:
+        bound = evidence.windows.chance_bound(finding.feature, min(sides.people) / sum(sides.people))
+        if bound is None or distance > bound:
+            return finding
+        reason = f" (chance: random groups of the training people are up to {bound:.2f} apart)"
+    return finding.model_copy(update={"verdict": "warn", "figure": finding.figure + reason})
 
 
 def _change(here: FeatureNameStatistics, there: FeatureNameStatistics, name: str) -> tuple[str, Deviation]:

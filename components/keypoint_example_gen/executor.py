@@ -45,7 +45,7 @@ class Executor(BaseBeamExecutor):
             labels=tuple(json.loads(exec_properties["labels"])),
             windows=WindowSpec.model_validate_json(exec_properties["windows"]),
             splits=_assign(span_dir, exec_properties["layout"], policy),
-            allow_subject_overlap=policy.allow_subject_overlap,
+            policy=policy,
             num_shards=exec_properties["num_shards"],
             folder=Path(examples.uri),
         )
