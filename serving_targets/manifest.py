@@ -17,7 +17,7 @@ from data.settings.json_text import read_json
 from data.text import shortened, value_text
 from data.windows import WindowSpec
 from payloads.verdict import Verdict
-from serving_targets.contract import Channels, Contract, FramesPerSecond, Joints, Labels, Text, WindowShape
+from serving_targets.contract import Channels, Contract, FramesPerSecond, Joints, Labels, Layout, Text, WindowShape
 
 MANIFEST = "manifest.json"
 SIGNATURE = f"{MANIFEST}.sig"
@@ -62,12 +62,24 @@ class BundleFile(_Part):
 
 
 class LayoutTable(_Part):
-    """The joint layout of the model, as `data.layouts.Layout.to_dict` returns it."""
+    """The joint layout of the model, as `data.layouts.Layout.to_dict` returns it.
+
+    Attributes:
+        name: name of the layout.
+        joints: names of the joints, in the order of the input.
+        definition: definition of a layout of the user's own; None for a layout of the project.
+    """
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
     name: Text
     joints: Joints
+    definition: Layout | None = None
+
+    @property
+    def reference(self) -> str:
+        """Text by which `data.layouts.load_layout` finds the layout."""
+        return self.definition or self.name
 
 
 class Provenance(_Part):
@@ -146,7 +158,7 @@ class Manifest(_Part):
     def contract(self) -> Contract:
         """Contract that every TFLite file of the bundle must contain."""
         own = self.model_dump(include=set(Contract.model_fields) - {"layout"})
-        return Contract(**own, layout=self.layout.name, joints=self.layout.joints)
+        return Contract(**own, layout=self.layout.reference, joints=self.layout.joints)
 
     @property
     def window_shape(self) -> tuple[int, int, int]:
@@ -156,7 +168,7 @@ class Manifest(_Part):
     @property
     def computed_digest(self) -> str:
         """What `digest` is if the manifest was not changed."""
-        return behaviour_digest(self.files, self.labels, self.layout.name, self.channels, self.window_spec)
+        return behaviour_digest(self.files, self.labels, self.layout.reference, self.channels, self.window_spec)
 
     def to_json(self) -> str:
         """Return the content of `manifest.json`."""

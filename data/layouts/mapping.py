@@ -6,7 +6,8 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from data.layouts.layout import TABLES, Layout, load_layout, read_yaml
+from data.layouts.catalogue import load_layout
+from data.layouts.layout import TABLES, Layout, read_yaml
 
 
 @dataclass(frozen=True)

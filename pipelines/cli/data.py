@@ -70,7 +70,7 @@ _IMAGE_OPTIONS = (
         show_default=True,
         help="Landmarks to take from formats that have both.",
     ),
-    click.option("--layout", help="Layout to convert all sequences to."),
+    click.option("--layout", help="Layout to convert all sequences to: a name, or the YAML file of your own."),
     click.option("--columns", metavar="FIELD=COLUMN,...", help="Columns of a CSV that are not recognised by name."),
 )
 _TIME_OPTIONS = (
