@@ -66,6 +66,7 @@ class Evaluation:
         latency_ms: latency of one window on one thread, in milliseconds.
         per_class: label to its scores, in the order of the manifest.
         bundle: folder, name, version, digest and signature of the bundle.
+        claims: what the test before publication showed, as a sentence; None if the bundle does not say.
         robustness: name of each disturbance to the accuracy by sequence on disturbed windows; None if not requested.
     """
 
@@ -77,6 +78,7 @@ class Evaluation:
     latency_ms: Latency
     per_class: dict[str, ClassScore]
     bundle: dict[str, Any]
+    claims: str | None = None
     robustness: dict[str, float] | None = None
 
     def to_dict(self) -> dict[str, Any]:
@@ -193,6 +195,7 @@ def show(evaluation: Evaluation, console: Terminal) -> None:
     for name, text in {
         "bundle": f"{bundle['name']} version {bundle['version']}  {bundle['folder']}",
         "signature": bundle["signature"],
+        "published on": evaluation.claims or "not stated in the manifest",
         "accuracy": f"{evaluation.sequence_accuracy:.4f} of {evaluation.sequences} sequences,"
         f" {evaluation.window_accuracy:.4f} of {evaluation.windows} windows",
         "macro F1": f"{evaluation.macro_f1:.4f}",
@@ -290,6 +293,7 @@ def _scores(bundle: Bundle, calls: _Calls) -> Evaluation:
             "digest": manifest.digest,
             "signature": bundle.signature,
         },
+        claims=manifest.claims.sentence if manifest.claims else None,
         robustness=robustness or None,
     )
 

@@ -16,6 +16,7 @@ from data.errors import InputError
 from data.settings.json_text import read_json
 from data.text import shortened, value_text
 from data.windows import WindowSpec
+from payloads.claims import Claims
 from payloads.verdict import Verdict
 from serving_targets.contract import Channels, Contract, FramesPerSecond, Joints, Labels, Layout, Text, WindowShape
 
@@ -114,6 +115,7 @@ class Manifest(_Part):
         saved_model_digest: content digest of the SavedModel that the TFLite files were converted from.
         thresholds: thresholds of every gate, by section of the gates file.
         verdicts: verdicts of the gates that judged the files.
+        claims: what the test shows about the model; None in bundles of older versions.
         files: all files of the bundle except the manifest.
         provenance: origin of the bundle.
     """
@@ -133,6 +135,7 @@ class Manifest(_Part):
     saved_model_digest: str = ""
     thresholds: dict[str, Any]
     verdicts: tuple[Verdict, ...]
+    claims: Claims | None = None
     files: tuple[BundleFile, ...] = Field(min_length=1, max_length=_MOST_FILES)
     provenance: Provenance
 

@@ -38,7 +38,7 @@ def _new_span_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def _import_options(command: Callable[..., Any]) -> Callable[..., Any]:
+def import_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options for what the sources do not say, in the order of the help text."""
     for option in reversed((*_LABEL_OPTIONS, *_IMAGE_OPTIONS, *_TIME_OPTIONS)):
         command = option(command)
@@ -109,7 +109,7 @@ _TIME_OPTIONS = (
 @click.option("--from", "format_", metavar="FORMAT", help="Format of SRC; see `data formats`.  [default: detected]")
 @click.argument("src", nargs=-1, required=True, type=PATH)
 @_new_span_options
-@_import_options
+@import_options
 @click.option(
     "--max-quarantined",
     default=0.05,
@@ -141,7 +141,7 @@ def data_import(
 
     options = options_from(source_options)
     too_many: TooManyQuarantinedError | None = None
-    with _progress_bar() as progress:
+    with import_progress() as progress:
         try:
             summary = import_to_span(
                 format_,
@@ -164,7 +164,7 @@ def data_import(
 
 
 @contextlib.contextmanager
-def _progress_bar() -> Iterator[Callable[[ImportProgress], None]]:
+def import_progress() -> Iterator[Callable[[ImportProgress], None]]:
     """Show a progress bar while the block runs, and yield the function that updates it."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 

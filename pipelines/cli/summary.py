@@ -50,6 +50,8 @@ def show(report: Report, console: Terminal, *, as_json: bool = False) -> None:
                 table.add_row("data gate warns", text)
     for name, value in report.accuracy.items():
         table.add_row(_FIGURES.get(name, name), f"{value:.4f}")
+    if report.claims:
+        table.add_row("what the test shows", report.claims)
     for verdict in report.verdicts:
         table.add_row(verdict.gate.replace("_", " "), _verdict(verdict))
     for target, folder in report.pushed.items():

@@ -76,6 +76,7 @@ class Report:
         data_gate: baseline and findings of DataGate; None if it did not run or rejected the data.
         accuracy: headline figures by name.
         verdicts: verdicts of the gates on the model.
+        claims: what the test shows about the model, as a sentence; None if it was not tested.
         files: file or format name to its figures: size, accuracy, differences, times.
         latency_ms: `p50` and `p95` of the int8 file.
         pushed: target to the folder of the published version.
@@ -93,6 +94,7 @@ class Report:
     data_gate: DataGateSummary | None = None
     accuracy: dict[str, float] = field(default_factory=dict)
     verdicts: list[Verdict] = field(default_factory=list)
+    claims: str | None = None
     files: dict[str, dict[str, Any]] = field(default_factory=dict)
     latency_ms: dict[str, float] = field(default_factory=dict)
     pushed: dict[str, str] = field(default_factory=dict)
@@ -180,6 +182,7 @@ def _read_other_gates(report: Report, outputs: Mapping[str, Outputs]) -> None:
         report.verdicts += judgement.verdicts
         if isinstance(judgement, EdgeJudgement):
             report.accuracy |= {name: value for name, value in judgement.accuracy.items() if value is not None}
+            report.claims = judgement.claims.sentence if judgement.claims else None
             _add_files(report, judgement.files)
         elif isinstance(judgement, ServingJudgement):
             report.latency_ms |= {name: value for name, value in judgement.latency_ms.items() if value is not None}
