@@ -22,7 +22,7 @@ def comparison_file(root: Path, folder: Path) -> Path:
 
 
 def plans_folder(root: Path) -> Path:
-    """Return the folder of the compiled plans, those of an orchestrator's runs among them under the names of the runs."""
+    """Return the folder of the compiled plans; those of an orchestrator's runs have the names of the runs."""
     return root / "plans"
 
 
