@@ -66,8 +66,8 @@ class Evaluation:
         latency_ms: latency of one window on one thread, in milliseconds.
         per_class: label to its scores, in the order of the manifest.
         bundle: folder, name, version, digest and signature of the bundle.
-        claims: what the test before publication showed, as a sentence; None if the bundle does not say.
         robustness: name of each disturbance to the accuracy by sequence on disturbed windows; None if not requested.
+        claims: what the test before publication showed, as a sentence; None if the bundle does not say.
     """
 
     sequence_accuracy: float
@@ -78,8 +78,8 @@ class Evaluation:
     latency_ms: Latency
     per_class: dict[str, ClassScore]
     bundle: dict[str, Any]
-    claims: str | None = None
     robustness: dict[str, float] | None = None
+    claims: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return all scores as JSON values."""

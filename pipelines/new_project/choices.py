@@ -205,6 +205,9 @@ def _official(survey: Survey) -> tuple[dict[str, Choice], list[str]] | None:
         return settings, []
     settings["allow_subject_overlap"] = Choice(True, "the division of your data has people on both sides")
     warning = "people of the test split are in the training split, too: the figures do not hold for other people"
+    if not survey.people:
+        warning = "the data do not say who moves: the figures may not hold for other people"
+        settings["allow_subject_overlap"] = Choice(True, "the data do not say who moves")
     return (settings, [warning]) if _works(survey, settings) else None
 
 
