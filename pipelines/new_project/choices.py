@@ -42,7 +42,7 @@ STEPS = 1500
 
 _BATCHES = (64, 32, 16)
 _EPOCHS = (20, 200)
-_SEEDS = 200
+_SEEDS = 64
 _SIDE = re.compile(r"left|right", re.IGNORECASE)
 
 
@@ -148,6 +148,8 @@ def _choose_windows(survey: Survey) -> tuple[Choice, dict[str, Choice]]:
         wanted = SECONDS
         why = f"repetitions are not counted in your data; {SECONDS:g} s hold one repetition of most exercises"
     rate = min(_rate(native), max((rate for rate in RATES if WINDOW / rate >= wanted), default=RATES[0]))
+    if WINDOW / rate < wanted:
+        why += ", so a window is a part of them"
     return Choice(WINDOW, f"{WINDOW} frames at {rate:g} fps are {WINDOW / rate:.1f} s: {why}."), {
         "fps": Choice(rate, f"{WINDOW} frames are {WINDOW / rate:.1f} s: {why}"),
         "stride": Choice(WINDOW // 4, f"a new window every {WINDOW / 4 / rate:.1f} s"),
@@ -201,6 +203,8 @@ def _official(survey: Survey) -> tuple[dict[str, Choice], list[str]] | None:
         "method": Choice("column", "your data say which recordings are for training and which for test"),
         "eval_share": Choice(0, "all training people train"),
     }
+    if any((key.split or "").lower() not in ("train", "test") for key in survey.index):
+        settings["eval_share"] = Choice(0.15, "above 0, so that the eval split of your data is used")
     if _works(survey, settings):
         return settings, []
     settings["allow_subject_overlap"] = Choice(True, "the division of your data has people on both sides")

@@ -97,6 +97,14 @@ def test_too_few_clips_for_a_claim_are_a_warning_and_no_obstacle(tmp_path):
     assert any("too few to show" in warning for warning in choices.warnings)
 
 
+def test_a_division_that_the_data_state_is_used(tmp_path):
+    parts = {0: "train", 1: "train", 2: "val", 3: "test"}
+    stated = [clip(f"{who}{label}", label, f"p{who}", split=parts[who]) for who in parts for label in LABELS]
+    choices = _choices(tmp_path, stated)
+    assert (choices.split["method"].value, choices.warnings) == ("column", ())
+    assert choices.policy.split_names() == ("train", "eval", "test")
+
+
 def test_people_on_both_sides_are_a_warning(tmp_path):
     warnings = _choices(tmp_path, [clip(f"{label}{n}", label, "ann") for label in LABELS for n in range(9)]).warnings
     assert any("do not hold for other people" in warning for warning in warnings)

@@ -42,7 +42,7 @@ def test_more_recordings_change_only_what_the_user_did_not(tmp_path):
     assert (loaded.training.epochs, loaded.description) == (3, "my own")
     assert read_window_contract(loaded.schema_file).labels == ("curl", "raise", "press")
     assert '+    value: "press"' in again.changes["schema.pbtxt"]
-    assert "epochs" not in again.changes["mine.yaml"]
+    assert not any("epochs" in line for line in again.changes["mine.yaml"].splitlines() if line[:1] in "+-")
     assert f"+# Made by `poseline init` from {7 * 6} clips" in again.changes["mine.yaml"]
 
 
