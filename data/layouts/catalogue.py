@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
+from pathlib import Path
 
 from data.errors import InputError
 from data.layouts.layout import TABLES, Layout, parse_layout, read_yaml
-from data.layouts.own import is_definition, parse_definition
 
 _preferred: ContextVar[str | None] = ContextVar("preferred", default=None)
 
@@ -31,6 +31,8 @@ def load_layout(name: str) -> Layout:
         InputError: if there is no such layout, or its definition is invalid.
     """
     if is_definition(name):
+        from data.layouts.own import parse_definition  # it checks with a library that only layouts of users need
+
         return parse_definition(name)
     if name not in layout_names():
         raise InputError(f"unknown layout {name[:100]!r}", remedy=f"known layouts: {', '.join(layout_names())}")
@@ -62,6 +64,22 @@ def find_layout(joint_names: Sequence[str]) -> tuple[Layout, tuple[int, ...]]:
         where=", ".join(names),
         remedy=f"name the joints as in data/layouts/*.yaml ({', '.join(layout_names())}), or add a layout there",
     )
+
+
+def is_definition(reference: str) -> bool:
+    """Return whether a text is the definition of a layout of the user's own, and not a name."""
+    return reference.startswith("{")
+
+
+def read_own_layout(path: Path) -> Layout:
+    """Read the YAML file of a layout of the user's own.
+
+    Raises:
+        InputError: the file cannot be read, or is not a layout.
+    """
+    from data.layouts.own import parse_file
+
+    return parse_file(path)
 
 
 def layout_label(reference: str) -> str:

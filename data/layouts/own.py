@@ -93,12 +93,7 @@ class OwnLayout(ConfigSection):
         }
 
 
-def is_definition(reference: str) -> bool:
-    """Return whether a text is the definition of a layout of the user's own, and not a name."""
-    return reference.startswith("{")
-
-
-def read_own_layout(path: Path) -> Layout:
+def parse_file(path: Path) -> Layout:
     """Read the YAML file of a layout.
 
     Raises:
