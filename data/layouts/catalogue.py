@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from data.errors import InputError
@@ -20,7 +20,7 @@ def layout_names() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in TABLES.glob("*.yaml") if path.stem[-1].isdigit()))
 
 
-@cache
+@lru_cache(maxsize=256)  # definitions come from files of strangers
 def load_layout(name: str) -> Layout:
     """Return a layout.
 

@@ -1,7 +1,7 @@
 """The mapping of poses from one layout to another, by joint names."""
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -48,7 +48,7 @@ class JointMapping:
         return mapped
 
 
-@cache
+@lru_cache(maxsize=256)
 def joint_mapping(source: str, target: str) -> JointMapping:
     """Return the mapping between two layouts: equal names first, then the names and means of `same_joints.yaml`.
 
