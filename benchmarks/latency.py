@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from serving_targets.classifier import Classifier
-from serving_targets.latency import measure
+from serving_targets.latency import measure_file
 from serving_targets.tflite_file import operators
 
 
@@ -39,7 +39,7 @@ def main() -> None:
     print(f"{'file':<{width}}  {'bytes':>9}  {'operators':>9}  {'p50 ms':>7}  {'p95 ms':>7}")
     for file in files:
         windows = np.load(arguments.windows)["windows"] if arguments.windows else synthetic_windows(file)
-        latency = measure(file, windows)
+        latency = measure_file(file, windows)
         count = operators(file).total()
         print(f"{file!s:<{width}}  {file.stat().st_size:>9,}  {count:>9}  {latency.p50:>7.4f}  {latency.p95:>7.4f}")
 

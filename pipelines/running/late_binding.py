@@ -19,8 +19,11 @@ from components.pusher.signing import KEY_FILE, SIGNER
 from data.errors import InputError
 from data.splits import SplitPolicy
 from data.store import content_digest, span_folder
+from data.text import listed
 from data.validation import validate_span
+from lineage.measures import BLESSINGS, FORMS
 from lineage.node_ids import NodeId
+from payloads.judgements import Judgement
 from payloads.push import PushRecord
 from pipelines.config import PipelineConfig
 from pipelines.pushed import altered_versions, push_targets, why_push_again
@@ -127,14 +130,23 @@ def late_properties(run: RunContext, node_id: str, key: CacheKey) -> dict[str, A
 def why_stale(config: PipelineConfig, workspace: Workspace, outputs: Mapping[str, Sequence[Artifact]]) -> str | None:
     """Return why cached outputs cannot be used; None if they can.
 
-    The outputs of a push cannot be used if the targets are not as the configuration wants them.
+    The outputs of a push cannot be used if the targets are not as the configuration wants them, and a rejection cannot
+    be used if it rests on a measurement of time or on a crash, which another try may not repeat.
     """
+    for blessing in outputs.get("blessing", ()):
+        if blessing.type_name in BLESSINGS and (rejected := _measured_rejections(blessing)):
+            return f"measured again, because the rejection by {listed(rejected)} may not repeat itself"
     for pushed in outputs.get("pushed_model", ()):
         record = PushRecord.read_if_sound(Path(pushed.uri))
         why = why_push_again(record, push_targets(config, workspace)) if record else "its record cannot be read"
         if why:
             return why
     return None
+
+
+def _measured_rejections(blessing: Artifact) -> list[str]:
+    judgement = FORMS[blessing.type_name].read_if_sound(Path(blessing.uri))
+    return [verdict.gate for verdict in judgement.to_repeat] if isinstance(judgement, Judgement) else []
 
 
 def _parameter(node: pipeline_pb2.PipelineNode, name: str) -> str:

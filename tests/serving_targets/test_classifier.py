@@ -16,7 +16,6 @@ def test_a_window_becomes_probabilities(tflite_model):
     assert classifier.predict(window) == pytest.approx(expected, abs=1e-6)
     assert classifier.predict_all(np.stack([window, window])) == pytest.approx(np.stack([expected] * 2), abs=1e-6)
     assert classifier.predict_all(np.empty((0, 8, 17, 3))).shape == (0, 3)
-    assert len(classifier.seconds) == 3
 
 
 def test_a_window_of_another_shape_is_an_error(tflite_model):
@@ -42,4 +41,4 @@ def test_operators_are_read_from_the_file(tflite_model, tmp_path):
 
 
 def test_durations_become_milliseconds():
-    assert percentiles([0.001, 0.002, 0.003]).p50 == pytest.approx(2)
+    assert percentiles([0.001, 0.002, 0.003]) == pytest.approx((2, 2.9))
