@@ -48,6 +48,9 @@ MOST_WAITING = 0.05
 SHORT_PATIENCE, LONG_PATIENCE = 1.0, 15.0
 """Seconds of processor time to wait for calm rounds; the second if the figure is above a limit."""
 
+CAREFUL_SECONDS = 5.0
+"""Least processor time if the figure is above a limit: steady work of others passes for calm until it ends."""
+
 HOPELESS = 3.0
 """Ratio to the limit above which waiting is useless: other work was never seen to double a processor time."""
 
@@ -251,7 +254,9 @@ def _is_enough(rounds: Sequence[_Round], limit: float | None, processor: float, 
     is_open = limit is not None and limit < p95 <= limit * HOPELESS
     if processor >= (LONG_PATIENCE if is_open else SHORT_PATIENCE) or wall >= LONGEST_SECONDS:
         return True
-    return len(rounds) >= ROUNDS and _count_calm(rounds) >= CALM_ROUNDS
+    if len(rounds) < ROUNDS or (is_open and processor < CAREFUL_SECONDS):
+        return False
+    return _count_calm(rounds) >= CALM_ROUNDS
 
 
 def _count_calm(rounds: Sequence[_Round]) -> int:

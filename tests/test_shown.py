@@ -177,7 +177,7 @@ def test_answers_of_runs_are_drawn():
     verdict = Verdict(gate=NAME, figure=1.0, threshold=0.5, direction="min", unit=NAME, passed=False, detail=NAME)
     report = Report(
         NAME, "refused", False, 1.0, data={NAME: {NAME: 1}}, accuracy={NAME: 0.5}, verdicts=[verdict],
-        files={NAME: {"shipped": True}}, pushed={NAME: NAME},
+        files={NAME: {"shipped": True}}, pushed={NAME: NAME}, rejected=[NAME], rejected_since=NAME,
     )  # fmt: skip
     drawn(summary.show, report)
     forecasts = [Forecast(NAME, True, NAME, {NAME: NAME}, [NAME]), Forecast(NAME, False, NAME)]
@@ -185,7 +185,7 @@ def test_answers_of_runs_are_drawn():
     drawn(lambda out: summary.show_key(forecasts[0], out, as_json=False))
     drawn(show_proposal, Proposal(1, NAME, [Change(NAME, NAME, NAME, NAME)]))
     scores = BundleEvaluation(
-        0.5, 0.5, 0.5, 1, 1, Latency(0.1, 0.2, 3), {NAME: ClassScore(0.1, 0.2, 0.3, 4)},
+        0.5, 0.5, 0.5, 1, 1, Latency(0.1, 0.2, 3, 0.3, 4, calm=False), {NAME: ClassScore(0.1, 0.2, 0.3, 4)},
         {"name": NAME, "version": NAME, "folder": NAME, "signature": NAME}, {NAME: 0.5},
     )  # fmt: skip
     drawn(show_evaluation, scores)

@@ -23,6 +23,7 @@ from data.text import listed
 from data.validation import validate_span
 from lineage.measures import BLESSINGS, FORMS
 from lineage.node_ids import NodeId
+from lineage.nodes import NODES
 from payloads.judgements import Judgement
 from payloads.push import PushRecord
 from pipelines.config import PipelineConfig
@@ -127,13 +128,17 @@ def late_properties(run: RunContext, node_id: str, key: CacheKey) -> dict[str, A
     return {}
 
 
-def why_stale(config: PipelineConfig, workspace: Workspace, outputs: Mapping[str, Sequence[Artifact]]) -> str | None:
+def why_stale(
+    config: PipelineConfig, workspace: Workspace, node_id: str, outputs: Mapping[str, Sequence[Artifact]]
+) -> str | None:
     """Return why cached outputs cannot be used; None if they can.
 
     The outputs of a push cannot be used if the targets are not as the configuration wants them, and a rejection cannot
-    be used if it rests on a measurement of time or on a crash, which another try may not repeat.
+    be used if it rests on a measurement of time or on a crash, which another try may not repeat. What a gate says
+    that only warns is no rejection.
     """
-    for blessing in outputs.get("blessing", ()):
+    only_warns = NODES[NodeId(node_id)].gate in config.only_warn
+    for blessing in () if only_warns else outputs.get("blessing", ()):
         if blessing.type_name in BLESSINGS and (rejected := _measured_rejections(blessing)):
             return f"measured again, because the rejection by {listed(rejected)} may not repeat itself"
     for pushed in outputs.get("pushed_model", ()):

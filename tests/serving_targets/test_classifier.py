@@ -4,7 +4,6 @@ from ai_edge_litert.tools import flatbuffer_utils
 
 from data.errors import InputError
 from serving_targets.classifier import Classifier
-from serving_targets.latency import percentiles
 from serving_targets.tflite_file import custom_operators, operators
 
 
@@ -38,7 +37,3 @@ def test_operators_are_read_from_the_file(tflite_model, tmp_path):
     code.customCode = b"FlexErf"
     flatbuffer_utils.write_model(model, str(tmp_path / "custom.tflite"))
     assert custom_operators(tmp_path / "custom.tflite") == ["FlexErf"]
-
-
-def test_durations_become_milliseconds():
-    assert percentiles([0.001, 0.002, 0.003]) == pytest.approx((2, 2.9))
