@@ -143,8 +143,9 @@ def why_stale(
             return f"measured again, because the rejection by {listed(rejected)} may not repeat itself"
     for pushed in outputs.get("pushed_model", ()):
         record = PushRecord.read_if_sound(Path(pushed.uri))
-        why = why_push_again(record, push_targets(config, workspace)) if record else "its record cannot be read"
-        if why:
+        if record is None:
+            return "its record cannot be read"
+        if why := why_push_again(workspace.root, record, push_targets(config, workspace)):
             return why
     return None
 
