@@ -16,7 +16,7 @@ import numpy as np
 from components.artifacts.edge_model import EVALUATION_WINDOWS, GOLDEN_WINDOWS, list_files
 from components.artifacts.judging import check
 from payloads.judgements import FormatFigures, ServingJudgement
-from payloads.verdict import Verdict
+from payloads.verdict import Verdict, shown
 from schema.gates import ServingSmokeThresholds
 from serving_targets.latency import exceeds
 from serving_targets.manifest import FLOAT_MODEL, INT8_MODEL, SAVED_MODEL
@@ -46,8 +46,8 @@ def judge(saved_model: Path, edge_model: Path, records: Path, thresholds: Servin
         verdicts=tuple(check_all(formats, _saved_model_difference(runs[SAVED_MODEL], golden), thresholds)),
         latency_ms={
             name: figure
-            for name in ("p50", "p95")
-            if (figure := getattr(formats[INT8_MODEL], f"{name}_ms")) is not None
+            for name, figure in (("p50", formats[INT8_MODEL].p50_ms), ("p95", formats[INT8_MODEL].p95_ms))
+            if figure is not None
         },
         formats=formats,
         windows=len(windows),
@@ -78,10 +78,18 @@ def _run_all(
 
 
 def _figures(run: SandboxRun, truth: np.ndarray | None, *, shipped: bool) -> FormatFigures:
-    times = run.figures.model_dump(include={"load_ms", "first_ms", "p50_ms", "p95_ms"})
-    if latency := run.figures.latency:
-        times |= {"wall_p95_ms": latency.wall_p95, "calm": latency.calm}
-    found = FormatFigures(shipped=shipped, fault=run.fault, seconds=run.seconds, **times)
+    figures, latency = run.figures, run.figures.latency
+    found = FormatFigures(
+        shipped=shipped,
+        fault=run.fault,
+        seconds=run.seconds,
+        load_ms=figures.load_ms,
+        first_ms=figures.first_ms,
+        p50_ms=figures.p50_ms,
+        p95_ms=figures.p95_ms,
+        wall_p95_ms=latency.wall_p95 if latency else None,
+        calm=latency.calm if latency else None,
+    )
     if truth is None or run.probabilities is None:
         return found
     if run.probabilities.shape != truth.shape:
@@ -141,7 +149,8 @@ def _unless_disturbed(verdict: Verdict, found: FormatFigures) -> Verdict:
         return verdict
     if exceeds(verdict.figure, verdict.threshold, calm=found.calm) is not None:
         return verdict
-    detail = "other programs kept the processor busy all the time, so the file may be quicker"
+    waited = f" (with waiting {shown(found.wall_p95_ms)} ms)"
+    detail = f"other programs kept the processor busy all the time{waited}, so the file may be quicker"
     return verdict.model_copy(update={"is_open": True, "detail": detail})
 
 
