@@ -166,6 +166,13 @@ def test_runs_are_listed(bench, first_run):
     assert runs[-1]["state"] == "done"
 
 
+def test_what_each_executor_used_is_recorded(bench, first_run):
+    question = ("lineage", "run", first_run["run_id"], "--root", str(bench.root), "--json")
+    used = {attempt["node"]: attempt for attempt in json.loads(bench.poseline(*question).stdout)["attempts"]}
+    assert used["Trainer"]["cpu_seconds"] > 1
+    assert used["Trainer"]["peak_megabytes"] > 200  # TensorFlow alone needs more
+
+
 def test_tfx_registered_the_keys_that_were_computed(bench, first_run):
     """The names of TFX's cache contexts are the digests that `pipelines.running.cache_key` computes."""
     script = """
