@@ -30,10 +30,10 @@ from payloads.evaluation import Evaluation, Slice
 from payloads.push import PushRecord
 from payloads.sequences import SequenceRow, write_sequences
 from payloads.verdict import Verdict
-from pipelines.cli import summary
 from pipelines.cli.failure_report import report_failure
 from pipelines.cli.main import main
-from pipelines.cli.progress import LineProgress, make_progress
+from pipelines.cli.run_display import summary
+from pipelines.cli.run_display.progress import LineProgress, make_progress
 from pipelines.processes.log_tail import following
 from pipelines.running.forecast import Forecast
 from pipelines.running.node_launch import NodeResult

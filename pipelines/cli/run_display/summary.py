@@ -12,7 +12,7 @@ from rich.table import Column, Table
 from data.output.terminal import Terminal, stacked, styled
 from data.text import say_json
 from payloads.verdict import Verdict, shown
-from pipelines.cli.rejection import explain_rejection
+from pipelines.cli.run_display.rejection import explain_rejection
 from pipelines.running.forecast import Forecast
 from pipelines.running.outcome import Report
 

@@ -3,7 +3,7 @@
 import pytest
 
 from payloads.verdict import check_threshold
-from pipelines.cli.rejection import EXPLANATIONS, explain_rejection
+from pipelines.cli.run_display.rejection import EXPLANATIONS, explain_rejection
 from pipelines.running.outcome import Report
 from schema.gates import ModelValidatorThresholds, ServingSmokeThresholds
 
