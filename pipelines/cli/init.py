@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from data.text import say_json
-from pipelines.cli.data import import_options, import_progress
+from pipelines.cli.data import import_options
 from pipelines.cli.options import PATH, json_option, make_console, span_option
 
 group = click.Group("init")
@@ -34,6 +34,7 @@ def init(name: str, data: Path, span: int | None, folder: Path | None, as_json: 
 
     from data.importers.import_summary import show as show_import
     from data.importers.option_parsing import options_from
+    from data.output.progress import counting
     from pipelines.new_project.create import check_name, create_project, show
     from pipelines.new_project.raw_recordings import DATA, import_recordings, is_imported
 
@@ -41,9 +42,15 @@ def init(name: str, data: Path, span: int | None, folder: Path | None, as_json: 
     folder = folder or Path(name)
     console = make_console(stderr=as_json)
     if not is_imported(data):
-        with import_progress() as progress:
-            options = options_from(source_options)
-            summary = import_recordings(data, folder, options, os.cpu_count() or 1, progress)
+        options = options_from(source_options)
+        with counting(make_console(stderr=True), "sources") as update:
+            summary = import_recordings(
+                data,
+                folder,
+                options,
+                workers=os.cpu_count() or 1,
+                progress=lambda done: update(done.sources, done.of, f"{done.records:,} records"),
+            )
         if summary:
             show_import(summary, console)
         data = folder / DATA

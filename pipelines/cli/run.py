@@ -52,8 +52,8 @@ def run(
     from pipelines.driver import prepare_driver
 
     prepare_driver()
-    from pipelines.cli import summary
-    from pipelines.cli.progress import make_progress
+    from pipelines.cli.run_display import summary
+    from pipelines.cli.run_display.progress import make_progress
     from pipelines.processes.children import ChildProcesses
     from pipelines.running import late_binding
     from pipelines.running.forecast import forecast
@@ -81,9 +81,7 @@ def run(
     report = collect(result, workspace)
     summary.show(report, console, as_json=as_json)
     if report.state == "pushed" and not as_json and config.data == SAMPLE:
-        console.print("Your own recordings, in a folder for each label:")
-        console.print("  poseline init my_exercises --data FOLDER")
-        console.print("  poseline run --config my_exercises/my_exercises.yaml")
+        summary.show_next(console)
     _explain_failures(result, workspace, _command_line(config_name, data, root, overrides, span))
     sys.exit(report.exit_code)
 
@@ -134,7 +132,7 @@ def explain_cache(
     from pipelines.driver import prepare_driver
 
     prepare_driver()
-    from pipelines.cli import summary
+    from pipelines.cli.run_display import summary
     from pipelines.processes.children import ChildProcesses
     from pipelines.running.forecast import forecast
     from pipelines.running.plan_cache import obtain_plan
