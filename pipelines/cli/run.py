@@ -79,9 +79,7 @@ def run(
     with make_progress(console) as progress:
         result = run_plan(plan, workspace, children, progress, span=span, use_cache=not no_cache, **nodes)
     report = collect(result, workspace)
-    summary.show(report, console, as_json=as_json)
-    if report.state == "pushed" and not as_json and config.data == SAMPLE:
-        summary.show_next(console)
+    summary.show(report, console, as_json=as_json, is_sample=config.data == SAMPLE)
     _explain_failures(result, workspace, _command_line(config_name, data, root, overrides, span))
     sys.exit(report.exit_code)
 

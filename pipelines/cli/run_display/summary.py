@@ -29,8 +29,15 @@ _FIGURES = {
 }
 
 
-def show(report: Report, console: Terminal, *, as_json: bool = False) -> None:
-    """Print the outcome of a run, as JSON on standard output or as a table on the console."""
+def show(report: Report, console: Terminal, *, as_json: bool = False, is_sample: bool = False) -> None:
+    """Print the outcome of a run, as JSON on standard output or as a table on the console.
+
+    Args:
+        report: the outcome.
+        console: where the table is printed.
+        as_json: whether to print JSON.
+        is_sample: whether the data are the bundled sample, after which the step to one's own recordings is shown.
+    """
     if as_json:
         say_json(report.to_dict())
         return
@@ -66,6 +73,8 @@ def show(report: Report, console: Terminal, *, as_json: bool = False) -> None:
     console.print(_headline(report))
     if report.state == "refused":
         console.print(explain_rejection(report))
+    if report.state == "pushed" and is_sample:
+        console.print(_next_step())
 
 
 def _verdict(verdict: Verdict) -> Text:
@@ -108,11 +117,15 @@ def _headline(report: Report) -> Text:
     return styled((f"run {report.run_id} {report.state}", "green"), f" {took}")
 
 
-def show_next(console: Terminal) -> None:
-    """Print how to go on from the sample to one's own recordings."""
-    console.print("your own recordings, with a folder of pose files for each label, in two commands:")
-    console.print("  poseline init my_exercises --data FOLDER")
-    console.print("  poseline run --config my_exercises/my_exercises.yaml")
+def _next_step() -> Text:
+    """Return how to go on from the sample to one's own recordings."""
+    return stacked(
+        [
+            "your own recordings, in a folder of pose files for each label:",
+            "  poseline init my_exercises --data FOLDER",
+            "  poseline run --config my_exercises/my_exercises.yaml",
+        ]
+    )
 
 
 def show_forecast(forecasts: Sequence[Forecast], console: Terminal, *, as_json: bool) -> None:
