@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from data.errors import InputError
-from data.importers.clips.joints import JointOrder
+from data.importers.clips.joints import JointOrder, left_out_note
 from data.importers.clips.types import RawClip, TimeUnit
 from data.importers.clips.units import ImageSize, Unit, pixels_or_fractions
 from data.importers.clips.vocabulary import time_unit_of
@@ -32,6 +32,7 @@ class Collector:
         self._dimensions = 2
         self._values = array("f")
         self._pending = array("f")
+        self._last_form: tuple[JointOrder, int, int] | None = None
         self._pending_form: tuple[JointOrder, int, int] | None = None
         self._frames = array("q")
         self._tracks = array("q")
@@ -74,7 +75,7 @@ class Collector:
         if (order, len(values), dimensions) != self._pending_form or len(self._pending) > _MAX_PENDING:
             self._arrange()
             self._check(order, len(values), dimensions)
-            self._pending_form = order, len(values), dimensions
+            self._pending_form = self._last_form = order, len(values), dimensions
         self._pending += array("f", values)
         self._frames.append(self.count - 1)
         self._tracks.append(track)
@@ -145,4 +146,11 @@ class Collector:
             time_unit=time_unit or time_unit_of(self._time_name) or "auto",
             fps=fps,
             fields=dict(fields or {}),
+            notes=self._left_out(),
         )
+
+    def _left_out(self) -> list[str]:
+        if self._last_form is None:
+            return []
+        order, length, dimensions = self._last_form
+        return left_out_note(length // (dimensions + 1), order)

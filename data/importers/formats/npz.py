@@ -95,24 +95,24 @@ class _Store:
     def notes(self) -> Iterator[Note]:
         """Yield what was assumed for the whole file."""
         if self._scaling is not None and self._scaling.note:
-            yield Note(f"{self._file}: {self._scaling.note}")
+            yield Note(self._scaling.note, self._file)
         if self._has_inferred:
             yield Note(
-                f"{self._file}: joints with a position but confidence 0 are taken as inferred,"
-                f" with confidence {INFERRED_CONFIDENCE}"
+                f"joints with a position but confidence 0 are taken as inferred, with confidence {INFERRED_CONFIDENCE}",
+                self._file,
             )
         if self._subject is None:
-            yield Note(f"{self._file}: there are no subjects: all sequences are of subject 'unknown'")
+            yield Note("there are no subjects: all sequences are of subject 'unknown'", self._file)
         if self._labels is None and not self._segments:
-            yield Note(f"{self._file}: there are no labels: all sequences are labelled {self._options.label!r}")
+            yield Note(f"there are no labels: all sequences are labelled {self._options.label!r}", self._file)
         if unknown := int((~(self._fps > 0)).sum()):
-            yield Note(f"{self._file}: {unknown} sequences have no frame rate: assuming {self._options.fps:g}")
+            yield Note(f"{unknown} sequences have no frame rate: assuming {self._options.frame_rate:g}", self._file)
 
     def clips(self) -> Iterator[RawClip]:
         """Yield one clip per sequence."""
         lengths = np.diff(self._offsets).tolist()
         for number, frames in enumerate(self._archive.stream("frames", lengths)):
-            fps = float(self._fps[number]) if self._fps[number] > 0 else self._options.fps
+            fps = float(self._fps[number]) if self._fps[number] > 0 else self._options.frame_rate
             times, time_unit = self._clip_times(number, fps)
             yield RawClip(
                 name=self._ids[number] if self._ids else f"{Path(self._file).stem}_{number:06d}",

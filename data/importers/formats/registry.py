@@ -6,6 +6,7 @@ from data.importers.formats import (
     coco,
     csv_table,
     mediapipe,
+    ml5,
     npz,
     ntu,
     openpose,
@@ -13,8 +14,14 @@ from data.importers.formats import (
     pyskl,
     tfjs,
 )
+from data.importers.formats.trackers import deeplabcut, ultralytics, yolo
 
-_MODULES = (openpose, mediapipe, alphapose, coco, tfjs, ntu, pyskl, csv_table, npz, parquet)
+_MODULES = (
+    *(openpose, mediapipe, alphapose, coco, ultralytics, tfjs, ml5),
+    *(ntu, pyskl),
+    *(yolo, deeplabcut, csv_table),
+    *(npz, parquet),
+)
 
 FORMATS: dict[str, Format] = {module.FORMAT.name: module.FORMAT for module in _MODULES}
 """All formats, by their names on the command line."""

@@ -1,0 +1,57 @@
+"""Valid files of formats that Poseline reads but does not write, for the fuzzer of the importers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+from data.layouts import load_layout
+
+_JOINTS = load_layout("coco17").joints
+_FRAMES = 4
+
+
+def _deeplabcut() -> list[tuple[str, bytes]]:
+    single = [
+        ",".join(["scorer", *["net"] * 51]),
+        ",".join(["bodyparts", *(joint for joint in _JOINTS for _ in range(3))]),
+        ",".join(["coords", *["x", "y", "likelihood"] * 17]),
+    ]
+    several = [
+        ",".join(["scorer", *["net"] * 102]),
+        ",".join(["individuals", *["a"] * 51, *["b"] * 51]),
+        ",".join(["bodyparts", *(joint for joint in _JOINTS * 2 for _ in range(3))]),
+        ",".join(["coords", *["x", "y", "likelihood"] * 34]),
+    ]
+    rows = [",".join([str(frame), *["9.5", "8", "0.5"] * 17]) for frame in range(_FRAMES)]
+    wide = [",".join([str(frame), *["9.5", "8", "0.5"] * 17, *["", "", ""] * 17]) for frame in range(_FRAMES)]
+    return [(".csv", "\n".join(lines).encode()) for lines in ([*single, *rows], [*several, *wide])]
+
+
+def _ml5() -> list[tuple[str, bytes]]:
+    samples = [
+        {"xs": {str(place): 9.5 * place for place in range(34)}, "ys": {"0": label}} for label in ("sit", "sit", "bow")
+    ]
+    return [(".json", json.dumps({"data": samples}).encode())]
+
+
+def _ultralytics() -> list[tuple[str, bytes]]:
+    points = {"x": [9.5] * 17, "y": [8.0] * 17, "visible": [0.5] * 17}
+    detection = {"name": "person", "class": 0, "confidence": 0.9, "box": {"x1": 1.0}, "keypoints": points}
+    frames = [[{**detection, "track_id": number} for number in (1, 2)] for _ in range(_FRAMES)]
+    by_number = [{**detection, "frame": frame} for frame in range(_FRAMES)]
+    return [(".json", json.dumps(content).encode()) for content in (frames, by_number)]
+
+
+def _yolo() -> list[tuple[str, bytes]]:
+    person = " ".join(["0", "0.5", "0.5", "0.25", "0.5", *["0.5", "0.25", "2"] * 17])
+    return [(".txt", f"{person}\n{person} 0.9 3\n".encode())]
+
+
+TOOL_INPUTS: dict[str, Callable[[], list[tuple[str, bytes]]]] = {
+    "deeplabcut": _deeplabcut,
+    "ml5": _ml5,
+    "ultralytics": _ultralytics,
+    "yolo": _yolo,
+}
+"""Function that makes (suffix, content) of valid files, by format."""
