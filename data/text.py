@@ -13,7 +13,7 @@ import re
 import reprlib
 import sys
 import unicodedata
-from typing import Any
+from typing import Any, cast
 
 LONGEST = 4000
 """Length above which a path, a command or a cell of a table is cut."""
@@ -157,6 +157,39 @@ def value_text(value: Any, length: int = 80) -> str:
 def natural(text: str) -> list[str | int]:
     """Return a sort key by which numbers in names count as numbers: `p2` is before `p10`."""
     return [int(part) if part.isdecimal() else part for part in re.split(r"(\d{1,18})", text)]
+
+
+_REASONS = {
+    "set_int_max_str_digits": "a whole number has thousands of digits",
+    "max_header_size": "the header of the array is longer than any that NumPy writes",
+}
+_MOST_PROBLEMS = 3
+
+
+def plain_reason(error: BaseException) -> str:
+    """Return why something failed, as one line, without the advice that libraries have for programmers."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    if hasattr(error, "errors") and hasattr(error, "error_count"):  # pydantic, which not every user of this has loaded
+        return _problems(cast(Any, error).errors(include_url=False, include_context=False, include_input=False))
+    text = " ".join(str(error).split()) or type(error).__name__
+    return next((reason for words, reason in _REASONS.items() if words in text), text)
+
+
+def _problems(problems: list[dict[str, Any]]) -> str:
+    """Return what a validation found, with the place of each problem."""
+    shown = [
+        f"{'.'.join(map(str, problem['loc'])) or 'the whole'}: {_plain(problem)}"
+        for problem in problems[:_MOST_PROBLEMS]
+    ]
+    more = len(problems) - len(shown)
+    return "; ".join([*shown, f"and {more} more"] if more else shown)
+
+
+def _plain(problem: dict[str, Any]) -> str:
+    if problem["type"] in ("model_type", "model_attributes_type", "dict_type"):
+        return "it is no JSON object"
+    return str(problem["msg"]).removeprefix("Value error, ")
 
 
 @functools.lru_cache(4096)

@@ -21,6 +21,11 @@ def comparison_file(root: Path, folder: Path) -> Path:
     return root / "compared" / name[:2] / f"{name}.json"
 
 
+def plans_folder(root: Path) -> Path:
+    """Return the folder of the compiled plans; those of an orchestrator's runs have the names of the runs."""
+    return root / "plans"
+
+
 def runs_folder(root: Path) -> Path:
     """Return the folder with a folder for each run."""
     return root / "runs"

@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from data.errors import InputError
 from data.settings.json_text import parse_json
-from data.text import shortened
+from data.text import plain_reason, shortened
 
 if TYPE_CHECKING:  # the sandbox, which starts for each evaluation, needs neither sequences nor layouts
     from data.windows import WindowSpec
@@ -209,5 +209,5 @@ def _read_entry(archive: zipfile.ZipFile, name: str) -> bytes | None:
 
 
 def _unreadable(path: Path, reason: Exception | str) -> InputError:
-    what = shortened(" ".join(str(reason).split()), 400)
+    what = shortened(plain_reason(reason) if isinstance(reason, Exception) else reason, 400)
     return InputError(f"the file's metadata cannot be read: {what}", str(path), "push or convert the model again")

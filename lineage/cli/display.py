@@ -259,6 +259,8 @@ def _prune(answer: PrunePlan, out: Terminal) -> None:
     out.print(cell(f"removed {what}" if answer.done else f"would remove {what}; add --yes to do it"))
     if answer.protected:
         out.print(cell(f"{answer.protected} older artifacts are kept: a live push or a blessed model needs them"))
+    for name in answer.under_way:
+        out.print(cell(f"the payloads of run {name} are kept: an orchestrator has not finished it"))
 
 
 @_displays("ForgetPlan")

@@ -131,8 +131,9 @@ def why_stale(config: PipelineConfig, workspace: Workspace, outputs: Mapping[str
     """
     for pushed in outputs.get("pushed_model", ()):
         record = PushRecord.read_if_sound(Path(pushed.uri))
-        why = why_push_again(record, push_targets(config, workspace)) if record else "its record cannot be read"
-        if why:
+        if record is None:
+            return "its record cannot be read"
+        if why := why_push_again(workspace.root, record, push_targets(config, workspace)):
             return why
     return None
 

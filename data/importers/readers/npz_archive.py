@@ -13,6 +13,7 @@ from typing import IO, Self
 import numpy as np
 
 from data.errors import InputError
+from data.text import plain_reason
 
 MAX_COLUMN_BYTES = 256 << 20
 """Size of the largest array that is read into memory as a whole."""
@@ -126,5 +127,7 @@ class NpzArchive:
                 yield stream, ArrayHeader(shape, dtype), fortran
         except _DAMAGE as error:
             raise InputError(
-                f"the array cannot be read: {error}", where, "download or write the file again, it is damaged"
+                f"the array cannot be read: {plain_reason(error)}",
+                where,
+                "download or write the file again, it is damaged",
             ) from error
