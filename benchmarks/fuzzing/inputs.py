@@ -75,7 +75,7 @@ def change(name: str, content: bytes, draw: random.Random) -> bytes:
                 return _change_zip(content, draw)
             if name == "parquet":
                 return _change_parquet(content, draw)
-            if name in ("openpose", "mediapipe", "alphapose", "coco", "tfjs", "ml5", "ultralytics"):
+            if name in ("openpose", "mediapipe", "alphapose", "coco", "tfjs", "ml5", "ultralytics", "vision"):
                 return _change_json(content, draw)
     return mutate(content, draw)
 

@@ -48,10 +48,33 @@ def _yolo() -> list[tuple[str, bytes]]:
     return [(".txt", f"{person}\n{person} 0.9 3\n".encode())]
 
 
+def _vision() -> list[tuple[str, bytes]]:
+    joints = ("head_joint", "neck_1_joint", "root", "left_upLeg_joint", "right_shoulder_1_joint")
+    frames = [{"time": frame / 30, "joints": {joint: [0.5, 0.25, 0.9] for joint in joints}} for frame in range(_FRAMES)]
+    named = [[{"joint": joint, "x": 0.5, "y": 0.25, "confidence": 0.9} for joint in joints] for _ in range(_FRAMES)]
+    return [(".json", json.dumps(content).encode()) for content in (frames, named)]
+
+
+def _bvh() -> list[tuple[str, bytes]]:
+    limbs = (("UpLeg", "Leg", "Foot"), ("Arm", "ForeArm", "Hand"))
+    joints = ["CHANNELS 6 Xposition Yposition Zposition Zrotation Xrotation Yrotation"]
+    for side in ("Left", "Right"):
+        for limb in limbs:
+            for bone in limb:
+                joints += [f"JOINT {side}{bone}", "{", "OFFSET 1 -10 2", "CHANNELS 3 Zrotation Xrotation Yrotation"]
+            joints += ["End Site", "{", "OFFSET 0 -5 0", "}", *["}"] * 3]
+    row = " ".join(["5.5"] * (6 + 12 * 3))
+    lines = ["HIERARCHY", "ROOT Hips", "{", "OFFSET 0 0 0", *joints, "}"]
+    lines += ["MOTION", f"Frames: {_FRAMES}", "Frame Time: 0.0333", *[row] * _FRAMES]
+    return [(".bvh", "\n".join(lines).encode())]
+
+
 TOOL_INPUTS: dict[str, Callable[[], list[tuple[str, bytes]]]] = {
     "deeplabcut": _deeplabcut,
     "ml5": _ml5,
     "ultralytics": _ultralytics,
     "yolo": _yolo,
+    "vision": _vision,
+    "bvh": _bvh,
 }
 """Function that makes (suffix, content) of valid files, by format."""

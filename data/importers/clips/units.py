@@ -21,6 +21,11 @@ PIXELS_FROM = 8.0
 TORSO_METRES = (0.15, 1.5)
 """Shortest and longest torso of a person, in metres."""
 
+USUAL_TORSO = 0.5
+"""Length of a torso in metres that is assumed if no unit makes it one of a person."""
+
+_LONGEST_TORSO = 3.0
+
 _SIZES = (
     *((320, 240), (640, 360), (854, 480), (960, 540), (800, 600), (1280, 720), (1366, 768), (1280, 960)),
     *((1920, 1080), (1920, 1200), (2560, 1440), (3840, 2160), (7680, 4320)),
@@ -179,6 +184,9 @@ def room_scaling(positions: np.ndarray, layout: Layout) -> Scaling:
     for factor, unit in ((0.01, "centimetres"), (0.001, "millimetres")):
         if TORSO_METRES[0] <= torso * factor <= TORSO_METRES[1] < torso:
             return Scaling(ones * np.float32(factor), note=f"a torso is {torso:.3g} long: assuming {unit}")
+    if torso > _LONGEST_TORSO:
+        note = f"the unit is unknown: a torso of {torso:.3g} is taken as {USUAL_TORSO} m long"
+        return Scaling(ones * np.float32(USUAL_TORSO / torso), note=note)
     return Scaling(ones)
 
 

@@ -13,12 +13,14 @@ from data.importers.formats import (
     parquet,
     pyskl,
     tfjs,
+    vision,
 )
+from data.importers.formats.motion_capture import bvh
 from data.importers.formats.trackers import deeplabcut, ultralytics, yolo
 
 _MODULES = (
-    *(openpose, mediapipe, alphapose, coco, ultralytics, tfjs, ml5),
-    *(ntu, pyskl),
+    *(openpose, mediapipe, alphapose, coco, vision, ultralytics, tfjs, ml5),
+    *(ntu, bvh, pyskl),
     *(yolo, deeplabcut, csv_table),
     *(npz, parquet),
 )

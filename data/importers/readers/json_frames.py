@@ -78,11 +78,7 @@ def read_frames(
         elif describes(member, value):
             fields = description_of(value) | fields
             unread |= dict.fromkeys(unread_keys(value, read))
-        elif (
-            _may_be_frame(value)
-            and simplified(member) not in ignored
-            and (not frames.count or _continues(member, chosen))
-        ):
+        elif simplified(member) not in ignored and _may_be_frame(value, member, chosen):
             if not frames.count:
                 unread |= dict.fromkeys(unread_keys(value, read))
             chosen = member
@@ -115,9 +111,10 @@ def flattened[T](
     return [value for joint in joints for value in careful(joint)]
 
 
-def _may_be_frame(value: Any) -> bool:
-    """Return whether a value can be a frame: lists of names, bones or numbers cannot."""
-    return isinstance(value, dict) or (isinstance(value, list) and (not value or isinstance(value[0], (dict, list))))
+def _may_be_frame(value: Any, member: str, chosen: str | None) -> bool:
+    """Return whether a value can be a frame after those of the chosen array: names, bones or numbers cannot."""
+    form = isinstance(value, dict) or (isinstance(value, list) and (not value or isinstance(value[0], (dict, list))))
+    return form and (chosen is None or _continues(member, chosen))
 
 
 def _continues(member: str, chosen: str | None) -> bool:

@@ -13,13 +13,15 @@ from typing import IO, Self
 import numpy as np
 
 from data.errors import InputError
-from data.text import plain_reason
+from data.text import harmless, plain_reason
 
 MAX_COLUMN_BYTES = 256 << 20
 """Size of the largest array that is read into memory as a whole."""
 
 MAX_STREAM_BYTES = 8 << 30
 """Size of the largest array that is read in pieces."""
+
+_DESCRIBED = 12
 
 _DAMAGE = (
     *(zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError, RuntimeError),
@@ -64,6 +66,24 @@ class NpzArchive:
     def __contains__(self, name: str) -> bool:
         return name in self._members
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of all arrays."""
+        return tuple(self._members)
+
+    def described(self) -> str:
+        """Return the names of the arrays with their types and shapes, as far as they can be read."""
+        parts = []
+        for name in list(self._members)[:_DESCRIBED]:
+            try:
+                header = self.header(name)
+            except InputError as error:
+                parts.append(f"{name} ({error.what})")
+            else:
+                parts.append(f"{name} ({header.dtype} {list(header.shape)})")
+        more = f" and {len(self._members) - _DESCRIBED} more" if len(self._members) > _DESCRIBED else ""
+        return harmless(", ".join(parts) + more, 500)
+
     def read(self, name: str) -> np.ndarray:
         """Return a whole array, read-only."""
         with self._open(name, MAX_COLUMN_BYTES) as (stream, header, fortran):
@@ -105,7 +125,9 @@ class NpzArchive:
         where = f"{self.path}, array {name!r}"
         if name not in self._members:
             raise InputError(
-                f"array {name!r} is missing", str(self.path), f"there are: {', '.join(self._members)[:500]}"
+                f"array {name!r} is missing",
+                f"{self.path} has {self.described()}",
+                "write the arrays that docs/data-formats.md describes",
             )
         info = self._members[name]
         if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):

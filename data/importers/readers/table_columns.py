@@ -18,6 +18,7 @@ _AXIS = re.compile(
 _JOINT_NAMES = ("joint", "keypoint", "landmark", "part", "bodypart", "kp", "kpt", "marker", "node")
 _NUMBERS = ("", "id", "index", "idx", "number", "num", "no", "name")
 JOINTS = frozenset(f"{name}{number}" for name in _JOINT_NAMES for number in _NUMBERS)
+_CLIP = (*CLIP_FIELDS, "fps", "width", "height", "size", "unit")
 _UNNAMED = re.compile(r"Unnamed: \d+|index", re.IGNORECASE)
 _PEOPLE = ("person", "personid", "trackid", "track", "pose", "poseid", "personindex", "instance")
 
@@ -78,12 +79,7 @@ class Columns:
             return next((at for at, name in enumerate(names) if test(name) and name not in named.values()), None)
 
         joint = place("joint", lambda name: simplified(name) in JOINTS)
-        roles: dict[str, int] = {}
-        for role in ("x", "y", "z", "confidence"):
-            exact = place(role, partial(_is_role, role))
-            at = place(role, partial(_has_role, role)) if exact is None else exact
-            if at is not None:
-                roles[role] = at
+        roles = _roles(place)
         wide = {} if joint is not None else joints_and_axes(names, space)
         if not wide and (joint is None or not {"x", "y"} <= roles.keys()):
             raise InputError(
@@ -96,16 +92,12 @@ class Columns:
         if clock is None:
             clock = place("time", lambda name: simplified(name) == "date")
         counter = place("frame", lambda name: time_unit_of(name) == "frames")
-        fields: dict[str, int] = {}
-        for field in (*CLIP_FIELDS, "fps", "width", "height", "size", "unit"):
-            at = place(field, partial(_is_field, field))
-            if at is not None:
-                fields[field] = at
+        found = {field: place(field, partial(_is_field, field)) for field in _CLIP}
+        fields = {field: at for field, at in found.items() if at is not None}
         sequence = place("sequence", lambda name: field_of(name) == "name" and simplified(name) != "name")
         person = place("person", lambda name: simplified(name) in _PEOPLE)
         if joint is not None:
             taken |= {joint, *roles.values()}
-        read = taken | {at for at in (sequence, clock, counter, person, *fields.values()) if at is not None}
         return cls(
             count=len(names),
             width=max(at for at in (joint, clock, counter, *roles.values(), *taken) if at is not None) + 1,
@@ -118,9 +110,7 @@ class Columns:
             roles=roles,
             wide=wide,
             fields=fields,
-            unread=tuple(
-                name for at, name in enumerate(names) if at not in read and name and not _UNNAMED.fullmatch(name)
-            ),
+            unread=_unread(names, {*taken, *fields.values(), sequence, clock, counter, person}),
         )
 
     @property
@@ -137,6 +127,21 @@ class Columns:
     def joints(self) -> list[dict[str, int]]:
         """Columns by role for each joint of a row; a row of a long table has one joint."""
         return list(self.wide.values()) or [self.roles]
+
+
+def _roles(place: Callable[[str, Callable[[str], bool]], int | None]) -> dict[str, int]:
+    """Return the columns of x, y, z and confidence in a long table; names without a prefix have priority."""
+    roles: dict[str, int] = {}
+    for role in ("x", "y", "z", "confidence"):
+        exact = place(role, partial(_is_role, role))
+        at = place(role, partial(_has_role, role)) if exact is None else exact
+        if at is not None:
+            roles[role] = at
+    return roles
+
+
+def _unread(names: list[str], read: set[int | None]) -> tuple[str, ...]:
+    return tuple(name for at, name in enumerate(names) if at not in read and name and not _UNNAMED.fullmatch(name))
 
 
 def _is_role(role: str, name: str) -> bool:

@@ -43,7 +43,7 @@ def _is_detection(value: Any) -> bool:
     return isinstance(value, dict) and isinstance(value.get("keypoints"), dict)
 
 
-def _frame_key(detection: dict[str, Any]) -> str | None:
+def _frame_key(detection: Any) -> str | None:
     """Return the key of the number or the image of a detection's frame."""
     names = ("image", "imageid", "file", "filename", "imagename")
     return next((name for name in detection if time_unit_of(name) == "frames" or simplified(name) in names), None)

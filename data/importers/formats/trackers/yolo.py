@@ -64,15 +64,16 @@ def read(source: Source, options: ImportOptions) -> Iterator[ReaderOutput]:
 def _add(numbers: list[float], frames: Collector) -> bool:
     """Add a person; return whether the joints have a third number."""
     count = len(numbers) - _BOX
+    # After the joints there may be the confidence of the box, and the number of the person.
+    numbered = numbers[-1] >= 1 and numbers[-1] == int(numbers[-1])
     for width in (3, 2):
-        # After the joints there may be the confidence of the box, and the number of the person.
-        for extra in (0, 1, 2):
+        for extra in (2, 1, 0) if numbered else (0, 1, 2):
             joints, rest = divmod(count - extra, width)
             if rest == 0 and joints in dict(COUNTS):
                 points = np.array(numbers[_BOX : _BOX + joints * width], np.float32).reshape(joints, width)
                 points = np.c_[points, np.ones((joints, 3 - width), np.float32)]
                 points[(points[:, :2] == 0).all(axis=1)] = 0
-                track = int(numbers[-1]) if extra and numbers[-1] >= 1 and numbers[-1] == int(numbers[-1]) else -1
+                track = int(numbers[-1]) if extra and numbered else -1
                 frames.pose(order_by_count(joints, COUNTS), points.ravel().tolist(), 2, track)
                 return width == 3
     raise InputError(
