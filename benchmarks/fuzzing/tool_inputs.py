@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
+import pickle
 from collections.abc import Callable
+
+import numpy as np
 
 from data.layouts import load_layout
 
@@ -25,7 +29,8 @@ def _deeplabcut() -> list[tuple[str, bytes]]:
     ]
     rows = [",".join([str(frame), *["9.5", "8", "0.5"] * 17]) for frame in range(_FRAMES)]
     wide = [",".join([str(frame), *["9.5", "8", "0.5"] * 17, *["", "", ""] * 17]) for frame in range(_FRAMES)]
-    return [(".csv", "\n".join(lines).encode()) for lines in ([*single, *rows], [*several, *wide])]
+    tables = [(".csv", "\n".join(lines).encode()) for lines in ([*single, *rows], [*several, *wide])]
+    return tables + _deeplabcut_hdf5()
 
 
 def _ml5() -> list[tuple[str, bytes]]:
@@ -69,6 +74,29 @@ def _bvh() -> list[tuple[str, bytes]]:
     return [(".bvh", "\n".join(lines).encode())]
 
 
+def _sleap() -> list[tuple[str, bytes]]:
+    import h5py
+
+    content = io.BytesIO()
+    with h5py.File(content, "w") as file:
+        file["tracks"] = np.full((2, 2, 17, _FRAMES), 9.5)
+        file["point_scores"] = np.full((2, 17, _FRAMES), 0.5)
+        file["node_names"] = np.array([joint.encode() for joint in _JOINTS])
+    return [(".h5", content.getvalue())]
+
+
+def _deeplabcut_hdf5() -> list[tuple[str, bytes]]:
+    import h5py
+
+    names = [("net", joint, kind) for joint in _JOINTS for kind in ("x", "y", "likelihood")]
+    content = io.BytesIO()
+    with h5py.File(content, "w") as file:
+        table = np.zeros(_FRAMES, [("index", "<i8"), ("values_block_0", "<f8", (len(names),))])
+        dataset = file.create_dataset("df_with_missing/table", data=table)
+        dataset.attrs["values_block_0_kind"] = np.bytes_(pickle.dumps(names, 0))
+    return [(".h5", content.getvalue())]
+
+
 TOOL_INPUTS: dict[str, Callable[[], list[tuple[str, bytes]]]] = {
     "deeplabcut": _deeplabcut,
     "ml5": _ml5,
@@ -76,5 +104,6 @@ TOOL_INPUTS: dict[str, Callable[[], list[tuple[str, bytes]]]] = {
     "yolo": _yolo,
     "vision": _vision,
     "bvh": _bvh,
+    "sleap": _sleap,
 }
 """Function that makes (suffix, content) of valid files, by format."""

@@ -12,6 +12,7 @@ from data.importers.bounded_reading import read_bounded
 from data.importers.clips.types import Format, ImportOptions, RawClip, Source
 from data.importers.clips.vocabulary import simplified
 from data.importers.formats.registry import FORMATS
+from data.importers.readers.hdf5_file import SIGNATURE, Hdf5File
 from data.importers.readers.json_stream import open_text, stream_json
 from data.importers.readers.npz_archive import NpzArchive
 from data.importers.readers.table_rows import delimiter_of
@@ -101,6 +102,10 @@ def _contents(path: Path) -> tuple[str, set[str]]:
     names: list[str] = []
     if start.startswith(b"PK"):
         seen = _archive(path, names)
+    elif start.startswith(SIGNATURE):
+        with Hdf5File(path) as file:
+            names += file.names
+            seen = f"the datasets {file.described()}"
     elif start.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"["):
         seen = _document(path, names)
     elif not start:

@@ -16,12 +16,12 @@ from data.importers.formats import (
     vision,
 )
 from data.importers.formats.motion_capture import bvh
-from data.importers.formats.trackers import deeplabcut, ultralytics, yolo
+from data.importers.formats.trackers import deeplabcut, sleap, ultralytics, yolo
 
 _MODULES = (
     *(openpose, mediapipe, alphapose, coco, vision, ultralytics, tfjs, ml5),
     *(ntu, bvh, pyskl),
-    *(yolo, deeplabcut, csv_table),
+    *(yolo, sleap, deeplabcut, csv_table),
     *(npz, parquet),
 )
 

@@ -21,9 +21,9 @@ import pickle
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
-from io import BufferedReader
+from io import BufferedReader, BytesIO
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import IO, Any, ClassVar
 
 import numpy as np
 
@@ -67,7 +67,7 @@ class LazyBytes:
         size: number of bytes.
     """
 
-    file: BufferedReader
+    file: IO[bytes]
     at: int
     size: int
 
@@ -188,7 +188,7 @@ class _Unpickler(pickle._Unpickler):  # type: ignore[name-defined,misc]
 
     dispatch: ClassVar[dict[int, Callable[..., Any]]] = {}
 
-    def __init__(self, file: BufferedReader, size: int) -> None:
+    def __init__(self, file: IO[bytes], size: int) -> None:
         super().__init__(file, encoding="latin-1")
         self._source = file
         self._size = size
@@ -323,12 +323,27 @@ def open_pickle(file: BufferedReader, path: Path) -> Any:
     Raises:
         InputError: if it is damaged, or contains anything but arrays and plain containers.
     """
+    return _loaded(file, path.stat().st_size, str(path))
+
+
+def plain_values(content: bytes, where: str) -> Any:
+    """Return the content of a pickle in memory, such as an attribute that PyTables wrote.
+
+    Args:
+        content: the pickle.
+        where: its place, for errors.
+
+    Raises:
+        InputError: if it is damaged, or contains anything but arrays and plain containers.
+    """
+    return _loaded(BytesIO(content), len(content), where)
+
+
+def _loaded(file: IO[bytes], size: int, where: str) -> Any:
     try:
-        return _Unpickler(file, path.stat().st_size).load()
+        return _Unpickler(file, size).load()
     except _UnsafeError as error:
-        raise InputError(
-            f"the pickle is rejected: {error}", str(path), "write annotations as arrays and lists"
-        ) from error
+        raise InputError(f"the pickle is rejected: {error}", where, "write annotations as arrays and lists") from error
     except (
         EOFError,
         pickle.UnpicklingError,
@@ -341,5 +356,5 @@ def open_pickle(file: BufferedReader, path: Path) -> Any:
         RecursionError,
         struct.error,
     ) as error:
-        where = f"{path}: {str(error)[:200]}"
-        raise InputError("the file is not a complete pickle", where, "download or write it again") from error
+        place = f"{where}: {str(error)[:200]}"
+        raise InputError("the file is not a complete pickle", place, "download or write it again") from error

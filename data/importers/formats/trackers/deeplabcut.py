@@ -1,9 +1,10 @@
-"""DeepLabCut predictions as CSV: one row per frame under three or four rows of headers.
+"""DeepLabCut predictions: one row per frame under three or four rows of headers, as CSV or HDF5.
 
 Source: https://deeplabcut.github.io/DeepLabCut (`analyze_videos(..., save_as_csv=True)`): the rows `scorer`,
 `individuals` (only with several animals or people), `bodyparts` and `coords`; a column for each of x, y and likelihood
 of each body part, in pixels; the first column is the frame. Labelled data (`CollectedData_*.csv`) have no likelihood,
-and images instead of frame numbers.
+and images instead of frame numbers. The `.h5` file next to a CSV has the same table: a group with the dataset `table`,
+whose attribute `values_block_0_kind` is a pickled list of the columns, of which only texts are read.
 
 Body parts are found by name, so the names must be those of a layout. An empty cell is a missing joint. Individuals are
 people who are followed by their names.
@@ -24,11 +25,17 @@ from data.importers.clips.confidence import mark_unseen
 from data.importers.clips.faults import malformed_as_input_error
 from data.importers.clips.joints import order_by_name
 from data.importers.clips.types import Format, Head, ImportOptions, RawClip, ReaderOutput, Source
+from data.importers.readers.hdf5_file import SIGNATURE, Hdf5File
 from data.importers.readers.json_stream import open_text
+from data.importers.readers.safe_pickle import plain_values
 from data.importers.readers.table_columns import MAX_COLUMNS
 from data.importers.readers.table_rows import MAX_ROW_CHARS
 from data.records import MAX_SEQUENCE_VALUES
 
+HDF5 = (".h5", ".hdf5")
+"""Endings of HDF5 files."""
+
+_LEVELS = ("scorer", "bodyparts", "coords")
 _NUMBER = re.compile(r"(\d{1,15})(?:\.[A-Za-z]\w{0,4})?\s*$")
 
 
@@ -87,6 +94,13 @@ class Header:
 
 def read(source: Source, options: ImportOptions) -> Iterator[ReaderOutput]:
     """Yield the clip of a file."""
+    if source.path.suffix.lower() in HDF5:
+        yield _clip_of_hdf5(source)
+    else:
+        yield _clip_of_csv(source)
+
+
+def _clip_of_csv(source: Source) -> RawClip:
     numbers, values = array("d"), array("f")
     with open_text(source.path, newline=None) as text:
         header = _header(text)
@@ -100,10 +114,31 @@ def read(source: Source, options: ImportOptions) -> Iterator[ReaderOutput]:
                 numbers.append(_frame(cells[: header.first], row))
                 if len(values) > 2 * MAX_SEQUENCE_VALUES:
                     raise InputError("there are more rows than a sequence may have", f"{row}", "cut the recording")
-    yield clip_of(source.name, header, np.frombuffer(values, np.float32), np.frombuffer(numbers, np.float64))
+    return _clip(source.name, header, np.frombuffer(values, np.float32), np.frombuffer(numbers, np.float64))
 
 
-def clip_of(name: str, header: Header, values: np.ndarray, numbers: np.ndarray) -> RawClip:
+def _clip_of_hdf5(source: Source) -> RawClip:
+    with Hdf5File(source.path) as file:
+        group = next((name for name in file.names if f"{name}/table" in file), None)
+        if group is None:
+            raise InputError("there is no table", f"{source.path} has {file.described()}", "check the format")
+        table = file.read(f"{group}/table")
+        kind = file.attribute(f"{group}/table", "values_block_0_kind")
+    with malformed_as_input_error("the columns"):
+        names = plain_values(bytes(kind), f"{source.path}, columns")
+        rows = [[str(part) for part in name] for name in names]
+        levels = ("scorer", "individuals", "bodyparts", "coords") if len(rows[0]) == 4 else _LEVELS
+        header = Header.of({level: [row[place] for row in rows] for place, level in enumerate(levels)})
+        values = table["values_block_0"].astype(np.float32)
+        if len(table) * max(len(header.order), 1) > 2 * MAX_SEQUENCE_VALUES:
+            raise InputError("there are more rows than a sequence may have", f"{len(table)}", "cut the recording")
+        ordered = [np.ones(len(table), np.float32) if at is None else values[:, at] for at in header.order]
+        index = table["index"] if "index" in (table.dtype.names or ()) else np.arange(len(table))
+        numbers = index.astype(np.float64) if index.dtype.kind in "iuf" else np.arange(len(table), dtype=np.float64)
+    return _clip(source.name, header, np.stack(ordered, axis=1).ravel(), numbers)
+
+
+def _clip(name: str, header: Header, values: np.ndarray, numbers: np.ndarray) -> RawClip:
     """Return the clip of a table.
 
     Args:
@@ -164,14 +199,16 @@ def _frame(cells: list[str], row: int) -> float:
 
 
 def _detect(head: Head) -> bool:
+    if head.data.startswith(SIGNATURE):
+        return b"values_block_0" in head.data or b"df_with_missing" in head.data
     first = [line.split(",", 1)[0].strip().lower() for line in head.text.split("\n", 4)[:4]]
     return first[:1] == ["scorer"] and "bodyparts" in first
 
 
 FORMAT = Format(
     name="deeplabcut",
-    about="DeepLabCut CSV: rows scorer, bodyparts and coords above one row per frame",
-    suffixes=(".csv",),
+    about="DeepLabCut CSV and HDF5: rows scorer, bodyparts and coords above one row per frame",
+    suffixes=(".csv", *HDF5),
     detect=_detect,
     read=read,
 )

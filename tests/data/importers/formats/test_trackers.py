@@ -1,7 +1,9 @@
 """Files of tools that track points or people in video."""
 
 import json
+import pickle
 
+import h5py
 import numpy as np
 import pytest
 
@@ -148,3 +150,95 @@ def test_training_data_of_hands_are_explained(take, tmp_path):
     path.write_text(json.dumps({"data": [{"xs": [1.0] * 42, "ys": {"0": "fist"}}] * 3}))
     _, quarantined = take(path)
     assert "42 inputs" in quarantined[0].detail
+
+
+def deeplabcut_hdf5(path, given, people=("",), **more):
+    """Write the table that DeepLabCut writes through PyTables."""
+    names = [
+        tuple(filter(None, ("net", person, joint, kind)))
+        for person in people
+        for joint in COCO
+        for kind in ("x", "y", "likelihood")
+    ]
+    table = np.zeros(len(given), [("index", "<i8"), ("values_block_0", "<f8", (len(names),))])
+    table["index"] = np.arange(len(given))
+    table["values_block_0"] = given.reshape(len(given), -1)
+    with h5py.File(path, "w") as file:
+        dataset = file.create_dataset("df_with_missing/table", data=table, **more)
+        dataset.attrs["values_block_0_kind"] = np.bytes_(pickle.dumps(names, 0))
+    return path
+
+
+def test_deeplabcut_as_hdf5(poses, take, tmp_path):
+    one, other = poses(5, seed=1, left=60), poses(5, seed=2, left=400)
+    path = deeplabcut_hdf5(tmp_path / "clipDLC.h5", one, compression="gzip")
+    ((sequence,), quarantined) = take(path, image=SIZE)
+    assert (take.format, quarantined, sequence.layout) == ("deeplabcut", [], "coco17")
+    np.testing.assert_allclose(sequence.keypoints, heights(one), **TINY)
+    other[..., :2] *= 0.9
+    other[2] = np.nan
+    path = deeplabcut_hdf5(tmp_path / "b.h5", np.stack([other, one], axis=1), ("anna", "ben"))
+    ((sequence,), _) = take(path, image=SIZE)
+    np.testing.assert_allclose(sequence.keypoints, heights(one), **TINY)
+
+
+def sleap(path, people, transposed=True):
+    """Write an analysis file of people, each `[T, 17, 3]`."""
+    tracks = np.stack(people)
+    places, scores = tracks[..., :2].transpose(0, 3, 2, 1), tracks[..., 2].transpose(0, 2, 1)
+    with h5py.File(path, "w") as file:
+        file["tracks"] = places if transposed else places.T
+        file["point_scores"] = scores if transposed else scores.T
+        file["node_names"] = np.array([joint.encode() for joint in COCO])
+    return path
+
+
+@pytest.mark.parametrize("transposed", [True, False])
+def test_sleap_analysis(poses, take, tmp_path, transposed):
+    one, other = poses(5, seed=1, left=60), poses(5, seed=2, left=400)
+    other[..., :2] *= 0.9
+    other[3] = np.nan
+    one[1, 4] = np.nan
+    ((sequence,), quarantined) = take(sleap(tmp_path / "a.h5", [other, one], transposed), image=SIZE)
+    assert (take.format, quarantined) == ("sleap", [])
+    one[1, 4] = 0
+    np.testing.assert_allclose(sequence.keypoints, heights(one), **TINY)
+
+
+def test_hdf5_that_reaches_outside_itself_is_refused(poses, take, tmp_path):
+    whole = sleap(tmp_path / "whole.h5", [poses()])
+    (tmp_path / "numbers").write_bytes(bytes(8 * 17 * 2 * 4))
+    with h5py.File(tmp_path / "link.h5", "w") as file:
+        file["tracks"] = h5py.ExternalLink(str(whole), "tracks")
+        file["node_names"] = np.array([joint.encode() for joint in COCO])
+    with h5py.File(tmp_path / "stored.h5", "w") as file:
+        file.create_dataset("tracks", (1, 2, 17, 4), "f8", external=[(str(tmp_path / "numbers"), 0, 8 * 17 * 2 * 4)])
+        file["node_names"] = np.array([joint.encode() for joint in COCO])
+    with h5py.File(tmp_path / "virtual.h5", "w") as file:
+        layout = h5py.VirtualLayout((1, 2, 17, 4), "f8")
+        layout[...] = h5py.VirtualSource(str(whole), "tracks", (1, 2, 17, 4))
+        file.create_virtual_dataset("tracks", layout)
+        file["node_names"] = np.array([joint.encode() for joint in COCO])
+    with h5py.File(tmp_path / "objects.h5", "w") as file:
+        file["tracks"] = np.zeros((1, 2, 17, 4))
+        file["node_names"] = list(COCO)
+    with h5py.File(tmp_path / "large.h5", "w") as file:
+        file.create_dataset("tracks", (1, 2, 17, 1 << 26), "f8", chunks=(1, 2, 17, 64))
+        file["node_names"] = np.array([joint.encode() for joint in COCO])
+    for name, words in (
+        ("link", "a link to another place"),
+        ("stored", "is in another file"),
+        ("virtual", "is in another file"),
+        ("objects", "holds objects"),
+        ("large", "MB, more than"),
+    ):
+        sequences, (refused,) = take(tmp_path / f"{name}.h5", "sleap", image=SIZE)
+        assert sequences == []
+        assert words in refused.detail
+
+
+def test_an_hdf5_of_something_else_is_described(take, tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["angles"] = np.zeros((3, 4))
+    _, (refused,) = take(tmp_path / "a.h5", "sleap")
+    assert "angles (f8 [3, 4])" in refused.detail
