@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import pickle
+import struct
 from collections.abc import Callable
 
 import numpy as np
@@ -97,6 +98,28 @@ def _deeplabcut_hdf5() -> list[tuple[str, bytes]]:
     return [(".h5", content.getvalue())]
 
 
+def _human36m() -> list[tuple[str, bytes]]:
+    poses = np.random.default_rng(0).random((_FRAMES, 17, 3)).astype(np.float32)
+    nested = np.array({"S1": {"Walking 1": poses, "Eating": [poses, poses]}}, dtype=object)
+    files = []
+    for arrays in ({"positions_3d": nested}, {"kpts": poses[..., :2]}):
+        content = io.BytesIO()
+        np.savez(content, **arrays)
+        files.append((".npz", content.getvalue()))
+    return files
+
+
+def _c3d() -> list[tuple[str, bytes]]:
+    labels = ("LASI", "RASI", "LSHO", "RSHO", "LELB", "RELB", "LKNE", "RKNE", "LANK", "RANK")
+    data = struct.pack("<bBBB", -1, 2, 4, len(labels)) + "".join(labels).encode() + b"\x00"
+    group = b"\x05\xffPOINT" + struct.pack("<H", 3) + b"\x00"
+    label = b"\x06\x01LABELS" + struct.pack("<H", len(data) + 2) + data
+    parameters = (bytes((1, 80, 1, 84)) + group + label).ljust(512, b"\x00")
+    header = struct.pack("<BBHHHHHfHHf", 2, 80, len(labels), 0, 1, _FRAMES, 0, -1.0, 3, 0, 100.0).ljust(512, b"\x00")
+    points = np.random.default_rng(0).random((_FRAMES, len(labels), 4)).astype("<f4")
+    return [(".c3d", header + parameters + points.tobytes())]
+
+
 TOOL_INPUTS: dict[str, Callable[[], list[tuple[str, bytes]]]] = {
     "deeplabcut": _deeplabcut,
     "ml5": _ml5,
@@ -105,5 +128,7 @@ TOOL_INPUTS: dict[str, Callable[[], list[tuple[str, bytes]]]] = {
     "vision": _vision,
     "bvh": _bvh,
     "sleap": _sleap,
+    "human36m": _human36m,
+    "c3d": _c3d,
 }
 """Function that makes (suffix, content) of valid files, by format."""

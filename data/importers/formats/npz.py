@@ -35,6 +35,7 @@ from data.errors import InputError
 from data.importers.clips.joints import JointOrder
 from data.importers.clips.types import Format, Head, ImportOptions, Note, RawClip, ReaderOutput, Source, TimeUnit
 from data.importers.clips.units import Scaling, image_scaling, room_scaling
+from data.importers.clips.vocabulary import is_confidence
 from data.importers.readers.npz_archive import NpzArchive
 from data.layouts import find_layout, load_layout
 from data.records import SESSION_LABEL, KeypointSequence, Segment
@@ -45,7 +46,7 @@ MAX_SEQUENCE_FRAMES = 1_000_000
 INFERRED_CONFIDENCE = 0.5
 """Confidence of a room sensor's joint that was inferred from others: it has a position, but confidence 0."""
 
-_CHANNELS = {"x": 0, "y": 1, "z": 2, "conf": -1, "confidence": -1, "score": -1, "visibility": -1}
+_CHANNELS = {"x": 0, "y": 1, "z": 2}
 _PROBE_FRAMES = 20_000
 _TEXTS = ("sequence_id", "subject", "view", "split", "source")
 _COLUMNS = (*_TEXTS, "label", "fps", "repetitions", "quality")
@@ -219,7 +220,7 @@ class _Store:
         if names is None:
             plane = ["x", "y"] if self._layout.unit == "image_height" or count == 2 else ["x", "y", "z"]
             names = [*(["x", "y", "z"] if count == 4 else plane), "conf"][:count]
-        roles = [_CHANNELS.get(name) for name in names]
+        roles = [-1 if is_confidence(name) else _CHANNELS.get(name.lower()) for name in names]
         if roles not in ([0, 1], [0, 1, -1], [0, 1, 2], [0, 1, 2, -1]):
             raise self._fault(
                 f"the channels are {', '.join(names)}", "name them x, y[, z][, confidence], in this order"

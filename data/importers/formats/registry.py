@@ -15,14 +15,14 @@ from data.importers.formats import (
     tfjs,
     vision,
 )
-from data.importers.formats.motion_capture import bvh
+from data.importers.formats.motion_capture import bvh, c3d, human36m
 from data.importers.formats.trackers import deeplabcut, sleap, ultralytics, yolo
 
 _MODULES = (
     *(openpose, mediapipe, alphapose, coco, vision, ultralytics, tfjs, ml5),
-    *(ntu, bvh, pyskl),
+    *(ntu, bvh, c3d, pyskl),
     *(yolo, sleap, deeplabcut, csv_table),
-    *(npz, parquet),
+    *(human36m, npz, parquet),
 )
 
 FORMATS: dict[str, Format] = {module.FORMAT.name: module.FORMAT for module in _MODULES}

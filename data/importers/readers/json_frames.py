@@ -68,7 +68,7 @@ def read_frames(
     unread: dict[str, None] = {}
     record = 0
     chosen: str | None = None
-    for member, value in stream_json(source.path):
+    for member, value in _numbered_members(stream_json(source.path)):
         if isinstance(value, dict) and isinstance(value.get("frames"), list):
             try:
                 yield _clip_of(value, source, record, options, parse, unit, read)
@@ -109,6 +109,19 @@ def flattened[T](
     with suppress(KeyError, TypeError):
         return array("f", list(chain.from_iterable(map(usual, joints))))
     return [value for joint in joints for value in careful(joint)]
+
+
+def _numbered_members(values: Iterator[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
+    """Yield the members of an object `frames` whose names are numbers as the entries of a list, in their order."""
+    for member, value in values:
+        if simplified(member) == "frames" and isinstance(value, dict) and value and all(map(_is_number, value)):
+            yield from ((member, value[name]) for name in sorted(value, key=int))
+        else:
+            yield member, value
+
+
+def _is_number(name: str) -> bool:
+    return name.isascii() and name.isdigit() and len(name) < 16
 
 
 def _may_be_frame(value: Any, member: str, chosen: str | None) -> bool:

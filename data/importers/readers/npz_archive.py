@@ -8,11 +8,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tokenize import TokenError
-from typing import IO, Self
+from typing import IO, Any, Self
 
 import numpy as np
 
 from data.errors import InputError
+from data.importers.readers.safe_pickle import plain_objects
 from data.text import harmless, plain_reason
 
 MAX_COLUMN_BYTES = 256 << 20
@@ -94,6 +95,24 @@ class NpzArchive:
                 if characters.max(initial=0) > sys.maxunicode:
                     raise ValueError("a text has a number that is no character")
             return values.reshape(header.shape, order="F" if fortran else "C")
+
+    def objects(self, name: str) -> Any:
+        """Return an array of Python objects as a list of plain values; no code in it is run."""
+        info = self._members.get(name)
+        where = f"{self.path}, array {name!r}"
+        if info is None or info.file_size > MAX_COLUMN_BYTES:
+            raise InputError("the array is missing or too large", where, None)
+        try:
+            with self._zip.open(info) as stream:
+                version = np.lib.format.read_magic(stream)
+                read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+                _, _, dtype = read(stream)
+                if not dtype.hasobject:
+                    raise ValueError("it does not hold objects")
+                content = stream.read()
+        except _DAMAGE as error:
+            raise InputError(f"the array cannot be read: {error}", where, "write the file again") from error
+        return plain_objects(content, where)
 
     def header(self, name: str) -> ArrayHeader:
         """Return the shape and type of an array without reading it."""

@@ -128,6 +128,14 @@ def _make_dtype(code: Any, *_: Any) -> _Dtype:
     return _Dtype(np.dtype(code))
 
 
+class _ObjectType:
+    """Stand-in for the type of Python objects."""
+
+
+def _make_any_dtype(code: Any, *rest: Any) -> "_Dtype | _ObjectType":
+    return _ObjectType() if code in ("O8", "|O8", "O") else _make_dtype(code, *rest)
+
+
 def _make_array(*_: Any) -> PickledArray:
     return PickledArray()
 
@@ -313,6 +321,38 @@ _Unpickler.dispatch = {
 }
 
 
+class _ObjectUnpickler(_Unpickler):
+    """An unpickler that reads an array of Python objects as the list of these objects, which are plain values, too."""
+
+    dispatch: ClassVar[dict[int, Callable[..., Any]]] = {
+        **_Unpickler.dispatch,
+        pickle.BUILD[0]: lambda self: self.load_build(),
+        pickle.REDUCE[0]: lambda self: self.load_reduce(),
+    }
+
+    def find_class(self, module: str, name: str) -> Any:
+        return _make_any_dtype if (module, name) == ("numpy", "dtype") else super().find_class(module, name)
+
+    def load_reduce(self) -> None:
+        if self.stack[-2] is _make_any_dtype and isinstance(self.stack[-1], tuple):
+            arguments = self.stack.pop()
+            self.stack[-1] = _make_any_dtype(*arguments)
+        else:
+            super().load_reduce()
+
+    def load_build(self) -> None:
+        state, target = self.stack[-1], self.stack[-2]
+        if isinstance(target, _ObjectType):
+            self.stack.pop()
+        elif isinstance(target, PickledArray) and isinstance(state, tuple) and isinstance(state[2], _ObjectType):
+            if type(state[-1]) is not list:
+                raise _UnsafeError("an array of objects has no list of them")
+            self.stack.pop()
+            self.stack[-1] = state[-1]
+        else:
+            super().load_build()
+
+
 def open_pickle(file: BufferedReader, path: Path) -> Any:
     """Return the content of a pickle, with a `PickledArray` for each array.
 
@@ -323,7 +363,7 @@ def open_pickle(file: BufferedReader, path: Path) -> Any:
     Raises:
         InputError: if it is damaged, or contains anything but arrays and plain containers.
     """
-    return _loaded(file, path.stat().st_size, str(path))
+    return _loaded(_Unpickler(file, path.stat().st_size), str(path))
 
 
 def plain_values(content: bytes, where: str) -> Any:
@@ -336,12 +376,25 @@ def plain_values(content: bytes, where: str) -> Any:
     Raises:
         InputError: if it is damaged, or contains anything but arrays and plain containers.
     """
-    return _loaded(BytesIO(content), len(content), where)
+    return _loaded(_Unpickler(BytesIO(content), len(content)), where)
 
 
-def _loaded(file: IO[bytes], size: int, where: str) -> Any:
+def plain_objects(content: bytes, where: str) -> Any:
+    """Return the content of a pickle in memory, in which an array of objects becomes a list of plain values.
+
+    Args:
+        content: the pickle.
+        where: its place, for errors.
+
+    Raises:
+        InputError: if it is damaged, or contains anything but arrays and plain containers.
+    """
+    return _loaded(_ObjectUnpickler(BytesIO(content), len(content)), where)
+
+
+def _loaded(unpickler: _Unpickler, where: str) -> Any:
     try:
-        return _Unpickler(file, size).load()
+        return unpickler.load()
     except _UnsafeError as error:
         raise InputError(f"the pickle is rejected: {error}", where, "write annotations as arrays and lists") from error
     except (

@@ -150,7 +150,7 @@ def _is_role(role: str, name: str) -> bool:
 
 def _has_role(role: str, name: str) -> bool:
     """Return whether a column such as `Landmark_X` or `x_coord` of a long table has a role."""
-    words = [word for word in _words(name) if word not in JOINTS]
+    words = [word for word in _words(name) if word not in JOINTS and word not in ("point", "image", "img")]
     return _is_role(role, "".join(words)) or (simplified(name) == "presence" and role == "confidence")
 
 
@@ -186,11 +186,11 @@ def joints_and_axes(names: list[str], space: str = "image") -> dict[str, dict[st
     joints: dict[str, dict[str, int]] = {}
     for at, name in enumerate(names):
         if parts := _joint_and_axis(name):
-            # MediaPipe has a presence next to the visibility.
-            if simplified(name).endswith("presence"):
-                joints.setdefault(parts[0], {}).setdefault(parts[1], at)
-            else:
-                joints.setdefault(parts[0], {})[parts[1]] = at
+            joint, role = parts
+            # The first of several columns counts, but MediaPipe's visibility counts more than its presence.
+            before = joints.setdefault(joint, {}).setdefault(role, at)
+            if simplified(names[before]).endswith("presence"):
+                joints[joint][role] = at
     joints = {joint: axes for joint, axes in joints.items() if {"x", "y"} <= axes.keys()}
     world = {joint.removeprefix("world_"): axes for joint, axes in joints.items() if joint.startswith("world_")}
     image = {joint: axes for joint, axes in joints.items() if not joint.startswith("world_")}

@@ -265,3 +265,44 @@ def test_somebody_who_does_a_handstand_is_noted_and_somebody_who_lies_is_not(pos
     lying[..., 0], lying[..., 1] = frames[..., 1], 300 - 0.1 * frames[..., 1]
     take(dump("d.csv", wide(lying)), image=SIZE)
     assert not any("--y-up" in note for note in take.notes)
+
+
+@pytest.mark.parametrize("key", ["datetime", "time", "timestamp"])
+def test_dates_in_json_are_times(poses, take, dump, key):
+    given = poses()
+    frames = [{key: f"2024-03-01T10:00:00.{t * 4:02}Z", "keypoints": named(f)} for t, f in enumerate(given.tolist())]
+    ((sequence,), _) = take(dump("a.json", frames), image=SIZE)
+    np.testing.assert_allclose(sequence.frame_times, np.arange(4) / 25, atol=1e-6)
+
+
+def test_frames_by_number_in_an_object(poses, take, dump):
+    given = poses(12)
+    frames = {str(t): {"keypoints": named(frame)} for t, frame in enumerate(given.tolist())}
+    shuffled = {name: frames[name] for name in sorted(frames)}
+    ((sequence,), _) = take(dump("a.json", {"fps": 25, "frames": shuffled}), image=SIZE)
+    np.testing.assert_allclose(sequence.keypoints, heights(given), **TINY)
+
+
+def test_the_first_of_several_columns_counts_and_the_others_are_named(poses, take, dump):
+    given = poses()
+    header = [
+        "frame",
+        *(f"{joint}_{axis}" for joint in COCO for axis in ("presence", "x", "y", "visibility", "x_norm")),
+    ]
+    rows = [
+        ",".join(map(repr, [t, *(v for x, y, s in pose for v in (0.1, x, y, s, x / 640))]))
+        for t, pose in enumerate(given.tolist())
+    ]
+    ((sequence,), _) = take(dump("a.csv", "\n".join([",".join(header), *rows])), image=SIZE)
+    np.testing.assert_allclose(sequence.keypoints, heights(given), **TINY)
+    assert any("nose_presence, nose_x_norm" in note for note in take.notes)
+
+
+@pytest.mark.parametrize("name", ["visibility", "presence", "likelihood", "score"])
+def test_landmarks_of_mediapipe_have_a_confidence_by_any_name(take, dump, name):
+    given = np.random.default_rng(0).random((3, 33, 4))
+    frames = [
+        {"landmarks": [[dict(zip(("x", "y", "z", name), joint, strict=True)) for joint in f]]} for f in given.tolist()
+    ]
+    ((sequence,), _) = take(dump("a.json", frames), "mediapipe", image=ImageSize(100, 100))
+    np.testing.assert_allclose(sequence.keypoints, given, **TINY)
