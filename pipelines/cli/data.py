@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from lineage.cli.options import overwrite_option
 from pipelines.cli.options import PATH, OutputPath, json_option, make_console
 
 if TYPE_CHECKING:
-    from data.importers import ImportProgress
+    pass
 
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 
@@ -137,10 +137,11 @@ def data_import(
     from data.importers import TooManyQuarantinedError, import_to_span
     from data.importers.import_summary import show
     from data.importers.option_parsing import options_from
+    from data.output.progress import counting
 
     options = options_from(source_options)
     too_many: TooManyQuarantinedError | None = None
-    with _progress_bar() as progress:
+    with counting(make_console(stderr=True), "sources") as update:
         try:
             summary = import_to_span(
                 format_,
@@ -150,7 +151,7 @@ def data_import(
                 options=options,
                 max_quarantined=max_quarantined,
                 workers=workers or os.cpu_count() or 1,
-                progress=progress,
+                progress=lambda done: update(done.sources, done.of, f"{done.records:,} records"),
             )
         except TooManyQuarantinedError as error:
             too_many, summary = error, error.summary
@@ -160,22 +161,6 @@ def data_import(
         show(summary, make_console())
     if too_many is not None:
         raise too_many
-
-
-@contextlib.contextmanager
-def _progress_bar() -> Iterator[Callable[[ImportProgress], None]]:
-    """Show a progress bar while the block runs, and yield the function that updates it."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
-    with Progress(*columns, console=make_console(stderr=True), transient=True) as bar:
-        task = bar.add_task("files", total=None)
-
-        def update(done: ImportProgress) -> None:
-            text = f"sources, {done.records:,} records"
-            bar.update(task, completed=done.sources, total=done.of, description=text)
-
-        yield update
 
 
 @group.command(name="formats")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import resource
 import sys
 from pathlib import Path
 
 from data.files import write_atomically
+from lineage.model import CPU_SECONDS, PEAK_MEGABYTES
 
 
 def execute(invocation: bytes, spec: bytes, is_beam: bool, outcome: str) -> None:
@@ -32,7 +34,18 @@ def execute(invocation: bytes, spec: bytes, is_beam: bool, outcome: str) -> None
     )
     info = data_types.ExecutionInfo.from_proto(execution_invocation_pb2.ExecutionInvocation.FromString(invocation))
     output = operator.run_executor(info)
+    for name, value in _used_resources().items():
+        output.execution_properties[name].double_value = value
     write_atomically(Path(outcome), output.SerializeToString())
+
+
+def _used_resources() -> dict[str, float]:
+    """Return what this process and its ended children used; the peak is that of the largest process."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return {
+        CPU_SECONDS: sum(one.ru_utime + one.ru_stime for one in used),
+        PEAK_MEGABYTES: max(one.ru_maxrss for one in used) / 1024,  # Linux counts in KiB
+    }
 
 
 def _log_to_stderr() -> None:
