@@ -12,7 +12,7 @@ from data.errors import InputError
 from data.importers.bounded_reading import BoundedReading
 from data.importers.clips.faults import quarantined
 from data.importers.clips.types import PEOPLE, Format, ImportOptions, Note, RawClip, ReaderOutput, Source
-from data.importers.clips.units import ImageSize, Reach, Scaling
+from data.importers.clips.units import MAX_PIXELS, ImageSize, Reach, Scaling
 from data.importers.collected_notes import CollectedNotes
 from data.importers.discovery import find_sources
 from data.importers.record_pipeline import Kept, Outcome, process_source
@@ -266,7 +266,9 @@ def _reach_of(format_: Format, source: Source, options: ImportOptions) -> Iterat
             if _states_its_units(found):
                 break  # as all its clips do
             if isinstance(found, RawClip) and found.unit == "pixels" and len(found.poses):
-                reach |= Reach.of(found.poses)
+                reached = Reach.of(found.poses)
+                if max(reached.x, reached.y) <= MAX_PIXELS:  # else it is no image, and says nothing about the others
+                    reach |= reached
     except InputError:
         pass  # it is reported when the source is read
     yield reach

@@ -306,3 +306,11 @@ def test_landmarks_of_mediapipe_have_a_confidence_by_any_name(take, dump, name):
     ]
     ((sequence,), _) = take(dump("a.json", frames), "mediapipe", image=ImageSize(100, 100))
     np.testing.assert_allclose(sequence.keypoints, given, **TINY)
+
+
+def test_a_clip_that_is_no_image_does_not_change_the_height_of_the_others(poses, tmp_path):
+    (tmp_path / "a.csv").write_text(wide(poses()))
+    (tmp_path / "b.csv").write_text(wide(poses() * (1, 1e6, 1)))
+    summary = import_to_span(None, tmp_path, tmp_path / "to")
+    assert any("assuming 480 pixels" in note for note in summary.notes)
+    assert any("beyond the assumed image height" in note for note in summary.notes)
