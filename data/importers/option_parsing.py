@@ -29,6 +29,7 @@ def options_from(given: Mapping[str, Any]) -> ImportOptions:
     return ImportOptions(
         **{name: given[name] for name in plain},
         layout=_layout(given["layout"]),
+        y_up=bool(given.get("y_up")),
         image=_image(given["image_size"], given["image_height"]),
         dimensions=2 if given["dimensions"] else None,
         columns=_columns(given["columns"]),
