@@ -63,6 +63,7 @@ _IMAGE_OPTIONS = (
     click.option("--image-size", metavar="WxH", help="Image size in pixels, for files that do not contain it."),
     click.option("--image-height", type=click.FloatRange(1), help="Image height in pixels, if the width is not known."),
     click.option("--dimensions", type=click.Choice(["2"]), help="Set to 2 to drop the depth of image landmarks."),
+    click.option("--y-up", is_flag=True, help="Turn poses over whose y grows the other way, so that heads are up."),
     click.option(
         "--space",
         type=click.Choice(["image", "world"]),
@@ -76,14 +77,12 @@ _IMAGE_OPTIONS = (
 _TIME_OPTIONS = (
     click.option(
         "--fps",
-        default=30.0,
-        show_default=True,
         type=click.FloatRange(0.01, 1e4),
-        help="Frames per second of files that contain neither a frame rate nor timestamps.",
+        help="Frames per second of files that contain neither a frame rate nor timestamps.  [default: 30]",
     ),
     click.option(
         "--time-unit",
-        type=click.Choice(["auto", "s", "ms", "us", "frames"]),
+        type=click.Choice(["auto", "s", "ms", "us", "ns", "frames"]),
         default="auto",
         show_default=True,
         help="Unit of the timestamps.",
