@@ -263,39 +263,44 @@ def _five_megabytes(path):
     path.write_bytes(path.read_bytes() + bytes(5_000_000))
 
 
-def test_a_damaged_file_is_rejected_and_the_served_version_stays(bench, first_run):
-    """One conversion for all damages; each is what the next run finds that the converter has made."""
-    served = latest(bench).resolve()
-    other = ("--set", "edge.seed=8")
-    bench.run("--until", "EdgeConverter", *other)
-    made = max((bench.root / "artifacts/baduanjin/EdgeConverter/edge_model").iterdir(), key=lambda path: int(path.name))
-    for damage, refused_by, gates, reason in (
-        (_five_megabytes, ["ModelValidator"], {"max_bytes"}, "(at most 300,000 bytes)"),
+@pytest.mark.parametrize(
+    ("damage", "seed", "refused_by", "gates", "reason"),
+    [
         (
             _not_built_in,
+            8,
             ["ModelValidator", "ServingSmoke"],
             {"max_custom_operators", "max_failed_formats"},
             "max_custom_operators: 1 (at most 0 operators): FlexErf",
         ),
-    ):
-        damage(made / "model_int8.tflite")
-        refused = bench.run(*other, expect=3)
-        assert "made by EdgeConverter" in refused["error"]
-        assert "model_int8.tflite was altered" in refused["error"]
-        subprocess.run(  # from here on the converter has made the file like this
-            [bench.command()[0], "-c", _RECORD_AGAIN, str(bench.root), str(made)],
-            cwd=bench.project,
-            env=bench.environment,
-            check=True,
-        )
-        report = bench.run(*other, expect=1)
-        assert report["state"] == "refused"
-        assert gates <= {verdict["gate"] for verdict in report["verdicts"] if not verdict["passed"]}
-        pushes = (bench.root / "artifacts/baduanjin/Pusher/pushed_model").iterdir()
-        record = json.loads((max(pushes, key=lambda path: int(path.name)) / "push.json").read_text())
-        assert record["refused_by"] == refused_by
-        assert any(reason in recorded for recorded in record["reasons"])
-        assert latest(bench).resolve() == served
+        (_five_megabytes, 9, ["ModelValidator"], {"max_bytes"}, "(at most 300,000 bytes)"),
+    ],
+)
+def test_a_damaged_file_is_rejected_and_the_served_version_stays(
+    bench, first_run, damage, seed, refused_by, gates, reason
+):
+    served = latest(bench).resolve()
+    other = ("--set", f"edge.seed={seed}")
+    bench.run("--until", "EdgeConverter", *other)
+    made = max((bench.root / "artifacts/baduanjin/EdgeConverter/edge_model").iterdir(), key=lambda path: int(path.name))
+    damage(made / "model_int8.tflite")
+    refused = bench.run(*other, expect=3)
+    assert "made by EdgeConverter" in refused["error"]
+    assert "model_int8.tflite was altered" in refused["error"]
+    subprocess.run(  # from here on the converter has made the file like this
+        [bench.command()[0], "-c", _RECORD_AGAIN, str(bench.root), str(made)],
+        cwd=bench.project,
+        env=bench.environment,
+        check=True,
+    )
+    report = bench.run(*other, expect=1)
+    assert report["state"] == "refused"
+    assert gates <= {verdict["gate"] for verdict in report["verdicts"] if not verdict["passed"]}
+    pushes = (bench.root / "artifacts/baduanjin/Pusher/pushed_model").iterdir()
+    record = json.loads((max(pushes, key=lambda path: int(path.name)) / "push.json").read_text())
+    assert record["refused_by"] == refused_by
+    assert any(reason in recorded for recorded in record["reasons"])
+    assert latest(bench).resolve() == served
 
 
 def test_rollback_and_forward(bench, first_run):
