@@ -19,7 +19,7 @@ from data.importers.record_pipeline import Kept, Outcome, process_source
 from data.layouts import layout_names, load_layout
 from data.quarantine import QuarantineWriter, quarantine_folder
 from data.records import KeypointSequence
-from data.store import next_span, write_span
+from data.store import SpanReservation, write_span
 from data.text import printable
 
 MAX_QUARANTINED = 0.05
@@ -128,7 +128,8 @@ def import_to_span(
     for layout in layout_names():
         load_layout(layout)  # once, instead of in each process that reads
     options, guess = _with_image(format_, sources, options or ImportOptions())
-    number = next_span(dst) if span is None else span
+    reserved = SpanReservation(dst, span)
+    number = reserved.span
     quarantine = QuarantineWriter(quarantine_folder(dst / f"span-{number}"))
     tally = _Tally(format_.name, len(sources), quarantine, max_quarantined, progress, [*notes, *guess])
     try:
@@ -140,6 +141,7 @@ def import_to_span(
         raise
     finally:
         quarantine.discard()
+        reserved.release()
     return ImportSummary(span_dir=span_dir, span=number, report=report, **tally.summary())
 
 
