@@ -428,11 +428,11 @@ DISASTERS: dict[str, Disaster] = {
     "journal entry without names": Disaster(CACHED, before=_journal_entry("{}")),
     "umask 000": Disaster(before=lambda _: os.umask(0o000), after=lambda _: os.umask(0o022)),
     "umask 077": Disaster(before=lambda _: os.umask(0o077), after=lambda _: os.umask(0o022)),
-    "equal run at once": Disaster(during=_second_run(*GENERATE)),
+    "equal run at once": Disaster(TRAIN, "Trainer", during=_second_run(*TRAIN)),
     "other configuration at once": Disaster(
         during=_second_run("--set", "windows.stride=15", "--until", "KeypointExampleGen")
     ),
-    "prune during a run": Disaster(during=_lineage("prune", "--keep", "1", "--yes", expect=2)),
+    "prune during a run": Disaster(TRAIN, "Trainer", during=_lineage("prune", "--keep", "1", "--yes", expect=2)),
 }
 
 

@@ -1,5 +1,6 @@
 """The storage of spans: Parquet files `<folder>/span-<N>/part-NNNNN.parquet`."""
 
+import contextlib
 import hashlib
 import os
 import re
@@ -129,6 +130,7 @@ class SpanReservation:
 
     def __init__(self, folder: Path, span: int | None) -> None:
         self.span = next_span(folder) if span is None else span
+        self._made = None if folder.exists() else folder
         try:
             folder.mkdir(parents=True, exist_ok=True)
             while not self._reserve(folder):
@@ -146,6 +148,9 @@ class SpanReservation:
         """Give the number back, after the span was written or the import has failed."""
         self._path.unlink(missing_ok=True)
         os.close(self._lock)
+        if self._made is not None:
+            with contextlib.suppress(OSError):  # it is not empty
+                self._made.rmdir()
 
     def _reserve(self, folder: Path) -> bool:
         self._path = folder / f".span-{self.span}.lock"

@@ -38,6 +38,8 @@ _VISIBLE_FORMAT = "\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110
 _INVISIBLE = "\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\uffa0\ufe00-\ufe0f\U000e0100-\U000e01ef"
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _HIDDEN = re.compile(f"[{_INVISIBLE}]")
+_MARKED = re.compile("[^\\W_][\u0300-\u036f]+")
+_SPACES = re.compile("[ \xa0\u1680\u2000-\u200a\u202f\u205f\u3000]+")
 _SHOWN = re.compile(f"[{_VISIBLE_FORMAT}]")
 
 
@@ -82,6 +84,20 @@ def harmless(value: object, limit: int | None = 200) -> str:
 def listed(names: Any, limit: int = 60) -> str:
     """Return names, each as one line of at most `limit` characters, separated by commas."""
     return ", ".join(harmless(name, limit) for name in names)
+
+
+def one_spelling(name: str) -> str:
+    """Return a name without invisible marks and superfluous spaces, so that names that look the same are the same."""
+    if name.isascii() and name == " ".join(name.split(" ")).strip(" ") and "  " not in name:
+        return name
+    name = _MARKED.sub(lambda match: unicodedata.normalize("NFC", match[0]), name)
+    spelling = {match.start() for match in _SPELLING.finditer(name)}
+    seen = (
+        character
+        for place, character in enumerate(name)
+        if place in spelling or not (_HIDDEN.match(character) or unicodedata.category(character) == "Cf")
+    )
+    return _SPACES.sub(" ", "".join(seen)).strip(" ")
 
 
 def has_control_characters(text: str) -> bool:

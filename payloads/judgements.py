@@ -26,6 +26,11 @@ class Judgement(JsonPayload):
         """Whether every verdict passed."""
         return all(verdict.passed for verdict in self.verdicts)
 
+    @property
+    def to_repeat(self) -> tuple[Verdict, ...]:
+        """Verdicts that did not pass and rest on a measurement of time or on a crash, so that a new try may pass."""
+        return tuple(verdict for verdict in self.verdicts if not verdict.passed and verdict.rests_on_measurement)
+
 
 class FileFigures(BaseModel):
     """What ModelValidator measured on one TFLite file.
@@ -73,8 +78,10 @@ class FormatFigures(BaseModel):
         seconds: wall time of its whole trial.
         load_ms: time to load it.
         first_ms: time for the first window.
-        p50_ms: median time for a window.
-        p95_ms: 95th percentile of the time for a window.
+        p50_ms: median time for a window; of a TFLite file the processor time.
+        p95_ms: 95th percentile of the time for a window; of a TFLite file the processor time.
+        wall_p95_ms: 95th percentile of the wall time for a window of a TFLite file.
+        calm: whether other work hardly disturbed the measurement of a TFLite file; otherwise it may be quicker.
         agreement: share of windows classified as the SavedModel classifies them.
         mean_difference: mean over windows of the greatest difference of a probability from the SavedModel's.
         max_difference: greatest difference of a probability from the SavedModel's.
@@ -89,6 +96,8 @@ class FormatFigures(BaseModel):
     first_ms: float | None = None
     p50_ms: float | None = None
     p95_ms: float | None = None
+    wall_p95_ms: float | None = None
+    calm: bool | None = None
     agreement: float | None = None
     mean_difference: float | None = None
     max_difference: float | None = None

@@ -11,6 +11,10 @@ Direction = Literal["min", "max"]
 """Whether the threshold is the smallest or the largest value that passes."""
 
 
+_MEASURED_UNITS = ("s", "ms", "formats")
+"""Units of times, and of the number of formats that crashed or hung."""
+
+
 def finite(value: Any) -> float | None:
     """Return a finite number as it is, None for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
@@ -40,6 +44,8 @@ class Verdict(BaseModel):
         unit: unit of figure and threshold.
         passed: whether the figure keeps the limit.
         detail: anything else a person should know, for example which file the figure is from.
+        is_open: whether the figure could not be judged now, for example because other programs disturbed a
+            measurement of time; it is then not passed.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -51,6 +57,7 @@ class Verdict(BaseModel):
     unit: str
     passed: bool
     detail: str = ""
+    is_open: bool = False
 
     @model_validator(mode="before")
     @classmethod
@@ -62,6 +69,11 @@ class Verdict(BaseModel):
         return values | {"direction": "min" if at_least else "max"}
 
     @property
+    def rests_on_measurement(self) -> bool:
+        """Whether another try on the same files may give another figure: a time, or what a crash or a hang left."""
+        return self.unit in _MEASURED_UNITS or self.figure is None
+
+    @property
     def limit(self) -> str:
         """Threshold, direction and unit for people, for example `at most 300,000 bytes`."""
         words = "at least" if self.direction == "min" else "at most"
@@ -70,7 +82,8 @@ class Verdict(BaseModel):
 
     def __str__(self) -> str:
         detail = f": {self.detail}" if self.detail else ""
-        return f"{self.gate}: {shown(self.figure)} ({self.limit}){detail}"
+        now = ", not measurable now" if self.is_open else ""
+        return f"{self.gate}: {shown(self.figure)} ({self.limit}{now}){detail}"
 
 
 def shown(figure: float | None) -> str:

@@ -15,7 +15,7 @@ from data.records import KeypointSequence
 from data.store import SequenceKey, read_index, read_sequences, span_folder
 from data.windows import cut_windows
 from serving_targets.bundle import Bundle, load_bundle
-from serving_targets.latency import Latency, percentiles
+from serving_targets.latency import Latency
 from serving_targets.manifest import Manifest
 from serving_targets.robustness import DISTURBANCES, disturbed
 from serving_targets.sandbox.sandboxed_classifier import SandboxedClassifier
@@ -27,10 +27,6 @@ if TYPE_CHECKING:
 
 Progress = Callable[[int, int], None]
 """Function that is called with the number of evaluated sequences and the number of all sequences."""
-
-WARM_UP = 10
-"""Number of first predictions that are left out of the latency, because they allocate memory."""
-
 
 _MOST_VALUES = 10**8
 """Maximum number of values in all windows of a clip."""
@@ -132,7 +128,7 @@ def evaluate(
                 calls.add(classifier, _windows(clip, manifest, mappings[clip.layout]), manifest, clip.label)
             if progress:
                 progress(done, len(index))
-    return _scores(bundle, calls)
+        return _scores(bundle, calls, classifier.measure())
 
 
 @dataclass
@@ -144,27 +140,27 @@ class _Calls:
         truth: class of each clip.
         called: predicted class of each clip.
         right_windows: number of windows that are predicted correctly.
-        seconds: duration of the prediction of each undisturbed window.
+        windows: number of undisturbed windows.
     """
 
     disturbed: dict[str, list[int]]
     truth: list[int] = field(default_factory=list)
     called: list[int] = field(default_factory=list)
     right_windows: int = 0
-    seconds: list[float] = field(default_factory=list)
+    windows: int = 0
 
     def add(self, classifier: SandboxedClassifier, windows: np.ndarray, manifest: Manifest, label: str) -> None:
         """Classify the windows of one clip."""
         truth = manifest.labels.index(label)
-        probabilities, seconds = classifier.answer(windows)
+        probabilities = classifier.answer(windows)
         if self.disturbed:
             layout = load_layout(manifest.layout.name)
             for name, changed in disturbed(windows, layout, seed=len(self.truth)).items():
-                self.disturbed[name].append(_call(classifier.answer(changed).probabilities))
+                self.disturbed[name].append(_call(classifier.answer(changed)))
         self.truth.append(truth)
         self.called.append(_call(probabilities))
         self.right_windows += int((probabilities.argmax(axis=1) == truth).sum())
-        self.seconds += seconds
+        self.windows += len(windows)
 
 
 def _call(probabilities: np.ndarray) -> int:
@@ -189,7 +185,10 @@ def show(evaluation: Evaluation, console: Terminal) -> None:
         "accuracy": f"{evaluation.sequence_accuracy:.4f} of {evaluation.sequences} sequences,"
         f" {evaluation.window_accuracy:.4f} of {evaluation.windows} windows",
         "macro F1": f"{evaluation.macro_f1:.4f}",
-        "latency": f"p50 {latency.p50:.3f} ms, p95 {latency.p95:.3f} ms a window, one thread",
+        "latency": f"p50 {latency.p50:.3f} ms, p95 {latency.p95:.3f} ms of processor time a window, one thread"
+        + (
+            "" if latency.calm else "; other programs were busy, so it may be quicker: evaluate again when they are not"
+        ),
     }.items():
         figures.add_row(name, text)
     console.print(figures, classes)
@@ -262,19 +261,19 @@ def _windows(clip: KeypointSequence, manifest: Manifest, mapping: JointMapping |
     return np.array(windows)
 
 
-def _scores(bundle: Bundle, calls: _Calls) -> Evaluation:
-    manifest, seconds = bundle.manifest, calls.seconds
+def _scores(bundle: Bundle, calls: _Calls, latency: Latency) -> Evaluation:
+    manifest = bundle.manifest
     truth, called = np.array(calls.truth), np.array(calls.called)
     per_class = {label: _class_score(truth == i, called == i) for i, label in enumerate(manifest.labels)}
     seen = [per_class[manifest.labels[i]].f1 for i in np.union1d(truth, called)]
     robustness = {name: float((np.array(others) == truth).mean()) for name, others in calls.disturbed.items()}
     return Evaluation(
         sequence_accuracy=float((truth == called).mean()),
-        window_accuracy=calls.right_windows / len(seconds),
+        window_accuracy=calls.right_windows / calls.windows,
         macro_f1=float(np.mean(seen)),
         sequences=len(truth),
-        windows=len(seconds),
-        latency_ms=percentiles(seconds[WARM_UP:] or seconds),
+        windows=calls.windows,
+        latency_ms=latency,
         per_class=per_class,
         bundle={
             "folder": str(bundle.folder),

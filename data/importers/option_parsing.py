@@ -30,6 +30,7 @@ def options_from(given: Mapping[str, Any]) -> ImportOptions:
     plain = ("label", "fps", "person", "space", "time_unit", "max_gap", "fill_gap", "layout", "pattern")
     return ImportOptions(
         **{name: given[name] for name in plain},
+        y_up=bool(given.get("y_up")),
         image=_image(given["image_size"], given["image_height"]),
         dimensions=2 if given["dimensions"] else None,
         columns=_columns(given["columns"]),

@@ -28,6 +28,12 @@ class JointMapping:
         """Names of the target joints for which the source has no joints."""
         return tuple(joint for joint, members in zip(self.target.joints, self.members, strict=True) if not members)
 
+    @property
+    def unused(self) -> tuple[str, ...]:
+        """Names of the source joints that are in no target joint."""
+        used = {member for members in self.members for member in members}
+        return tuple(joint for place, joint in enumerate(self.source.joints) if place not in used)
+
     def apply(self, keypoints: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Map poses; coordinates keep the source's unit and axes.
 

@@ -48,8 +48,8 @@ def run(
     from pipelines.driver import prepare_driver
 
     prepare_driver()
-    from pipelines.cli import summary
-    from pipelines.cli.progress import make_progress
+    from pipelines.cli.run_display import summary
+    from pipelines.cli.run_display.progress import make_progress
     from pipelines.processes.children import ChildProcesses
     from pipelines.running import late_binding
     from pipelines.running.forecast import forecast
@@ -126,7 +126,7 @@ def explain_cache(
     from pipelines.driver import prepare_driver
 
     prepare_driver()
-    from pipelines.cli import summary
+    from pipelines.cli.run_display import summary
     from pipelines.processes.children import ChildProcesses
     from pipelines.running.forecast import forecast
     from pipelines.running.plan_cache import obtain_plan

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import resource
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from data.files import write_atomically
 from data.project import PROJECT_ROOT
+from lineage.model import CPU_SECONDS, PEAK_MEGABYTES
 
 if TYPE_CHECKING:
     from tfx.proto.orchestration import executable_spec_pb2
@@ -40,6 +42,8 @@ def execute(invocation: bytes, spec: bytes, is_beam: bool, outcome: str) -> None
     )
     info = data_types.ExecutionInfo.from_proto(execution_invocation_pb2.ExecutionInvocation.FromString(invocation))
     output = operator.run_executor(info)
+    for name, value in _used_resources().items():
+        output.execution_properties[name].double_value = value
     write_atomically(Path(outcome), output.SerializeToString())
 
 
@@ -47,6 +51,15 @@ def _with_setup_file(spec: executable_spec_pb2.BeamExecutableSpec) -> executable
     found = f"--setup_file={PROJECT_ROOT / 'setup.py'}"
     spec.beam_pipeline_args[:] = [found if argument == SETUP_FILE else argument for argument in spec.beam_pipeline_args]
     return spec
+
+
+def _used_resources() -> dict[str, float]:
+    """Return what this process and its ended children used; the peak is that of the largest process."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return {
+        CPU_SECONDS: sum(one.ru_utime + one.ru_stime for one in used),
+        PEAK_MEGABYTES: max(one.ru_maxrss for one in used) / 1024,  # Linux counts in KiB
+    }
 
 
 def _log_to_stderr() -> None:

@@ -19,8 +19,12 @@ from components.pusher.signing import KEY_FILE, SIGNER
 from data.errors import InputError
 from data.splits import SplitPolicy
 from data.store import content_digest, span_folder
+from data.text import listed
 from data.validation import validate_span
+from lineage.measures import BLESSINGS, FORMS
 from lineage.node_ids import NodeId
+from lineage.nodes import NODES
+from payloads.judgements import Judgement
 from payloads.push import PushRecord
 from pipelines.config import PipelineConfig
 from pipelines.pushed import altered_versions, push_targets, why_push_again
@@ -126,11 +130,19 @@ def late_properties(run: RunContext, node_id: str, key: CacheKey) -> dict[str, A
     return {}
 
 
-def why_stale(config: PipelineConfig, workspace: Workspace, outputs: Mapping[str, Sequence[Artifact]]) -> str | None:
+def why_stale(
+    config: PipelineConfig, workspace: Workspace, node_id: str, outputs: Mapping[str, Sequence[Artifact]]
+) -> str | None:
     """Return why cached outputs cannot be used; None if they can.
 
-    The outputs of a push cannot be used if the targets are not as the configuration wants them.
+    The outputs of a push cannot be used if the targets are not as the configuration wants them, and a rejection cannot
+    be used if it rests on a measurement of time or on a crash, which another try may not repeat. What a gate says
+    that only warns is no rejection.
     """
+    only_warns = NODES[NodeId(node_id)].gate in config.only_warn
+    for blessing in () if only_warns else outputs.get("blessing", ()):
+        if blessing.type_name in BLESSINGS and (rejected := _measured_rejections(blessing)):
+            return f"measured again, because the rejection by {listed(rejected)} may not repeat itself"
     for pushed in outputs.get("pushed_model", ()):
         record = PushRecord.read_if_sound(Path(pushed.uri))
         if record is None:
@@ -138,6 +150,11 @@ def why_stale(config: PipelineConfig, workspace: Workspace, outputs: Mapping[str
         if why := why_push_again(workspace.root, record, push_targets(config, workspace)):
             return why
     return None
+
+
+def _measured_rejections(blessing: Artifact) -> list[str]:
+    judgement = FORMS[blessing.type_name].read_if_sound(Path(blessing.uri))
+    return [verdict.gate for verdict in judgement.to_repeat] if isinstance(judgement, Judgement) else []
 
 
 def _parameter(node: pipeline_pb2.PipelineNode, name: str) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from data.errors import NodeError
-from serving_targets.latency import RUNS, Latency
+from serving_targets.latency import Latency
 from serving_targets.sandbox.child_process import run_module
 from serving_targets.sandbox.result_files import SandboxFigures, probabilities_file, read_figures
 
@@ -35,7 +35,9 @@ class SandboxRun:
     figures: SandboxFigures = field(default_factory=SandboxFigures)
 
 
-def sandbox_tflite(model: Path, windows: Path, time_limit_seconds: float, *, timed: bool) -> SandboxRun:
+def sandbox_tflite(
+    model: Path, windows: Path, time_limit_seconds: float, *, timed: bool, limit_ms: float | None = None
+) -> SandboxRun:
     """Run a TFLite file on one thread in a process that cannot import TensorFlow.
 
     Args:
@@ -43,8 +45,10 @@ def sandbox_tflite(model: Path, windows: Path, time_limit_seconds: float, *, tim
         windows: .npz file with `windows`, float32 `[N, T, J, C]`.
         time_limit_seconds: seconds after which the process is killed.
         timed: whether to measure the latency of a window.
+        limit_ms: limit that the latency is going to be compared with; None without one.
     """
     options = ["--timed"] if timed else []
+    options += [f"--limit={limit_ms}"] if limit_ms is not None else []
     return _run("serving_targets.sandbox.run_tflite", [str(model), str(windows), *options], time_limit_seconds)
 
 
@@ -59,11 +63,11 @@ def sandbox_latency(model: Path, windows: Path) -> Latency:
         NodeError: the process failed or exceeded its time limit.
     """
     result = sandbox_tflite(model, windows, LATENCY_LIMIT_SECONDS, timed=True)
-    p50, p95 = result.figures.p50_ms, result.figures.p95_ms
-    if result.fault or p50 is None or p95 is None:
+    latency = result.figures.latency
+    if result.fault or latency is None:
         program = f"{sys.executable} -m serving_targets.sandbox.run_tflite {model} {windows} --timed FOLDER"
         raise NodeError(f"the latency measurement {result.fault}", str(model), f"run it by hand: {program}")
-    return Latency(p50, p95, RUNS)
+    return latency
 
 
 def sandbox_saved_model(folder: Path, windows: Path, records: Path, time_limit_seconds: float) -> SandboxRun:

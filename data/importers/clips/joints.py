@@ -35,6 +35,17 @@ class JointOrder:
         return arranged
 
 
+def left_out_note(given: int, order: JointOrder) -> list[str]:
+    """Return a note on the joints of a file that its layout does not have.
+
+    Args:
+        given: number of joints in the file.
+        order: their order.
+    """
+    used = sum(column >= 0 for column in order.columns)
+    return [f"{given - used} of {given} joints are left out, {order.layout.name} does not have them"] * (given > used)
+
+
 @lru_cache(maxsize=64)
 def order_by_name(names: tuple[str, ...]) -> JointOrder:
     """Return the order of named joints; `leftShoulder`, `LEFT_SHOULDER` and `l_shoulder` are the same name.

@@ -26,7 +26,7 @@ from data.importers.clips.collector import Collector
 from data.importers.clips.joints import order_by_count, order_by_name
 from data.importers.clips.types import Format, Head, ImportOptions, ReaderOutput, Source
 from data.importers.clips.units import Unit
-from data.importers.clips.vocabulary import simplified
+from data.importers.clips.vocabulary import is_confidence, simplified
 from data.importers.formats import csv_table
 from data.importers.formats.writing import PIXELS, frame_times, needs_image
 from data.importers.readers.json_frames import MISSING, flattened, read_frames
@@ -44,7 +44,8 @@ def read(source: Source, options: ImportOptions) -> Iterator[ReaderOutput]:
     if source.path.suffix.lower() in csv_table.SUFFIXES:
         yield from csv_table.read_table(source, options, unit)
     else:
-        yield from read_frames(source, options, _parse, unit, _IMAGE if options.space == "world" else _WORLD)
+        ignored = _IMAGE if options.space == "world" else _WORLD
+        yield from read_frames(source, options, _parse, unit, ignored, (*_IMAGE, *_WORLD, "segmentationmasks"))
 
 
 def _parse(frame: Any, frames: Collector, options: ImportOptions) -> None:
@@ -72,7 +73,8 @@ def _parse(frame: Any, frames: Collector, options: ImportOptions) -> None:
 def _joint(landmark: dict[str, Any]) -> tuple[float, ...]:
     confidence = landmark.get("visibility")
     if confidence is None:
-        confidence = landmark.get("presence", 1.0)
+        others = (value for name, value in landmark.items() if name != "visibility" and is_confidence(name))
+        confidence = landmark["presence"] if "presence" in landmark else next(others, 1.0)
     x, y = landmark["x"], landmark["y"]
     return MISSING if x is None or y is None or confidence is None else (x, y, landmark.get("z") or 0.0, confidence)
 

@@ -35,6 +35,7 @@ from data.errors import InputError
 from data.importers.clips.joints import JointOrder
 from data.importers.clips.types import Format, Head, ImportOptions, Note, RawClip, ReaderOutput, Source, TimeUnit
 from data.importers.clips.units import Scaling, image_scaling, room_scaling
+from data.importers.clips.vocabulary import is_confidence
 from data.importers.readers.npz_archive import NpzArchive
 from data.layouts import find_layout, load_layout
 from data.records import SESSION_LABEL, KeypointSequence, Segment
@@ -45,7 +46,7 @@ MAX_SEQUENCE_FRAMES = 1_000_000
 INFERRED_CONFIDENCE = 0.5
 """Confidence of a room sensor's joint that was inferred from others: it has a position, but confidence 0."""
 
-_CHANNELS = {"x": 0, "y": 1, "z": 2, "conf": -1, "confidence": -1, "score": -1, "visibility": -1}
+_CHANNELS = {"x": 0, "y": 1, "z": 2}
 _PROBE_FRAMES = 20_000
 _TEXTS = ("sequence_id", "subject", "view", "split", "source")
 _COLUMNS = (*_TEXTS, "label", "fps", "repetitions", "quality")
@@ -95,24 +96,24 @@ class _Store:
     def notes(self) -> Iterator[Note]:
         """Yield what was assumed for the whole file."""
         if self._scaling is not None and self._scaling.note:
-            yield Note(f"{self._file}: {self._scaling.note}")
+            yield Note(self._scaling.note, self._file)
         if self._has_inferred:
             yield Note(
-                f"{self._file}: joints with a position but confidence 0 are taken as inferred,"
-                f" with confidence {INFERRED_CONFIDENCE}"
+                f"joints with a position but confidence 0 are taken as inferred, with confidence {INFERRED_CONFIDENCE}",
+                self._file,
             )
         if self._subject is None:
-            yield Note(f"{self._file}: there are no subjects: all sequences are of subject 'unknown'")
+            yield Note("there are no subjects: all sequences are of subject 'unknown'", self._file)
         if self._labels is None and not self._segments:
-            yield Note(f"{self._file}: there are no labels: all sequences are labelled {self._options.label!r}")
+            yield Note(f"there are no labels: all sequences are labelled {self._options.label!r}", self._file)
         if unknown := int((~(self._fps > 0)).sum()):
-            yield Note(f"{self._file}: {unknown} sequences have no frame rate: assuming {self._options.fps:g}")
+            yield Note(f"{unknown} sequences have no frame rate: assuming {self._options.frame_rate:g}", self._file)
 
     def clips(self) -> Iterator[RawClip]:
         """Yield one clip per sequence."""
         lengths = np.diff(self._offsets).tolist()
         for number, frames in enumerate(self._archive.stream("frames", lengths)):
-            fps = float(self._fps[number]) if self._fps[number] > 0 else self._options.fps
+            fps = float(self._fps[number]) if self._fps[number] > 0 else self._options.frame_rate
             times, time_unit = self._clip_times(number, fps)
             yield RawClip(
                 name=self._ids[number] if self._ids else f"{Path(self._file).stem}_{number:06d}",
@@ -219,7 +220,7 @@ class _Store:
         if names is None:
             plane = ["x", "y"] if self._layout.unit == "image_height" or count == 2 else ["x", "y", "z"]
             names = [*(["x", "y", "z"] if count == 4 else plane), "conf"][:count]
-        roles = [_CHANNELS.get(name) for name in names]
+        roles = [-1 if is_confidence(name) else _CHANNELS.get(name.lower()) for name in names]
         if roles not in ([0, 1], [0, 1, -1], [0, 1, 2], [0, 1, 2, -1]):
             raise self._fault(
                 f"the channels are {', '.join(names)}", "name them x, y[, z][, confidence], in this order"

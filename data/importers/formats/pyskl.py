@@ -2,8 +2,8 @@
 
 Source: https://github.com/kennymckormick/pyskl/blob/main/tools/data/README.md and
 https://mmaction2.readthedocs.io (`PoseDataset`): a dictionary of `split`, name to list of `frame_dir`, and
-`annotations`, or a list of annotations: `frame_dir`, `label` (a number), `total_frames`, `img_shape` (height, width),
-`keypoint` (people x frames x joints x 2 or 3) and, for images, `keypoint_score`.
+`annotations`, or a list of annotations, or one annotation: `frame_dir`, `label` (a number), `total_frames`, `img_shape`
+(height, width), `keypoint` (people x frames x joints x 2 or 3) and, for images, `keypoint_score`.
 
 No code in the pickle is run (`safe_pickle`), and one annotation is in memory at a time. Splits are kept; a clip in
 several splits gets their names joined by `+`. Labels are numbers; `--label-names` gives their names. Joints are found
@@ -40,14 +40,16 @@ def read(source: Source, options: ImportOptions) -> Iterator[ReaderOutput]:
     with source.path.open("rb") as file:
         content = open_pickle(file, source.path)
         annotations = content.get("annotations") if isinstance(content, dict) else content
+        if isinstance(content, dict) and "keypoint" in content:
+            annotations = [content]  # a file of one clip
         if not isinstance(annotations, list) or not annotations:
             raise InputError("there is no list of annotations", str(source.path), "write annotations as PYSKL does")
         splits = _splits(content.get("split") if isinstance(content, dict) else None)
         for record, annotation in enumerate(annotations):
-            name = f"{source.name}_{record}"
+            name = f"{source.name}_{record}" if len(annotations) > 1 else source.name
             try:
                 with malformed_as_input_error(f"annotation {record}"):
-                    name = text_of(annotation["frame_dir"], "frame_dir")
+                    name = text_of(annotation.get("frame_dir") or name, "frame_dir")
                     yield _clip(annotation, name, splits.get(name, ()), options)
             except InputError as error:
                 yield quarantined(error, str(source.path), record, name=name)

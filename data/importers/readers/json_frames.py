@@ -10,24 +10,45 @@ from data.errors import InputError
 from data.importers.clips.collector import Collector
 from data.importers.clips.faults import malformed_as_input_error, quarantined
 from data.importers.clips.types import ImageSize, ImportOptions, RawClip, ReaderOutput, Source, Unit
-from data.importers.clips.vocabulary import CLIP_FIELDS, UNITS, field_of, simplified, text_of
+from data.importers.clips.vocabulary import (
+    CLIP_FIELDS,
+    UNITS,
+    field_of,
+    rate_of,
+    simplified,
+    size_of,
+    text_of,
+    unread_note,
+)
 from data.importers.readers.json_stream import stream_json
+from data.importers.readers.unread_keys import unread_keys
 
 MISSING = (0.0, 0.0, 0.0, 0.0)
 """x, y, z and confidence of a missing joint."""
+
+_DESCRIPTIONS = (
+    *("metadata", "metainfo", "meta", "info", "videoinfo", "video", "header", "description", "config", "settings"),
+    *("properties", "recording", "session", "camera"),
+)
+"""Simplified names of objects that describe a clip."""
 
 ParseFrame = Callable[[Any, Collector, ImportOptions], None]
 """Adds the people of one frame, as decoded from JSON, to a collector that has begun this frame."""
 
 
 def read_frames(
-    source: Source, options: ImportOptions, parse: ParseFrame, unit: Unit | None, ignored: tuple[str, ...] = ()
+    source: Source,
+    options: ImportOptions,
+    parse: ParseFrame,
+    unit: Unit | None,
+    ignored: tuple[str, ...] = (),
+    read: tuple[str, ...] = (),
 ) -> Iterator[ReaderOutput]:
     """Read the clips of a JSON file with an array of frames or clips, outermost or in the outermost object.
 
     An entry with a list `frames` is a clip, and its other members describe it. All other entries are the frames of one
-    clip, which the other members of the outermost object describe. If the object has several arrays, the first one
-    with entries that can be frames is read.
+    clip, which the other members of the outermost object and of its object `metadata` describe. If the object has
+    several arrays, the first one with entries that can be frames is read.
 
     Args:
         source: the file.
@@ -35,6 +56,7 @@ def read_frames(
         parse: reads one frame.
         unit: unit of the coordinates; None to find it by the file's own statement or by their size.
         ignored: simplified names of arrays that never hold frames.
+        read: simplified names of further keys that `parse` reads; keys that nobody reads are noted.
 
     Yields:
         Clips, and quarantined records in place of clips that are malformed.
@@ -43,20 +65,22 @@ def read_frames(
         InputError: if the file is damaged or has no frame.
     """
     frames, fields = Collector(), dict[str, Any]()
+    unread: dict[str, None] = {}
     record = 0
     chosen: str | None = None
-    for member, value in stream_json(source.path):
+    for member, value in _numbered_members(stream_json(source.path)):
         if isinstance(value, dict) and isinstance(value.get("frames"), list):
             try:
-                yield _clip_of(value, source, record, options, parse, unit)
+                yield _clip_of(value, source, record, options, parse, unit, read)
             except InputError as error:
                 yield quarantined(error, str(source.path), record)
             record += 1
-        elif (
-            _may_be_frame(value)
-            and simplified(member) not in ignored
-            and (not frames.count or _continues(member, chosen))
-        ):
+        elif describes(member, value):
+            fields = description_of(value) | fields
+            unread |= dict.fromkeys(unread_keys(value, read))
+        elif simplified(member) not in ignored and _may_be_frame(value, member, chosen):
+            if not frames.count:
+                unread |= dict.fromkeys(unread_keys(value, read))
             chosen = member
             with malformed_as_input_error(f"frame {frames.count}"):
                 _add_frame(frames, value, options, parse)
@@ -64,8 +88,10 @@ def read_frames(
             frames.frame()  # nobody was found
         elif (field := field_of(member)) is not None:
             fields[field] = value
+        elif member and unread_keys({member: None}, read):
+            unread[member] = None
     if frames.count:
-        yield _finished(frames, source.name, fields, unit)
+        yield _finished(frames, source.name, fields, unit, tuple(unread))
     elif not record:
         raise InputError("there are 0 frames", str(source.path), "check that this is the right file and format")
 
@@ -85,9 +111,23 @@ def flattened[T](
     return [value for joint in joints for value in careful(joint)]
 
 
-def _may_be_frame(value: Any) -> bool:
-    """Return whether a value can be a frame: lists of names, bones or numbers cannot."""
-    return isinstance(value, dict) or (isinstance(value, list) and (not value or isinstance(value[0], (dict, list))))
+def _numbered_members(values: Iterator[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
+    """Yield the members of an object `frames` whose names are numbers as the entries of a list, in their order."""
+    for member, value in values:
+        if simplified(member) == "frames" and isinstance(value, dict) and value and all(map(_is_number, value)):
+            yield from ((member, value[name]) for name in sorted(value, key=int))
+        else:
+            yield member, value
+
+
+def _is_number(name: str) -> bool:
+    return name.isascii() and name.isdigit() and len(name) < 16
+
+
+def _may_be_frame(value: Any, member: str, chosen: str | None) -> bool:
+    """Return whether a value can be a frame after those of the chosen array: names, bones or numbers cannot."""
+    form = isinstance(value, dict) or (isinstance(value, list) and (not value or isinstance(value[0], (dict, list))))
+    return form and (chosen is None or _continues(member, chosen))
 
 
 def _continues(member: str, chosen: str | None) -> bool:
@@ -96,14 +136,23 @@ def _continues(member: str, chosen: str | None) -> bool:
 
 
 def _clip_of(
-    value: dict[str, Any], source: Source, record: int, options: ImportOptions, parse: ParseFrame, unit: Unit | None
+    value: dict[str, Any],
+    source: Source,
+    record: int,
+    options: ImportOptions,
+    parse: ParseFrame,
+    unit: Unit | None,
+    read: tuple[str, ...],
 ) -> RawClip:
-    fields = {field: item for name, item in value.items() if (field := field_of(name)) and not isinstance(item, list)}
+    fields = description_of({name: item for name, item in value.items() if name != "frames"})
+    unread = unread_keys({name: item for name, item in value.items() if name not in ("frames", "bones")}, read)
+    unread += [name for name in unread_keys(value["frames"], read) if name not in unread]
     frames = Collector()
     with malformed_as_input_error(lambda: f"frame {frames.count - 1}"):
         for frame in value["frames"]:
             _add_frame(frames, frame, options, parse)
-    return _finished(frames, text_of(fields.get("name") or f"{source.name}_{record}", "the id of a clip"), fields, unit)
+    name = text_of(fields.get("name") or f"{source.name}_{record}", "the id of a clip")
+    return _finished(frames, name, fields, unit, tuple(unread))
 
 
 def _add_frame(frames: Collector, value: Any, options: ImportOptions, parse: ParseFrame) -> None:
@@ -112,13 +161,35 @@ def _add_frame(frames: Collector, value: Any, options: ImportOptions, parse: Par
         parse(value, frames, options)
 
 
-def _finished(frames: Collector, name: str, fields: dict[str, Any], unit: Unit | None) -> RawClip:
+def describes(member: str, value: Any) -> bool:
+    """Return whether a member of the outermost object describes the clip, instead of being a frame of it."""
+    return isinstance(value, dict) and simplified(member) in _DESCRIPTIONS
+
+
+def description_of(value: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of a clip that an object states, also in objects inside it; outer ones have priority."""
+    fields: dict[str, Any] = {}
+    for name, item in value.items():
+        if isinstance(item, dict) and field_of(name) != "size":
+            if describes(name, item) or field_of(name):
+                fields = description_of(item) | fields
+        elif (field := field_of(name)) and (not isinstance(item, list) or field == "size"):
+            fields[field] = item
+    return fields
+
+
+def _finished(
+    frames: Collector, name: str, fields: dict[str, Any], unit: Unit | None, unread: tuple[str, ...]
+) -> RawClip:
     with malformed_as_input_error("the description of a clip"):
-        height, width, fps = (float(fields[key]) if fields.get(key) else None for key in ("height", "width", "fps"))
-        return frames.clip(
+        height, width, fps = (rate_of(fields[key]) if fields.get(key) else None for key in ("height", "width", "fps"))
+        image = ImageSize(height, width) if height and height > 0 else None
+        clip = frames.clip(
             name,
             unit or UNITS.get(text_of(fields.get("unit") or "", "unit")),
-            ImageSize(height, width) if height and height > 0 else None,
+            size_of(fields["size"]) if image is None and fields.get("size") else image,
             fps,
             {key: text_of(fields[key], key) for key in CLIP_FIELDS if fields.get(key) is not None},
         )
+    clip.notes += unread_note("keys", unread)
+    return clip

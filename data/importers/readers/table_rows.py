@@ -5,8 +5,9 @@ Such a block is read again by the csv module, so that only the clip with the bad
 """
 
 import csv
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import StringIO
 from itertools import groupby, pairwise
 from typing import TextIO
@@ -16,6 +17,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from data.errors import InputError
+from data.importers.clips.clock import seconds_of
 from data.importers.clips.faults import malformed_as_input_error
 from data.importers.readers.table_columns import Columns
 
@@ -57,6 +59,7 @@ class Rows:
         person: the person of each row.
         joint: the joint of each row.
         values: float32 `[N, joints, D + 1]`, confidence last; a joint that lacks a number is 0.
+        dated: whether the times were texts, and are now seconds.
     """
 
     first: dict[str, str]
@@ -65,6 +68,7 @@ class Rows:
     person: Words | None
     joint: Words | None
     values: np.ndarray
+    dated: bool = False
 
 
 Cells = list[list[str]]
@@ -126,17 +130,24 @@ def converted(cells: Cells, columns: Columns, before: int) -> Rows:
     """
     figures: list[float] = []
     place = before
+    dated = False
     with malformed_as_input_error(lambda: f"row {place} of the sequence"):
         for place, row in enumerate(cells, before):
             if len(row) < columns.width:
                 raise InputError(f"a row has {len(row)} of {columns.width} columns", f"row {place}", None)
-            figures.extend(_number(row[at]) if at is not None else 1.0 for at in _places(columns))
+            clock, counter, *others = _places(columns)
+            moment, written = (1.0, False) if clock is None else _time(row[clock])
+            dated |= written
+            figures += (moment, 1.0 if counter is None else _counter(row[counter]))
+            figures.extend(_number(row[at]) if at is not None else 1.0 for at in others)
 
     def words(at: int | None) -> Words | None:
         return None if at is None else _words([row[at] for row in cells])
 
     first = {field: cells[0][at] for field, at in columns.fields.items() if at < len(cells[0])}
-    return _rows(np.array(figures).reshape(len(cells), -1), columns, first, words(columns.person), words(columns.joint))
+    figures_of_rows = np.array(figures).reshape(len(cells), -1)
+    rows = _rows(figures_of_rows, columns, first, words(columns.person), words(columns.joint))
+    return replace(rows, dated=dated)
 
 
 def _blocks(text: TextIO) -> Iterator[str]:
@@ -236,6 +247,31 @@ def _words(texts: list[str]) -> Words:
     numbers: dict[str, int] = {}
     codes = [numbers.setdefault(text, len(numbers)) for text in texts]
     return Words(np.array(codes), list(numbers))
+
+
+def _time(text: str) -> tuple[float, bool]:
+    """Return the time in a cell, and whether it is a date or a time of day in seconds."""
+    try:
+        return _number(text), False
+    except ValueError:
+        pass
+    moment = seconds_of(text)
+    if moment is None:
+        raise InputError(
+            f"the time {text[:40]!r} is neither a number nor a date", None, "name another column: --columns time=COLUMN"
+        )
+    return moment, True
+
+
+def _counter(text: str) -> float:
+    """Return the number in a cell, or the one at the end of a name such as `frame_0012.jpg`."""
+    try:
+        return _number(text)
+    except ValueError:
+        match = re.search(r"(\d{1,15})(?:\.[A-Za-z]\w{0,4})?\s*$", text)
+        if match is None:
+            raise
+        return float(match[1])
 
 
 def _number(text: str) -> float:

@@ -12,6 +12,7 @@ from rich.table import Column, Table
 from data.output.terminal import Terminal, stacked, styled
 from data.text import say_json
 from payloads.verdict import Verdict, shown
+from pipelines.cli.run_display.rejection import explain_rejection
 from pipelines.running.forecast import Forecast
 from pipelines.running.outcome import Report
 
@@ -61,10 +62,15 @@ def show(report: Report, console: Terminal, *, as_json: bool = False) -> None:
     if report.files:
         console.print(_files(report.files))
     console.print(_headline(report))
+    if report.state == "refused":
+        console.print(explain_rejection(report))
 
 
 def _verdict(verdict: Verdict) -> Text:
-    mark = ("✓", "green") if verdict.passed else ("✗ rejected:", "red")
+    if verdict.passed:
+        mark = ("✓", "green")
+    else:
+        mark = ("? not measurable now:", "yellow") if verdict.is_open else ("✗ rejected:", "red")
     detail = f" {verdict.detail}" if verdict.detail else ""
     return styled(mark, f" {shown(verdict.figure)} ({verdict.limit}){detail}")
 
@@ -92,9 +98,8 @@ def _headline(report: Report) -> Text:
     if report.state == "failed":
         return styled((f"run {report.run_id} failed", "red"), f" {took}")
     if report.state == "refused":
-        failed = ", ".join(verdict.gate for verdict in report.verdicts if not verdict.passed) or "a gate"
         rest = f"; the published version is unchanged (run {report.run_id})"
-        return styled((f"not pushed: rejected by {failed}", "red"), rest)
+        return styled((f"not pushed: rejected by {', '.join(report.rejected) or 'a gate'}", "red"), rest)
     if report.did_nothing:
         rest = f" {took} (run {report.run_id})"
         return styled(("nothing to do: every node is cached", "green"), rest)
