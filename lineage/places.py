@@ -51,9 +51,8 @@ def below_root(root: Path, path: str) -> str:
 
 def in_root(root: Path, recorded: str) -> str:
     """Return the path that was recorded; a payload that was recorded with the root's former place is in the root."""
-    if not recorded:
-        return recorded
-    return str(root / payload_name(recorded))
+    name = payload_name(recorded)
+    return name if not name or name.startswith("/") else f"{root}/{name}"
 
 
 def payload_name(path: str) -> str:
