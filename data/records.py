@@ -31,6 +31,9 @@ MAX_SEQUENCE_VALUES = 1 << 26
 MAX_TEXT = 1000
 """Largest number of characters of an id, a label or a name."""
 
+MAX_LAYOUT = 40_000
+"""Largest number of characters of a layout, which may be a definition of the user's own."""
+
 
 SCHEMA = pa.schema(
     [
@@ -287,9 +290,10 @@ def _check_text(sequence: KeypointSequence) -> None:
             raise InputError(f"{name} is empty", sequence._where(), f"give every sequence a {name}")
     for name in ("sequence_id", "subject", "label", "layout", "view", "split", "source"):
         text = getattr(sequence, name)
-        if text and (len(text) > MAX_TEXT or has_control_characters(text)):
+        longest = MAX_LAYOUT if name == "layout" else MAX_TEXT
+        if text and (len(text) > longest or has_control_characters(text)):
             raise InputError(
-                f"{name} is longer than {MAX_TEXT} characters or has control characters",
+                f"{name} is longer than {longest} characters or has control characters",
                 f"{text[:40]!a}",
                 f"give every sequence a {name} of printable characters",
             )

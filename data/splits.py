@@ -75,6 +75,13 @@ class SplitPolicy(ConfigSection):
         """Whether a person may be in several splits."""
         return self.allow_subject_overlap or self.method in ("recordings", "time")
 
+    @property
+    def tested_on(self) -> Literal["people", "recordings", "parts"]:
+        """What the test split has that training has not: people, recordings of the same people, or parts of them."""
+        if self.method == "time":
+            return "parts"
+        return "recordings" if self.people_overlap else "people"
+
     def split_names(self) -> tuple[str, ...]:
         """Return the splits that this policy makes; eval only if it gets people."""
         return SPLITS if self.eval_share > 0 or self.subjects.get("eval") else ("train", "test")

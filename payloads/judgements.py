@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from payloads.claims import Claims
 from payloads.json_payload import JsonPayload
 from payloads.verdict import Figure, Verdict
 
@@ -61,12 +62,14 @@ class EdgeJudgement(Judgement):
         files: file name to its figures.
         sequences: number of test sequences.
         windows: number of test windows.
+        claims: what the test shows about the int8 file; None in judgements of older versions.
     """
 
     accuracy: dict[str, Figure] = Field(default_factory=dict)
     files: dict[str, FileFigures] = Field(default_factory=dict)
     sequences: int = 0
     windows: int = 0
+    claims: Claims | None = None
 
 
 class FormatFigures(BaseModel):

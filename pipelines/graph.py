@@ -28,6 +28,7 @@ from components.serving_smoke.component import ServingSmoke
 from data.windows import WindowSpec
 from lineage.node_ids import NodeId
 from lineage.nodes import GATES, MODEL_GATES
+from payloads.claims import HoldsFor
 from pipelines.config import PipelineConfig
 from pipelines.evaluation import eval_config
 from pipelines.processes.executor_main import SETUP_FILE
@@ -36,6 +37,12 @@ from schema.window_contract import WindowContract, read_window_contract
 
 PREPROCESSING_FN = "transform_module.preprocessing.preprocessing_fn"
 RUN_FN = "trainer_module.run.run_fn"
+
+_HOLDS_FOR: dict[str, HoldsFor] = {
+    "people": "other people",
+    "recordings": "the same people",
+    "parts": "the same recordings",
+}
 
 
 @dataclass(frozen=True)
@@ -226,7 +233,12 @@ def _gates(
         **config.edge.model_dump(),
     )
     edge_model = converter.outputs["edge_model"]
-    model_validator = ModelValidator(edge_model=edge_model, thresholds=gates.model_validator)
+    model_validator = ModelValidator(
+        edge_model=edge_model,
+        examples=data.examples,
+        thresholds=gates.model_validator,
+        holds_for=_HOLDS_FOR[config.split.tested_on],
+    )
     smoke = ServingSmoke(model=model, edge_model=edge_model, examples=data.examples, thresholds=gates.serving_smoke)
     blessings = {
         NodeId.EVALUATOR: evaluator.outputs["blessing"],

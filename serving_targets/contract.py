@@ -30,6 +30,9 @@ _ARCHIVE_BYTES = 4 * MAX_BYTES
 
 Text = Annotated[str, Field(min_length=1, max_length=1000, pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$")]
 
+Layout = Annotated[str, Field(min_length=1, max_length=40_000, pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$")]
+"""Name of a joint layout of the project, or definition of the user's own (`data.layouts.own`)."""
+
 
 def _unique(names: tuple[str, ...]) -> tuple[str, ...]:
     if len(set(names)) != len(names):
@@ -65,7 +68,7 @@ class Contract(BaseModel):
     Attributes:
         name: name of the model.
         labels: labels of the classes; a label's position is the index of its probability.
-        layout: name of the joint layout.
+        layout: name of the joint layout, or its definition if it is the user's own.
         joints: names of the joints, in the order of the input.
         channels: names of the values of a joint; the last is the confidence.
         fps: frames per second of a window, if `window.fit` is `slide`.
@@ -80,7 +83,7 @@ class Contract(BaseModel):
 
     name: Text
     labels: Labels
-    layout: Text
+    layout: Layout
     joints: Joints
     channels: Channels
     fps: FramesPerSecond

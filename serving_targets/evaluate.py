@@ -16,7 +16,7 @@ from data.store import SequenceKey, read_index, read_sequences, span_folder
 from data.windows import cut_windows
 from serving_targets.bundle import Bundle, load_bundle
 from serving_targets.latency import Latency
-from serving_targets.manifest import Manifest
+from serving_targets.manifest import LayoutTable, Manifest
 from serving_targets.robustness import DISTURBANCES, disturbed
 from serving_targets.sandbox.sandboxed_classifier import SandboxedClassifier
 
@@ -63,6 +63,7 @@ class Evaluation:
         per_class: label to its scores, in the order of the manifest.
         bundle: folder, name, version, digest and signature of the bundle.
         robustness: name of each disturbance to the accuracy by sequence on disturbed windows; None if not requested.
+        claims: what the test before publication showed, as a sentence; None if the bundle does not say.
     """
 
     sequence_accuracy: float
@@ -74,6 +75,7 @@ class Evaluation:
     per_class: dict[str, ClassScore]
     bundle: dict[str, Any]
     robustness: dict[str, float] | None = None
+    claims: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return all scores as JSON values."""
@@ -109,7 +111,7 @@ def evaluate(
     bundle = load_bundle(bundle_dir, key)
     manifest = bundle.manifest
     layout = manifest.layout
-    if layout.name not in layout_names() or load_layout(layout.name).joints != layout.joints:
+    if not _is_known(layout):
         raise InputError(
             f"the manifest's joints are not those of a layout {layout.name!r} of this version of Poseline",
             str(bundle.folder),
@@ -129,6 +131,13 @@ def evaluate(
             if progress:
                 progress(done, len(index))
         return _scores(bundle, calls, classifier.measure())
+
+
+def _is_known(layout: LayoutTable) -> bool:
+    try:
+        return load_layout(layout.reference).joints == layout.joints
+    except InputError:
+        return False
 
 
 @dataclass
@@ -154,7 +163,7 @@ class _Calls:
         truth = manifest.labels.index(label)
         probabilities = classifier.answer(windows)
         if self.disturbed:
-            layout = load_layout(manifest.layout.name)
+            layout = load_layout(manifest.layout.reference)
             for name, changed in disturbed(windows, layout, seed=len(self.truth)).items():
                 self.disturbed[name].append(_call(classifier.answer(changed)))
         self.truth.append(truth)
@@ -182,6 +191,7 @@ def show(evaluation: Evaluation, console: Terminal) -> None:
     for name, text in {
         "bundle": f"{bundle['name']} version {bundle['version']}  {bundle['folder']}",
         "signature": bundle["signature"],
+        "published on": evaluation.claims or "not stated in the manifest",
         "accuracy": f"{evaluation.sequence_accuracy:.4f} of {evaluation.sequences} sequences,"
         f" {evaluation.window_accuracy:.4f} of {evaluation.windows} windows",
         "macro F1": f"{evaluation.macro_f1:.4f}",
@@ -232,14 +242,14 @@ def _mapping(key: SequenceKey, manifest: Manifest, folder: Path) -> JointMapping
             where,
             "evaluate on data of the same kind (2-D or 3-D)",
         )
-    if key.layout == manifest.layout.name:
+    if key.layout == manifest.layout.reference:
         return None
-    mapping = joint_mapping(key.layout, manifest.layout.name)
+    mapping = joint_mapping(key.layout, manifest.layout.reference)
     same_space = (mapping.source.unit, mapping.source.y_down) == (mapping.target.unit, mapping.target.y_down)
     if mapping.unmapped or not same_space:
         reason = f"it lacks {', '.join(mapping.unmapped)}" if mapping.unmapped else "its axes or unit differ"
         raise InputError(
-            f"layout {key.layout} cannot be converted to the model's {manifest.layout.name}: {reason}",
+            f"layout {mapping.source.name} cannot be converted to the model's {manifest.layout.name}: {reason}",
             where,
             f"evaluate on data in layout {manifest.layout.name}",
         )
@@ -249,7 +259,7 @@ def _mapping(key: SequenceKey, manifest: Manifest, folder: Path) -> JointMapping
 def _windows(clip: KeypointSequence, manifest: Manifest, mapping: JointMapping | None) -> np.ndarray:
     """Cut a clip into windows, `[windows, T, J, C]`."""
     if mapping:
-        clip = replace(clip, keypoints=mapping.apply(clip.keypoints), layout=mapping.target.name)
+        clip = replace(clip, keypoints=mapping.apply(clip.keypoints), layout=mapping.target.reference)
     windows = [window.keypoints for window in cut_windows(clip, manifest.window_spec)]  # views, so far without copies
     if len(windows) * windows[0].size > _MOST_VALUES:
         raise InputError(
@@ -282,6 +292,7 @@ def _scores(bundle: Bundle, calls: _Calls, latency: Latency) -> Evaluation:
             "digest": manifest.digest,
             "signature": bundle.signature,
         },
+        claims=manifest.claims.sentence if manifest.claims else None,
         robustness=robustness or None,
     )
 

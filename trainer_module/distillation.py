@@ -44,7 +44,7 @@ def train_teachers(student: ModelConfig, job: TrainingJob) -> list[keras.Model]:
     for number in range(1, TEACHERS + 1):
         name, seed = f"teacher-{number}", job.config.seed + number * SEED_STEP
         keras.utils.set_random_seed(seed)
-        teacher = build_model(config, job.layout.name, job.pose_shape, len(job.labels))
+        teacher = build_model(config, job.layout.reference, job.pose_shape, len(job.labels))
         teachers.append(teacher)
         weights = job.checkpoint_dir / f"{name}.npz" if job.checkpoint_dir else None
         saved = read_saved(weights) if weights else None

@@ -222,5 +222,5 @@ def _mapped(sequence: KeypointSequence, layout: str) -> KeypointSequence:
             f"{given.unit} and {wanted.unit}",
             "import room sensors and images separately, they have different axes",
         )
-    keypoints = joint_mapping(given.name, wanted.name).apply(sequence.keypoints)
+    keypoints = joint_mapping(given.reference, wanted.reference).apply(sequence.keypoints)
     return replace(sequence, layout=layout, keypoints=keypoints)

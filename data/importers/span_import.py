@@ -16,7 +16,7 @@ from data.importers.clips.units import MAX_PIXELS, ImageSize, Reach, Scaling
 from data.importers.collected_notes import CollectedNotes
 from data.importers.discovery import find_sources
 from data.importers.record_pipeline import Kept, Outcome, process_source
-from data.layouts import layout_names, load_layout
+from data.layouts import layout_names, load_layout, preferring
 from data.quarantine import QuarantineWriter, quarantine_folder
 from data.records import KeypointSequence
 from data.store import SpanReservation, write_span
@@ -125,7 +125,9 @@ def import_to_span(
     format_, sources, notes = find_sources([src] if isinstance(src, Path) else list(src), source_format)
     for layout in layout_names():
         load_layout(layout)  # once, instead of in each process that reads
-    options, guess = _with_image(format_, sources, options or ImportOptions(), workers)
+    options = options or ImportOptions()
+    with preferring(options.layout):
+        options, guess = _with_image(format_, sources, options, workers)
     reserved = SpanReservation(dst, span)
     number = reserved.span
     try:
@@ -137,7 +139,8 @@ def import_to_span(
     for text in (*notes, *guess):
         tally.notes.add(Note(text))
     try:
-        span_dir = write_span(dst, number, tally.keep(_outcomes(format_, sources, options, workers, dst)))
+        with preferring(options.layout):
+            span_dir = write_span(dst, number, tally.keep(_outcomes(format_, sources, options, workers, dst)))
         report = quarantine.finish(tally.summary())
     except TooManyQuarantinedError as error:
         report = quarantine.finish(tally.summary())

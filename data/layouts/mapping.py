@@ -1,12 +1,13 @@
 """The mapping of poses from one layout to another, by joint names."""
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
-from data.layouts.layout import TABLES, Layout, load_layout, read_yaml
+from data.layouts.catalogue import load_layout
+from data.layouts.layout import TABLES, Layout, read_yaml
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class JointMapping:
         return mapped
 
 
-@cache
+@lru_cache(maxsize=256)
 def joint_mapping(source: str, target: str) -> JointMapping:
     """Return the mapping between two layouts: equal names first, then the names and means of `same_joints.yaml`.
 

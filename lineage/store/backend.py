@@ -94,8 +94,11 @@ def describe(config: metadata_store_pb2.ConnectionConfig) -> str:
 
 
 def exists(config: metadata_store_pb2.ConnectionConfig) -> bool:
-    """Return whether there is a store to read; the database of a server is assumed to exist."""
-    return not config.HasField("sqlite") or Path(config.sqlite.filename_uri).exists()
+    """Return whether there is a store to read: an empty file is none, a server's database is assumed to exist."""
+    if not config.HasField("sqlite"):
+        return True
+    path = Path(config.sqlite.filename_uri)
+    return path.exists() and path.stat().st_size > 0
 
 
 def read_only(config: metadata_store_pb2.ConnectionConfig) -> metadata_store_pb2.ConnectionConfig:

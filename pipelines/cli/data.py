@@ -38,7 +38,7 @@ def _new_span_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def _import_options(command: Callable[..., Any]) -> Callable[..., Any]:
+def import_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options for what the sources do not say, in the order of the help text."""
     for option in reversed((*_LABEL_OPTIONS, *_IMAGE_OPTIONS, *_TIME_OPTIONS)):
         command = option(command)
@@ -71,7 +71,7 @@ _IMAGE_OPTIONS = (
         show_default=True,
         help="Landmarks to take from formats that have both.",
     ),
-    click.option("--layout", help="Layout to convert all sequences to."),
+    click.option("--layout", help="Layout to convert all sequences to: a name, or the YAML file of your own."),
     click.option("--columns", metavar="FIELD=COLUMN,...", help="Columns of a CSV that are not recognised by name."),
 )
 _TIME_OPTIONS = (
@@ -108,7 +108,7 @@ _TIME_OPTIONS = (
 @click.option("--from", "format_", metavar="FORMAT", help="Format of SRC; see `data formats`.  [default: detected]")
 @click.argument("src", nargs=-1, required=True, type=PATH)
 @_new_span_options
-@_import_options
+@import_options
 @click.option(
     "--max-quarantined",
     default=0.05,

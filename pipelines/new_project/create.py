@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from data.errors import InputError
+from data.output.terminal import styled
 from data.store import find_span
+from data.text import harmless
 from pipelines.config import load_config
 from pipelines.new_project.choices import choose
-from pipelines.new_project.project_files import SCHEMA_NAME, config_text, write_project
+from pipelines.new_project.project_files import LAYOUT_NAME, SCHEMA_NAME, config_text, layout_text, write_project
 from pipelines.new_project.schema_text import schema_text
 from pipelines.new_project.survey import measure_health, survey_span
 from schema.window_contract import read_window_contract
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from data.output.terminal import Terminal
+
+_COLOURS = {"+": "green", "-": "red"}
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,14 @@ class CreatedProject:
         return asdict(self)
 
 
+def check_name(name: str) -> None:
+    """Raise an error if no pipeline can have this name."""
+    if not re.fullmatch(r"[a-z][a-z0-9_]{0,62}", name):
+        raise InputError(
+            f"the name is {name!r}", "NAME", "use lower-case letters, digits and underscores, beginning with a letter"
+        )
+
+
 def create_project(name: str, data: Path, folder: Path, span: int | None = None) -> CreatedProject:
     """Write the configuration and the schema for a span, or update them.
 
@@ -64,22 +77,27 @@ def create_project(name: str, data: Path, folder: Path, span: int | None = None)
     Raises:
         InputError: the name or the span cannot be used.
     """
-    if not re.fullmatch(r"[a-z][a-z0-9_]{0,62}", name):
-        raise InputError(
-            f"the name is {name!r}", "NAME", "use lower-case letters, digits and underscores, beginning with a letter"
-        )
+    check_name(name)
     survey = survey_span(find_span(data, span))
-    schema_file = folder / SCHEMA_NAME
-    is_new = not schema_file.exists()
-    choices = choose(survey, () if is_new else read_window_contract(schema_file).labels)
+    config, schema_file = folder / f"{name}.yaml", folder / SCHEMA_NAME
+    is_new = not config.exists()
+    choices = choose(survey, *(((), None) if is_new else _earlier(config)))
     health = measure_health(survey, choices.window_spec)
     texts = {
-        f"{name}.yaml": config_text(name, os.path.relpath(data, folder), survey, choices),
+        config.name: config_text(name, os.path.relpath(data.resolve(), folder.resolve()), survey, choices),
         SCHEMA_NAME: schema_text(survey, choices, health),
     }
+    if survey.layout.definition:
+        texts[LAYOUT_NAME] = layout_text(survey.layout.definition)
     changes = write_project(folder, texts)
-    config = folder / f"{name}.yaml"
     load_config(str(config))
+    missing = [label for label in survey.counts if label not in read_window_contract(schema_file).labels]
+    if missing:
+        raise InputError(
+            f"your schema does not have the label {harmless(missing[0], 60)!r}",
+            str(schema_file),
+            "add it, or leave its recordings out with `leave_out` in the section `split` of the configuration",
+        )
     return CreatedProject(
         config=str(config),
         schema=str(schema_file),
@@ -93,18 +111,23 @@ def create_project(name: str, data: Path, folder: Path, span: int | None = None)
     )
 
 
-def show(created: CreatedProject, console: Console) -> None:
-    """Print what was written and the next command."""
-    from rich.markup import escape
-    from rich.syntax import Syntax
+def _earlier(config: Path) -> tuple[tuple[str, ...], int | None]:
+    """Return the labels and the seed of the configuration that is updated."""
+    earlier = load_config(str(config))
+    return read_window_contract(earlier.schema_file).labels, earlier.split.seed
 
-    people = f"{created.people} people" if created.people else "no known people"
-    console.print(f"{created.span}: {created.clips} clips, {len(created.labels)} labels, {people}", highlight=False)
-    for difference in filter(None, created.changes.values()):
-        console.print(Syntax(difference, "diff", background_color="default"))
+
+def show(created: CreatedProject, console: Terminal) -> None:
+    """Print what was written and the next command."""
+    people = "no known person"
+    if created.people:
+        people = f"{created.people} {'person' if created.people == 1 else 'people'}"
+    console.print(f"{created.span}: {created.clips} clips, {len(created.labels)} labels, {people}")
+    for line in "".join(created.changes.values()).splitlines():
+        console.print(styled((line, _COLOURS.get(line[:1], "dim"))))
     if not created.is_new and not any(created.changes.values()):
         console.print("nothing changes")
     for warning in created.warnings:
-        console.print(f"note: {escape(warning)}", highlight=False)
-    console.print(f"wrote {escape(created.config)} and {escape(created.schema)}; each value has its reason there")
-    console.print(f"next: poseline run --config {escape(created.config)}", highlight=False)
+        console.print(f"note: {warning}")
+    console.print(f"wrote {created.config} and {created.schema}; each value has its reason there")
+    console.print(f"next: poseline run --config {shlex.quote(created.config)}")

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import difflib
-import subprocess
-import tempfile
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -17,6 +16,7 @@ from pipelines.new_project.choices import Choice, Choices
 from pipelines.new_project.survey import Survey
 
 SCHEMA_NAME = "schema.pbtxt"
+LAYOUT_NAME = "layout.yaml"
 MADE = ".made"
 """Folder with the files as they were made, by which the changes of the user are recognised."""
 
@@ -30,8 +30,9 @@ def config_text(name: str, data: str, survey: Survey, choices: Choices) -> str:
         survey: the span that the settings are for.
         choices: settings chosen for it.
     """
-    people = len(survey.people)
-    facts = f"{len(survey.clips)} clips, {len(survey.counts)} labels, {people or 'no known'} people"
+    known = len(survey.people)
+    people = f"{known or 'no'} known {'person' if known == 1 else 'people'}"
+    facts = f"{len(survey.clips)} clips, {len(survey.counts)} labels, {people}"
     lines = [
         f"# Made by `poseline init` from {facts}.",
         "# Change what you know better: the next `poseline init` keeps your changes. `poseline config --config FILE`",
@@ -39,7 +40,7 @@ def config_text(name: str, data: str, survey: Survey, choices: Choices) -> str:
         *(f"# Note: {warning}." for warning in choices.warnings),
         f"name: {name}",
         f"data: {_value(data)}",
-        f"layout: {survey.layout.name}",
+        f"layout: {LAYOUT_NAME if survey.layout.definition else survey.layout.name}",
         f"schema_file: {SCHEMA_NAME}",
         "windows:",
         *_settings(choices.windows),
@@ -47,12 +48,18 @@ def config_text(name: str, data: str, survey: Survey, choices: Choices) -> str:
         *_settings(choices.split),
         "training:",
         *_settings(choices.training),
+        *(["  augmentation:"] if choices.augmentation else []),
+        *(f"  {line}" for line in _settings(choices.augmentation)),
         "gates:",
         *_gates(choices.gates),
     ]
-    if choices.only_warn.value:
-        lines.append(f"only_warn: {_value(choices.only_warn.value)}  # {choices.only_warn.reason}")
     return "\n".join(lines) + "\n"
+
+
+def layout_text(definition: str) -> str:
+    """Return the file of a layout of the user's own."""
+    table = yaml.safe_dump(json.loads(definition), sort_keys=False, default_flow_style=None, width=100)
+    return f"# Your own joints, as they were imported.\n{table}"
 
 
 def write_project(folder: Path, texts: Mapping[str, str]) -> dict[str, str]:
@@ -75,7 +82,7 @@ def write_project(folder: Path, texts: Mapping[str, str]) -> dict[str, str]:
             raise InputError(
                 f"the folder has a file {name} that was not made by `poseline init`", str(folder), "choose another name"
             )
-        merged[name] = _merge(file.read_text("utf-8"), made.read_text("utf-8"), text) if file.exists() else text
+        merged[name] = merge(file.read_text("utf-8"), made.read_text("utf-8"), text) if file.exists() else text
     changes = {}
     for name, text in merged.items():
         file = folder / name
@@ -88,16 +95,48 @@ def write_project(folder: Path, texts: Mapping[str, str]) -> dict[str, str]:
     return changes
 
 
-def _merge(own: str, made: str, new: str) -> str:
-    """Return the new text with the user's changes, which have priority where both changed the same lines."""
-    if own == made:
-        return new
-    with tempfile.TemporaryDirectory() as scratch:
-        paths = [Path(scratch) / name for name in ("own", "made", "new")]
-        for path, text in zip(paths, (own, made, new), strict=True):
-            path.write_text(text, encoding="utf-8")
-        command = ["git", "merge-file", "--ours", "-p", *map(str, paths)]
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+def merge(own: str, made: str, new: str) -> str:
+    """Return the new text with the changes that the user made; where both changed a line, that of the user stays.
+
+    Args:
+        own: text as it is now, with the user's changes.
+        made: text as it was made.
+        new: text as it is made now.
+    """
+    lines, updated = made.splitlines(True), new.splitlines(True)
+    result: list[str] = []
+    at = 0  # the next line of `made`
+    ours, theirs = _edits(lines, own.splitlines(True)), _edits(lines, updated)
+    for edit in sorted([*ours, *(edit for edit in theirs if not any(edit.touches(other) for other in ours))]):
+        result += lines[at : edit.first]
+        result += edit.lines
+        at = edit.last
+    return "".join([*result, *lines[at:]])
+
+
+class _Edit(NamedTuple):
+    """Lines `first` to `last` (exclusive) of a text that are replaced."""
+
+    first: int
+    last: int
+    lines: tuple[str, ...]
+
+    def touches(self, other: _Edit) -> bool:
+        """Return whether two edits change the same line, or insert at the same place."""
+        if self.first == self.last or other.first == other.last:
+            return other.first <= self.first <= other.last or self.first <= other.first <= self.last
+        return self.first < other.last and other.first < self.last
+
+
+def _edits(before: Sequence[str], after: Sequence[str]) -> list[_Edit]:
+    """Return the edits between two texts; a line that is replaced by a line is an edit of its own."""
+    edits = []
+    for kind, first, last, start, stop in difflib.SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
+        if kind == "replace" and last - first == stop - start:
+            edits += [_Edit(first + n, first + n + 1, (after[start + n],)) for n in range(last - first)]
+        elif kind != "equal":
+            edits.append(_Edit(first, last, tuple(after[start:stop])))
+    return edits
 
 
 def _settings(choices: Mapping[str, Choice]) -> Iterator[str]:

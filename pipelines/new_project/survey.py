@@ -91,11 +91,6 @@ class Survey:
         """Number of coordinates of a joint."""
         return self.channels - 1
 
-    @property
-    def has_sessions(self) -> bool:
-        """Whether clips are segments of sessions."""
-        return any(key.segment_labels for key in self.index)
-
 
 @dataclass(frozen=True)
 class Health:

@@ -77,6 +77,7 @@ class Report:
         data_gate: baseline and findings of DataGate; None if it did not run or rejected the data.
         accuracy: headline figures by name.
         verdicts: verdicts of the gates on the model.
+        claims: what the test shows about the model, as a sentence; None if it was not tested.
         rejected: names of the verdicts that did not pass, without those of gates that only warn.
         rejected_since: name and time of the run that found this, if the rejection is taken from the cache.
         files: file or format name to its figures: size, accuracy, differences, times.
@@ -96,6 +97,7 @@ class Report:
     data_gate: DataGateSummary | None = None
     accuracy: dict[str, float] = field(default_factory=dict)
     verdicts: list[Verdict] = field(default_factory=list)
+    claims: str | None = None
     rejected: list[str] = field(default_factory=list)
     rejected_since: str | None = None
     files: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -206,6 +208,7 @@ def _read_other_gates(report: Report, outputs: Mapping[str, Outputs], only_warn:
         _add_verdicts(report, gate, judgement.verdicts, only_warn)
         if isinstance(judgement, EdgeJudgement):
             report.accuracy |= {name: value for name, value in judgement.accuracy.items() if value is not None}
+            report.claims = judgement.claims.sentence if judgement.claims else None
             _add_files(report, judgement.files)
         elif isinstance(judgement, ServingJudgement):
             report.latency_ms |= {name: value for name, value in judgement.latency_ms.items() if value is not None}

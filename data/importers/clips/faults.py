@@ -53,7 +53,7 @@ def quarantined(
     if isinstance(found, KeypointSequence):
         name, layout, poses = found.sequence_id, found.layout, sample_poses(found.keypoints)
     elif found is not None:
-        name, layout = found.name, found.layout.name
+        name, layout = found.name, found.layout.reference
         poses = sample_poses(found.poses) if len(found.poses) else None
     return Quarantined(file, record, name, reason_of(error.what), detail, layout, poses)
 

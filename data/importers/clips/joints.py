@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 
 from data.errors import InputError
-from data.layouts import Layout, find_layout, load_layout
+from data.layouts import Layout, find_layout, load_layout, preferred_layout
 
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _SIDES = {"l": "left", "r": "right"}
@@ -46,14 +46,23 @@ def left_out_note(given: int, order: JointOrder) -> list[str]:
     return [f"{given - used} of {given} joints are left out, {order.layout.name} does not have them"] * (given > used)
 
 
-@lru_cache(maxsize=64)
 def order_by_name(names: tuple[str, ...]) -> JointOrder:
     """Return the order of named joints; `leftShoulder`, `LEFT_SHOULDER` and `l_shoulder` are the same name.
 
     Raises:
         InputError: if a name occurs twice or no layout has them all.
     """
-    return JointOrder(*find_layout([joint_name(name) for name in names]))
+    return _order_by_name(names, preferred_layout())
+
+
+@lru_cache(maxsize=64)
+def _order_by_name(names: tuple[str, ...], preferred: Layout | None) -> JointOrder:
+    given = [joint_name(name) for name in names]
+    if preferred is not None and len(set(given)) == len(given):
+        own = [joint_name(joint) for joint in preferred.joints]
+        if set(given) <= set(own):
+            return JointOrder(preferred, tuple(given.index(joint) if joint in given else -1 for joint in own))
+    return JointOrder(*find_layout(given))
 
 
 def joint_name(name: str) -> str:
@@ -65,7 +74,6 @@ def joint_name(name: str) -> str:
     return "_".join(words)
 
 
-@lru_cache(maxsize=64)
 def order_by_count(count: int, layouts: tuple[tuple[int, str], ...]) -> JointOrder:
     """Return the order of joints without names.
 
@@ -76,6 +84,9 @@ def order_by_count(count: int, layouts: tuple[tuple[int, str], ...]) -> JointOrd
     Raises:
         InputError: if `layouts` does not have this number.
     """
+    preferred = preferred_layout()
+    if preferred is not None and len(preferred.joints) == count:
+        return JointOrder(preferred, tuple(range(count)))
     for number, name in layouts:
         if number == count:
             layout = load_layout(name)

@@ -95,7 +95,7 @@ def to_sequence(
         subject=fields.get("subject") or "unknown",
         label=SESSION_LABEL if clip.segments else fields.get("label") or options.label,
         fps=fps,
-        layout=clip.layout.name,
+        layout=clip.layout.reference,
         keypoints=keypoints,
         timestamps=timestamps,
         segments=clip.segments,

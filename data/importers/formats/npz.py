@@ -11,7 +11,8 @@ per sequence unless stated otherwise:
 - `sequence_id` or `session_id`, `split`, `view`, `source`.
 - `fps`: one number for all sequences, or one per sequence; nan is unknown.
 - `timestamps` (one per frame, in seconds), or `frame_number` or `frame_index` where frames were dropped.
-- `correct` (1 good form, 0 bad form) becomes the quality; nan is unknown.
+- `correct` (1 good form, 0 bad form) becomes the quality; nan is unknown. Without `labels`, it is the label, too:
+  `correct` or `incorrect`.
 - `cycles` or `repetitions` becomes the number of repetitions; nan is unknown.
 - `seg_session`, `seg_label`, `seg_start`, `seg_stop`: the sequences are sessions, and these are their segments.
 - `image_size` (width, height), `width` and `height`, or `units`: how 2-D coordinates become image heights. If `units`
@@ -32,12 +33,12 @@ from typing import Any
 import numpy as np
 
 from data.errors import InputError
-from data.importers.clips.joints import JointOrder
+from data.importers.clips.joints import JointOrder, order_by_name
 from data.importers.clips.types import Format, Head, ImportOptions, Note, RawClip, ReaderOutput, Source, TimeUnit
 from data.importers.clips.units import Scaling, image_scaling, room_scaling
 from data.importers.clips.vocabulary import is_confidence
 from data.importers.readers.npz_archive import NpzArchive
-from data.layouts import find_layout, load_layout
+from data.layouts import load_layout
 from data.records import SESSION_LABEL, KeypointSequence, Segment
 
 MAX_SEQUENCE_FRAMES = 1_000_000
@@ -90,6 +91,7 @@ class _Store:
         self._frame_numbers = self._column("frame_number", "frame_index", length=int(self._offsets[-1]))
         self._times = self._column("timestamps", length=int(self._offsets[-1]))
         self._quality = self._column("correct")
+        self._forms = self._name_forms()
         self._repetitions = self._column("cycles", "repetitions")
         self._copies = self._column("test_copy_of_train")
 
@@ -104,7 +106,9 @@ class _Store:
             )
         if self._subject is None:
             yield Note("there are no subjects: all sequences are of subject 'unknown'", self._file)
-        if self._labels is None and not self._segments:
+        if self._labels is None and not self._segments and self._forms:
+            yield Note("there are no labels: the label is the form, 'correct' or 'incorrect'", self._file)
+        elif self._labels is None and not self._segments:
             yield Note(f"there are no labels: all sequences are labelled {self._options.label!r}", self._file)
         if unknown := int((~(self._fps > 0)).sum()):
             yield Note(f"{unknown} sequences have no frame rate: assuming {self._options.frame_rate:g}", self._file)
@@ -158,8 +162,9 @@ class _Store:
         source = (self._source and self._source[number]) or Path(self._file).name
         if self._copies is not None and self._copies[number]:
             source += " (copy of a training clip)"
+        labels = self._labels or self._forms
         fields = {
-            "label": self._options.label if self._labels is None else self._labels[number],
+            "label": labels[number] if labels else self._options.label,
             "subject": self._subject[number] if self._subject else "unknown",
             "view": self._view[number] if self._view else "",
             "split": self._split[number] if self._split else "",
@@ -209,7 +214,7 @@ class _Store:
                 "array 'joint_names' is missing", "add it: the layout is found by the names of the joints"
             )
         try:
-            return JointOrder(*find_layout(names))
+            return order_by_name(tuple(names))
         except InputError as error:
             raise InputError(error.what, f"{self._file}, array 'joint_names'", error.remedy) from error
 
@@ -280,6 +285,13 @@ class _Store:
         if numbers is None:
             return None
         return [self._label_name("labels", number, entry) for entry, number in enumerate(numbers)]
+
+    def _name_forms(self) -> list[str] | None:
+        """Return the form of each sequence as its label, for exercises that are told apart by nothing else."""
+        if self._labels is not None or self._quality is None or len(set(self._quality.tolist())) < 2:
+            return None
+        names = {1.0: "correct", 0.0: "incorrect"}
+        return [names.get(float(value), self._options.label) for value in self._quality]
 
     def _label_name(self, array: str, number: int, entry: int) -> str:
         names = self._label_names

@@ -29,8 +29,15 @@ _FIGURES = {
 }
 
 
-def show(report: Report, console: Terminal, *, as_json: bool = False) -> None:
-    """Print the outcome of a run, as JSON on standard output or as a table on the console."""
+def show(report: Report, console: Terminal, *, as_json: bool = False, is_sample: bool = False) -> None:
+    """Print the outcome of a run, as JSON on standard output or as a table on the console.
+
+    Args:
+        report: the outcome.
+        console: where the table is printed.
+        as_json: whether to print JSON.
+        is_sample: whether the data are the bundled sample, after which the step to one's own recordings is shown.
+    """
     if as_json:
         say_json(report.to_dict())
         return
@@ -51,6 +58,8 @@ def show(report: Report, console: Terminal, *, as_json: bool = False) -> None:
                 table.add_row("data gate warns", text)
     for name, value in report.accuracy.items():
         table.add_row(_FIGURES.get(name, name), f"{value:.4f}")
+    if report.claims:
+        table.add_row("what the test shows", report.claims)
     for verdict in report.verdicts:
         table.add_row(verdict.gate.replace("_", " "), _verdict(verdict))
     for target, folder in report.pushed.items():
@@ -64,6 +73,8 @@ def show(report: Report, console: Terminal, *, as_json: bool = False) -> None:
     console.print(_headline(report))
     if report.state == "refused":
         console.print(explain_rejection(report))
+    if report.state == "pushed" and is_sample:
+        console.print(_next_step())
 
 
 def _verdict(verdict: Verdict) -> Text:
@@ -104,6 +115,17 @@ def _headline(report: Report) -> Text:
         rest = f" {took} (run {report.run_id})"
         return styled(("nothing to do: every node is cached", "green"), rest)
     return styled((f"run {report.run_id} {report.state}", "green"), f" {took}")
+
+
+def _next_step() -> Text:
+    """Return how to go on from the sample to one's own recordings."""
+    return stacked(
+        [
+            "your own recordings, in a folder of pose files for each label:",
+            "  poseline init my_exercises --data FOLDER",
+            "  poseline run --config my_exercises/my_exercises.yaml",
+        ]
+    )
 
 
 def show_forecast(forecasts: Sequence[Forecast], console: Terminal, *, as_json: bool) -> None:

@@ -1,0 +1,138 @@
+"""What `poseline init` chooses for recordings of all kinds."""
+
+import pytest
+
+from data.errors import InputError
+from data.splits import assign_splits
+from data.store import read_index
+from data.validation import validate_span
+from data.windows import WindowSpec, cut_windows
+from pipelines.config import load_config
+from pipelines.new_project.choices import choose
+from pipelines.new_project.create import create_project
+from pipelines.new_project.survey import survey_span
+from schema.window_contract import read_window_contract
+from tests.pipelines.new_project.recordings import clip, people, session, span
+
+LABELS = ("curl", "press", "raise")
+
+KINDS = {
+    "three clips of each label, nobody known": (
+        [clip(f"{label}{n}", label) for label in LABELS for n in range(3)],
+        "recordings",
+    ),
+    "one person": ([clip(f"{label}{n}", label, "ann") for label in LABELS for n in range(6)], "recordings"),
+    "one recording of each label": ([clip(label, label, "ann", 20.0) for label in LABELS], "time"),
+    "enough people": (people(6, LABELS), "hash"),
+    "500 people": (people(500, ("curl", "press"), 1, seconds=0.5, fps=10.0), "hash"),
+    "two labels": (people(4, ("curl", "press")), "hash"),
+    "60 labels": (people(4, [f"move {n}" for n in range(60)], 1, seconds=1.0), "hash"),
+    "a label with 95 % of the clips": (
+        [*people(5, ["curl"], 20), *(clip(f"press{n}", "press", f"person{n % 5}") for n in range(5))],
+        "hash",
+    ),
+    "recordings without a label among others": ([*people(5, LABELS), *people(5, ["unknown"], 4)], "hash"),
+    "sessions": ([session(f"{who}-{n}", LABELS, who) for who in "abcd" for n in range(2)], "hash"),
+    "half a second and 20 minutes": (
+        [*people(4, LABELS, 1, seconds=0.5), *(clip(f"long{n}", LABELS[n], "person0", 1200.0, 10.0) for n in range(3))],
+        "hash",
+    ),
+    "5 to 240 frames per second": (
+        [
+            clip(f"{who}{label}{fps}", label, who, fps=fps)
+            for who in "abcd"
+            for label in LABELS
+            for fps in (5.0, 30.0, 240.0)
+        ],
+        "hash",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_data_can_be_divided_and_every_clip_makes_windows(kind, tmp_path):
+    sequences, method = KINDS[kind]
+    data = span(tmp_path / "data", sequences)
+    config = load_config(create_project("mine", data, tmp_path / "mine").config)
+    assert (config.split.method, config.data) == (method, data)
+    contract = read_window_contract(config.schema_file)
+    known = {clip.label for one in sequences for clip in one.clips()} - {"unknown"}
+    assert set(contract.labels) == known
+    validate_span(data / "span-1", config.layout, contract.channels, config.split)
+    splits = assign_splits(read_index(data / "span-1"), config.split)
+    assert len(splits) == sum(clip.label in known for one in sequences for clip in one.clips())
+    spec = WindowSpec(length=contract.length, **config.windows.model_dump())
+    assert all(any(cut_windows(clip, spec)) for one in sequences for clip in one.clips())
+
+
+def _choices(tmp_path, sequences):
+    return choose(survey_span(span(tmp_path / "data", sequences) / "span-1"))
+
+
+def test_counted_repetitions_decide_the_length_of_a_window(tmp_path):
+    counted = [clip(f"{who}{label}", label, who, 40.0, repetitions=10) for who in "abcd" for label in LABELS]
+    choices = _choices(tmp_path, counted)
+    seconds = choices.length.value / choices.windows["fps"].value
+    assert choices.windows["fit"].value == "slide"
+    assert 4.0 <= seconds < 4.0 * 1.5
+    assert "95 % of your repetitions are shorter than 4.0 s" in choices.length.reason
+
+
+def test_a_gate_asks_for_more_than_the_most_frequent_label(tmp_path):
+    gates = _choices(tmp_path, people(10, LABELS, 4)).gates
+    assert 1 / 3 < gates["evaluator.min_accuracy"].value < 0.6
+    assert "no luck" in gates["evaluator.min_accuracy"].reason
+
+
+def test_with_a_label_of_95_percent_the_f1_score_counts(tmp_path):
+    gates = _choices(tmp_path, [*people(10, ["curl"], 38), *people(10, ["press"], 2)]).gates
+    assert gates["evaluator.min_accuracy"].value == 0
+    assert "accuracy says little" in gates["evaluator.min_accuracy"].reason
+    assert gates["evaluator.min_macro_f1"].value > 0.5
+
+
+def test_too_few_clips_for_a_claim_are_a_warning_and_no_obstacle(tmp_path):
+    choices = _choices(tmp_path, [clip(f"{label}{n}", label) for label in ("curl", "press") for n in range(3)])
+    assert choices.gates["model_validator.min_sequence_accuracy"].value == 0
+    assert any("too few to show" in warning for warning in choices.warnings)
+
+
+def test_a_division_that_the_data_state_is_used(tmp_path):
+    parts = {0: "train", 1: "train", 2: "val", 3: "test"}
+    stated = [clip(f"{who}{label}", label, f"p{who}", split=parts[who]) for who in parts for label in LABELS]
+    choices = _choices(tmp_path, stated)
+    assert choices.split["method"].value == "column"
+    assert choices.policy.split_names() == ("train", "eval", "test")
+
+
+def test_people_on_both_sides_are_a_warning(tmp_path):
+    warnings = _choices(tmp_path, [clip(f"{label}{n}", label, "ann") for label in LABELS for n in range(9)]).warnings
+    assert any("do not hold for other people" in warning for warning in warnings)
+
+
+@pytest.mark.parametrize(
+    ("labels", "mirrors"),
+    [
+        (("curl", "press"), True),
+        (("left_curl", "right_curl"), True),
+        (("left_curl", "press"), False),
+        (("Left curl", "Right curl"), False),
+    ],
+)
+def test_windows_are_mirrored_only_if_their_labels_can_be(tmp_path, labels, mirrors):
+    config = load_config(create_project("mine", span(tmp_path / "d", people(4, labels)), tmp_path / "mine").config)
+    assert bool(config.training.augmentation.mirror) == mirrors
+
+
+@pytest.mark.parametrize(
+    ("sequences", "message"),
+    [
+        ([clip(f"a{n}", "curl") for n in range(9)], "the only label is 'curl'"),
+        ([clip(f"a{n}", "unknown") for n in range(9)], "no recording has a label"),
+        ([clip(f"a{n}", f"take {n}") for n in range(201)], "201 labels"),
+    ],
+)
+def test_what_can_not_be_learned_is_refused_with_the_reason(tmp_path, sequences, message):
+    with pytest.raises(InputError, match=message):
+        create_project("mine", span(tmp_path / "data", sequences), tmp_path / "mine")
+    assert not (tmp_path / "mine").exists()
