@@ -28,6 +28,7 @@ def execute(invocation: bytes, spec: bytes, is_beam: bool, outcome: str) -> None
         outcome: path of the outcome file.
     """
     sys.argv = sys.argv[:1]  # TFX would pass the other arguments to the executor as flags
+    from ml_metadata.proto import metadata_store_pb2
     from tfx.orchestration.portable import data_types
     from tfx.orchestration.portable.beam_executor_operator import BeamExecutorOperator
     from tfx.orchestration.portable.python_executor_operator import PythonExecutorOperator
@@ -43,7 +44,7 @@ def execute(invocation: bytes, spec: bytes, is_beam: bool, outcome: str) -> None
     info = data_types.ExecutionInfo.from_proto(execution_invocation_pb2.ExecutionInvocation.FromString(invocation))
     output = operator.run_executor(info)
     for name, value in _used_resources().items():
-        output.execution_properties[name].double_value = value
+        output.execution_properties[name].CopyFrom(metadata_store_pb2.Value(double_value=value))
     write_atomically(Path(outcome), output.SerializeToString())
 
 
