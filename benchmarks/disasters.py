@@ -349,7 +349,8 @@ def _clock_right(scene: Scene) -> None:
 
 
 def _checkpoints(scene: Scene) -> list[Path]:
-    return [path for path in scene.root.glob("checkpoints/**/*") if path.is_file()]
+    folder = scene.root / "checkpoints"
+    return [path for path in folder.glob("*/*/*") if path.is_file() and not path.name.startswith(".")]
 
 
 def _kill_training_with_checkpoint(scene: Scene, process: subprocess.Popen[str], executor: int) -> None:

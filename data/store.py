@@ -1,5 +1,6 @@
 """The storage of spans: Parquet files `<folder>/span-<N>/part-NNNNN.parquet`."""
 
+import contextlib
 import hashlib
 import os
 import re
@@ -13,7 +14,7 @@ import pyarrow.parquet as pq
 
 from data.consistency import Consistency
 from data.errors import InputError
-from data.files import creating_folder
+from data.files import creating_folder, open_own, try_lock
 from data.records import MAX_SEQUENCE_VALUES, SCHEMA, KeypointSequence, clip_id, from_batch, to_batch
 
 ROW_GROUP_VALUES = 1 << 20
@@ -111,6 +112,53 @@ def next_span(folder: Path) -> int:
     """Return the first number after those of all spans in a data folder, and of anything with such a name."""
     names = [entry.name for entry in folder.iterdir()] if folder.is_dir() else []
     return max((int(match[1]) for name in names if (match := _SPAN.fullmatch(name))), default=0) + 1
+
+
+class SpanReservation:
+    """The number of a span that this process is about to write; no other import takes it meanwhile.
+
+    Args:
+        folder: the data folder; it is made if it is missing.
+        span: number of the span; None for the next free one.
+
+    Attributes:
+        span: the number.
+
+    Raises:
+        InputError: if another process is writing the span, or the folder cannot be written.
+    """
+
+    def __init__(self, folder: Path, span: int | None) -> None:
+        self.span = next_span(folder) if span is None else span
+        self._made = None if folder.exists() else folder
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            while not self._reserve(folder):
+                if span is not None:
+                    raise InputError(
+                        f"another import is writing span {span}",
+                        str(self._path),
+                        "wait until it ends, or leave --span out: each import then takes a number of its own",
+                    )
+                self.span += 1
+        except OSError as error:
+            raise _unwritable(folder, error) from error
+
+    def release(self) -> None:
+        """Give the number back, after the span was written or the import has failed."""
+        self._path.unlink(missing_ok=True)
+        os.close(self._lock)
+        if self._made is not None:
+            with contextlib.suppress(OSError):  # it is not empty
+                self._made.rmdir()
+
+    def _reserve(self, folder: Path) -> bool:
+        self._path = folder / f".span-{self.span}.lock"
+        self._lock = open_own(self._path, os.O_RDWR | os.O_CREAT)
+        mine = try_lock(self._lock) and self._path.exists() and self._path.stat().st_ino == os.fstat(self._lock).st_ino
+        if not mine:
+            os.close(self._lock)
+        return mine
 
 
 def span_folder(folder: Path, span: int | None = None) -> Path:

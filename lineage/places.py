@@ -2,12 +2,14 @@
 
 import hashlib
 import os
+import re
 from pathlib import Path
 
 from data.project import PROJECT_ROOT
 
 DEFAULT_ROOT = PROJECT_ROOT / ".poseline"
 SQLITE_NAME = "metadata.sqlite"
+_PAYLOAD = re.compile(r".*/(artifacts(?:/[^/]+){3}/[0-9]+)", re.DOTALL)
 
 
 def listing_file(root: Path, digest: str) -> Path:
@@ -16,8 +18,8 @@ def listing_file(root: Path, digest: str) -> Path:
 
 
 def comparison_file(root: Path, folder: Path) -> Path:
-    """Return the path of the record of the last comparison of a payload with its digest; see `lineage.comparison`."""
-    name = hashlib.sha256(os.fsencode(folder)).hexdigest()
+    """Return the path of the record of the last comparison of a folder with its digest; see `lineage.comparison`."""
+    name = hashlib.sha256(os.fsencode(below_root(root, str(folder)))).hexdigest()
     return root / "compared" / name[:2] / f"{name}.json"
 
 
@@ -39,3 +41,21 @@ def run_folder(root: Path, run: str) -> Path:
 def journal_folder(root: Path) -> Path:
     """Return the folder with a locked file for each node that is running now."""
     return root / "running"
+
+
+def below_root(root: Path, path: str) -> str:
+    """Return a path as it is recorded: relative to the root if it is below it, so that the root can be moved."""
+    prefix = f"{root}/"
+    return path.removeprefix(prefix) if path.startswith(prefix) else path
+
+
+def in_root(root: Path, recorded: str) -> str:
+    """Return the path that was recorded; a payload that was recorded with the root's former place is in the root."""
+    name = payload_name(recorded)
+    return name if not name or name.startswith("/") else f"{root}/{name}"
+
+
+def payload_name(path: str) -> str:
+    """Return the path of a payload below its root, `artifacts/PIPELINE/NODE/OUTPUT/EXECUTION`; others unchanged."""
+    found = _PAYLOAD.fullmatch(path)
+    return found[1] if found else path

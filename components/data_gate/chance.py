@@ -1,8 +1,8 @@
-"""The distance that chance explains: how far random groups of the training people lie apart.
+"""What chance explains: how far random groups of the training people lie apart, and their means from the mean of all.
 
 Comparators bound the distance of two statistics, but a small group of people always differs from others. The people of
 the training split are therefore divided at random, many times, into groups as large as the two sides, and the distances
-of these groups are measured as TFDV measures them.
+of these groups are measured as TFDV measures them. The mean of few people is off in the same way.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ PASSING = 0.99
 LEAST_GROUPS = 4
 """Smallest number of people, or recordings, that can be divided at random in a meaningful way."""
 
+_CHOICES = 2000
 _BUCKETS = 10  # of TFDV's standard histograms
 _MOST_WINDOWS = 20_000
 
@@ -60,6 +61,26 @@ def chance_bounds(
     mean, deviation = distances.mean(axis=0), distances.std(axis=0) + 1e-6
     furthest = np.quantile(((distances - mean) / deviation).max(axis=1), PASSING)
     return dict(zip(prepared, (mean + furthest * deviation).tolist(), strict=True))
+
+
+def chance_of_mean(values: np.ndarray, groups: np.ndarray, count: int, seed: int = 0) -> float | None:
+    """Return how far the mean of some groups lies from the mean of all, in `PASSING` of random choices.
+
+    Args:
+        values: values of a feature, `[windows]`.
+        groups: person or recording of each window, `[windows]`.
+        count: number of groups that are chosen, each perhaps more than once.
+        seed: seed of the choices.
+
+    Returns:
+        The distance; None if there are too few groups.
+    """
+    names, codes = np.unique(groups, return_inverse=True)
+    if len(names) < LEAST_GROUPS:
+        return None
+    means = np.bincount(codes, np.asarray(values, np.float64)) / np.bincount(codes)
+    chosen = np.random.default_rng(seed).choice(means, (_CHOICES, max(count, 1))).mean(axis=1)
+    return float(np.quantile(np.abs(chosen - means.mean()), PASSING))
 
 
 def jensen_shannon(first: np.ndarray, second: np.ndarray) -> float:

@@ -218,16 +218,22 @@ def _means(split: str, evidence: Evidence, policy: DataPolicy) -> Iterator[Findi
                 verdict="stop",
             )
         elif not bound.allows(statistics.num_stats.mean):
-            yield Finding(
+            mean = statistics.num_stats.mean
+            finding = Finding(
                 split=split,
                 feature=name,
                 anomaly="mean",
-                figure=f"mean {statistics.num_stats.mean:.4g}",
+                figure=f"mean {mean:.4g}",
                 bound=f"mean {bound}",
                 remedy=_remedy(name, "look at the recordings with `poseline data report`, or change the bound"),
                 verdict=policy.reaction(name, "mean"),
                 witness=evidence.windows.find(split, name, outside(bound.min, bound.max)),
             )
+            off = evidence.windows.chance_of_mean(split, name) if finding.verdict == "stop" else None
+            if off and (bound.allows(mean - off) or bound.allows(mean + off)):
+                reason = f" (chance: the mean of as many training people is up to {off:.2g} off)"
+                finding = finding.model_copy(update={"verdict": "warn", "figure": finding.figure + reason})
+            yield finding
 
 
 def _feature(statistics: Statistics, name: str) -> FeatureNameStatistics:

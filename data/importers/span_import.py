@@ -19,7 +19,7 @@ from data.importers.record_pipeline import Kept, Outcome, process_source
 from data.layouts import layout_names, load_layout, preferring
 from data.quarantine import QuarantineWriter, quarantine_folder
 from data.records import KeypointSequence
-from data.store import next_span, write_span
+from data.store import SpanReservation, write_span
 from data.text import printable
 
 MAX_QUARANTINED = 0.05
@@ -128,8 +128,13 @@ def import_to_span(
     options = options or ImportOptions()
     with preferring(options.layout):
         options, guess = _with_image(format_, sources, options, workers)
-    number = next_span(dst) if span is None else span
-    quarantine = QuarantineWriter(quarantine_folder(dst / f"span-{number}"))
+    reserved = SpanReservation(dst, span)
+    number = reserved.span
+    try:
+        quarantine = QuarantineWriter(quarantine_folder(dst / f"span-{number}"))
+    except InputError:
+        reserved.release()
+        raise
     tally = _Tally(format_.name, len(sources), quarantine, max_quarantined, progress)
     for text in (*notes, *guess):
         tally.notes.add(Note(text))
@@ -143,6 +148,7 @@ def import_to_span(
         raise
     finally:
         quarantine.discard()
+        reserved.release()
     return ImportSummary(span_dir=span_dir, span=number, report=report, **tally.summary())
 
 

@@ -1,16 +1,29 @@
-"""ML Metadata's client, which waits for a locked store and explains why a call failed."""
+"""ML Metadata's client, which waits for a locked store and explains why a call failed.
+
+In a store that belongs to a root, the folders of payloads are recorded by their paths below the root, so that a root
+that is moved or copied works in its new place. Stores of older versions recorded absolute paths.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
+from google.protobuf.message import Message
 from ml_metadata.errors import AbortedError, InternalError, UnavailableError, UnknownError
 from ml_metadata.metadata_store import MetadataStore
+from ml_metadata.proto import metadata_store_pb2
 
 from data.errors import PoselineError
+from lineage.places import below_root, in_root
 from lineage.store.locking import when_unlocked
+from payloads.push import recorded_targets, targets_in
 
+_HOLDING_ARTIFACTS = {"ArtifactAndEvent", "ArtifactEventPair", "LineageGraph"}
+_TARGETS = "targets"
 _FAILURES = (InternalError, UnavailableError, UnknownError)
 """Errors of the store itself; the others answer the question, for example that there is no such context."""
 
@@ -20,6 +33,7 @@ class StoreClient(MetadataStore):
 
     Args:
         place: the store, for messages.
+        root: root that the store belongs to; None for a store that several roots may use.
         explain: function that returns the error to raise for a message of ML Metadata; None for an unknown message.
         arguments: arguments of ML Metadata's client.
     """
@@ -28,17 +42,23 @@ class StoreClient(MetadataStore):
         self,
         *arguments: Any,
         place: str = "",
+        root: Path | None = None,
         explain: Callable[[str], PoselineError | None] = lambda _: None,
         **more: Any,
     ) -> None:
         super().__init__(*arguments, **more)
-        self._place, self._explain = place, explain
+        self._place, self._root, self._explain = place, root, explain
 
     def _call(self, *arguments: Any, **more: Any) -> Any:
-        """Call ML Metadata; every method does so by this one."""
+        """Call ML Metadata; every method does so by this one, with its name, a request and a response."""
+        _, request, response = arguments[:3]
+        if self._root is not None:
+            for artifact in _artifacts(request):
+                artifact.uri = below_root(self._root, artifact.uri)
+                _change_targets(artifact, self._root, recorded_targets)
         waits = self._config.HasField("sqlite")
         try:
-            return when_unlocked(
+            result = when_unlocked(
                 lambda: super(StoreClient, self)._call(*arguments, **more),
                 lambda error: waits and isinstance(error, AbortedError),
                 self._place,
@@ -48,3 +68,31 @@ class StoreClient(MetadataStore):
             if explained is None:
                 raise
             raise explained from error
+        if self._root is not None:
+            for artifact in _artifacts(response):
+                artifact.uri = in_root(self._root, artifact.uri)
+                _change_targets(artifact, self._root, targets_in)
+        return result
+
+
+def _change_targets(
+    artifact: metadata_store_pb2.Artifact, root: Path, change: Callable[[Path, dict[str, str]], dict[str, str]]
+) -> None:
+    """Change the folders of push targets, which are recorded as JSON in a property of a PushedModel."""
+    if _TARGETS not in artifact.custom_properties:
+        return
+    value = artifact.custom_properties[_TARGETS]
+    with contextlib.suppress(ValueError, TypeError, AttributeError):  # damaged: left as it is
+        value.string_value = json.dumps(change(root, json.loads(value.string_value)))
+
+
+def _artifacts(message: Message) -> Iterator[metadata_store_pb2.Artifact]:
+    """Yield the artifacts in a request or a response."""
+    for field, value in message.ListFields():
+        if field.message_type is None or field.message_type.GetOptions().map_entry:
+            continue
+        for inner in value if field.is_repeated else (value,):
+            if isinstance(inner, metadata_store_pb2.Artifact):
+                yield inner
+            elif field.message_type.name in _HOLDING_ARTIFACTS:
+                yield from _artifacts(inner)

@@ -111,6 +111,8 @@ def late_properties(run: RunContext, node_id: str, key: CacheKey) -> dict[str, A
     config = run.plan.config
     if node_id == NodeId.KEYPOINT_EXAMPLE_GEN:
         return {"data_folder": str(chosen_span(config, run.span).parent)}
+    if node_id == NodeId.IMPORT_SCHEMA_GEN:
+        return {"schema_file": str(config.schema_file)}
     if node_id == NodeId.TRAINER:
         custom = json.loads(_parameter(run.node(node_id), "custom_config"))
         custom["checkpoint_dir"] = str(run.workspace.checkpoints(config.name) / key.digest[:16])

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO
 
 from data.project import PROJECT_ROOT
+from data.system.child_environment import child_environment
 from data.system.limits import lower_limit
 
 _TICK_SECONDS = 0.5
@@ -97,7 +98,7 @@ def start_module(
     return subprocess.Popen(
         [sys.executable, "-m", module, *arguments],
         cwd=PROJECT_ROOT,
-        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "2"},
+        env=child_environment() | {"TF_CPP_MIN_LOG_LEVEL": "2"},
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=subprocess.STDOUT,

@@ -19,11 +19,12 @@ RECORDED = json.loads(ANSWERS.read_text(encoding="utf-8"))
 NAMES = sorted(RECORDED.keys() - {"dag"})
 
 
-@pytest.fixture(scope="module")
-def answers(tmp_path_factory) -> dict:
+@pytest.fixture(scope="module", params=["in its place", "moved"])
+def answers(tmp_path_factory, request) -> dict:
     folder = tmp_path_factory.mktemp("before")
     (folder / "written").mkdir()
-    return questions.answer(main, restore(folder / "place"), folder / "written")
+    place = restore(folder / "place", only_move=request.param == "moved")
+    return questions.answer(main, place, folder / "written")
 
 
 @pytest.fixture(scope="module")

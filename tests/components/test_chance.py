@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from components.data_gate.chance import chance_bounds, jensen_shannon
+from components.data_gate.chance import chance_bounds, chance_of_mean, jensen_shannon
 
 
 def windows(people, spread, seed=0):
@@ -43,6 +43,21 @@ def test_words_are_compared_by_frequency_and_constants_are_no_fault():
     bounds = chance_bounds({"sides": words, "fps": np.full(len(groups), 30, np.float32)}, groups, 0.5)
     assert 0.5 < bounds["sides"] <= 2
     assert bounds["fps"] < 0.01
+
+
+def test_the_mean_of_fewer_people_is_further_off():
+    values, groups = windows(20, 1)
+    few, many = (chance_of_mean(values, groups, count) for count in (2, 20))
+    assert many < few / 2 < 2
+    random = np.random.default_rng(5)
+    off = [abs(values[np.isin(groups, random.permutation(20)[:5])].mean() - values.mean()) for _ in range(200)]
+    assert sum(distance > chance_of_mean(values, groups, 5) for distance in off) <= 4
+
+
+def test_people_who_are_alike_have_no_mean_that_is_off_by_chance():
+    _, groups = windows(20, 1)
+    assert chance_of_mean(np.full(len(groups), 0.6, np.float32), groups, 5) == pytest.approx(0)
+    assert chance_of_mean(np.zeros(3), np.arange(3), 1) is None
 
 
 def test_the_divergence_is_that_of_tfdv():

@@ -36,7 +36,7 @@ from data.errors import InputError
 from data.importers.clips.joints import JointOrder, order_by_name
 from data.importers.clips.types import Format, Head, ImportOptions, Note, RawClip, ReaderOutput, Source, TimeUnit
 from data.importers.clips.units import Scaling, image_scaling, room_scaling
-from data.importers.clips.vocabulary import is_confidence
+from data.importers.clips.vocabulary import is_confidence, unread_note
 from data.importers.readers.npz_archive import NpzArchive
 from data.layouts import load_layout
 from data.records import SESSION_LABEL, KeypointSequence, Segment
@@ -49,6 +49,16 @@ INFERRED_CONFIDENCE = 0.5
 
 _CHANNELS = {"x": 0, "y": 1, "z": 2}
 _PROBE_FRAMES = 20_000
+_READ = frozenset(
+    (
+        *("frames", "offsets", "joint_names", "channel_names", "labels", "label_names", "subject", "performer"),
+        *("source_group", "sequence_id", "session_id", "split", "view", "source", "fps", "timestamps", "frame_number"),
+        *("frame_index", "correct", "cycles", "repetitions", "seg_session", "seg_label", "seg_start", "seg_stop"),
+        *("image_size", "width", "height", "units", "aspect_estimate", "test_copy_of_train"),
+    )
+)
+"""Names of the arrays that are read."""
+
 _TEXTS = ("sequence_id", "subject", "view", "split", "source")
 _COLUMNS = (*_TEXTS, "label", "fps", "repetitions", "quality")
 
@@ -110,6 +120,8 @@ class _Store:
             yield Note("there are no labels: the label is the form, 'correct' or 'incorrect'", self._file)
         elif self._labels is None and not self._segments:
             yield Note(f"there are no labels: all sequences are labelled {self._options.label!r}", self._file)
+        for text in unread_note("arrays", [name for name in self._archive.names if name not in _READ]):
+            yield Note(text, self._file)
         if unknown := int((~(self._fps > 0)).sum()):
             yield Note(f"{unknown} sequences have no frame rate: assuming {self._options.frame_rate:g}", self._file)
 

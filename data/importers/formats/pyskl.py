@@ -23,15 +23,21 @@ from data.errors import InputError
 from data.importers.clips.faults import malformed_as_input_error, quarantined
 from data.importers.clips.joints import order_by_count
 from data.importers.clips.to_sequence import check_size
-from data.importers.clips.types import Format, Head, ImportOptions, RawClip, ReaderOutput, Source
+from data.importers.clips.types import Format, Head, ImportOptions, Note, RawClip, ReaderOutput, Source
 from data.importers.clips.units import ImageSize
-from data.importers.clips.vocabulary import text_of
+from data.importers.clips.vocabulary import text_of, unread_note
 from data.importers.formats.writing import PIXELS
 from data.importers.readers.safe_pickle import PickledArray, open_pickle
 from data.layouts import load_layout
 from data.records import MAX_SEQUENCE_VALUES, KeypointSequence
 
 _IMAGE_COUNTS = ((17, "coco17"), (18, "openpose18"), (25, "openpose25"), (26, "halpe26"), (33, "blazepose33"))
+_READ = (
+    *("frame_dir", "label", "total_frames", "img_shape", "original_shape", "keypoint", "keypoint_score", "frame_inds"),
+    *("box_score", "valid", "modality", "test_mode", "start_index", "clip_len", "num_clips"),
+)
+"""Keys of an annotation that are read, or that tell a network what to do with it."""
+
 _ROOM_COUNTS = ((25, "kinect25"), (20, "kinect20"), (22, "uiprmd22"))
 
 
@@ -44,6 +50,9 @@ def read(source: Source, options: ImportOptions) -> Iterator[ReaderOutput]:
             annotations = [content]  # a file of one clip
         if not isinstance(annotations, list) or not annotations:
             raise InputError("there is no list of annotations", str(source.path), "write annotations as PYSKL does")
+        if isinstance(annotations[0], dict):
+            unread = [text_of(name, "a key") for name in annotations[0] if name not in _READ]
+            yield from (Note(text, str(source.path)) for text in unread_note("keys", unread))
         splits = _splits(content.get("split") if isinstance(content, dict) else None)
         for record, annotation in enumerate(annotations):
             name = f"{source.name}_{record}" if len(annotations) > 1 else source.name

@@ -6,15 +6,14 @@ from data.importers.formats import (
     coco,
     csv_table,
     mediapipe,
-    ml5,
     npz,
     ntu,
     openpose,
     parquet,
     pyskl,
     tfjs,
-    vision,
 )
+from data.importers.formats.apps import ml5, vision
 from data.importers.formats.motion_capture import bvh, c3d, human36m
 from data.importers.formats.trackers import deeplabcut, sleap, ultralytics, yolo
 

@@ -1,5 +1,8 @@
 """What an importer assumes, finds doubtful or leaves out is read right, and noted."""
 
+import json
+import pickle
+
 import numpy as np
 import pytest
 
@@ -314,3 +317,23 @@ def test_a_clip_that_is_no_image_does_not_change_the_height_of_the_others(poses,
     summary = import_to_span(None, tmp_path, tmp_path / "to")
     assert any("assuming 480 pixels" in note for note in summary.notes)
     assert any("beyond the assumed image height" in note for note in summary.notes)
+
+
+@pytest.mark.parametrize("format_", ["alphapose", "coco", "npz", "pyskl"])
+def test_what_is_not_read_is_named_in_all_formats(poses, take, tmp_path, format_):
+    given = poses()
+    entry = {"score": 1, "category_id": 1, "mood": "good"}
+    if format_ in ("alphapose", "coco"):
+        image = (lambda t: t) if format_ == "coco" else (lambda t: f"{t}.jpg")
+        results = [{"image_id": image(t), "keypoints": f.ravel().tolist(), **entry} for t, f in enumerate(given)]
+        path = tmp_path / "a.json"
+        path.write_text(json.dumps(results))
+    elif format_ == "npz":
+        path = tmp_path / "a.npz"
+        np.savez(path, frames=given, offsets=np.array([0, 4]), joint_names=np.array(COCO), mood=np.zeros(1))
+    else:
+        path = tmp_path / "a.pkl"
+        path.write_bytes(pickle.dumps({"keypoint": given[None, ..., :2], "img_shape": (480, 640), "mood": 1}))
+    sequences, quarantined = take(path, image=SIZE)
+    assert (take.format, len(sequences), quarantined) == (format_, 1, [])
+    assert any(note.endswith("not read: mood") for note in take.notes)

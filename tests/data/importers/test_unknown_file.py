@@ -24,7 +24,7 @@ def said(path):
         ("a.json", '[{"joints2d": {"head": [1, 2]}}]', ("a list of {joints2d: {head: [2 x number]}}", "--from")),
         ("a.json", "", ("nothing in it",)),
         ("a.txt", "meeting notes", ("text that begins with 'meeting notes'",)),
-        ("a.xml", "<a/>", ("known endings are .bvh, .csv",)),
+        ("a.xml", "<a/>", ("known endings are .bvh, .c3d",)),
         ("a.json", "[" * 100, ("--from",)),
     ],
 )  # fmt: skip

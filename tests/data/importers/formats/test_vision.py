@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from data.importers import ImageSize
-from data.importers.formats.vision import JOINTS
+from data.importers.formats.apps.vision import JOINTS
 from data.layouts import load_layout
 
 PARTS = load_layout("openpose25").joints
