@@ -89,7 +89,7 @@ def test_a_failed_write_leaves_nothing(tmp_path):
     [
         (lambda: [], "no sequence to write"),
         (lambda: [*sequences(1), *sequences(1)], "occurs twice"),
-        (lambda: sequences(1, layout="coco99"), r"layout 'coco99' is unknown(\n.*)*coco17"),
+        (lambda: sequences(1, layout="coco99"), r"unknown layout 'coco99'(\n.*)*coco17"),
         (
             lambda: [*sequences(1), *list(sequences(2, layout="openpose18", joints=18))[1:]],
             "the layout is openpose18, not coco17",
