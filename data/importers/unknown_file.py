@@ -16,7 +16,7 @@ from data.importers.readers.hdf5_file import SIGNATURE, Hdf5File
 from data.importers.readers.json_stream import open_text, stream_json
 from data.importers.readers.npz_archive import NpzArchive
 from data.importers.readers.table_rows import delimiter_of
-from data.text import harmless, listed
+from data.text import harmless, is_number, listed
 
 _TEXT_CHARS = 1 << 16
 _MOST_VALUES = 200
@@ -159,21 +159,13 @@ def _table(path: Path, names: list[str]) -> str:
     delimiter = delimiter_of(first)
     cells = next(csv.reader([first], delimiter=delimiter), []) if delimiter in first else first.split()
     cells = [cell.strip() for cell in cells if cell.strip()]
-    if cells and all(_is_number(cell) for cell in cells):
+    if cells and all(is_number(cell) for cell in cells):
         return f"no header; its first row has {len(cells)} numbers"
     if delimiter not in first:
         return f"text that begins with {harmless(first, 60)!r}"
     names += cells
     more = f" and {len(cells) - _MOST_NAMES} more" if len(cells) > _MOST_NAMES else ""
     return f"the columns {listed(cells[:_MOST_NAMES])}{more}"
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _archive(path: Path, names: list[str]) -> str:

@@ -14,6 +14,7 @@ from data.importers.clips.units import ImageSize, Unit, pixels_or_fractions
 from data.importers.clips.vocabulary import time_unit_of
 from data.layouts import Layout
 from data.records import MAX_SEQUENCE_VALUES
+from data.text import is_number
 
 _MAX_PENDING = 1 << 20
 """Numbers that are kept in the file's order of joints before they are arranged together."""
@@ -51,7 +52,7 @@ class Collector:
             return
         time, moment = members[found], None
         if isinstance(time, str):
-            moment = None if _is_number(time) else seconds_of(time)
+            moment = None if is_number(time) else seconds_of(time)
         if moment is None:
             self.frame_at(float(time), found)
         else:
@@ -163,11 +164,3 @@ class Collector:
             return []
         order, length, dimensions = self._last_form
         return left_out_note(length // (dimensions + 1), order)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
