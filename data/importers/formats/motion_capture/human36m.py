@@ -7,9 +7,10 @@ array, `[T, 17, 2 or 3]` or `[N, T, 17, 2 or 3]`, under the name `keypoints`, `k
 others.
 
 The joints are Human3.6M's 17 (or its 32, of which 17 are read): they become `halpe26` in images and `kinect20` in
-rooms. Poses of 17 joints whose first joint is not between the hips are those of COCO. 2-D coordinates are pixels,
-fractions of image width and height, or from -1 to 1. 3-D coordinates are metres or millimetres; the axis along which
-bodies are upright is made y, upwards.
+rooms. Poses of 17 joints in images whose first joint is not between the hips are those of COCO; other poses in rooms
+are refused. 2-D coordinates are pixels, fractions of image width and height, or from -1 to 1. A third number from 0 to 1
+next to pixels or fractions is a confidence. 3-D coordinates are metres or millimetres; the axis along which bodies are
+upright is made y, upwards.
 """
 
 from collections.abc import Iterator
@@ -41,6 +42,15 @@ _ROOM = ("hip_center", *_BODY, "spine", "shoulder_center", "", "head", *_ARMS)
 
 _OF_32 = (0, 1, 2, 3, 6, 7, 8, 12, 13, 14, 15, 17, 18, 19, 25, 26, 27)
 """Places of the 17 joints among the 32 of the original recordings."""
+
+_CONFIDENCES_UP_TO = 1.2
+"""Largest confidence: some networks exceed 1 a little."""
+
+_PIXELS_FROM = 20.0
+"""Smallest coordinate of an image in pixels; rooms in metres are smaller."""
+
+_BEYOND = 0.2
+"""How far a joint can be outside of the image, as a fraction of its size."""
 
 
 def read(source: Source, options: ImportOptions) -> Iterator[ReaderOutput]:
@@ -105,17 +115,23 @@ def _clip(name: str, fields: dict[str, str], given: np.ndarray) -> RawClip:
         raise InputError(f"a joint has {dimensions} numbers", None, "write x, y or x, y, z")
     places = given[:, _OF_32] if joints == 32 else given
     notes: list[str] = []
-    room = dimensions == 3 and not _is_confidence(places[..., 2], places[..., :2])
+    room = dimensions == 3 and _is_depth(places[..., 2], places[..., :2])
+    human36m = _is_human36m(places if room else places[..., :2])
+    if not human36m and (room or joints == 32):
+        raise InputError(
+            f"the {joints} joints in {'rooms' if room else 'images'} are not in the order of Human3.6M",
+            "joint 0 is between the hips, joint 8 between the shoulders",
+            "write them in this order; COCO's joints as x, y and perhaps a confidence from 0 to 1",
+        )
     poses = np.ones((count, 17, (3 if room else 2) + 1), np.float32)
     poses[..., : 3 if room else 2] = places[..., : 3 if room else 2]
     if dimensions == 3 and not room:
         poses[..., 2] = places[..., 2]
     else:
         poses, notes = mark_unseen(poses)
-    if not room and not _is_human36m(places[..., :2]):
-        layout, arranged = load_layout("coco17"), poses
-    else:
-        layout, arranged = _arranged(poses, room)
+    layout, arranged = _arranged(poses, room) if human36m else (load_layout("coco17"), poses)
+    if not human36m:
+        _check_order_of_axes(poses, layout.torso)
     if room:
         arranged, turned = upright(arranged, layout.torso)
         notes += turned
@@ -140,20 +156,53 @@ def _arranged(poses: np.ndarray, room: bool) -> tuple[Any, np.ndarray]:
     return layout, arranged
 
 
-def _is_confidence(third: np.ndarray, places: np.ndarray) -> bool:
-    """Return whether the third number of a joint in an image is its confidence: it is 0 to 1 beside pixels."""
+def _is_depth(third: np.ndarray, plane: np.ndarray) -> bool:
+    """Return whether the third number of a joint is its depth in a room instead of a confidence.
+
+    Raises:
+        InputError: if it can be either.
+    """
     with np.errstate(invalid="ignore"):
-        return bool(third.min() >= 0 and third.max() <= 1 and np.abs(places).max() > 20)
+        if not (third.min() >= 0 and third.max() <= _CONFIDENCES_UP_TO):
+            return True
+        low, high = float(plane.min()), float(plane.max())
+    if max(high, -low) > _PIXELS_FROM or (low >= -_BEYOND and high <= 1 + _BEYOND):
+        return False  # nobody in a room fits into a cube of one metre at its origin
+    if max(high, -low) <= FRACTIONS_UP_TO:
+        raise InputError(
+            "the third number of a joint can be a depth or a confidence",
+            f"it is at most {third.max():.3g}, x and y are from {low:.3g} to {high:.3g}",
+            "write x and y in pixels next to a confidence, and a room in millimetres",
+        )
+    return True
 
 
 def _is_human36m(places: np.ndarray) -> bool:
-    """Return whether joint 0 is between joints 1 and 4, and joint 8 between joints 11 and 14."""
+    """Return whether joint 0 is between joints 1 and 4, joint 8 between 11 and 14, and joint 7 between 0 and 8."""
+    places = places[(places != 0).any(axis=(1, 2))]
+    if not len(places):
+        return False
 
-    def apart(joint: int, one: int, other: int) -> np.ndarray:
-        return np.linalg.norm(places[:, joint] - (places[:, one] + places[:, other]) / 2, axis=-1)
+    def apart(joint: int, one: int, other: int) -> float:
+        return float(np.median(np.linalg.norm(places[:, joint] - (places[:, one] + places[:, other]) / 2, axis=-1)))
 
     torso = np.median(np.linalg.norm(places[:, 8] - places[:, 0], axis=-1))
-    return bool(np.median(apart(0, 1, 4)) < 0.2 * torso and np.median(apart(8, 11, 14)) < 0.4 * torso)
+    return bool(apart(0, 1, 4) < 0.2 * torso and apart(8, 11, 14) < 0.4 * torso and apart(7, 0, 8) < 0.4 * torso)
+
+
+def _check_order_of_axes(poses: np.ndarray, torso: tuple[tuple[int, ...], tuple[int, ...]]) -> None:
+    """Raise InputError if fractions seem to be y, x instead of x, y, as MoveNet returns them."""
+    upper, lower = (list(joints) for joints in torso)
+    shown = (poses[:, upper + lower, -1] > 0).all(axis=1)
+    if _unit(poses) == "pixels" or not shown.any():
+        return
+    body = np.median(poses[shown][:, upper, :2].mean(axis=1) - poses[shown][:, lower, :2].mean(axis=1), axis=0)
+    if abs(body[0]) > abs(body[1]):
+        raise InputError(
+            "bodies lie along the first number of a joint, as in poses of MoveNet, which have y before x",
+            None,
+            "write x before y; if people do lie, write pixels",
+        )
 
 
 def _unit(poses: np.ndarray) -> Unit:

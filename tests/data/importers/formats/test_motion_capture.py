@@ -125,6 +125,45 @@ def test_human36m_and_coco_in_images_are_told_apart(poses, take, tmp_path, score
     np.testing.assert_allclose(sequence.keypoints, coco / (480, 480, 1), **TINY)
 
 
+def coco_fractions(frames=60):
+    """Return a person in COCO's order who stands: x, y as fractions of the image, and confidences."""
+    order = ("nose", *["head"] * 4, *(f"{side}_{joint}" for joint in ("shoulder", "elbow", "wrist", "hip", "knee",
+             "ankle") for side in ("left", "right")))  # fmt: skip
+    body = BODY[[H36M.index(joint) for joint in order]][:, :2] * (0.3, -0.45) + (0.5, 0.9)
+    rng = np.random.default_rng(0)
+    places = body + rng.normal(0, 0.004, (frames, 17, 2))
+    return np.concatenate([places, rng.uniform(0.6, 1, (frames, 17, 1))], axis=2)
+
+
+def test_fractions_with_confidences_are_not_a_room(take, tmp_path):
+    from data.importers import ImageSize
+
+    given = coco_fractions()
+    np.savez(tmp_path / "a.npz", keypoints=given)
+    ((sequence,), _) = take(tmp_path / "a.npz", image=ImageSize(720, 1280))
+    assert sequence.layout == "coco17"
+    np.testing.assert_allclose(sequence.keypoints, given * (1280 / 720, 1, 1), **TINY)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda p: p[..., [1, 0, 2]], "y before x"),
+        (lambda p: p * (2, 2, 1) - (1, 1, 0), "a depth or a confidence"),
+        (lambda p: p * (3, 3, 3), "not in the order of Human3.6M"),
+        (lambda p: p * (1280, 720, 2000), "not in the order of Human3.6M"),
+        (lambda p: np.concatenate([p, p[:, :15]], axis=1) * (1000, 1000, 1), "not in the order of Human3.6M"),
+    ],
+)
+def test_joints_that_could_be_read_in_two_ways_are_refused(take, tmp_path, change, words):
+    from data.importers import ImageSize
+
+    np.savez(tmp_path / "a.npz", keypoints=change(coco_fractions()))
+    sequences, (refused,) = take(tmp_path / "a.npz", image=ImageSize(720, 1280))
+    assert sequences == []
+    assert words in f"{refused.reason} {refused.detail}"
+
+
 def test_subjects_and_actions_of_human36m(take, tmp_path):
     given = standing()
     wide = np.zeros((5, 32, 3))
