@@ -14,8 +14,14 @@ _FORMATS = (
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-COARSE = 0.5
-"""Fraction of frames that repeat a time, from which the times are coarser than the frames."""
+_COARSE = 0.5
+"""Fraction of frames that repeat a time, from which the times can be coarser than the frames."""
+
+_COARSE_STEP = 0.2
+"""Shortest time between two changes of a clock that is coarser than the frames, in seconds: no camera is as slow."""
+
+_JUMP = 0.15
+"""Mean movement of the joints from one frame to the next, in heights of the person, from which it is another person."""
 
 
 def seconds_of(text: str) -> float | None:
@@ -47,6 +53,48 @@ def _moment(text: str) -> datetime | None:
         except ValueError:
             continue
     return None
+
+
+def is_coarse(times: np.ndarray, factor: float, keypoints: np.ndarray) -> bool:
+    """Return whether the times are those of a clock that is coarser than the frames.
+
+    Times repeat, too, if there are several people in a frame, or if a frame was written several times.
+
+    Args:
+        times: float64 `[T]`.
+        factor: seconds in a unit of the times.
+        keypoints: floats `[T, J, D + 1]`, confidence last.
+    """
+    steps = np.diff(times)
+    same = steps == 0
+    if (steps < 0).any() or same.sum() <= _COARSE * len(times) or same.all():
+        return False
+    if np.median(steps[~same]) * factor < _COARSE_STEP:
+        return False
+    moved = movements(keypoints)[same]
+    moved = moved[np.isfinite(moved)]
+    return bool(len(moved) and 0 < np.median(moved) < _JUMP)
+
+
+def movements(poses: np.ndarray, ahead: int = 1) -> np.ndarray:
+    """Return how far each pose is from a later one: float64 `[T - ahead]`, the mean over joints that both show.
+
+    Args:
+        poses: floats `[T, J, D + 1]`, confidence last.
+        ahead: how many poses later.
+
+    Returns:
+        Distances in heights of the person; nan where no joint is common.
+    """
+    seen = poses[..., -1] > 0
+    places = np.where(seen[..., None], poses[..., :2].astype(np.float64), np.nan)
+    apart = np.linalg.norm(places[ahead:] - places[:-ahead], axis=-1)
+    common = np.isfinite(apart)
+    mean = np.where(common, apart, 0).sum(axis=1) / np.where(common.any(axis=1), common.sum(axis=1), np.nan)
+    low = np.where(seen, poses[..., 1], np.inf).min(axis=1)
+    high = np.where(seen, poses[..., 1], -np.inf).max(axis=1)
+    heights = (high - low)[seen.any(axis=1)]
+    return mean / max(float(np.median(heights)) if len(heights) else 0.0, 1e-9)
 
 
 def spread(times: np.ndarray) -> np.ndarray:

@@ -3,8 +3,9 @@
 Timestamps are kept as the file has them; those of a clock (more than a day) are counted from the first. Frame numbers
 become seconds if they skip frames. A frame that repeats the timestamp before it is left out; a timestamp that goes back
 is an error. Frames without the person are kept, as zeros with confidence 0. If they last no longer than `fill_gap`, the
-pose is interpolated, with the lower confidence of the two neighbours. If most frames repeat a timestamp, the clock is
-coarser than the frames, which are spread evenly between its changes. Where the person is away for longer than
+pose is interpolated, with the lower confidence of the two neighbours. If most frames repeat a timestamp that rarely
+changes, and show one person who moves on, the clock is coarser than the frames, which are spread evenly between its
+changes. Where the person is away for longer than
 `max_gap`, the sequence is split into `<id>#1`, `<id>#2` and so on.
 
 A clip with `keep_frames` comes from an archive of prepared sequences: none of its frames is left out or interpolated,
@@ -18,7 +19,7 @@ from dataclasses import replace
 import numpy as np
 
 from data.errors import InputError
-from data.importers.clips.clock import COARSE, spread
+from data.importers.clips.clock import is_coarse, spread
 from data.importers.clips.people import choose_person, trusted_tracks
 from data.importers.clips.types import (
     CLIPPED,
@@ -192,14 +193,17 @@ def seconds(times: np.ndarray, unit: TimeUnit) -> np.ndarray:
         times: float64 `[T]`.
         unit: unit of the times; `auto` chooses the unit that gives a plausible frame rate.
     """
-    steps = np.diff(times)
-    typical = float(np.median(steps[steps > 0])) if (steps > 0).any() else 0.0
-    if unit == "auto":
-        unit = _plausible_unit(typical)
-    factor = _TIME_UNITS[unit]
+    factor = _factor(times, unit)
     if abs(times[0]) * factor >= CLOCK:
         times = times - times[0]
     return times * factor
+
+
+def _factor(times: np.ndarray, unit: TimeUnit) -> float:
+    """Return the seconds in a unit of the times, which `auto` chooses."""
+    steps = np.diff(times)
+    typical = float(np.median(steps[steps > 0])) if (steps > 0).any() else 0.0
+    return _TIME_UNITS[_plausible_unit(typical) if unit == "auto" else unit]
 
 
 def split_gaps(sequence: KeypointSequence, max_gap: float, empty_are_gaps: bool) -> Iterator[KeypointSequence]:
@@ -275,7 +279,7 @@ def _timed(
         unit = "frames"
         notes.append("the times count 1, 2, 3: they are taken as frame numbers, see --time-unit")
     repeated = np.r_[False, np.diff(times) == 0]
-    if unit != "frames" and not clip.keep_frames and (np.diff(times) >= 0).all() and repeated.mean() > COARSE:
+    if unit != "frames" and not clip.keep_frames and is_coarse(times, _factor(times, unit), keypoints):
         finer = spread(times)
         if (np.diff(finer) > 0).all():
             times, repeated = finer, np.zeros(len(times), bool)

@@ -101,6 +101,25 @@ def test_a_clock_of_whole_seconds_is_spread_over_the_frames(poses, take, dump):
     assert any("coarser" in note for note in take.notes)
 
 
+@pytest.mark.parametrize("step", [1 / 30, 1])
+@pytest.mark.parametrize("other", [200.0, 0.0])
+@pytest.mark.parametrize("write", ["csv", "json"])
+def test_several_poses_of_one_time_are_not_frames_of_one_person(poses, take, dump, step, other, write):
+    given = poses(60, left=20)
+    three = np.repeat(given, 3, axis=0)  # exact duplicates, or people next to each other
+    three[1::3, :, 0] += other
+    three[2::3, :, 0] += 2 * other
+    times = np.repeat(np.arange(60) * step, 3).tolist()
+    if write == "csv":
+        path = dump("a.csv", wide(three, before=["timestamp"], rows=[[time] for time in times]))
+    else:
+        frames = [{"timestamp": t, "keypoints": named(f)} for t, f in zip(times, three.tolist(), strict=True)]
+        path = dump("a.json", frames)
+    ((sequence,), _) = take(path, image=SIZE)
+    assert sequence.fps == pytest.approx(1 / step)
+    np.testing.assert_allclose(sequence.keypoints, heights(given), **TINY)
+
+
 def test_columns_and_keys_that_nobody_reads_are_named(poses, take, dump):
     rows = [["72", "blue"]] * 4
     take(dump("a.csv", wide(poses(), before=["heart rate", "shirt"], rows=rows)), image=SIZE)
