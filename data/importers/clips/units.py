@@ -33,6 +33,11 @@ _SIZES = (
 )
 """Usual widths and heights of video, in pixels."""
 
+_BEYOND = 1.07
+"""Largest x coordinate, in widths, of a joint in the image: cinema cameras have 2048 x 1080."""
+
+_INSIDE = 99
+"""Percentage of the joints that are in the image."""
 
 MAX_PIXELS = 1e5
 """Longest side of an image in pixels; the largest sensors have 30,000."""
@@ -103,7 +108,7 @@ class Reach:
     """The largest coordinates that are seen, in pixels.
 
     Attributes:
-        x: largest x coordinate.
+        x: largest x coordinate, but for a few outliers: estimators place hidden joints outside of the image.
         y: largest y coordinate.
     """
 
@@ -114,16 +119,22 @@ class Reach:
     def of(cls, poses: np.ndarray) -> "Reach":
         """Return the reach of the seen joints of poses `[N, J, C]`, confidence last."""
         seen = np.nan_to_num(poses[..., :2][poses[..., -1] > 0], nan=0, posinf=0, neginf=0)
-        across, down = seen.max(axis=0, initial=0).tolist()
-        return cls(across, down)
+        return cls.of_points(seen)
+
+    @classmethod
+    def of_points(cls, points: np.ndarray) -> "Reach":
+        """Return the reach of finite points `[N, 2 or 3]`."""
+        if not len(points):
+            return cls()
+        return cls(max(0.0, float(np.percentile(points[:, 0], _INSIDE))), max(0.0, float(points[:, 1].max())))
 
     def __or__(self, other: "Reach") -> "Reach":
         return Reach(max(self.x, other.x), max(self.y, other.y))
 
     @property
     def height(self) -> float:
-        """Smallest height, in pixels, of a usual size of video that contains everything that is seen."""
-        heights = [height for width, height in _SIZES if height >= self.y and width >= self.x]
+        """Smallest height, in pixels, of a usual size of video that contains what is seen; x may be a little beyond."""
+        heights = [height for width, height in _SIZES if height >= self.y and width * _BEYOND >= self.x]
         return min(heights, default=self._height_by_y)
 
     @property
@@ -203,5 +214,5 @@ def image_scaling(positions: np.ndarray, aspect: float | None) -> Scaling:
         if aspect is None:
             return Scaling(ones, note="assuming that coordinates are divided by the image height")
         return Scaling(np.array([aspect, 1, aspect], np.float32)[: len(ones)])
-    reach = Reach(*seen[:, :2].max(axis=0).tolist())
+    reach = Reach.of_points(seen)
     return Scaling(ones / np.float32(reach.height), note=reach.note)

@@ -148,10 +148,19 @@ def test_a_joint_at_the_origin_is_missing_only_if_there_are_no_confidences(poses
     [
         (342, 400, 480), (760, 1640, 1920), (700, 1250, 1280), (1200, 600, 720), (1900, 1000, 1080), (500, 940, 960),
         (1279, 719, 720), (470, 630, 640), (1900, 2000, 2160), (9000, 300, 360), (100, 5000, 5000),
+        (1935, 1070, 1080), (1285, 700, 720), (2040, 1075, 1080),
     ],
 )  # fmt: skip
 def test_a_height_is_guessed_from_both_sides_of_usual_video(x, y, height):
     assert Reach(x, y).height == height
+
+
+def test_one_joint_far_beyond_the_edge_does_not_change_the_height(poses):
+    given = poses(60)
+    given[..., 0] += 600
+    given[..., 1] *= 1.7
+    given[7, 9, 0] = 1700
+    assert Reach.of(given).height == 720
 
 
 def test_a_clip_beyond_the_assumed_image_is_noted(poses, take, dump):

@@ -4,8 +4,8 @@ Source: https://docs.ultralytics.com/modes/predict (`Results.summary`): a list o
 `confidence`, `box`, perhaps `track_id`, and `keypoints` with the lists `x`, `y` and `visible` (confidences).
 
 A frame is a list of detections, or an object with such a list (`detections`, `predictions`, `results`) and a time or a
-frame number. If the outermost list holds detections, each is a frame, unless they have a frame number of their own:
-then those of one number are one frame. A joint at 0, 0 was not found, whatever its confidence. Joints are found by how
+frame number. If the outermost list holds detections, those of one frame number are one frame; without numbers, a frame
+begins where a `track_id` repeats; without both, each detection is a frame, and several people are refused. A joint at 0, 0 was not found, whatever its confidence. Joints are found by how
 many there are. Coordinates up to 2 are fractions of image width and height (`normalize=True`).
 """
 
@@ -13,7 +13,10 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
 from data.errors import InputError
+from data.importers.clips.clock import movements
 from data.importers.clips.collector import Collector
 from data.importers.clips.faults import malformed_as_input_error, quarantined
 from data.importers.clips.joints import order_by_count
@@ -27,6 +30,13 @@ _LISTS = ("detections", "predictions", "results", "people", "persons", "objects"
 _KEYS = (*_LISTS, "class", "box", "x1", "x2", "y1", "y2", "origshape", "visible", "speed", "path", "trackid")
 
 
+_AWAY = 0.4
+"""Mean distance of the joints, in heights of a person, from which the next pose is another person's."""
+
+_MOST_PEOPLE = 8
+"""Largest number of people whose turns are recognised."""
+
+
 def read(source: Source, options: ImportOptions) -> Iterator[ReaderOutput]:
     """Yield the clips of a file."""
     first = next((value for _, value in stream_json(source.path)), None)
@@ -34,9 +44,44 @@ def read(source: Source, options: ImportOptions) -> Iterator[ReaderOutput]:
         yield from _by_frame(source, key)
         return
     for found in read_frames(source, options, _parse, None, (), _KEYS):
-        if isinstance(found, RawClip) and _is_detection(first):
-            found.notes.append("the file is one list of detections: each is taken as a frame")
+        if isinstance(found, RawClip) and _is_detection(first) and found.times is None:
+            try:
+                _divide(found)
+            except InputError as error:
+                yield quarantined(error, str(source.path), found.record, found)
+                continue
         yield found
+
+
+def _divide(clip: RawClip) -> None:
+    """Divide the poses of a list of detections among frames, in place.
+
+    Raises:
+        InputError: if several people take turns and nothing says who is who.
+    """
+    if clip.tracks is not None:
+        frame, present = 0, set[int]()
+        frames = []
+        for track in clip.tracks.tolist():
+            if track in present:
+                frame, present = frame + 1, set()
+            present.add(track)
+            frames.append(frame)
+        clip.frames, clip.count = np.array(frames, np.int64), frame + 1
+        clip.notes.append("the file is one list of detections: a frame is taken to begin where a track_id repeats")
+        return
+    away = movements(clip.poses) > _AWAY
+    back = np.zeros(len(away), bool)
+    for ahead in range(2, min(_MOST_PEOPLE, len(away)) + 1):
+        near = movements(clip.poses, ahead) < _AWAY / 2
+        back[: len(near)] |= away[: len(near)] & near
+    if back.sum() > max(2, 0.02 * len(back)):
+        raise InputError(
+            "the file is one list of detections of several people, without frames",
+            f"{back.sum()} of {len(back)} detections are far from the next one, and near a later one",
+            "add a frame number to each detection, or write a list of detections for each frame",
+        )
+    clip.notes.append("the file is one list of detections: each is taken as a frame")
 
 
 def _is_detection(value: Any) -> bool:

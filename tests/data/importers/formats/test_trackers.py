@@ -78,6 +78,7 @@ def ultralytics(pose, **more):
             for t, frame in enumerate(people)
         ],
         lambda people: [ultralytics(p, frame=t, track_id=n) for t, frame in enumerate(people) for n, p in frame],
+        lambda people: [ultralytics(p, track_id=n) for frame in people for n, p in frame],
         lambda people: [ultralytics(p, image=f"clip_{t}.jpg", track_id=n) for t, f in enumerate(people) for n, p in f],
         lambda people: {
             "fps": 30,
@@ -94,6 +95,16 @@ def test_ultralytics_results_of_two_people(poses, take, dump, write):
     assert (take.format, quarantined) == ("ultralytics", [])
     one[:, 4] = 0
     np.testing.assert_allclose(sequence.keypoints, heights(one), **TINY)
+
+
+def test_ultralytics_detections_of_one_person_need_no_frames_and_those_of_several_do(poses, take, dump):
+    one, other = poses(9, seed=1, left=60), poses(9, seed=2, left=400)
+    ((sequence,), _) = take(dump("a.json", [ultralytics(pose) for pose in one]), image=SIZE)
+    np.testing.assert_allclose(sequence.keypoints, heights(one), **TINY)
+    both = [ultralytics(pose) for pair in zip(one, other, strict=True) for pose in pair]
+    sequences, (refused,) = take(dump("b.json", both), image=SIZE)
+    assert sequences == []
+    assert "several people, without frames" in refused.reason
 
 
 def yolo(pose, width=3, after=()):
