@@ -38,7 +38,7 @@ _VISIBLE_FORMAT = "\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110
 _INVISIBLE = "\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\uffa0\ufe00-\ufe0f\U000e0100-\U000e01ef"
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _HIDDEN = re.compile(f"[{_INVISIBLE}]")
-_MARKED = re.compile("[^\\W_][\u0300-\u036f]+")
+_COMPOSED = re.compile("[^\uf900-\ufaff\U0002f800-\U0002fa1f]+")  # compatible ideographs look different
 _SPACES = re.compile("[ \xa0\u1680\u2000-\u200a\u202f\u205f\u3000]+")
 _SHOWN = re.compile(f"[{_VISIBLE_FORMAT}]")
 
@@ -90,14 +90,14 @@ def one_spelling(name: str) -> str:
     """Return a name without invisible marks and superfluous spaces, so that names that look the same are the same."""
     if name.isascii() and name == " ".join(name.split(" ")).strip(" ") and "  " not in name:
         return name
-    name = _MARKED.sub(lambda match: unicodedata.normalize("NFC", match[0]), name)
     spelling = {match.start() for match in _SPELLING.finditer(name)}
     seen = (
         character
         for place, character in enumerate(name)
         if place in spelling or not (_HIDDEN.match(character) or unicodedata.category(character) == "Cf")
     )
-    return _SPACES.sub(" ", "".join(seen)).strip(" ")
+    composed = _COMPOSED.sub(lambda match: unicodedata.normalize("NFC", match[0]), "".join(seen))
+    return _SPACES.sub(" ", composed).strip(" ")
 
 
 def has_control_characters(text: str) -> bool:

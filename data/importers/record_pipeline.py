@@ -82,8 +82,8 @@ def _keep(
             yield from (Note(text, file) for text in [*assumed, *_unnamed(fields, options)])
         else:
             sequence = _with_fields(found, overrides)
-        sequence = _spelled(sequence)
         sequence = _with_segments(sequence, _sidecar(options.segments, sequence.sequence_id, source))
+        sequence = _spelled(sequence)
         if options.layout:
             yield from (Note(text, file) for text in _left_out(sequence.layout, options.layout))
             sequence = _mapped(sequence, options.layout)

@@ -66,6 +66,9 @@ def test_numbers_and_words_stay_in_a_cell(text):
         ("  squat  jump ", "squat jump"),
         ("squat\u200b\u00a0jump\ufeff", "squat jump"),
         ("cafe\u0301", "caf\u00e9"),
+        ("\u1109\u1173\u110f\u116f\u11ba", "\uc2a4\ud00f"),
+        ("\u30b7\u3099", "\u30b8"),
+        ("cafe\u200b\u0301", "caf\u00e9"),
         (
             "\u0646\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",
             "\u0646\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",

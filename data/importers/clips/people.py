@@ -21,6 +21,9 @@ _MOST_COMPARED = 16
 _FRAMES_COMPARED = 10_000
 """Largest number of people, and of frames, whose numbers are compared with their positions."""
 
+_HICCUPS = 0.05
+"""Largest fraction of a number's frames in which it may occur twice by a mistake of the tracker."""
+
 NEAR = 1.0
 """Largest movement of a person's box from one frame to the next, in heights of the box."""
 
@@ -86,18 +89,23 @@ def choose_person(clip: RawClip, person: Person, fps: float, max_gap: float) -> 
 def trusted_tracks(clip: RawClip) -> tuple[np.ndarray | None, str]:
     """Return the file's numbers for people, -1 where they identify nobody, and a note that says so.
 
-    A number that occurs twice in a frame identifies nobody: some detectors write 0 for everybody. Numbers that change
-    places from frame to frame are those of a list, such as the order of detection.
+    A number that occurs twice in a frame identifies nobody there; if it often does, it identifies nobody anywhere: some
+    detectors write 0 for everybody. Numbers that change places from frame to frame are those of a list, such as the
+    order of detection.
     """
     tracks = clip.tracks
     if tracks is None or not (tracks >= 0).any():
         return tracks, ""
-    pairs, counts = np.unique(np.stack([tracks, clip.frames]), axis=1, return_counts=True)
-    twice = np.unique(pairs[0][(counts > 1) & (pairs[0] >= 0)])
-    if len(twice):
+    pairs, pose, counts = np.unique(np.stack([tracks, clip.frames]), axis=1, return_inverse=True, return_counts=True)
+    doubled = (counts > 1) & (pairs[0] >= 0)
+    numbers, number = np.unique(pairs[0], return_inverse=True)
+    shares = np.bincount(number, weights=doubled) / np.bincount(number)
+    often = shares[number] > _HICCUPS
+    if doubled.any():
+        tracks = np.where((doubled | (often & (pairs[0] >= 0)))[pose.ravel()], -1, tracks)
+    if len(twice := numbers[shares > _HICCUPS]):
         names = ", ".join(map(str, twice[:5].tolist())) + (" and others" if len(twice) > 5 else "")
         what = f"the file's number for a person occurs twice in a frame ({names})"
-        tracks = np.where(np.isin(tracks, twice), -1, tracks)
     elif _change_places(clip, tracks):
         what = "the file's numbers for people change places from frame to frame"
         tracks = None

@@ -8,8 +8,9 @@ A frame is a pose, a list of poses, or an object with `poses` and a time (`times
 Frames are in the outermost array or in a member of the outermost object, whose other members may state `fps`, `width`,
 `height`, `label`, `subject` and more. A file may have several clips: entries with `frames` of their own. Joints are
 found by name; without names by their number (`id`, `index`), so that a file may leave out some, or by how many there
-are, 17 of COCO or 33 of BlazePose. Coordinates up to 2 are fractions of
-image width and height (the detectors' normalised output), others are pixels. `--space world` reads `keypoints3D`.
+are, 17 of COCO or 33 of BlazePose; if all numbers are those of COCO's legs or of BlazePose's arms, `--layout` decides.
+Coordinates up to 2 are fractions of image width and height (the detectors' normalised output), others are pixels.
+`--space world` reads `keypoints3D`.
 
 Related formats are read too: MoveNet's own tensors (y, x, score of 17 joints for each frame), ml5.js (`confidence`;
 `pose` next to `skeleton`), and the predictions of MMPose's inferencer (`instances` with `keypoint_scores`).
@@ -28,6 +29,7 @@ import numpy as np
 from data.errors import InputError
 from data.importers.clips.collector import Collector
 from data.importers.clips.confidence import mark_unseen
+from data.importers.clips.faults import quarantined
 from data.importers.clips.joints import JointOrder, order_by_count, order_by_name
 from data.importers.clips.types import Format, Head, ImportOptions, RawClip, ReaderOutput, Source
 from data.importers.clips.units import Unit
@@ -50,15 +52,21 @@ _NUMBERED = JointOrder(load_layout("blazepose33"), tuple(range(_COUNT)))
 """Order of joints that have numbers; whether they are COCO's 17 is known at the end of a clip."""
 
 _COUNTS = ((17, "coco17"), (33, "blazepose33"))
+_LAYOUTS = tuple(name for _, name in _COUNTS)
+_LEGS_OR_ARMS = 11
+"""Lowest number, up to which everybody has a face: COCO's left hip, BlazePose's left shoulder."""
 
 
 def read(source: Source, options: ImportOptions) -> Iterator[ReaderOutput]:
     """Yield the clips of a file."""
     unit: Unit | None = "metres" if options.space == "world" else None
     reader = _Reader()
-    for found in read_frames(source, options, reader.parse, unit, _OTHER, _KEYS):
+    for record, found in enumerate(read_frames(source, options, reader.parse, unit, _OTHER, _KEYS)):
         if isinstance(found, RawClip):
-            reader.finish(found)
+            try:
+                reader.finish(found, options)
+            except InputError as error:
+                found = quarantined(error, str(source.path), record, found)
         reader.reset()
         yield found
 
@@ -125,12 +133,25 @@ class _Reader:
             joints[place % _COUNT] = _joint(dimensions, point)
         return [value for joint in joints for value in joint]
 
-    def finish(self, clip: RawClip) -> None:
-        """Complete a clip by what is known only at its end."""
+    def finish(self, clip: RawClip, options: ImportOptions) -> None:
+        """Complete a clip by what is known only at its end.
+
+        Raises:
+            InputError: if the numbers of joints are those of different joints in COCO and in BlazePose.
+        """
         if self.numbers is not None:
             low, high = self.numbers
             first = low > 0 and high in (17, _COUNT)
             name = "blazepose33" if high > 16 + first else "coco17"
+            if low >= _LEGS_OR_ARMS and high <= 17:
+                if options.layout not in _LAYOUTS:
+                    raise InputError(
+                        f"all joints are numbered {low} to {high}",
+                        "these are the legs in COCO, the arms in BlazePose",
+                        f"name the joints, or give --layout {' or '.join(_LAYOUTS)}",
+                    )
+                name = options.layout
+                first = first and name == "coco17"
             layout = load_layout(name)
             clip.poses = np.roll(clip.poses, -int(first), axis=1)[:, : len(layout.joints)]
             clip.layout = layout

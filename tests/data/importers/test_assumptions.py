@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from data.importers import ImageSize, ImportOptions, import_to_span
+from data.importers.clips.types import TimedSegment
 from data.importers.clips.units import Reach
 from data.layouts import load_layout
 from data.store import read_sequences
@@ -143,6 +144,17 @@ def test_a_joint_at_the_origin_is_missing_only_if_there_are_no_confidences(poses
     assert any("6 of 102 joints" in note for note in take.notes) == ("score" not in axes)
 
 
+@pytest.mark.parametrize("centred", [True, False])
+def test_the_joint_to_which_others_are_relative_is_not_missing(poses, take, dump, centred):
+    given = poses(6)
+    given[..., 2] = 1
+    middle = given[:, 11:12, :2] if centred else 0
+    given[..., :2] -= middle
+    given[:, 11, :2] = 0
+    take(dump("a.csv", wide(given, axes=("x", "y"))), image=SIZE)
+    assert any("6 of 102 joints" in note for note in take.notes) == (not centred)
+
+
 @pytest.mark.parametrize(
     ("x", "y", "height"),
     [
@@ -203,6 +215,16 @@ def test_labels_that_look_the_same_are_one(poses, tmp_path):
     assert {sequence.label for sequence in read_sequences(summary.span_dir)} == {"squat jump"}
 
 
+def test_labels_of_segments_in_a_sidecar_have_one_spelling(poses, tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.csv").write_text(wide(poses(20)))
+    parts = tuple(TimedSegment(at, at + 10, label, None, True) for at, label in ((0, "squat"), (10, "squat\u200b")))
+    options = ImportOptions(image=SIZE, segments={"a": parts})
+    summary = import_to_span(None, tmp_path / "in", tmp_path / "to", options=options)
+    (sequence,) = read_sequences(summary.span_dir)
+    assert [segment.label for segment in sequence.segments] == ["squat", "squat"]
+
+
 def test_joints_that_a_mapping_leaves_out_are_counted(take, tmp_path):
     from data.records import KeypointSequence
     from data.store import write_span
@@ -248,6 +270,24 @@ def test_numbered_joints_count_from_zero_or_one(poses, take, dump, first, count,
     expected = np.where(((frames_ + joints) % 5 > 0)[..., None], heights(given), 0)
     assert sequence.layout == layout
     np.testing.assert_allclose(sequence.keypoints, expected, **TINY)
+
+
+@pytest.mark.parametrize("layout", ["blazepose33", "coco17", None])
+def test_numbers_of_legs_or_arms_are_refused_unless_the_layout_is_given(poses, take, dump, layout):
+    given = poses(4, 17)
+    frames = [
+        {"keypoints": [{"id": j, "x": x, "y": y, "score": s} for j, (x, y, s) in enumerate(frame) if 11 <= j <= 16]}
+        for frame in given.tolist()
+    ]
+    sequences, quarantined = take(dump("a.json", frames), image=SIZE, layout=layout)
+    if layout is None:
+        assert sequences == []
+        assert "--layout coco17 or blazepose33" in quarantined[0].detail
+        return
+    (sequence,) = sequences
+    assert (sequence.layout, quarantined) == (layout, [])
+    np.testing.assert_allclose(sequence.keypoints[:, 11:17], heights(given)[:, 11:17], **TINY)
+    assert not sequence.keypoints[:, :11].any()
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,8 @@ Source: https://developer.apple.com/documentation/vision (`VNHumanBodyPoseObserv
 
 A frame has one person or a list of people; a person is an object with a member for each joint, or a list of joints with
 names, perhaps in a member `joints`, `keypoints`, `points` or `recognizedPoints`. Coordinates are fractions of image
-width and height with y upwards from the lower edge; they are turned over. A joint with confidence 0 was not found.
+width and height with y upwards from the lower edge; they are turned over. A joint with confidence 0 was not found, nor
+one at 0, 0 without a confidence.
 Joints become those of `openpose25`, of which Vision has no feet.
 """
 
@@ -88,7 +89,9 @@ def _joint(point: dict[str, Any]) -> tuple[float, float, float]:
     place = point.get("location", point)
     place = dict(zip("xy", place, strict=False)) if isinstance(place, list) else place
     x, y = place["x"], place["y"]
-    confidence = next((value for name, value in point.items() if is_confidence(name)), 1.0)
+    confidence = next((value for name, value in point.items() if is_confidence(name)), None)
+    if confidence is None:
+        confidence = 1.0 if x or y else 0.0
     if not isinstance(y, (int, float)):
         raise InputError(f"a coordinate is {harmless(y, 40)}", None, "write numbers")
     return (x, 1 - y, confidence) if confidence else (0.0, 0.0, 0.0)

@@ -6,7 +6,7 @@ the sum of the rotated offsets on the way from the root.
 
 The joints of Mixamo, CMU and Biped skeletons are found by name, with any prefix (`mixamorig:`), and become `kinect20`:
 of the hands and feet one joint each, of the fingers none. Units are metres, centimetres or millimetres, by the length
-of a torso; y is up.
+of a torso; the axis along which bodies are upright is made y, upwards.
 """
 
 import re
@@ -20,6 +20,7 @@ import numpy as np
 from data.errors import InputError
 from data.importers.clips.faults import malformed_as_input_error
 from data.importers.clips.types import Format, Head, ImportOptions, RawClip, ReaderOutput, Source
+from data.importers.clips.upright import upright
 from data.importers.clips.vocabulary import simplified, unread_note
 from data.importers.readers.json_stream import open_text
 from data.layouts import load_layout
@@ -86,6 +87,7 @@ def read(source: Source, options: ImportOptions) -> Iterator[ReaderOutput]:
         for joint, bone in found.items():
             places[start : start + _CHUNK, joint, :3] = positions[bone]
             places[start : start + _CHUNK, joint, 3] = 1
+    places, notes = upright(places, layout.torso)
     used = set(found.values())
     yield RawClip(
         name=source.name,
@@ -95,7 +97,10 @@ def read(source: Source, options: ImportOptions) -> Iterator[ReaderOutput]:
         count=len(rows),
         unit="room",
         fps=fps,
-        notes=unread_note("joints", [bone.name for at, bone in enumerate(bones) if bone.name and at not in used]),
+        notes=[
+            *notes,
+            *unread_note("joints", [bone.name for at, bone in enumerate(bones) if bone.name and at not in used]),
+        ],
     )
 
 

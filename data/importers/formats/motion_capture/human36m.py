@@ -8,9 +8,9 @@ others.
 
 The joints are Human3.6M's 17 (or its 32, of which 17 are read): they become `halpe26` in images and `kinect20` in
 rooms. Poses of 17 joints in images whose first joint is not between the hips are those of COCO; other poses in rooms
-are refused. 2-D coordinates are pixels, fractions of image width and height, or from -1 to 1. A third number from 0 to 1
-next to pixels or fractions is a confidence. 3-D coordinates are metres or millimetres; the axis along which bodies are
-upright is made y, upwards.
+are refused. 2-D coordinates are pixels, fractions of image width and height, or from -1 to 1. A third number from 0 to
+1 next to pixels or fractions is a confidence. 3-D coordinates are metres or millimetres; the axis along which bodies
+are upright is made y, upwards.
 """
 
 from collections.abc import Iterator

@@ -5,8 +5,9 @@ Source: https://docs.ultralytics.com/modes/predict (`Results.summary`): a list o
 
 A frame is a list of detections, or an object with such a list (`detections`, `predictions`, `results`) and a time or a
 frame number. If the outermost list holds detections, those of one frame number are one frame; without numbers, a frame
-begins where a `track_id` repeats; without both, each detection is a frame, and several people are refused. A joint at 0, 0 was not found, whatever its confidence. Joints are found by how
-many there are. Coordinates up to 2 are fractions of image width and height (`normalize=True`).
+begins where a `track_id` repeats; without both, each detection is a frame, and several people are refused. A joint at
+0, 0 was not found, whatever its confidence. Joints are found by how many there are. Coordinates up to 2 are fractions
+of image width and height (`normalize=True`).
 """
 
 import re

@@ -57,6 +57,16 @@ def test_bvh_rotates_offsets_in_the_order_of_the_channels(take, dump, prefix, un
     assert places["left_hand"].max() == 0
 
 
+def test_a_bvh_with_z_up_is_turned_upright(take, dump):
+    rows = [[0, 90, 0, 0, 0, 0, 90, 0, 0], [0, 90, 0, 0, 0, 30, 90, 90, 0]]
+    ((straight,), _) = take(dump("a.bvh", bvh(rows)))
+    assert not any("upright along" in note for note in take.notes)
+    turned = [[0, 0, 90, 0, 90, 0, 90, 0, 0], [0, 0, 90, 0, 90, 30, 90, 90, 0]]
+    ((sequence,), _) = take(dump("b.bvh", bvh(turned)))
+    np.testing.assert_allclose(sequence.keypoints, straight.keypoints, **TINY)
+    assert "bodies are upright along +z, which is taken as up" in take.notes
+
+
 def test_a_bvh_without_a_person_and_one_that_is_cut_are_explained(take, dump):
     text = bvh([[0] * 9] * 2)
     _, (refused,) = take(dump("a.bvh", text.replace("Arm", "Wing").replace("Leg", "Claw")))

@@ -48,3 +48,11 @@ def test_a_frame_without_anybody_is_a_frame(take, dump):
     frame = {"people": [{name: [0.5, 0.5, 0.9] for name in JOINTS}]}
     ((sequence,), _) = take(dump("a.json", [frame, {"people": []}, frame]), image=ImageSize(100, 100), fill_gap=0)
     assert sequence.keypoints[..., 2].any(axis=1).tolist() == [True, False, True]
+
+
+@pytest.mark.parametrize("confidence", [{}, {"confidence": 0.9}])
+def test_a_joint_at_the_origin_without_a_confidence_is_missing(take, dump, confidence):
+    frame = {name: {"x": 0.5, "y": 0.25, **confidence} for name in JOINTS} | {"root": {"x": 0, "y": 0, **confidence}}
+    ((sequence,), _) = take(dump("a.json", [{"joints": frame}] * 3), image=ImageSize(100, 100))
+    hip = sequence.keypoints[:, PARTS.index("mid_hip")]
+    np.testing.assert_allclose(hip, [[0, 1, 0.9] if confidence else [0, 0, 0]] * 3)
