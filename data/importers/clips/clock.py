@@ -12,6 +12,7 @@ _FORMATS = (
     *("%Y-%m-%d-%H-%M-%S-%f", "%Y-%m-%d_%H-%M-%S", "%Y%m%d_%H%M%S", "%Y-%m-%d %H:%M:%S:%f"),
 )
 
+_DAY = 86_400.0
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _COARSE = 0.5
@@ -53,6 +54,17 @@ def _moment(text: str) -> datetime | None:
         except ValueError:
             continue
     return None
+
+
+def past_midnight(times: np.ndarray) -> np.ndarray:
+    """Return times of day that go on after midnight; times with a date, and all others, unchanged.
+
+    Args:
+        times: float64 `[T]`, in seconds.
+    """
+    if len(times) and times.min() >= 0 and times.max() < _DAY:
+        return np.unwrap(times, period=_DAY)
+    return times
 
 
 def is_coarse(times: np.ndarray, factor: float, keypoints: np.ndarray) -> bool:

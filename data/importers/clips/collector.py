@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from data.errors import InputError
-from data.importers.clips.clock import seconds_of
+from data.importers.clips.clock import past_midnight, seconds_of
 from data.importers.clips.joints import JointOrder, left_out_note
 from data.importers.clips.types import RawClip, TimeUnit
 from data.importers.clips.units import ImageSize, Unit, pixels_or_fractions
@@ -143,6 +143,7 @@ class Collector:
             len(self._frames), len(self.layout.joints), self._dimensions + 1
         )
         tracks = np.frombuffer(self._tracks, np.int64)
+        times = np.frombuffer(self._times, np.float64) if self._times else None
         return RawClip(
             name=name,
             layout=self.layout,
@@ -152,7 +153,7 @@ class Collector:
             unit=unit or pixels_or_fractions(poses),
             image=image,
             tracks=tracks if (tracks >= 0).any() else None,
-            times=np.frombuffer(self._times, np.float64) if self._times else None,
+            times=past_midnight(times) if self._dated and times is not None else times,
             time_unit="s" if self._dated else time_unit or time_unit_of(self._time_name) or "auto",
             fps=fps,
             fields=dict(fields or {}),

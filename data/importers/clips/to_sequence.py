@@ -276,8 +276,9 @@ def _timed(
         raise InputError("a timestamp is not a finite number", f"frame {np.argmin(np.isfinite(times))}", None)
     unit = clip.time_unit if options.time_unit == "auto" or clip.time_unit == "frames" else options.time_unit
     if unit == "auto" and len(times) > 2 and (np.diff(times) == 1).all():
-        unit = "frames"
-        notes.append("the times count 1, 2, 3: they are taken as frame numbers, see --time-unit")
+        unit = "frames" if clip.fps or options.fps else "s"
+        taken = "frame numbers" if unit == "frames" else "seconds, one frame per second"
+        notes.append(f"the times count 1, 2, 3: they are taken as {taken}, see --time-unit and --fps")
     repeated = np.r_[False, np.diff(times) == 0]
     if unit != "frames" and not clip.keep_frames and is_coarse(times, _factor(times, unit), keypoints):
         finer = spread(times)

@@ -31,6 +31,7 @@ from pathlib import Path
 import numpy as np
 
 from data.errors import InputError
+from data.importers.clips.clock import past_midnight
 from data.importers.clips.confidence import mark_unseen
 from data.importers.clips.faults import malformed_as_input_error, quarantined
 from data.importers.clips.joints import JointOrder, left_out_note, order_by_count, order_by_name
@@ -170,6 +171,7 @@ class _Clip:
             notes.append("the time is the same in all rows: it is not used, each row is a frame")
         elif self._times:
             times = np.frombuffer(self._times, np.float64)
+            times = past_midnight(times) if self._dated else times
             # Rows with frame numbers, or several rows of one frame, are sorted.
             if time_unit == "frames" or self._people or self._names:
                 times, frame = np.unique(times, return_inverse=True)

@@ -62,13 +62,13 @@ def read(source: Source, options: ImportOptions) -> Iterator[ReaderOutput]:
     unit: Unit | None = "metres" if options.space == "world" else None
     reader = _Reader()
     for record, found in enumerate(read_frames(source, options, reader.parse, unit, _OTHER, _KEYS)):
-        if isinstance(found, RawClip):
-            try:
+        try:
+            if isinstance(found, RawClip):
                 reader.finish(found, options)
-            except InputError as error:
-                found = quarantined(error, str(source.path), record, found)
+            yield found
+        except InputError as error:
+            yield quarantined(error, str(source.path), record, found if isinstance(found, RawClip) else None)
         reader.reset()
-        yield found
 
 
 class _Reader:

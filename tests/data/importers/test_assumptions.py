@@ -89,6 +89,28 @@ def test_counters_are_frame_numbers(poses, take, dump, column):
     assert (sequence.fps, sequence.timestamps) == (25, None)
 
 
+def test_times_that_count_are_seconds_unless_the_frame_rate_is_stated(poses, take, dump):
+    path = dump("a.csv", wide(poses(), before=["time"], rows=[[t] for t in range(4)]))
+    ((sequence,), _) = take(path, image=SIZE)
+    assert sequence.fps == 1
+    assert any("seconds, one frame per second" in note for note in take.notes)
+
+
+@pytest.mark.parametrize("write", ["csv", "json"])
+def test_a_time_of_day_goes_on_after_midnight(poses, take, dump, write):
+    given = poses()
+    cells = [["2024-03-01", "23:59:59.8"], ["2024-03-01", "23:59:59.9"], ["2024-03-02", "0:00:00.0"],
+             ["2024-03-02", "0:00:00.1"]]  # fmt: skip
+    if write == "csv":
+        path = dump("a.csv", wide(given, before=["date", "time"], rows=cells))
+    else:
+        frames = zip(cells, given.tolist(), strict=True)
+        path = dump("a.json", [{"time": time, "keypoints": named(f)} for (_, time), f in frames])
+    ((sequence,), quarantined) = take(path, image=SIZE)
+    assert quarantined == []
+    np.testing.assert_allclose(np.diff(sequence.frame_times), 0.1, atol=1e-6)
+
+
 def test_a_time_that_is_no_time_is_explained(poses, take, dump):
     _, (refused,) = take(dump("a.csv", wide(poses(), before=["time"], rows=[["soon"]] * 4)), image=SIZE)
     assert "'soon' is neither a number nor a date" in refused.detail
