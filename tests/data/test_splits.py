@@ -13,7 +13,8 @@ from data.store import SequenceKey
 def key(subject, label="a", split=None, number=0, segments=()):
     name = f"{subject}-{label}-{split}-{number}"
     starts = tuple(range(len(segments)))
-    return SequenceKey(name, subject, label, split, None, 10, 17, 3, "coco17", 30.0, tuple(segments), starts)
+    ends = tuple(start + 1 for start in starts)
+    return SequenceKey(name, subject, label, split, None, 10, 17, 3, "coco17", 30.0, tuple(segments), starts, ends)
 
 
 def people(count, labels="ab", split=None):

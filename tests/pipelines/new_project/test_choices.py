@@ -7,13 +7,15 @@ from data.splits import assign_splits
 from data.store import read_index
 from data.validation import validate_span
 from data.windows import WindowSpec, cut_windows
-from pipelines.config import load_config
-from pipelines.new_project.choices import choose
+from pipelines.config import PipelineConfig, load_config
+from pipelines.new_project.choices import choose, completed
 from pipelines.new_project.create import create_project
-from pipelines.new_project.survey import survey_span
+from pipelines.new_project.survey import measure_health, survey_span
+from schema.gates import read_gates
 from schema.window_contract import read_window_contract
 from tests.pipelines.new_project.recordings import clip, people, session, span
 
+MEANS = read_gates(PipelineConfig.model_fields["gates_file"].default).data_gate.means
 LABELS = ("curl", "press", "raise")
 
 KINDS = {
@@ -66,7 +68,11 @@ def test_the_data_can_be_divided_and_every_clip_makes_windows(kind, tmp_path):
 
 
 def _choices(tmp_path, sequences):
-    return choose(survey_span(span(tmp_path / "data", sequences) / "span-1"))
+    survey = survey_span(span(tmp_path / "data", sequences) / "span-1")
+    choices = choose(survey)
+    splits = assign_splits(survey.index, choices.policy)
+    health = measure_health(survey, choices.window_spec, splits, choices.policy.test_share)
+    return completed(choices, survey, health, choices.policy, choices.window_spec, MEANS)
 
 
 def test_counted_repetitions_decide_the_length_of_a_window(tmp_path):

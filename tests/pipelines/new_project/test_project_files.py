@@ -64,7 +64,7 @@ def test_people_stay_in_their_split_when_others_are_added(tmp_path):
 def test_a_file_of_somebody_else_is_not_replaced(tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "schema.pbtxt").write_text("not yours")
-    with pytest.raises(InputError, match="was not made by `poseline init`"):
+    with pytest.raises(InputError, match="but no .made/schema.pbtxt"):
         create_project("mine", span(tmp_path / "data", people(4, ("curl", "press"))), tmp_path / "mine")
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["schema.pbtxt"]
 
