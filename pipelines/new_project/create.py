@@ -13,6 +13,8 @@ from pydantic import ValidationError
 
 from data.errors import InputError
 from data.output.terminal import styled
+from data.project import PROJECT_ROOT
+from data.settings.config_section import ConfigSection
 from data.settings.yaml_text import parse_yaml
 from data.splits import SplitPolicy, assign_splits
 from data.store import find_span
@@ -39,6 +41,13 @@ if TYPE_CHECKING:
     from data.output.terminal import Terminal
 
 _COLOURS = {"+": "green", "-": "red"}
+
+
+class _Sections(ConfigSection):
+    """The sections of a configuration on which others depend."""
+
+    split: SplitPolicy
+    windows: WindowConfig
 
 
 @dataclass(frozen=True)
@@ -131,18 +140,12 @@ def _texts(
     """
     contract = read_window_contract(earlier.schema_file) if earlier else None
     choices = choose(survey, contract.labels if contract else (), earlier.split if earlier else None)
-    values = parse_yaml(merged_text(folder, f"{name}.yaml", config_text(name, data, survey, choices)))
-    try:
-        policy = SplitPolicy.model_validate(values.get("split") or {})
-        windows = WindowConfig.model_validate(values.get("windows") or {})
-    except ValidationError as error:
-        problems, remedy = explain(error, PipelineConfig)
-        raise InputError(
-            f"your changes and the new settings do not fit together: {problems}", str(folder / f"{name}.yaml"), remedy
-        ) from error
+    policy, windows = _in_force(folder / f"{name}.yaml", config_text(name, data, survey, choices))
     spec = WindowSpec(length=contract.length if contract else choices.length.value, **windows.model_dump())
     health = measure_health(survey, spec, assign_splits(survey.index, policy), policy.test_share)
-    usual = read_gates(earlier.gates_file if earlier else PipelineConfig.model_fields["gates_file"].default)
+    usual = read_gates(
+        earlier.gates_file if earlier else PROJECT_ROOT / PipelineConfig.model_fields["gates_file"].default
+    )
     choices = completed(choices, survey, health, policy, spec, usual.data_gate.means)
     texts = {
         f"{name}.yaml": config_text(name, data, survey, choices),
@@ -151,6 +154,24 @@ def _texts(
     if survey.layout.definition:
         texts[LAYOUT_NAME] = layout_text(survey.layout.definition)
     return choices, policy, texts
+
+
+def _in_force(config: Path, text: str) -> tuple[SplitPolicy, WindowConfig]:
+    """Return division and windows of a new text of the configuration together with the changes of the user."""
+    remedy: str | None = "correct the file, or move it away to have it made anew"
+    try:
+        values = parse_yaml(merged_text(config.parent, config.name, text))
+        values = values if isinstance(values, dict) else {}
+        split, windows = values.get("split") or {}, values.get("windows") or {}
+        found = _Sections.model_validate({"split": split, "windows": windows})
+    except ValidationError as error:
+        problems, known = explain(error, _Sections)
+        problem, remedy = problems, known or remedy
+    except ValueError as error:
+        problem = str(error)
+    else:
+        return found.split, found.windows
+    raise InputError(f"your changes and the new settings do not fit together: {problem}", str(config), remedy)
 
 
 def show(created: CreatedProject, console: Terminal) -> None:

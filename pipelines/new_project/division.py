@@ -69,13 +69,13 @@ def division_warnings(survey: Survey, policy: SplitPolicy, splits: Mapping[str, 
     return []
 
 
-def _works(survey: Survey, settings: Mapping[str, Choice]) -> str | None:
-    """Return what prevents a division, None if it works."""
+def _obstacle(survey: Survey, settings: Mapping[str, Choice]) -> str:
+    """Return what prevents a division, empty if it works."""
     try:
         assign_splits(survey.index, _policy(survey, settings))
     except InputError as error:
         return harmless(error.what)
-    return None
+    return ""
 
 
 def _policy(survey: Survey, settings: Mapping[str, Choice]) -> SplitPolicy:
@@ -97,11 +97,11 @@ def _official(survey: Survey) -> tuple[dict[str, Choice], list[str]]:
     }
     if any(official_split(name) == "eval" for name in stated):
         settings["eval_share"] = Choice(0.15, "above 0, so that the eval split of your data is used")
-    if not _works(survey, settings):
+    if not _obstacle(survey, settings):
         return settings, []
     why = "the division of your data has people on both sides" if survey.people else "the data do not say who moves"
     settings["allow_subject_overlap"] = Choice(True, why)
-    if problem := _works(survey, settings):
+    if problem := _obstacle(survey, settings):
         return {}, [_unused(stated, problem)]
     return settings, []
 
@@ -121,8 +121,8 @@ def _by_person(survey: Survey, earlier: SplitPolicy | None) -> tuple[dict[str, C
     if people < ENOUGH_PEOPLE:
         noun = "person" if people == 1 else "people"
         return {}, f"{people or 'no'} known {noun}, too few for a division by person", []
-    if why := _nameless(survey):
-        return {}, why, []
+    if nameless := _nameless(survey):
+        return {}, nameless, []
     share, seed = max(0.2, round(1 / people, 2)), None
     kept = earlier if earlier and earlier.method == "hash" else None
     if kept and _test_people(survey, kept.test_share, kept.seed):
@@ -237,7 +237,7 @@ def _by_recording(survey: Survey, why: str) -> dict[str, Choice]:
         "test_share": Choice(0.25, "share of the recordings of each label that are in test"),
         "eval_share": Choice(0, "all other recordings train"),
     }
-    return {} if _works(survey, settings) else settings
+    return {} if _obstacle(survey, settings) else settings
 
 
 def _by_time(survey: Survey) -> dict[str, Choice]:

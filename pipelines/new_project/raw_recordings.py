@@ -52,7 +52,7 @@ def import_recordings(
         raise InputError("there are no such recordings", str(source), "check the path")
     if folder.resolve().is_relative_to(source.resolve()):
         raise InputError(
-            "the pipeline would be written into the folder of the recordings, where the next import would read its files",
+            "the pipeline would be written among the recordings, where the next import would read its files",
             str(folder),
             "choose a folder outside the recordings with --to, or another NAME",
         )

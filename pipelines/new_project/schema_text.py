@@ -44,8 +44,8 @@ def schema_text(survey: Survey, choices: Choices, health: Health) -> str:
     unit = "metres" if survey.dimensions == 3 else "image heights"
     header = [
         f"# Made by `poseline init` from {health.windows} windows of your recordings. Change what you know better: the",
-        "# next `poseline init` keeps your changes. Bounds are those of the data and half their range on either side, but",
-        f"# at least a factor of {FACTOR:g} for lengths and {place:g} {unit} for places, because other people differ.",
+        "# next `poseline init` keeps your changes. Bounds are those of the data and half their range on either side,",
+        f"# and at least a factor of {FACTOR:g} for lengths, and {place:g} {unit} for places: other people differ.",
         "",
         f"# The window: {choices.length.reason}",
     ]
@@ -82,7 +82,9 @@ def _feature(name: str, kind: str, *lines: str) -> str:
 
 def _number(name: str, low: float, high: float, place: float) -> str:
     drift = _comparators("jensen_shannon_divergence", _DRIFT) if name in _COMPARED else ()
-    return _feature(name, "FLOAT", f"# Seen: {low:.3g} to {high:.3g}.", _float_domain(*_bounds(name, low, high, place)), *drift)
+    return _feature(
+        name, "FLOAT", f"# Seen: {low:.3g} to {high:.3g}.", _float_domain(*_bounds(name, low, high, place)), *drift
+    )
 
 
 def _bounds(name: str, low: float, high: float, place: float) -> tuple[float, float]:
