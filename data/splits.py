@@ -16,7 +16,7 @@ SPLITS = ("train", "eval", "test")
 
 _SPELLINGS = {
     "train": ("train", "training"),
-    "eval": ("eval", "evaluation", "val", "valid", "validation", "dev", "development"),
+    "eval": ("eval", "val", "valid", "validation", "dev", "development"),
     "test": ("test", "testing"),
 }
 _ALIASES = {spelling: split for split, spellings in _SPELLINGS.items() for spelling in spellings}

@@ -47,6 +47,10 @@ def choose_division(survey: Survey, earlier: SplitPolicy | None) -> Division:
         if not settings and len(survey.people) >= ENOUGH_PEOPLE:
             notes.append(f"the division is not by person: {why}")
         settings = settings or _by_recording(survey, why) or _by_time(survey)
+    if earlier and earlier.method != (method := settings["method"].value):
+        notes.append(
+            f"split.method was {earlier.method!r} and is {method!r} now: do not compare figures with earlier ones"
+        )
     if survey.unlabelled and survey.leave_out == (UNKNOWN,):
         have = "recording has" if survey.unlabelled == 1 else "recordings have"
         settings["leave_out"] = Choice([UNKNOWN], f"{survey.unlabelled} {have} no label")

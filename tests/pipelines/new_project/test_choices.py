@@ -187,6 +187,14 @@ def test_who_moves_because_a_seed_no_longer_divides_the_labels_is_named(tmp_path
     assert all(who in note for who in moved)
 
 
+def test_another_method_than_before_is_a_note(tmp_path):
+    few = people(3, ("curl", "press"), 3)
+    policy = _choices(tmp_path, few).policy
+    survey = survey_span(span(tmp_path / "data", people(6, ("curl", "press"), 3), 2) / "span-2")
+    notes = choose(survey, earlier=policy).warnings
+    assert any("was 'recordings' and is 'hash' now" in note for note in notes)
+
+
 def test_the_comment_of_a_kept_seed_does_not_say_that_it_was_drawn(tmp_path):
     survey = survey_span(span(tmp_path / "data", people(8, ("curl", "press"))) / "span-1")
     drawn = choose(survey).split["seed"]
