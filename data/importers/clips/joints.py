@@ -9,7 +9,10 @@ import numpy as np
 from data.errors import InputError
 from data.layouts import Layout, find_layout, load_layout, preferred_layout
 
-_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=^[LR])(?=[A-Z][a-z])")
+"""The places between the words of names such as `leftShoulder` and `LShoulder`."""
+
+_ENUM = re.compile(r"^PoseLandmark\.(?=\w)")
 _SIDES = {"l": "left", "r": "right"}
 
 
@@ -67,7 +70,7 @@ def _order_by_name(names: tuple[str, ...], preferred: Layout | None) -> JointOrd
 
 def joint_name(name: str) -> str:
     """Return a joint's name in the spelling of the layouts."""
-    words = re.split(r"[\W_]+", _CAMEL.sub("_", name.strip()).lower())
+    words = re.split(r"[\W_]+", CAMEL.sub("_", _ENUM.sub("", name.strip())).lower())
     words = [_SIDES.get(word, word) for word in words if word]
     if words and words[-1] in ("left", "right") and words[0] != "mouth":
         words = [words[-1], *words[:-1]]
