@@ -12,7 +12,6 @@ from data.layouts import Layout, find_layout, load_layout, preferred_layout
 CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=^[LR])(?=[A-Z][a-z])")
 """The places between the words of names such as `leftShoulder` and `LShoulder`."""
 
-_ENUM = re.compile(r"^PoseLandmark\.(?=\w)")
 _SIDES = {"l": "left", "r": "right"}
 
 
@@ -70,8 +69,10 @@ def _order_by_name(names: tuple[str, ...], preferred: Layout | None) -> JointOrd
 
 def joint_name(name: str) -> str:
     """Return a joint's name in the spelling of the layouts."""
-    words = re.split(r"[\W_]+", CAMEL.sub("_", _ENUM.sub("", name.strip())).lower())
+    words = re.split(r"[\W_]+", CAMEL.sub("_", name.strip()).lower())
     words = [_SIDES.get(word, word) for word in words if word]
+    if words[:2] == ["pose", "landmark"]:  # as in MediaPipe's `PoseLandmark.NOSE`
+        words = words[2:]
     if words and words[-1] in ("left", "right") and words[0] != "mouth":
         words = [words[-1], *words[:-1]]
     return "_".join(words)

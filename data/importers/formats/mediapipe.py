@@ -51,8 +51,9 @@ def read(source: Source, options: ImportOptions) -> Iterator[ReaderOutput]:
             if isinstance(found, RawClip) and options.space != "world":
                 _find_unit(found, options.image or found.image)
         except InputError as error:
-            found = quarantined(error, str(source.path), record, name=found.name)
-        yield found
+            yield quarantined(error, str(source.path), record, name=found.name)
+        else:
+            yield found
 
 
 def _find_unit(clip: RawClip, image: ImageSize | None) -> None:
