@@ -225,7 +225,7 @@ class _Clip:
         notes += left_out_note(poses.shape[1], order)
         layout = order.layout
         fields = {field: text for field, text in self._fields.items() if field not in self._changing}
-        notes += [f"the {field} changes within the clip: it is not read" for field in self._changing]
+        notes += [f"the column of the {field} changes within the clip: it is not read" for field in self._changing]
         image = self._image or _image(fields)
         found_unit = unit or UNITS.get(fields.get("unit", "")) or _unit_of(arranged, layout, image)
         if found_unit == "image_heights" and not fields.get("unit"):

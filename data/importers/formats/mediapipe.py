@@ -38,7 +38,7 @@ from data.records import KeypointSequence
 _USUAL = itemgetter("x", "y", "z", "visibility")
 _COUNTS = ((33, "blazepose33"),)
 _CENTRED = 0.1
-"""Coordinates of the middle of the hips, as a part of the usual coordinate, up to which poses are centred on it."""
+"""Largest coordinate of the middle of the hips, as a part of the usual coordinate, of poses that are centred on it."""
 
 _IMAGE = ("landmarks", "poselandmarks", "normalizedlandmarks", "landmark")
 _WORLD = ("worldlandmarks", "poseworldlandmarks")
@@ -47,13 +47,13 @@ _WORLD = ("worldlandmarks", "poseworldlandmarks")
 def read(source: Source, options: ImportOptions) -> Iterator[ReaderOutput]:
     """Yield the clips of a file."""
     for record, found in enumerate(_read(source, options)):
-        try:
-            if isinstance(found, RawClip) and options.space != "world":
+        if isinstance(found, RawClip) and options.space != "world":
+            try:
                 _find_unit(found, options.image or found.image)
-        except InputError as error:
-            yield quarantined(error, str(source.path), record, name=found.name)
-        else:
-            yield found
+            except InputError as error:
+                yield quarantined(error, str(source.path), record, name=found.name)
+                continue
+        yield found
 
 
 def _find_unit(clip: RawClip, image: ImageSize | None) -> None:

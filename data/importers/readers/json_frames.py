@@ -36,8 +36,9 @@ _DESCRIPTIONS = (
 )
 """Simplified names of objects that describe a clip."""
 
-_DETECTED = ("class", "classname", "person", "personid")
-"""Simplified names of the class and of the person that a detector finds, in a frame."""
+_CLASSES = ("class", "classname")
+_PEOPLE = ("person", "personid")
+"""Simplified names of what a detector finds in a frame: the number of a class, or `person`, is no label."""
 
 _NUMBER = re.compile(r"[0-9]{1,15}$")
 
@@ -86,8 +87,10 @@ def _stated(frame: Any) -> dict[str, str]:
     stated: dict[str, str] = {}
     for name, item in frame.items() if isinstance(frame, dict) else ():
         field = field_of(name)
-        if field in ("label", "subject") and isinstance(item, str) and item and simplified(name) not in _DETECTED:
-            stated.setdefault(field, one_spelling(item))
+        if field not in ("label", "subject") or simplified(name) in _PEOPLE or item == "person":
+            continue
+        if (isinstance(item, str) and item) or (type(item) is int and simplified(name) not in _CLASSES):
+            stated.setdefault(field, one_spelling(text_of(item, field)))
     return stated
 
 
@@ -103,7 +106,8 @@ def read_frames(
 
     An entry with a list `frames` is a clip, and its other members describe it. All other entries are the frames of one
     clip, which the other members of the outermost object and of its object `metadata` describe. If the object has
-    several arrays, the first one with entries that can be frames is read.
+    several arrays, the first one with entries that can be frames is read. Where the label or the subject that frames
+    state changes, another clip begins.
 
     Args:
         source: the file.

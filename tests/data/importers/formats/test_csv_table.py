@@ -75,7 +75,7 @@ def test_a_frame_rate_that_changes_is_refused_and_a_counter_is_noted(poses, take
     assert "from '25' to '50'" in refused.detail
     ((sequence,), _) = take(table(poses(), {"fps": [25] * 4, "reps": [0, 0, 1, 1]}), image=SIZE)
     assert (sequence.fps, sequence.repetitions) == (25, None)
-    assert "the repetitions changes within the clip: it is not read" in take.notes
+    assert "the column of the repetitions changes within the clip: it is not read" in take.notes
     ((sequence,), _) = take(table(poses(), {"height": [300, 310, 305, 300]}), image=SIZE)  # of a box, not of the image
     np.testing.assert_allclose(sequence.keypoints, poses() / (480, 480, 1), **TINY)
 
