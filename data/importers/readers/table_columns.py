@@ -1,7 +1,7 @@
 """The roles of the columns of a CSV table, found by their names."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -96,14 +96,10 @@ class Columns:
         if clock is None:
             clock = place("time", lambda name: simplified(name) == "date")
         counter = place("frame", lambda name: time_unit_of(name) == "frames")
-        found = {field: place(field, partial(_is_field, field)) for field in _CLIP}
-        if found["label"] is None and "person" not in named:
-            # `pose` holds the number of a person, or a text such as `up` that says what is done.
-            texts = {name for name, cell in zip(names, first, strict=False) if cell.strip() and not is_number(cell)}
-            found["label"] = place("label", lambda name: simplified(name) == "pose" and name in texts)
-        fields = {field: at for field, at in found.items() if at is not None}
+        texts = {name for name, cell in zip(names, first, strict=False) if cell.strip() and not is_number(cell)}
+        fields = _fields(place, set() if "person" in named else texts)
         sequence = place("sequence", lambda name: field_of(name) == "name" and simplified(name) != "name")
-        person = place("person", lambda name: simplified(name) in _PEOPLE and names.index(name) != found["label"])
+        person = place("person", lambda name: simplified(name) in _PEOPLE and names.index(name) != fields.get("label"))
         if joint is not None:
             taken |= {joint, *roles.values()}
         return cls(
@@ -130,6 +126,15 @@ class Columns:
     def joints(self) -> list[dict[str, int]]:
         """Columns by role for each joint of a row; a row of a long table has one joint."""
         return list(self.wide.values()) or [self.roles]
+
+
+def _fields(place: Callable[[str, Callable[[str], bool]], int | None], texts: Collection[str]) -> dict[str, int]:
+    """Return the columns of a clip's fields; `texts` are the columns whose first cell is a text."""
+    found = {field: place(field, partial(_is_field, field)) for field in _CLIP}
+    if found["label"] is None:
+        # `pose` holds the number of a person, or a text such as `up` that says what is done.
+        found["label"] = place("label", lambda name: simplified(name) == "pose" and name in texts)
+    return {field: at for field, at in found.items() if at is not None}
 
 
 def _roles(place: Callable[[str, Callable[[str], bool]], int | None]) -> dict[str, int]:
