@@ -33,6 +33,7 @@ from data.importers.clips.faults import quarantined
 from data.importers.clips.joints import JointOrder, order_by_count, order_by_name
 from data.importers.clips.types import Format, Head, ImportOptions, RawClip, ReaderOutput, Source
 from data.importers.clips.units import Unit
+from data.importers.clips.upright import lies_along_x
 from data.importers.clips.vocabulary import is_confidence
 from data.importers.formats.writing import PIXELS, frame_times, needs_image
 from data.importers.readers.image_names import COUNTS as IMAGE_COUNTS
@@ -76,6 +77,7 @@ class _Reader:
 
     Attributes:
         scored: whether a keypoint has a confidence.
+        tensors: whether frames are tensors of MoveNet, with y before x.
         numbers: lowest and highest number of a keypoint; None if keypoints have no numbers.
     """
 
@@ -84,14 +86,14 @@ class _Reader:
 
     def reset(self) -> None:
         """Begin another clip."""
-        self.scored = False
+        self.scored = self.tensors = False
         self.numbers: tuple[int, int] | None = None
 
     def parse(self, frame: Any, frames: Collector, options: ImportOptions) -> None:
         """Add the people of a frame."""
         if isinstance(frame, list) and frame and isinstance(frame[0], list):
             _add_tensor(frame, frames, options)
-            self.scored = True
+            self.scored = self.tensors = True
             return
         poses = frame if isinstance(frame, list) else frame.get("poses", frame.get("instances", frame))
         for pose in poses if isinstance(poses, list) else [poses]:
@@ -139,6 +141,11 @@ class _Reader:
         Raises:
             InputError: if the numbers of joints are those of different joints in COCO and in BlazePose.
         """
+        if self.tensors and lies_along_x(clip.poses, clip.layout.torso):
+            clip.notes.append(
+                "lists of three numbers are read as y, x, score, as MoveNet returns them, but then bodies lie along x:"
+                " if nobody lies, name the numbers of each joint"
+            )
         if self.numbers is not None:
             low, high = self.numbers
             first = low > 0 and high in (17, _COUNT)

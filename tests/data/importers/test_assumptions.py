@@ -247,6 +247,14 @@ def test_labels_of_segments_in_a_sidecar_have_one_spelling(poses, tmp_path):
     assert [segment.label for segment in sequence.segments] == ["squat", "squat"]
 
 
+def test_lists_of_x_and_y_that_are_read_as_y_and_x_are_noted(take, dump):
+    body = np.stack([np.full(17, 0.5), np.linspace(0.1, 0.9, 17), np.full(17, 0.9)], axis=1)
+    take(dump("a.json", [body.tolist()] * 4), image=SIZE)
+    assert any("bodies lie along x" in note for note in take.notes)
+    take(dump("b.json", [body[:, [1, 0, 2]].tolist()] * 4), image=SIZE)
+    assert not any("bodies lie along x" in note for note in take.notes)
+
+
 def test_joints_that_a_mapping_leaves_out_are_counted(take, tmp_path):
     from data.records import KeypointSequence
     from data.store import write_span

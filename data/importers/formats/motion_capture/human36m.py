@@ -24,7 +24,7 @@ from data.importers.clips.faults import malformed_as_input_error, quarantined
 from data.importers.clips.to_sequence import check_size
 from data.importers.clips.types import Format, Head, ImportOptions, RawClip, ReaderOutput, Source
 from data.importers.clips.units import FRACTIONS_UP_TO, Unit
-from data.importers.clips.upright import upright
+from data.importers.clips.upright import Y_BEFORE_X, lies_along_x, upright
 from data.importers.clips.vocabulary import simplified, text_of
 from data.importers.readers.npz_archive import NpzArchive
 from data.importers.readers.safe_pickle import PickledArray
@@ -130,8 +130,10 @@ def _clip(name: str, fields: dict[str, str], given: np.ndarray) -> RawClip:
     else:
         poses, notes = mark_unseen(poses)
     layout, arranged = _arranged(poses, room) if human36m else (load_layout("coco17"), poses)
-    if not human36m:
-        _check_order_of_axes(poses, layout.torso)
+    if not human36m and lies_along_x(poses, layout.torso):
+        if _unit(poses) != "pixels":
+            raise InputError(Y_BEFORE_X, None, "write x before y; if people do lie, write pixels")
+        notes.append(f"{Y_BEFORE_X}: if nobody lies, write x before y")
     if room:
         arranged, turned = upright(arranged, layout.torso)
         notes += turned
@@ -178,31 +180,20 @@ def _is_depth(third: np.ndarray, plane: np.ndarray) -> bool:
 
 
 def _is_human36m(places: np.ndarray) -> bool:
-    """Return whether joint 0 is between joints 1 and 4, joint 8 between 11 and 14, and joint 7 between 0 and 8."""
-    places = places[(places != 0).any(axis=(1, 2))]
+    """Return whether joint 0 is between joints 1 and 4, 7 between 0 and 8, 8 between 11 and 14, and the legs alike."""
+    places = places[(places != 0).any(axis=(1, 2))].astype(np.float64)
     if not len(places):
         return False
 
     def apart(joint: int, one: int, other: int) -> float:
         return float(np.median(np.linalg.norm(places[:, joint] - (places[:, one] + places[:, other]) / 2, axis=-1)))
 
+    def leg(hip: int) -> float:
+        return float(np.median(np.linalg.norm(np.diff(places[:, hip : hip + 3], axis=1), axis=-1).sum(axis=1)))
+
     torso = np.median(np.linalg.norm(places[:, 8] - places[:, 0], axis=-1))
-    return bool(apart(0, 1, 4) < 0.2 * torso and apart(8, 11, 14) < 0.4 * torso and apart(7, 0, 8) < 0.4 * torso)
-
-
-def _check_order_of_axes(poses: np.ndarray, torso: tuple[tuple[int, ...], tuple[int, ...]]) -> None:
-    """Raise InputError if fractions seem to be y, x instead of x, y, as MoveNet returns them."""
-    upper, lower = (list(joints) for joints in torso)
-    shown = (poses[:, upper + lower, -1] > 0).all(axis=1)
-    if _unit(poses) == "pixels" or not shown.any():
-        return
-    body = np.median(poses[shown][:, upper, :2].mean(axis=1) - poses[shown][:, lower, :2].mean(axis=1), axis=0)
-    if abs(body[0]) > abs(body[1]):
-        raise InputError(
-            "bodies lie along the first number of a joint, as in poses of MoveNet, which have y before x",
-            None,
-            "write x before y; if people do lie, write pixels",
-        )
+    between = apart(0, 1, 4) < 0.2 * torso and max(apart(8, 11, 14), apart(7, 0, 8)) < 0.4 * torso
+    return bool(between and 0.5 < leg(1) / max(leg(4), 1e-9) < 2)
 
 
 def _unit(poses: np.ndarray) -> Unit:

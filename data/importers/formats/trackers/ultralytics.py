@@ -4,10 +4,10 @@ Source: https://docs.ultralytics.com/modes/predict (`Results.summary`): a list o
 `confidence`, `box`, perhaps `track_id`, and `keypoints` with the lists `x`, `y` and `visible` (confidences).
 
 A frame is a list of detections, or an object with such a list (`detections`, `predictions`, `results`) and a time or a
-frame number. If the outermost list holds detections, those of one frame number are one frame; without numbers, a frame
-begins where a `track_id` repeats; without both, each detection is a frame, and several people are refused. A joint at
-0, 0 was not found, whatever its confidence. Joints are found by how many there are. Coordinates up to 2 are fractions
-of image width and height (`normalize=True`).
+frame number. If the outermost list holds detections, those of one frame number are one frame; without numbers (in
+detections or as keys of their lists), a frame begins where a `track_id` repeats; without both, each detection is a
+frame, and several people are refused. A joint at 0, 0 was not found, whatever its confidence. Joints are found by how
+many there are. Coordinates up to 2 are fractions of image width and height (`normalize=True`).
 """
 
 import re
@@ -40,8 +40,8 @@ _MOST_PEOPLE = 8
 
 def read(source: Source, options: ImportOptions) -> Iterator[ReaderOutput]:
     """Yield the clips of a file."""
-    first = next((value for _, value in stream_json(source.path)), None)
-    if _is_detection(first) and (key := _frame_key(first)):
+    member, first = next(stream_json(source.path), ("", None))
+    if _is_detection(first) and ((key := _frame_key(first)) or member.isdecimal()):
         yield from _by_frame(source, key)
         return
     for found in read_frames(source, options, _parse, None, (), _KEYS):
@@ -95,12 +95,12 @@ def _frame_key(detection: Any) -> str | None:
     return next((name for name in detection if time_unit_of(name) == "frames" or simplified(name) in names), None)
 
 
-def _by_frame(source: Source, key: str) -> Iterator[ReaderOutput]:
+def _by_frame(source: Source, key: str | None) -> Iterator[ReaderOutput]:
     clip = Annotated()
-    for record, (_, value) in enumerate(stream_json(source.path)):
+    for record, (member, value) in enumerate(stream_json(source.path)):
         try:
             with malformed_as_input_error(f"entry {record}"):
-                number = clip_and_frame(value[key])[1]
+                number = clip_and_frame(value[key] if key else member)[1]
                 if points := value.get("keypoints"):
                     clip.add(number, _triples(points), None, value.get("track_id"))
                 clip.frames.add(number)

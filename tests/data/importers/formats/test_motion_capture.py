@@ -145,10 +145,14 @@ def coco_fractions(frames=60):
     return np.concatenate([places, rng.uniform(0.6, 1, (frames, 17, 1))], axis=2)
 
 
-def test_fractions_with_confidences_are_not_a_room(take, tmp_path):
+@pytest.mark.parametrize("bent", [False, True])
+def test_fractions_with_confidences_are_not_a_room(take, tmp_path, bent):
     from data.importers import ImageSize
 
     given = coco_fractions()
+    if bent:  # the right elbow is between the left hip and the right knee, as joint 8 of Human3.6M would be
+        given[:, 8, :2] = (given[:, 11, :2] + given[:, 14, :2]) / 2
+        given[:, 10, :2] += given[:, 8, :2] - given[:, 6, :2]
     np.savez(tmp_path / "a.npz", keypoints=given)
     ((sequence,), _) = take(tmp_path / "a.npz", image=ImageSize(720, 1280))
     assert sequence.layout == "coco17"
@@ -158,7 +162,7 @@ def test_fractions_with_confidences_are_not_a_room(take, tmp_path):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda p: p[..., [1, 0, 2]], "y before x"),
+        (lambda p: p[..., [1, 0, 2]], "y were before x"),
         (lambda p: p * (2, 2, 1) - (1, 1, 0), "a depth or a confidence"),
         (lambda p: p * (3, 3, 3), "not in the order of Human3.6M"),
         (lambda p: p * (1280, 720, 2000), "not in the order of Human3.6M"),

@@ -78,6 +78,7 @@ def ultralytics(pose, **more):
             for t, frame in enumerate(people)
         ],
         lambda people: [ultralytics(p, frame=t, track_id=n) for t, frame in enumerate(people) for n, p in frame],
+        lambda people: {str(t): [ultralytics(p) for _, p in frame] for t, frame in enumerate(people)},
         lambda people: [ultralytics(p, track_id=n) for frame in people for n, p in frame],
         lambda people: [ultralytics(p, image=f"clip_{t}.jpg", track_id=n) for t, f in enumerate(people) for n, p in f],
         lambda people: {
