@@ -14,8 +14,12 @@ from data.store import SequenceKey
 
 SPLITS = ("train", "eval", "test")
 
-_ALIASES = {"val": "eval", "valid": "eval", "validation": "eval", "dev": "eval"} | {name: name for name in SPLITS}
-
+_SPELLINGS = {
+    "train": ("train", "training"),
+    "eval": ("eval", "val", "valid", "validation", "dev", "development"),
+    "test": ("test", "testing"),
+}
+_ALIASES = {spelling: split for split, spellings in _SPELLINGS.items() for spelling in spellings}
 
 CUT = "cut"
 """Stands for a split in `assign_splits`: the clip is cut in two, its last part is for test."""
@@ -29,6 +33,7 @@ class _Clip(NamedTuple):
     sequence_id: str
     subject: str
     split: str | None
+    frames: int
 
 
 class SplitPolicy(ConfigSection):
@@ -136,7 +141,7 @@ def split_clips(
     for clip in sequence.clips():
         split = splits.get(clip.sequence_id)
         if split == CUT:
-            yield from zip(clip.cut(round(len(clip.keypoints) * (1 - test_share))), ("train", "test"), strict=True)
+            yield from zip(clip.cut(_cut_frame(len(clip.keypoints), test_share)), ("train", "test"), strict=True)
         elif split is not None:
             yield clip, split
 
@@ -162,8 +167,8 @@ def check_subjects(pairs: Iterable[tuple[str, str]]) -> None:
 
 
 def _clips(key: SequenceKey) -> Iterator[_Clip]:
-    for clip, label in zip(key.clip_ids, key.labels, strict=True):
-        yield _Clip(clip, label, key.sequence_id, key.subject, key.split)
+    for clip, label, frames in zip(key.clip_ids, key.labels, key.clip_frames, strict=True):
+        yield _Clip(clip, label, key.sequence_id, key.subject, key.split, frames)
 
 
 def _check_variety(clips: Sequence[_Clip], policy: SplitPolicy) -> None:
@@ -185,8 +190,13 @@ def _check_variety(clips: Sequence[_Clip], policy: SplitPolicy) -> None:
         )
 
 
+def official_split(text: str | None) -> str | None:
+    """Return the split that an official split stands for in one of its usual spellings; None if it is none."""
+    return _ALIASES.get((text or "").strip().lower())
+
+
 def _column_split(clip: _Clip) -> str:
-    if (split := _ALIASES.get((clip.split or "").lower())) is None:
+    if (split := official_split(clip.split)) is None:
         raise InputError(
             f"split is {clip.split!r}" if clip.split else "split is empty",
             f"sequence {clip.sequence_id!r}",
@@ -253,11 +263,19 @@ def _by_recording(clips: Sequence[_Clip], policy: SplitPolicy) -> dict[str, str]
 
 def _by_time(clips: Sequence[_Clip], policy: SplitPolicy) -> dict[str, str]:
     """Return the split of each clip: the last clips of each label are for test, and an only clip is cut."""
-    by_label: dict[str, list[str]] = defaultdict(list)
+    by_label: dict[str, list[_Clip]] = defaultdict(list)
     for clip in clips:
-        by_label[clip.label].append(clip.clip_id)
+        by_label[clip.label].append(clip)
     splits: dict[str, str] = {}
-    for ids in by_label.values():
+    for label, found in by_label.items():
+        ids = [clip.clip_id for clip in found]
+        if len(ids) == 1 and not 0 < _cut_frame(found[0].frames, policy.test_share) < found[0].frames:
+            raise InputError(
+                f"the only clip of label {label!r} has {found[0].frames} frame{'s' * (found[0].frames != 1)}, too"
+                " short to be divided into training and test",
+                f"clip {ids[0]!r}",
+                "record this label at least three times, or leave it out with split.leave_out",
+            )
         test = max(1, round(policy.test_share * len(ids)))
         splits |= (
             {ids[0]: CUT}
@@ -265,6 +283,11 @@ def _by_time(clips: Sequence[_Clip], policy: SplitPolicy) -> dict[str, str]:
             else {name: "test" if place >= len(ids) - test else "train" for place, name in enumerate(ids)}
         )
     return splits
+
+
+def _cut_frame(frames: int, test_share: float) -> int:
+    """Return the first frame of the part for test of a clip that is cut."""
+    return round(frames * (1 - test_share))
 
 
 def _cut_eval(clips: Sequence[_Clip], splits: Mapping[str, str], policy: SplitPolicy) -> dict[str, str]:
@@ -281,6 +304,11 @@ def _cut_eval(clips: Sequence[_Clip], splits: Mapping[str, str], policy: SplitPo
         clip.clip_id: "eval" if clip.subject in chosen and splits[clip.clip_id] == "train" else splits[clip.clip_id]
         for clip in clips
     }
+
+
+def drawn_for_test(subjects: Iterable[str], policy: SplitPolicy) -> set[str]:
+    """Return the subjects whom the hash of a policy puts into test, whoever else there is."""
+    return {subject for subject in subjects if _draw(subject, policy.seed) < policy.test_share}
 
 
 def _draw(subject: str, seed: int) -> float:

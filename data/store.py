@@ -45,6 +45,7 @@ class SequenceKey(NamedTuple):
         fps: nominal frames per second.
         segment_labels: labels of a session's segments, empty for a single action.
         segment_starts: first frames of a session's segments.
+        segment_ends: frames after the last ones of a session's segments.
     """
 
     sequence_id: str
@@ -59,6 +60,7 @@ class SequenceKey(NamedTuple):
     fps: float
     segment_labels: tuple[str, ...] = ()
     segment_starts: tuple[int, ...] = ()
+    segment_ends: tuple[int, ...] = ()
 
     @classmethod
     def of(cls, sequence: KeypointSequence) -> "SequenceKey":
@@ -72,6 +74,7 @@ class SequenceKey(NamedTuple):
             channels=channels,
             segment_labels=tuple(segment.label for segment in sequence.segments),
             segment_starts=tuple(segment.start_frame for segment in sequence.segments),
+            segment_ends=tuple(segment.end_frame for segment in sequence.segments),
         )
 
     @property
@@ -83,6 +86,12 @@ class SequenceKey(NamedTuple):
     def clip_ids(self) -> tuple[str, ...]:
         """Ids of the clips of this sequence, as `KeypointSequence.clips` makes them."""
         return tuple(clip_id(self.sequence_id, start) for start in self.segment_starts) or (self.sequence_id,)
+
+    @property
+    def clip_frames(self) -> tuple[int, ...]:
+        """Number of frames of each clip of this sequence."""
+        lengths = (end - start for start, end in zip(self.segment_starts, self.segment_ends, strict=True))
+        return tuple(lengths) or (self.frames,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,7 +290,7 @@ def read_row_group(group: RowGroup) -> Iterator[KeypointSequence]:
 def read_index(span_dir: Path) -> list[SequenceKey]:
     """Return the descriptions of all sequences of a span, without reading their frames."""
     names = [name for name in SequenceKey._fields if name in SCHEMA.names]
-    columns = [*names, "segments.list.element.label", "segments.list.element.start_frame"]
+    columns = [*names, *(f"segments.list.element.{name}" for name in ("label", "start_frame", "end_frame"))]
     keys = []
     for path in part_files(span_dir):
         with open_part(path) as part:
@@ -485,4 +494,5 @@ def _key(row: dict, names: list[str]) -> SequenceKey:
         **{name: row[name] for name in names},
         segment_labels=tuple(segment["label"] for segment in segments),
         segment_starts=tuple(segment["start_frame"] for segment in segments),
+        segment_ends=tuple(segment["end_frame"] for segment in segments),
     )

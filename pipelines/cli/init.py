@@ -20,10 +20,19 @@ group = click.Group("init")
     "--data", type=PATH, required=True, help="Your recordings: a data folder with span-N/, or files to import first."
 )
 @span_option
+@click.option("--from", "format_", metavar="FORMAT", help="Format of files to import.  [default: detected]")
 @click.option("--to", "folder", type=PATH, help="Folder of the configuration.  [default: NAME]")
 @import_options
 @json_option
-def init(name: str, data: Path, span: int | None, folder: Path | None, as_json: bool, **source_options: Any) -> None:
+def init(
+    name: str,
+    data: Path,
+    span: int | None,
+    format_: str | None,
+    folder: Path | None,
+    as_json: bool,
+    **source_options: Any,
+) -> None:
     """Write a configuration and a schema for your own recordings.
 
     Looks at the recordings and chooses window, division, training and thresholds; each value is explained by a comment.
@@ -36,10 +45,12 @@ def init(name: str, data: Path, span: int | None, folder: Path | None, as_json: 
     from data.importers.option_parsing import options_from
     from data.output.progress import counting
     from pipelines.new_project.create import check_name, create_project, show
+    from pipelines.new_project.project_files import check_folder
     from pipelines.new_project.raw_recordings import DATA, import_recordings, is_imported
 
     check_name(name)
     folder = folder or Path(name)
+    check_folder(folder, f"{name}.yaml")
     console = make_console(stderr=as_json)
     if not is_imported(data):
         options = options_from(source_options)
@@ -49,6 +60,7 @@ def init(name: str, data: Path, span: int | None, folder: Path | None, as_json: 
                 folder,
                 options,
                 workers=os.cpu_count() or 1,
+                format_=format_,
                 progress=lambda done: update(done.sources, done.of, f"{done.records:,} records"),
             )
         if summary:

@@ -5,22 +5,20 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from data.errors import InputError
 from data.splits import CUT, SplitPolicy, assign_splits
-from data.text import harmless, natural
+from data.text import harmless
 from data.windows import WindowSpec
 from payloads.claims import beyond_chance
-from pipelines.new_project.survey import UNKNOWN, Survey
+from pipelines.new_project.choice import Choice
+from pipelines.new_project.division import choose_division, division_warnings
+from pipelines.new_project.survey import Health, Survey
+from schema.gates import Bound
 from trainer_module.mirrored_labels import mirror_images
-
-ENOUGH_PEOPLE = 4
-"""Smallest number of people for a division by person: with fewer, one or two people would stand for all in training."""
 
 CLIP_SECONDS = 12.0
 """Duration up to which a clip is taken as one performance of its action, which becomes one window."""
@@ -37,26 +35,15 @@ RATES = (10.0, 12.0, 15.0, 20.0, 25.0, 30.0)
 STRICT = 0.9
 """Largest accuracy that is demanded of a model about whose data nobody has experience yet."""
 
+NEAR = 1.25
+"""Factor by which the mean of a figure has to be within its usual bound; nearer, the bound is widened."""
+
 STEPS = 1500
 """Number of training steps to aim at; the accuracy of the four public data sets hardly rises after as many."""
 
 _BATCHES = (64, 32, 16)
 _EPOCHS = (20, 200)
-_SEEDS = 64
 _SIDE = re.compile(r"left|right", re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """A value and the reason for it.
-
-    Attributes:
-        value: value of the setting.
-        reason: sentence for the user.
-    """
-
-    value: Any
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -94,34 +81,59 @@ class Choices:
         return SplitPolicy(**{name: choice.value for name, choice in self.split.items()})
 
 
-def choose(survey: Survey, earlier_labels: Sequence[str] = (), earlier_seed: int | None = None) -> Choices:
-    """Choose the settings for a span.
+def choose(survey: Survey, earlier_labels: Sequence[str] = (), earlier: SplitPolicy | None = None) -> Choices:
+    """Choose labels, windows and division for a span; `completed` adds what depends on them.
 
     Args:
         survey: the span.
         earlier_labels: labels of the schema that is replaced, in their order.
-        earlier_seed: seed of the division that is replaced; it is kept if it still divides the data, so that nobody
-            changes from training to test.
+        earlier: policy of the division that is replaced; its seed is kept if it still divides the data, so that nobody
+            changes from test to training.
 
     Raises:
         InputError: the clips cannot be divided, for example because a label has one clip of a few frames.
     """
     labels = [*earlier_labels, *(label for label in survey.counts if label not in earlier_labels)]
     length, windows = _choose_windows(survey)
-    split, warnings = _choose_split(survey, earlier_seed)
-    policy = SplitPolicy(**{name: choice.value for name, choice in split.items()})
-    splits = assign_splits(survey.index, policy)
-    spec = WindowSpec(length=length.value, **{name: choice.value for name, choice in windows.items()})
-    gates, claim = _choose_gates(survey, splits)
+    split, notes = choose_division(survey, earlier)
     return Choices(
         labels=Choice(labels, "In the order of their names; new labels go to the end: a position is a label's id."),
         length=length,
         windows=windows,
         split=split,
-        training=_choose_training(survey, splits, spec),
+        training={},
         augmentation=_choose_augmentation(labels),
-        gates=gates,
-        warnings=(*warnings, *claim),
+        gates={},
+        warnings=notes,
+    )
+
+
+def completed(
+    choices: Choices,
+    survey: Survey,
+    health: Health,
+    policy: SplitPolicy,
+    spec: WindowSpec,
+    usual_means: Mapping[str, Bound],
+) -> Choices:
+    """Return choices with training, gates and warnings for the division and the windows that are in force.
+
+    Args:
+        choices: result of `choose`.
+        survey: the span.
+        health: figures of its windows.
+        policy: policy of the division, which the user may have changed.
+        spec: rules by which windows are cut, which the user may have changed.
+        usual_means: bounds of features' means that hold if a configuration has none.
+    """
+    splits = assign_splits(survey.index, policy)
+    gates, claims = _choose_gates(survey, splits)
+    notes = choices.warnings if policy.method == choices.policy.method else ()
+    return replace(
+        choices,
+        training=_choose_training(survey, splits, spec),
+        gates=gates | _choose_means(health, usual_means),
+        warnings=(*notes, *division_warnings(survey, policy, splits), *claims),
     )
 
 
@@ -132,15 +144,10 @@ def _choose_windows(survey: Survey) -> tuple[Choice, dict[str, Choice]]:
         [clip.seconds / clip.repetitions for clip in survey.clips if clip.repetitions and clip.repetitions > 1]
     )
     native = float(np.median(survey.rates))
-    if not len(counted) and np.quantile(seconds, 0.95) <= CLIP_SECONDS:
-        reason = (
-            f"95 % of your clips are shorter than {np.quantile(seconds, 0.95):.1f} s: each is taken as one performance"
-        )
-        return Choice(WINDOW, f"A whole clip is stretched to {WINDOW} frames."), {
-            "fps": Choice(_rate(native), f"your recordings have {native:.3g}"),
-            "stride": Choice(WINDOW // 4, "not used with `stretch`"),
-            "fit": Choice("stretch", reason),
-        }
+    long = float(np.quantile(seconds, 0.95))
+    if not len(counted) and long <= CLIP_SECONDS:
+        reason = f"95 % of your clips are shorter than {long:.1f} s: each is taken as one performance"
+        return _stretched(native, reason)
     if len(counted):
         wanted = float(np.quantile(counted, 0.95))
         why = f"95 % of your repetitions are shorter than {wanted:.1f} s"
@@ -148,166 +155,39 @@ def _choose_windows(survey: Survey) -> tuple[Choice, dict[str, Choice]]:
         wanted = SECONDS
         why = f"repetitions are not counted in your data; {SECONDS:g} s hold one repetition of most exercises"
     rate = min(_rate(native), max((rate for rate in RATES if WINDOW / rate >= wanted), default=RATES[0]))
+    if _mostly_padding(seconds * rate):
+        reason = f"95 % of your clips are shorter than {long:.1f} s: most of a sliding window would be padding"
+        return _stretched(native, reason)
     if WINDOW / rate < wanted:
         why += ", so a window is a part of them"
     return Choice(WINDOW, f"{WINDOW} frames at {rate:g} fps are {WINDOW / rate:.1f} s: {why}."), {
         "fps": Choice(rate, f"{WINDOW} frames are {WINDOW / rate:.1f} s: {why}"),
         "stride": Choice(WINDOW // 4, f"a new window every {WINDOW / 4 / rate:.1f} s"),
-        "fit": Choice("slide", f"clips are up to {seconds.max():.0f} s long: windows slide over them"),
+        "fit": Choice("slide", f"clips are up to {_seconds(seconds.max())} s long: windows slide over them"),
     }
+
+
+def _stretched(native: float, reason: str) -> tuple[Choice, dict[str, Choice]]:
+    return Choice(WINDOW, f"A whole clip is stretched to {WINDOW} frames."), {
+        "fps": Choice(_rate(native), f"the imported recordings have {native:.3g}, stated or assumed"),
+        "stride": Choice(WINDOW // 4, "not used with `stretch`"),
+        "fit": Choice("stretch", reason),
+    }
+
+
+def _mostly_padding(frames: np.ndarray) -> bool:
+    """Return whether most windows that slide over clips of so many frames are at least half padding."""
+    windows = np.maximum(1, np.ceil((frames - WINDOW) / (WINDOW // 4)) + 1)
+    return bool(windows[frames < WINDOW / 2].sum() > windows.sum() / 2)
+
+
+def _seconds(value: float) -> str:
+    return f"{value:.0f}" if value >= 10 else f"{value:.1f}"
 
 
 def _rate(native: float) -> float:
     """Return the highest rate to choose from that is not above the recordings' own."""
     return max((rate for rate in RATES if rate <= native * 1.05), default=RATES[0])
-
-
-def _choose_split(survey: Survey, earlier_seed: int | None) -> tuple[dict[str, Choice], list[str]]:
-    """Return the first division in the order official, person, recording, time that works, and warnings about it."""
-    left_out = Choice([UNKNOWN], f"{survey.unlabelled} recordings have no label") if survey.unlabelled else None
-    for found in _divisions(survey, earlier_seed):
-        if found is None:
-            continue
-        settings, warnings = found
-        if left_out:
-            settings["leave_out"] = left_out
-        return settings, warnings
-    rare = min(survey.counts, key=lambda label: survey.counts[label])
-    raise InputError(
-        f"label {rare!r} has {survey.counts[rare]} clip, which is too short to be divided into training and test",
-        str(survey.folder),
-        "record each exercise at least three times",
-    )
-
-
-def _divisions(survey: Survey, earlier_seed: int | None) -> Iterator[tuple[dict[str, Choice], list[str]] | None]:
-    yield _official(survey)
-    yield _by_person(survey, earlier_seed)
-    yield _by_recording(survey)
-    yield _by_time(survey)
-
-
-def _works(survey: Survey, settings: dict[str, Choice]) -> bool:
-    values = {name: choice.value for name, choice in settings.items()}
-    try:
-        assign_splits(survey.index, SplitPolicy(**values, leave_out=(UNKNOWN,)))
-    except InputError:
-        return False
-    return True
-
-
-def _official(survey: Survey) -> tuple[dict[str, Choice], list[str]] | None:
-    if not all(key.split for key in survey.index):
-        return None
-    settings = {
-        "method": Choice("column", "your data say which recordings are for training and which for test"),
-        "eval_share": Choice(0, "all training people train"),
-    }
-    if any((key.split or "").lower() not in ("train", "test") for key in survey.index):
-        settings["eval_share"] = Choice(0.15, "above 0, so that the eval split of your data is used")
-    if _works(survey, settings):
-        return settings, []
-    settings["allow_subject_overlap"] = Choice(True, "the division of your data has people on both sides")
-    warning = "people of the test split are in the training split, too: the figures do not hold for other people"
-    if not survey.people:
-        warning = "the data do not say who moves: the figures may not hold for other people"
-        settings["allow_subject_overlap"] = Choice(True, "the data do not say who moves")
-    return (settings, [warning]) if _works(survey, settings) else None
-
-
-def _by_person(survey: Survey, earlier_seed: int | None) -> tuple[dict[str, Choice], list[str]] | None:
-    """Return a division by person whose test people have each label, in about the same proportions as all people."""
-    people = len(survey.people)
-    if people < ENOUGH_PEOPLE or any(clip.subject == UNKNOWN for clip in survey.clips):
-        return None
-    share = max(0.2, round(1 / people, 2))
-    seed = _best_seed(survey, share, earlier_seed)
-    if seed is None:
-        return None
-    test = _test_people(survey, share, seed)
-    assert test is not None
-    warnings = []
-    if len(test) == 1:
-        warnings = ["a single person is in test: the figures say little about other people"]
-    settings = {
-        "method": Choice("hash", f"{people} people: nobody is in training and test"),
-        "test_share": Choice(share, "share of the people who are in test"),
-        "eval_share": Choice(0, "all other people train"),
-        "seed": Choice(seed, f"of {_SEEDS} draws, that with the most even labels; in test {_few(test)}"),
-    }
-    return settings, warnings
-
-
-def _best_seed(survey: Survey, share: float, earlier: int | None) -> int | None:
-    """Return the seed whose test split is most like all data, in its size and the share of each label.
-
-    Args:
-        survey: the span.
-        share: share of the people in test.
-        earlier: seed to keep if it divides the data; None if there is none.
-
-    Returns:
-        The seed; None if no draw puts each label on both sides.
-    """
-    if earlier is not None and _test_people(survey, share, earlier) is not None:
-        return earlier
-    unlike = {}
-    for seed in range(_SEEDS):
-        if (test := _test_people(survey, share, seed)) is not None:
-            unlike[seed] = _unlike(survey, test, share)
-    return min(unlike, key=lambda seed: (unlike[seed], seed)) if unlike else None
-
-
-def _test_people(survey: Survey, share: float, seed: int) -> set[str] | None:
-    """Return the people whom a seed puts into test; None if it does not divide the data."""
-    try:
-        splits = assign_splits(
-            survey.index, SplitPolicy(test_share=share, eval_share=0, seed=seed, leave_out=(UNKNOWN,))
-        )
-    except InputError:
-        return None
-    return {key.subject for key in survey.index for clip in key.clip_ids if splits.get(clip) == "test"}
-
-
-def _unlike(survey: Survey, test: set[str], share: float) -> float:
-    """Return how much a test split differs from the wanted share of each label: 0 for not at all."""
-    tested = Counter(clip.label for clip in survey.clips if clip.subject in test)
-    return sum(abs(tested[label] - share * count) for label, count in survey.counts.items()) / len(survey.clips)
-
-
-def _few(names: set[str]) -> str:
-    """Return names as a list that ends after the third."""
-    first = ", ".join(harmless(name, 30) for name in sorted(names, key=natural)[:3])
-    return first if len(names) <= 3 else f"{first} and {len(names) - 3} more"
-
-
-def _by_recording(survey: Survey) -> tuple[dict[str, Choice], list[str]] | None:
-    people = len(survey.people)
-    why = f"{people or 'no'} known {'person' if people == 1 else 'people'}, too few for a division by person"
-    settings = {
-        "method": Choice("recordings", why),
-        "test_share": Choice(0.25, "share of the recordings of each label that are in test"),
-        "eval_share": Choice(0, "all other recordings train"),
-    }
-    if not _works(survey, settings):
-        return None
-    warning = f"{why}: test recordings are of people in training, so the figures do not hold for other people"
-    return settings, [warning]
-
-
-def _by_time(survey: Survey) -> tuple[dict[str, Choice], list[str]] | None:
-    settings = {
-        "method": Choice("time", "a label has a single recording: its last part is for test"),
-        "test_share": Choice(0.25, "share of the clips, or of a single clip, that are for test"),
-        "eval_share": Choice(0, "the rest trains"),
-    }
-    if not _works(survey, settings):
-        return None
-    warning = (
-        "a label has a single recording: training and test are parts of the same recordings, so the figures say"
-        " nothing about another day, place or person"
-    )
-    return settings, [warning]
 
 
 def _choose_gates(survey: Survey, splits: dict[str, str]) -> tuple[dict[str, Choice], list[str]]:
@@ -350,6 +230,33 @@ def _choose_gates(survey: Survey, splits: dict[str, str]) -> tuple[dict[str, Cho
     }, claims
 
 
+def _choose_means(health: Health, usual: Mapping[str, Bound]) -> dict[str, Choice]:
+    """Return bounds of features' means within which each split is, with room for others; none if the usual ones do.
+
+    A configuration replaces all means together, so those that need not change are repeated.
+    """
+    bounds, reasons = {}, []
+    for name, bound in usual.items():
+        if name not in health.means:
+            continue
+        low, high = bound.min, bound.max
+        found = health.means[name].values()
+        if low is not None and min(found) < NEAR * low:
+            low = _significant(min(found) / 2)
+            reasons.append(f"{name} is {min(found):.2g}")
+        if high is not None and max(found) > high / NEAR:
+            high = _significant((1 + max(found)) / 2 if high <= 1 else 2 * max(found))
+            reasons.append(f"{name} is {max(found):.2g}")
+        bounds[name] = {side: value for side, value in (("min", low), ("max", high)) if value}
+    if not reasons:
+        return {}
+    return {"data_gate.means": Choice(bounds, f"wider than usual: in your recordings, mean {', '.join(reasons)}")}
+
+
+def _significant(value: float) -> float:
+    return float(f"{value:.2g}")
+
+
 def _choose_augmentation(labels: Sequence[str]) -> dict[str, Choice]:
     """Return no mirroring if a label names a side and its mirror image is not a label, too."""
     sided = [label for label in labels if _SIDE.search(label)]
@@ -363,7 +270,7 @@ def _choose_augmentation(labels: Sequence[str]) -> dict[str, Choice]:
 
 def _choose_training(survey: Survey, splits: dict[str, str], spec: WindowSpec) -> dict[str, Choice]:
     """Return a batch size with several steps per epoch, and a number of epochs that gives about `STEPS` steps."""
-    train = sum(1 for split in splits.values() if split != "test")
+    train = sum(1 for split in splits.values() if split in ("train", CUT))
     seconds = sum(clip.seconds for clip in survey.clips) * train / len(splits)
     windows = train if spec.fit == "stretch" else max(train, int(seconds * spec.fps / spec.stride))
     batch = next((size for size in _BATCHES if windows >= 10 * size), _BATCHES[-1])

@@ -9,21 +9,45 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
 from data.errors import InputError
 from data.output.terminal import styled
+from data.project import PROJECT_ROOT
+from data.settings.config_section import ConfigSection
+from data.settings.yaml_text import parse_yaml
+from data.splits import SplitPolicy, assign_splits
 from data.store import find_span
 from data.text import harmless
-from pipelines.config import load_config
-from pipelines.new_project.choices import choose
-from pipelines.new_project.project_files import LAYOUT_NAME, SCHEMA_NAME, config_text, layout_text, write_project
+from data.windows import WindowSpec
+from pipelines.config import PipelineConfig, WindowConfig, load_config
+from pipelines.new_project.choices import Choices, choose, completed
+from pipelines.new_project.project_files import (
+    LAYOUT_NAME,
+    SCHEMA_NAME,
+    check_folder,
+    config_text,
+    layout_text,
+    merged_text,
+    write_project,
+)
 from pipelines.new_project.schema_text import schema_text
-from pipelines.new_project.survey import measure_health, survey_span
+from pipelines.new_project.survey import Survey, measure_health, survey_span
+from schema.config_errors import explain
+from schema.gates import read_gates
 from schema.window_contract import read_window_contract
 
 if TYPE_CHECKING:
     from data.output.terminal import Terminal
 
 _COLOURS = {"+": "green", "-": "red"}
+
+
+class _Sections(ConfigSection):
+    """The sections of a configuration on which others depend."""
+
+    split: SplitPolicy
+    windows: WindowConfig
 
 
 @dataclass(frozen=True)
@@ -78,20 +102,16 @@ def create_project(name: str, data: Path, folder: Path, span: int | None = None)
         InputError: the name or the span cannot be used.
     """
     check_name(name)
-    survey = survey_span(find_span(data, span))
     config, schema_file = folder / f"{name}.yaml", folder / SCHEMA_NAME
+    check_folder(folder, config.name)
     is_new = not config.exists()
-    choices = choose(survey, *(((), None) if is_new else _earlier(config)))
-    health = measure_health(survey, choices.window_spec)
-    texts = {
-        config.name: config_text(name, os.path.relpath(data.resolve(), folder.resolve()), survey, choices),
-        SCHEMA_NAME: schema_text(survey, choices, health),
-    }
-    if survey.layout.definition:
-        texts[LAYOUT_NAME] = layout_text(survey.layout.definition)
+    earlier = None if is_new else load_config(str(config))
+    survey = survey_span(find_span(data, span), earlier.split.leave_out if earlier else ())
+    choices, policy, texts = _texts(name, os.path.relpath(data.resolve(), folder.resolve()), folder, survey, earlier)
     changes = write_project(folder, texts)
     load_config(str(config))
-    missing = [label for label in survey.counts if label not in read_window_contract(schema_file).labels]
+    found = {label for key in survey.index for label in key.labels}
+    missing = sorted(found - set(policy.leave_out) - set(read_window_contract(schema_file).labels))
     if missing:
         raise InputError(
             f"your schema does not have the label {harmless(missing[0], 60)!r}",
@@ -111,10 +131,47 @@ def create_project(name: str, data: Path, folder: Path, span: int | None = None)
     )
 
 
-def _earlier(config: Path) -> tuple[tuple[str, ...], int | None]:
-    """Return the labels and the seed of the configuration that is updated."""
-    earlier = load_config(str(config))
-    return read_window_contract(earlier.schema_file).labels, earlier.split.seed
+def _texts(
+    name: str, data: str, folder: Path, survey: Survey, earlier: PipelineConfig | None
+) -> tuple[Choices, SplitPolicy, dict[str, str]]:
+    """Return the choices, the policy that is in force and the texts of the files.
+
+    What the user changed in the windows and the division counts for everything that follows from them.
+    """
+    contract = read_window_contract(earlier.schema_file) if earlier else None
+    choices = choose(survey, contract.labels if contract else (), earlier.split if earlier else None)
+    policy, windows = _in_force(folder / f"{name}.yaml", config_text(name, data, survey, choices))
+    spec = WindowSpec(length=contract.length if contract else choices.length.value, **windows.model_dump())
+    health = measure_health(survey, spec, assign_splits(survey.index, policy), policy.test_share)
+    usual = read_gates(
+        earlier.gates_file if earlier else PROJECT_ROOT / PipelineConfig.model_fields["gates_file"].default
+    )
+    choices = completed(choices, survey, health, policy, spec, usual.data_gate.means)
+    texts = {
+        f"{name}.yaml": config_text(name, data, survey, choices),
+        SCHEMA_NAME: schema_text(survey, choices, health),
+    }
+    if survey.layout.definition:
+        texts[LAYOUT_NAME] = layout_text(survey.layout.definition)
+    return choices, policy, texts
+
+
+def _in_force(config: Path, text: str) -> tuple[SplitPolicy, WindowConfig]:
+    """Return division and windows of a new text of the configuration together with the changes of the user."""
+    remedy: str | None = "correct the file, or move it away to have it made anew"
+    try:
+        values = parse_yaml(merged_text(config.parent, config.name, text))
+        values = values if isinstance(values, dict) else {}
+        split, windows = values.get("split") or {}, values.get("windows") or {}
+        found = _Sections.model_validate({"split": split, "windows": windows})
+    except ValidationError as error:
+        problems, known = explain(error, _Sections)
+        problem, remedy = problems, known or remedy
+    except ValueError as error:
+        problem = str(error)
+    else:
+        return found.split, found.windows
+    raise InputError(f"your changes and the new settings do not fit together: {problem}", str(config), remedy)
 
 
 def show(created: CreatedProject, console: Terminal) -> None:

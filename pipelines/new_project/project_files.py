@@ -12,7 +12,8 @@ import yaml
 
 from data.errors import InputError
 from data.files import write_atomically
-from pipelines.new_project.choices import Choice, Choices
+from pipelines.new_project.choice import Choice
+from pipelines.new_project.choices import Choices
 from pipelines.new_project.survey import Survey
 
 SCHEMA_NAME = "schema.pbtxt"
@@ -73,16 +74,9 @@ def write_project(folder: Path, texts: Mapping[str, str]) -> dict[str, str]:
         Name of each file to the difference from its content before, empty if there is none.
 
     Raises:
-        InputError: the folder has a file of that name which was not made by this function.
+        InputError: the folder has a file of that name, but not the text as it was made.
     """
-    merged: dict[str, str] = {}
-    for name, text in texts.items():
-        file, made = folder / name, folder / MADE / name
-        if file.exists() and not made.exists():
-            raise InputError(
-                f"the folder has a file {name} that was not made by `poseline init`", str(folder), "choose another name"
-            )
-        merged[name] = merge(file.read_text("utf-8"), made.read_text("utf-8"), text) if file.exists() else text
+    merged = {name: merged_text(folder, name, text) for name, text in texts.items()}
     changes = {}
     for name, text in merged.items():
         file = folder / name
@@ -93,6 +87,45 @@ def write_project(folder: Path, texts: Mapping[str, str]) -> dict[str, str]:
         write_atomically(file, text)
         write_atomically(folder / MADE / name, texts[name])
     return changes
+
+
+def check_folder(folder: Path, config: str) -> None:
+    """Raise an error if a folder has the files of another pipeline, whose schema would be replaced.
+
+    Args:
+        folder: folder of the pipeline.
+        config: name of its configuration file.
+    """
+    others = (file.name for file in sorted((folder / MADE).glob("*.yaml")) if file.name not in (config, LAYOUT_NAME))
+    if other := next((name for name in others if (folder / name).exists()), None):
+        raise InputError(
+            f"the folder has the pipeline {other.removesuffix('.yaml')!r}, and a folder has one pipeline",
+            str(folder),
+            "choose another folder with --to",
+        )
+
+
+def merged_text(folder: Path, name: str, text: str) -> str:
+    """Return the new text of a file with the changes that the user made since the last time.
+
+    Args:
+        folder: folder of the pipeline.
+        name: name of the file.
+        text: text as it is made now.
+
+    Raises:
+        InputError: the folder has a file of that name, but not the text as it was made.
+    """
+    file, made = folder / name, folder / MADE / name
+    if not file.exists():
+        return text
+    if not made.exists():
+        raise InputError(
+            f"the folder has a file {name}, but no {MADE}/{name} that shows what in it is yours",
+            str(folder),
+            f"choose another folder with --to, or move {name} away to have it made anew",
+        )
+    return merge(file.read_text("utf-8"), made.read_text("utf-8"), text)
 
 
 def merge(own: str, made: str, new: str) -> str:

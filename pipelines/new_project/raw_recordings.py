@@ -29,6 +29,7 @@ def import_recordings(
     folder: Path,
     options: ImportOptions,
     workers: int,
+    format_: str | None = None,
     progress: Callable[[ImportProgress], None] | None = None,
 ) -> ImportSummary | None:
     """Import recordings into a new span of a pipeline's own data folder.
@@ -38,21 +39,28 @@ def import_recordings(
         folder: folder of the configuration.
         options: options of the import.
         workers: number of processes that read files.
+        format_: format of the files; None detects it.
         progress: function that is called after every record.
 
     Returns:
         The result; None if the same files have been imported in the same way before.
 
     Raises:
-        InputError: the files cannot be read.
+        InputError: the files cannot be read, or the pipeline would be written among them.
     """
     if not source.exists():
         raise InputError("there are no such recordings", str(source), "check the path")
-    state = hashlib.sha256(f"{_digest(source)} {options}".encode()).hexdigest()
+    if folder.resolve().is_relative_to(source.resolve()):
+        raise InputError(
+            "the pipeline would be written among the recordings, where the next import would read its files",
+            str(folder),
+            "choose a folder outside the recordings with --to, or another NAME",
+        )
+    state = hashlib.sha256(f"{_digest(source)} {format_} {options}".encode()).hexdigest()
     before = folder / MADE / _IMPORTED
     if before.exists() and before.read_text("utf-8").strip() == state and list_spans(folder / DATA):
         return None
-    summary = import_to_span(None, source, folder / DATA, options=options, workers=workers, progress=progress)
+    summary = import_to_span(format_, source, folder / DATA, options=options, workers=workers, progress=progress)
     write_atomically(before, state + "\n")
     return summary
 

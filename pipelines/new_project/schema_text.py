@@ -7,14 +7,20 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-import numpy as np
-
 from pipelines.new_project.choices import Choices
 from pipelines.new_project.survey import Health, Survey
 from schema.window_contract import KEYPOINTS, LABEL
 
 MARGIN = 0.5
 """Part of a figure's range by which its bounds are wider than the data: other people and rooms differ."""
+
+FACTOR = 2.0
+"""Factor by which bounds of lengths are wider than the data at least: others stand nearer or farther away."""
+
+PLACE = {2: 0.5, 3: 2.0}
+"""Distance by which bounds of a place are wider than the data at least, by dimensions: image heights or metres."""
+
+_LENGTHS = ("torso_length", "limb_variation", "extent")
 
 _SHARES = ("missing_share", "mean_confidence", "stillness", "window_fill")
 _COMPARED = ("missing_share", "mean_confidence", "torso_length", "limb_variation", "extent")
@@ -33,11 +39,13 @@ def schema_text(survey: Survey, choices: Choices, health: Health) -> str:
         health: figures of its windows.
     """
     length, joints = choices.length.value, len(survey.layout.joints)
-    low, high = health.numbers[KEYPOINTS].min(), health.numbers[KEYPOINTS].max()
+    low, high = health.ranges[KEYPOINTS]
+    place = PLACE[survey.dimensions]
     unit = "metres" if survey.dimensions == 3 else "image heights"
     header = [
         f"# Made by `poseline init` from {health.windows} windows of your recordings. Change what you know better: the",
-        "# next `poseline init` keeps your changes. Bounds are those of the data and half their range on either side.",
+        "# next `poseline init` keeps your changes. Bounds are those of the data and half their range on either side,",
+        f"# and at least a factor of {FACTOR:g} for lengths, and {place:g} {unit} for places: other people differ.",
         "",
         f"# The window: {choices.length.reason}",
     ]
@@ -47,7 +55,7 @@ def schema_text(survey: Survey, choices: Choices, health: Health) -> str:
             "FLOAT",
             f"shape {{ dim {{ size: {length} }} dim {{ size: {joints} }} dim {{ size: {survey.channels} }} }}",
             f"# {unit}, seen from {low:.3g} to {high:.3g}; confidence, 0 to 1, shares the range.",
-            _float_domain(min(low, 0.0), max(high, 1.0), None, "disallow_inf: true"),
+            _float_domain(*_wider(min(low, 0.0), max(high, 1.0), place), "disallow_inf: true"),
         ),
         f"# {choices.labels.reason}",
         _feature(LABEL, "BYTES", *_string_domain(choices.labels.value), *_comparators("infinity_norm", _WORD_DRIFT)),
@@ -60,7 +68,7 @@ def schema_text(survey: Survey, choices: Choices, health: Health) -> str:
         *(_feature(name, "BYTES") for name in ("subject", "sequence_id", "view")),
         _feature("start_frame", "INT", "int_domain { min: 0 }"),
         "# Health of a window; data/health.py defines each figure.",
-        *(_number(name, values) for name, values in health.numbers.items() if name != KEYPOINTS),
+        *(_number(name, *found, place) for name, found in health.ranges.items() if name != KEYPOINTS),
         *(_category(name, counts) for name, counts in health.words.items()),
     ]
     return "\n".join([*header, *blocks]) + "\n"
@@ -72,11 +80,29 @@ def _feature(name: str, kind: str, *lines: str) -> str:
     return "\n".join(["feature {", *(f"  {line}" for line in body), "}"])
 
 
-def _number(name: str, values: np.ndarray) -> str:
-    low, high = float(values.min()), float(values.max())
-    limits = (0.0, 1.0) if name in _SHARES else (min(5.0, low / 2), max(240.0, high * 2)) if name == "fps" else None
+def _number(name: str, low: float, high: float, place: float) -> str:
     drift = _comparators("jensen_shannon_divergence", _DRIFT) if name in _COMPARED else ()
-    return _feature(name, "FLOAT", f"# Seen: {low:.3g} to {high:.3g}.", _float_domain(low, high, limits), *drift)
+    return _feature(
+        name, "FLOAT", f"# Seen: {low:.3g} to {high:.3g}.", _float_domain(*_bounds(name, low, high, place)), *drift
+    )
+
+
+def _bounds(name: str, low: float, high: float, place: float) -> tuple[float, float]:
+    """Return bounds of a figure that hold for other people, too."""
+    if name in _SHARES:
+        return 0.0, 1.0
+    if name == "fps":
+        return min(5.0, low / FACTOR), max(240.0, high * FACTOR)
+    if name in _LENGTHS:
+        wide = _wider(low, high)
+        return min(wide[0], low / FACTOR), max(wide[1], high * FACTOR)
+    return _wider(low, high, place)
+
+
+def _wider(low: float, high: float, least: float = 1e-3) -> tuple[float, float]:
+    """Return bounds that are wider by `MARGIN` of the range on either side, and by `least`."""
+    margin = max(MARGIN * (high - low), MARGIN * 0.1 * abs(high), least)
+    return low - margin, high + margin
 
 
 def _category(name: str, counts: Counter[str]) -> str:
@@ -109,11 +135,7 @@ def _quoted(word: str) -> str:
     return json.dumps(word, ensure_ascii=False)
 
 
-def _float_domain(low: float, high: float, limits: tuple[float, float] | None, more: str = "") -> str:
-    margin = MARGIN * max(high - low, 0.1 * abs(high), 1e-3)
-    low, high = low - margin, high + margin
-    if limits:
-        low, high = limits
+def _float_domain(low: float, high: float, more: str = "") -> str:
     text = f"min: {_rounded(low, math.floor)} max: {_rounded(high, math.ceil)} disallow_nan: true"
     return f"float_domain {{ {' '.join(filter(None, [text, more]))} }}"
 

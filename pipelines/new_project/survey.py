@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +14,7 @@ import numpy as np
 from data.errors import InputError
 from data.health import window_health
 from data.layouts import Layout, load_layout
-from data.records import KeypointSequence
+from data.splits import split_clips
 from data.store import SequenceKey, read_sequences
 from data.text import natural
 from data.windows import Window, WindowSpec, cut_windows
@@ -25,9 +25,6 @@ UNKNOWN = "unknown"
 
 MOST_LABELS = 200
 """Largest number of labels; more are likely names of files."""
-
-_MOST_WINDOWS = 4096
-"""Number of windows, evenly drawn, whose health is measured."""
 
 _BATCH = 512
 
@@ -58,9 +55,10 @@ class Survey:
         layout: layout of the joints.
         channels: number of values of a joint, with the confidence.
         index: descriptions of all sequences.
-        clips: labelled clips in the order of the span; those with the label `unknown` are in `unlabelled`.
+        clips: labelled clips in the order of the span, without those whose labels are in `leave_out`.
         unlabelled: number of clips that nobody has labelled.
         rates: frames per second of each sequence as recorded, float64 `[sequences]`.
+        leave_out: labels of clips that are in no split.
     """
 
     folder: Path
@@ -70,6 +68,7 @@ class Survey:
     clips: list[Clip]
     unlabelled: int
     rates: np.ndarray
+    leave_out: tuple[str, ...] = (UNKNOWN,)
 
     @cached_property
     def counts(self) -> dict[str, int]:
@@ -94,24 +93,27 @@ class Survey:
 
 @dataclass(frozen=True)
 class Health:
-    """The values of features over the windows of a span.
+    """The values of features over all windows of a span.
 
     Attributes:
-        windows: number of windows that were measured.
-        numbers: name of each numeric feature to its values, float32 `[windows]`; of `KEYPOINTS` the least and greatest.
+        windows: number of windows.
+        ranges: name of each numeric feature, and `KEYPOINTS`, to its least and greatest value.
+        means: name of each numeric feature to its mean in each split.
         words: name of each categorical feature to the number of windows with each value.
     """
 
     windows: int
-    numbers: dict[str, np.ndarray]
+    ranges: dict[str, tuple[float, float]]
+    means: dict[str, dict[str, float]]
     words: dict[str, Counter[str]] = field(default_factory=dict)
 
 
-def survey_span(folder: Path) -> Survey:
+def survey_span(folder: Path, leave_out: Sequence[str] = ()) -> Survey:
     """Read a span once.
 
     Args:
         folder: the `span-N` folder.
+        leave_out: labels of clips that are in no split, in addition to `unknown`.
 
     Raises:
         InputError: the span cannot be read, has several layouts, or has fewer than two labels or too many.
@@ -124,50 +126,61 @@ def survey_span(folder: Path) -> Survey:
         index.append(SequenceKey.of(sequence))
         rates.append(sequence.frame_rate)
         for clip in sequence.clips():
-            if clip.label == UNKNOWN:
-                unlabelled += 1
+            unlabelled += clip.label == UNKNOWN
+            if clip.label == UNKNOWN or clip.label in leave_out:
                 continue
             seconds = len(clip.keypoints) / clip.frame_rate
             clips.append(Clip(clip.label, clip.subject, seconds, clip.repetitions))
     layout, channels = _one_kind(index, folder)
-    survey = Survey(folder, load_layout(layout), channels, index, clips, unlabelled, np.array(rates))
+    left_out = (UNKNOWN, *(label for label in leave_out if label != UNKNOWN))
+    survey = Survey(folder, load_layout(layout), channels, index, clips, unlabelled, np.array(rates), left_out)
     _check_labels(survey)
     return survey
 
 
-def measure_health(survey: Survey, spec: WindowSpec) -> Health:
-    """Measure the features of evenly drawn windows of a span.
+def measure_health(survey: Survey, spec: WindowSpec, splits: Mapping[str, str], test_share: float) -> Health:
+    """Measure the features of all windows of a span: a bound must hold for the rarest of them.
 
     Args:
         survey: the span.
         spec: rules by which windows are cut.
+        splits: result of `assign_splits`.
+        test_share: fraction of the frames of a cut clip that are for test.
     """
-    total = sum(1 for _ in _windows(survey, spec))
-    step = -(-total // _MOST_WINDOWS)
-    drawn = itertools.islice(_windows(survey, spec), 0, None, step)
-    numbers: dict[str, list[np.ndarray]] = defaultdict(list)
+    ranges: dict[str, tuple[float, float]] = {}
+    sums: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
     words: dict[str, Counter[str]] = defaultdict(Counter)
-    count = 0
-    for batch in itertools.batched(drawn, _BATCH):
-        count += len(batch)
-        for name, values in window_health(batch, survey.layout).items():
+    counts: Counter[str] = Counter()
+    for batch in itertools.batched(_windows(survey, spec, splits, test_share), _BATCH):
+        sides = np.array([split for split, _ in batch])
+        windows = [window for _, window in batch]
+        counts.update(sides.tolist())
+        health = window_health(windows, survey.layout)
+        for name, values in health.items():
             if values.dtype == object:
                 words[name].update(values.tolist())
-            else:
-                numbers[name].append(values)
-        coordinates = np.stack([window.keypoints[..., :-1] for window in batch])
-        numbers[KEYPOINTS].append(np.array([coordinates.min(), coordinates.max()]))
-    return Health(count, {name: np.concatenate(found) for name, found in numbers.items()}, dict(words))
+                continue
+            ranges[name] = _widened(ranges.get(name), values)
+            for split in counts:
+                sums[name][split] += values[sides == split].sum(dtype=np.float64)
+        coordinates = np.stack([window.keypoints[..., :-1] for window in windows])
+        ranges[KEYPOINTS] = _widened(ranges.get(KEYPOINTS), coordinates)
+    means = {name: {split: total / counts[split] for split, total in totals.items()} for name, totals in sums.items()}
+    return Health(counts.total(), ranges, means, dict(words))
 
 
-def _windows(survey: Survey, spec: WindowSpec) -> Iterator[Window]:
+def _widened(known: tuple[float, float] | None, values: np.ndarray) -> tuple[float, float]:
+    low, high = float(values.min()), float(values.max())
+    return (min(low, known[0]), max(high, known[1])) if known else (low, high)
+
+
+def _windows(
+    survey: Survey, spec: WindowSpec, splits: Mapping[str, str], test_share: float
+) -> Iterator[tuple[str, Window]]:
+    """Yield the windows of all clips that are in a split, with the split."""
     for sequence in read_sequences(survey.folder):
-        for clip in _labelled(sequence.clips()):
-            yield from cut_windows(clip, spec)
-
-
-def _labelled(clips: Iterable[KeypointSequence]) -> Iterator[KeypointSequence]:
-    return (clip for clip in clips if clip.label != UNKNOWN)
+        for clip, split in split_clips(sequence, splits, test_share):
+            yield from ((split, window) for window in cut_windows(clip, spec))
 
 
 def _one_kind(index: list[SequenceKey], folder: Path) -> tuple[str, int]:

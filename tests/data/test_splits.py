@@ -13,7 +13,8 @@ from data.store import SequenceKey
 def key(subject, label="a", split=None, number=0, segments=()):
     name = f"{subject}-{label}-{split}-{number}"
     starts = tuple(range(len(segments)))
-    return SequenceKey(name, subject, label, split, None, 10, 17, 3, "coco17", 30.0, tuple(segments), starts)
+    ends = tuple(start + 1 for start in starts)
+    return SequenceKey(name, subject, label, split, None, 10, 17, 3, "coco17", 30.0, tuple(segments), starts, ends)
 
 
 def people(count, labels="ab", split=None):
@@ -191,3 +192,22 @@ def test_labels_that_are_left_out_are_in_no_split():
     index = [*people(10), key("p0", "unknown")]
     splits = assign_splits(index, SplitPolicy(leave_out=("unknown",)))
     assert len(splits) == 20
+
+
+@pytest.mark.parametrize(("train", "test"), [("training", "testing"), ("Train", " TEST ")])
+def test_usual_spellings_of_official_splits_are_known(train, test):
+    index = [*people(3, split=train), key("q", "a", test), key("q", "b", test)]
+    assert Counter(sides(index, SplitPolicy(method="column", eval_share=0)).values()) == {"train": 3, "test": 1}
+
+
+@pytest.mark.parametrize("frames", [1, 2])
+def test_a_clip_that_cannot_be_cut_is_refused_by_time(frames):
+    index = [key("p0", "a")._replace(frames=frames), key("p0", "b")]
+    with pytest.raises(InputError, match=rf"label 'a' has {frames} frames?, too short"):
+        assign_splits(index, SplitPolicy(method="time", eval_share=0, test_share=0.25))
+
+
+def test_a_segment_that_cannot_be_cut_is_refused_by_time():
+    index = [key("p0", "session", segments="ab"), key("p0", "a")]
+    with pytest.raises(InputError, match=r"label 'b' has 1 frame, too short"):
+        assign_splits(index, SplitPolicy(method="time", eval_share=0, test_share=0.25))

@@ -9,7 +9,9 @@ import numpy as np
 from data.errors import InputError
 from data.layouts import Layout, find_layout, load_layout, preferred_layout
 
-_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=^[LR])(?=[A-Z][a-z])")
+"""The places between the words of names such as `leftShoulder` and `LShoulder`."""
+
 _SIDES = {"l": "left", "r": "right"}
 
 
@@ -67,8 +69,10 @@ def _order_by_name(names: tuple[str, ...], preferred: Layout | None) -> JointOrd
 
 def joint_name(name: str) -> str:
     """Return a joint's name in the spelling of the layouts."""
-    words = re.split(r"[\W_]+", _CAMEL.sub("_", name.strip()).lower())
+    words = re.split(r"[\W_]+", CAMEL.sub("_", name.strip()).lower())
     words = [_SIDES.get(word, word) for word in words if word]
+    if words[:2] == ["pose", "landmark"]:  # as in MediaPipe's `PoseLandmark.NOSE`
+        words = words[2:]
     if words and words[-1] in ("left", "right") and words[0] != "mouth":
         words = [words[-1], *words[:-1]]
     return "_".join(words)

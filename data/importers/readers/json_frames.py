@@ -1,10 +1,13 @@
 """The frame layout that JSON formats share: one entry per frame, or one entry per clip with its own frames."""
 
+import re
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import chain
 from typing import Any
+
+import numpy as np
 
 from data.errors import InputError
 from data.importers.clips.collector import Collector
@@ -22,6 +25,7 @@ from data.importers.clips.vocabulary import (
 )
 from data.importers.readers.json_stream import stream_json
 from data.importers.readers.unread_keys import unread_keys
+from data.text import one_spelling
 
 MISSING = (0.0, 0.0, 0.0, 0.0)
 """x, y, z and confidence of a missing joint."""
@@ -32,8 +36,62 @@ _DESCRIPTIONS = (
 )
 """Simplified names of objects that describe a clip."""
 
+_CLASSES = ("class", "classname")
+_PEOPLE = ("person", "personid")
+"""Simplified names of what a detector finds in a frame: the number of a class, or `person`, is no label."""
+
+_NUMBER = re.compile(r"[0-9]{1,15}$")
+
 ParseFrame = Callable[[Any, Collector, ImportOptions], None]
 """Adds the people of one frame, as decoded from JSON, to a collector that has begun this frame."""
+
+
+class _Run:
+    """Consecutive frames with the same label and subject.
+
+    Attributes:
+        stated: the label and the subject, as far as the frames state them.
+        frames: the frames.
+        numbers: the numbers in the names of the frames, in the order of the file.
+    """
+
+    def __init__(self, stated: dict[str, str]) -> None:
+        self.stated = stated
+        self.frames = Collector()
+        self.numbers: list[int] = []
+
+
+class _Runs:
+    """The frames of a clip, which are cut where the label or the subject that they state changes."""
+
+    def __init__(self) -> None:
+        self.runs: list[_Run] = []
+        self.count = 0
+
+    def add(self, value: Any, options: ImportOptions, parse: ParseFrame, number: int = -1) -> None:
+        """Add a frame, or None where nobody was found."""
+        before = self.runs[-1].stated if self.runs else {}
+        stated = before if value is None else _stated(value)
+        if not self.runs or stated != before:
+            self.runs.append(_Run(stated))
+        run = self.runs[-1]
+        run.frames.frame(value if isinstance(value, dict) else None)
+        run.numbers.append(number)
+        self.count += 1
+        if value is not None:
+            parse(value, run.frames, options)
+
+
+def _stated(frame: Any) -> dict[str, str]:
+    """Return the label and the subject that a frame states."""
+    stated: dict[str, str] = {}
+    for name, item in frame.items() if isinstance(frame, dict) else ():
+        field = field_of(name)
+        if field not in ("label", "subject") or simplified(name) in _PEOPLE or item == "person":
+            continue
+        if (isinstance(item, str) and item) or (type(item) is int and simplified(name) not in _CLASSES):
+            stated.setdefault(field, one_spelling(text_of(item, field)))
+    return stated
 
 
 def read_frames(
@@ -48,7 +106,8 @@ def read_frames(
 
     An entry with a list `frames` is a clip, and its other members describe it. All other entries are the frames of one
     clip, which the other members of the outermost object and of its object `metadata` describe. If the object has
-    several arrays, the first one with entries that can be frames is read.
+    several arrays, the first one with entries that can be frames is read. Where the label or the subject that frames
+    state changes, another clip begins.
 
     Args:
         source: the file.
@@ -64,14 +123,14 @@ def read_frames(
     Raises:
         InputError: if the file is damaged or has no frame.
     """
-    frames, fields = Collector(), dict[str, Any]()
+    frames, fields = _Runs(), dict[str, Any]()
     unread: dict[str, None] = {}
     record = 0
     chosen: str | None = None
     for member, value in _numbered_members(stream_json(source.path)):
         if isinstance(value, dict) and isinstance(value.get("frames"), list):
             try:
-                yield _clip_of(value, source, record, options, parse, unit, read)
+                yield from _clip_of(value, source, record, options, parse, unit, read)
             except InputError as error:
                 yield quarantined(error, str(source.path), record)
             record += 1
@@ -83,15 +142,15 @@ def read_frames(
                 unread |= dict.fromkeys(unread_keys(value, read))
             chosen = member
             with malformed_as_input_error(f"frame {frames.count}"):
-                _add_frame(frames, value, options, parse)
+                frames.add(value, options, parse, _number_at_end(member))
         elif value is None and member in ("", "frames", "poses", chosen):
-            frames.frame()  # nobody was found
+            frames.add(None, options, parse, _number_at_end(member))  # nobody was found
         elif (field := field_of(member)) is not None:
             fields[field] = value
         elif member and unread_keys({member: None}, read):
             unread[member] = None
     if frames.count:
-        yield _finished(frames, source.name, fields, unit, tuple(unread))
+        yield from _finished(frames, source.name, fields, unit, tuple(unread))
     elif not record:
         raise InputError("there are 0 frames", str(source.path), "check that this is the right file and format")
 
@@ -114,14 +173,21 @@ def flattened[T](
 def _numbered_members(values: Iterator[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
     """Yield the members of an object `frames` whose names are numbers as the entries of a list, in their order."""
     for member, value in values:
-        if simplified(member) == "frames" and isinstance(value, dict) and value and all(map(_is_number, value)):
-            yield from ((member, value[name]) for name in sorted(value, key=int))
+        if simplified(member) == "frames" and isinstance(value, dict) and value and _are_numbered(value):
+            yield from ((member, value[name]) for name in sorted(value, key=_number_at_end))
         else:
             yield member, value
 
 
-def _is_number(name: str) -> bool:
-    return name.isascii() and name.isdigit() and len(name) < 16
+def _are_numbered(names: Iterable[str]) -> bool:
+    """Return whether names are numbers, or differ only in the number at their end."""
+    return len({name.rstrip("0123456789") for name in names}) == 1 and all(_number_at_end(name) >= 0 for name in names)
+
+
+def _number_at_end(name: str) -> int:
+    """Return the number at the end of a name such as `frame_10`, -1 if there is none."""
+    match = _NUMBER.search(name)
+    return int(match[0]) if match else -1
 
 
 def _may_be_frame(value: Any, member: str, chosen: str | None) -> bool:
@@ -143,22 +209,16 @@ def _clip_of(
     parse: ParseFrame,
     unit: Unit | None,
     read: tuple[str, ...],
-) -> RawClip:
+) -> list[RawClip]:
     fields = description_of({name: item for name, item in value.items() if name != "frames"})
     unread = unread_keys({name: item for name, item in value.items() if name not in ("frames", "bones")}, read)
     unread += [name for name in unread_keys(value["frames"], read) if name not in unread]
-    frames = Collector()
+    frames = _Runs()
     with malformed_as_input_error(lambda: f"frame {frames.count - 1}"):
         for frame in value["frames"]:
-            _add_frame(frames, frame, options, parse)
+            frames.add(frame, options, parse)
     name = text_of(fields.get("name") or f"{source.name}_{record}", "the id of a clip")
     return _finished(frames, name, fields, unit, tuple(unread))
-
-
-def _add_frame(frames: Collector, value: Any, options: ImportOptions, parse: ParseFrame) -> None:
-    frames.frame(value if isinstance(value, dict) else None)
-    if value is not None:
-        parse(value, frames, options)
 
 
 def describes(member: str, value: Any) -> bool:
@@ -179,12 +239,17 @@ def description_of(value: dict[str, Any]) -> dict[str, Any]:
 
 
 def _finished(
-    frames: Collector, name: str, fields: dict[str, Any], unit: Unit | None, unread: tuple[str, ...]
-) -> RawClip:
+    frames: _Runs, name: str, fields: dict[str, Any], unit: Unit | None, unread: tuple[str, ...]
+) -> list[RawClip]:
+    names = [name, *(f"{name}_{number}" for number in range(1, len(frames.runs)))]
+    return [_clip(run, own, fields | run.stated, unit, unread) for run, own in zip(frames.runs, names, strict=True)]
+
+
+def _clip(run: _Run, name: str, fields: dict[str, Any], unit: Unit | None, unread: tuple[str, ...]) -> RawClip:
     with malformed_as_input_error("the description of a clip"):
         height, width, fps = (rate_of(fields[key]) if fields.get(key) else None for key in ("height", "width", "fps"))
         image = ImageSize(height, width) if height and height > 0 else None
-        clip = frames.clip(
+        clip = run.frames.clip(
             name,
             unit or UNITS.get(text_of(fields.get("unit") or "", "unit")),
             size_of(fields["size"]) if image is None and fields.get("size") else image,
@@ -192,4 +257,17 @@ def _finished(
             {key: text_of(fields[key], key) for key in CLIP_FIELDS if fields.get(key) is not None},
         )
     clip.notes += unread_note("keys", unread)
+    return _in_order(clip, run.numbers)
+
+
+def _in_order(clip: RawClip, numbers: list[int]) -> RawClip:
+    """Return a clip with its frames in the order of their names' numbers, if each frame has an own one."""
+    if numbers == sorted(numbers) or len(set(numbers)) < len(numbers):
+        return clip
+    order = np.argsort(numbers)
+    frames = np.argsort(order)[clip.frames]
+    poses = np.argsort(frames, kind="stable")
+    clip.frames, clip.poses = frames[poses], clip.poses[poses]
+    clip.tracks = None if clip.tracks is None else clip.tracks[poses]
+    clip.times = None if clip.times is None else clip.times[order]
     return clip

@@ -1,17 +1,18 @@
 """The roles of the columns of a CSV table, found by their names."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from data.errors import InputError
+from data.importers.clips.joints import CAMEL
 from data.importers.clips.types import TimeUnit
 from data.importers.clips.vocabulary import CLIP_FIELDS, field_of, is_confidence, simplified, time_unit_of
+from data.text import is_number
 
 MAX_COLUMNS = 4096
 
-_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _AXIS = re.compile(
     r"(?:coord(?:inate)?|pos(?:ition)?)?([xyz])(?:coord(?:inate)?|pos(?:ition)?|px|pixels?|norm(?:alized)?)?"
 )
@@ -56,13 +57,16 @@ class Columns:
     unread: tuple[str, ...]
 
     @classmethod
-    def found(cls, header: list[str], named: Mapping[str, str], space: str = "image") -> "Columns":
+    def found(
+        cls, header: list[str], named: Mapping[str, str], space: str = "image", first: Sequence[str] = ()
+    ) -> "Columns":
         """Return the columns of a table.
 
         Args:
             header: names of the columns.
             named: names of columns that the user gave, by role.
             space: `world` to prefer columns named `world_...`, `image` to prefer others.
+            first: cells of the first row.
 
         Raises:
             InputError: if there are no columns of joints.
@@ -92,10 +96,10 @@ class Columns:
         if clock is None:
             clock = place("time", lambda name: simplified(name) == "date")
         counter = place("frame", lambda name: time_unit_of(name) == "frames")
-        found = {field: place(field, partial(_is_field, field)) for field in _CLIP}
-        fields = {field: at for field, at in found.items() if at is not None}
+        texts = {name for name, cell in zip(names, first, strict=False) if cell.strip() and not is_number(cell)}
+        fields = _fields(place, set() if "person" in named else texts)
         sequence = place("sequence", lambda name: field_of(name) == "name" and simplified(name) != "name")
-        person = place("person", lambda name: simplified(name) in _PEOPLE)
+        person = place("person", lambda name: simplified(name) in _PEOPLE and names.index(name) != fields.get("label"))
         if joint is not None:
             taken |= {joint, *roles.values()}
         return cls(
@@ -114,11 +118,6 @@ class Columns:
         )
 
     @property
-    def clip(self) -> int | None:
-        """Column that is equal in all rows of a clip, None if all rows are one clip."""
-        return self.fields.get("label") if self.sequence is None else self.sequence
-
-    @property
     def axes(self) -> tuple[str, ...]:
         """Coordinates of the joints: x, y and perhaps z."""
         return ("x", "y", "z") if "z" in next(iter(self.joints)) else ("x", "y")
@@ -127,6 +126,15 @@ class Columns:
     def joints(self) -> list[dict[str, int]]:
         """Columns by role for each joint of a row; a row of a long table has one joint."""
         return list(self.wide.values()) or [self.roles]
+
+
+def _fields(place: Callable[[str, Callable[[str], bool]], int | None], texts: Collection[str]) -> dict[str, int]:
+    """Return the columns of a clip's fields; `texts` are the columns whose first cell is a text."""
+    found = {field: place(field, partial(_is_field, field)) for field in _CLIP}
+    if found["label"] is None:
+        # `pose` holds the number of a person, or a text such as `up` that says what is done.
+        found["label"] = place("label", lambda name: simplified(name) == "pose" and name in texts)
+    return {field: at for field, at in found.items() if at is not None}
 
 
 def _roles(place: Callable[[str, Callable[[str], bool]], int | None]) -> dict[str, int]:
@@ -162,7 +170,7 @@ def _role_of(name: str) -> str | None:
 
 
 def _words(name: str) -> list[str]:
-    return [word for word in re.split(r"[\W_]+", _CAMEL.sub("_", name).lower()) if word]
+    return [word for word in re.split(r"[\W_]+", CAMEL.sub("_", name).lower()) if word]
 
 
 def _is_field(field: str, name: str) -> bool:

@@ -24,6 +24,7 @@ from data.importers.clips.units import pixels_or_fractions
 from data.importers.clips.vocabulary import text_of
 from data.importers.readers.json_stream import stream_json
 from data.layouts import load_layout
+from data.text import one_spelling
 
 _FORMS = {34: (17, 2, False), 51: (17, 2, True), 66: (33, 2, False), 99: (33, 3, False), 132: (33, 3, True)}
 """Number of inputs: number of joints, of coordinates, and whether there is a confidence."""
@@ -96,7 +97,7 @@ def _sample(value: dict[str, Any]) -> tuple[str, list[float]]:
     answers = list(outputs.values()) if isinstance(outputs, dict) else list(outputs)
     if len(answers) != 1:
         raise InputError(f"a sample has {len(answers)} outputs", None, "a pose for classification has one label")
-    return text_of(answers[0], "the label"), [float(number) for number in inputs]
+    return one_spelling(text_of(answers[0], "the label")), [float(number) for number in inputs]
 
 
 def _place(name: str) -> tuple[int, str]:

@@ -56,7 +56,18 @@ _JOINTS = _MARKERS | {
 }
 """Markers of the Plug-in Gait set, by joint."""
 
-_ALIASES = {"pelvis": "hip_center", "mid_hip": "hip_center", "hips": "hip_center", "neck": "shoulder_center"}
+_ALIASES = {
+    **dict.fromkeys(("pelvis", "mid_hip", "hips"), "hip_center"),
+    **dict.fromkeys(("neck", "thorax", "mid_shoulder"), "shoulder_center"),
+}
+_MIDDLES = {"hip_center": ("left_hip", "right_hip"), "shoulder_center": ("left_shoulder", "right_shoulder")}
+"""Joints in the middle of two others, for files that lack them."""
+
+_METRES = {"m": 1.0, "cm": 0.01, "mm": 0.001}
+"""Metres of each unit that `POINT:UNITS` may state."""
+
+_SMALLEST = 0.3
+"""Size of the smallest person in metres, to tell a wrong unit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +174,8 @@ def _places(content: bytes, header: _Header) -> np.ndarray:
     points = rows[:, : header.points * 4].reshape(header.frames, header.points, 4).astype(np.float32)
     if header.scale >= 0:
         points[..., :3] *= header.scale
-    points[..., 3] = (points[..., 3] >= 0) & (points[..., :3] != 0).any(axis=-1)
+    points[..., 3] = (points[..., 3] >= 0) & (points[..., :3] != 0).any(axis=-1) & np.isfinite(points).all(axis=-1)
+    points[points[..., 3] == 0] = 0
     return points
 
 
@@ -178,7 +190,7 @@ def _clip(name: str, header: _Header, points: np.ndarray) -> RawClip:
         with np.errstate(invalid="ignore"):
             poses[:, joint, :3] = (given[..., :3] * seen).sum(axis=1) / np.maximum(seen.sum(axis=1), 1)
         poses[:, joint, 3] = seen[..., 0].any(axis=1)
-    poses, notes = upright(poses, layout.torso)
+    poses, notes = upright(_to_metres(poses, header.unit), layout.torso)
     used = {place for places in members.values() for place in places}
     notes += unread_note("points", [label for place, label in enumerate(labels) if place not in used and label])
     return RawClip(
@@ -210,7 +222,20 @@ def _members(labels: list[str], joints: tuple[str, ...]) -> dict[int, list[int]]
             listed(labels[:40]),
             "name them as in the Plug-in Gait set (LSHO, LELB), or as joints (left_shoulder)",
         )
+    for centre, sides in _MIDDLES.items():
+        middle = [place for side in sides for place in found.get(joints.index(side), [])]
+        if len(middle) > 1:
+            found.setdefault(joints.index(centre), middle)
     return found
+
+
+def _to_metres(poses: np.ndarray, unit: str) -> np.ndarray:
+    """Return poses in metres by the unit that the file states, unless people would be too small."""
+    factor = _METRES.get(unit.strip().lower(), 1.0)
+    seen = poses[..., :3][poses[..., 3] > 0]
+    if not len(seen) or np.ptp(seen, axis=0).max() * factor < _SMALLEST:
+        return poses
+    return poses * np.array([factor, factor, factor, 1], np.float32)
 
 
 def _detect(head: Head) -> bool:

@@ -2,7 +2,7 @@
 
 Source: https://docs.ultralytics.com/datasets/pose and `save_txt=True` of its predictor: `class x y width height`, then
 x, y and perhaps a visibility or confidence of each joint, then perhaps the confidence of the box and the number of the
-person. All coordinates are fractions of image width and height, so that `--image-size` is needed.
+person. Coordinates are fractions of image width and height, so that `--image-size` is needed; above 2 they are pixels.
 
 Files `NAME_12.txt` of one folder are the frames of one clip; without a file a frame has no person. Joints are found by
 how many there are. Visibility 1 (hidden) becomes confidence 0.5 and 2 becomes 1, if there is a 2. A joint at 0, 0 was
@@ -58,7 +58,7 @@ def read(source: Source, options: ImportOptions) -> Iterator[ReaderOutput]:
                         scored.add(_add([float(word) for word in line.split()], frames))
         except InputError as error:
             yield quarantined(error, str(path), 0)
-    yield _completed(frames.clip(source.name, "fractions"), scored)
+    yield _completed(frames.clip(source.name), scored)
 
 
 def _add(numbers: list[float], frames: Collector) -> bool:

@@ -164,13 +164,17 @@ def test_no_code_in_an_archive_is_run(take, tmp_path):
     assert not (tmp_path / "ran").exists()
 
 
-def c3d(labels, points, fps=100.0, scale=-1.0, analog=3):
+def c3d(labels, points, fps=100.0, scale=-1.0, analog=3, unit=""):
     """Return a C3D file of points `[T, N, 4]`, in which a negative fourth number marks a point that was not seen."""
     width = max(map(len, labels))
     texts = b"".join(label.ljust(width).encode() for label in labels)
     data = struct.pack("<bBBB", -1, 2, width, len(labels)) + texts + b"\x00"
     parameters = b"\x05\xffPOINT" + struct.pack("<H", 3) + b"\x00"
-    parameters += b"\x06\x01LABELS" + struct.pack("<H", len(data) + 2) + data + b"\x00\x00"
+    parameters += b"\x06\x01LABELS" + struct.pack("<H", len(data) + 2) + data
+    if unit:
+        data = struct.pack("<bBB", -1, 1, len(unit)) + unit.encode() + b"\x00"
+        parameters += b"\x05\x01UNITS" + struct.pack("<H", len(data) + 2) + data
+    parameters += b"\x00\x00"
     parameters = bytes((1, 80, 0, 84)) + parameters
     blocks = -(-len(parameters) // 512)
     parameters = (parameters[:2] + bytes((blocks,)) + parameters[3:]).ljust(blocks * 512, b"\x00")
@@ -210,6 +214,28 @@ def test_c3d_of_markers(take, tmp_path, scale, subject):
     knee = sequence.keypoints[:, KINECT.index("left_knee")]
     assert knee[:, 3].tolist() == [1, 1, 0, 1, 1]
     assert any("LTHI" in note for note in take.notes)
+
+
+@pytest.mark.parametrize(("middle", "unit"), [(["thorax"], ""), ([], ""), ([], "mm")])
+def test_c3d_of_joints_with_points_that_are_not_finite(take, tmp_path, middle, unit):
+    body = standing()
+    if unit:  # without a torso, only the stated unit tells the size
+        sides = ["right_hip", "left_knee", "right_knee", "left_ankle", "right_ankle", "left_elbow", "right_elbow"]
+        joints = [*sides, "right_shoulder", "head"]
+    else:
+        joints = [joint for joint in H36M if joint in KINECT and joint not in ("hip_center", "shoulder_center")]
+    places = np.stack([body[:, H36M.index(joint)] for joint in [*joints, *(["neck"] * len(middle))]], axis=1)
+    points = np.concatenate([AXES["z up"](places) * 1000, np.zeros((5, places.shape[1], 1))], axis=2)
+    points[2, 3, 1] = np.nan
+    path = tmp_path / "walk.c3d"
+    path.write_bytes(c3d([*joints, *middle], points, unit=unit))
+    ((sequence,), quarantined) = take(path)
+    assert not quarantined
+    pose = sequence.keypoints[0]
+    np.testing.assert_allclose(np.ptp(pose[pose[:, 3] > 0, :3], axis=0).max(), np.ptp(places[0, :, 1]), atol=2e-3)
+    assert sequence.keypoints[:, KINECT.index(joints[3]), 3].tolist() == [1, 1, 0, 1, 1]
+    centre = sequence.keypoints[:, KINECT.index("shoulder_center")]
+    assert centre[:, 3].all() == (not unit)
 
 
 def test_a_c3d_that_is_cut_and_one_of_a_tool_are_explained(take, tmp_path):

@@ -116,6 +116,14 @@ def test_yolo_labels(poses, take, dump, width, after):
     np.testing.assert_allclose(sequence.timestamps, np.array([0, 1, 2, 4, 5]) / 30)
 
 
+def test_yolo_labels_in_pixels(poses, take, dump):
+    given = poses(4)
+    for t, pose in enumerate(given):
+        path = dump(f"a/{t}.txt", yolo(pose * (640, 480, 1)))
+    ((sequence,), _) = take(path.parent, image=SIZE)
+    np.testing.assert_allclose(sequence.keypoints, heights(given), **TINY)
+
+
 def test_yolo_labels_with_flags_of_visibility(poses, take, dump):
     given = poses(4)
     given[..., 2] = np.random.default_rng(0).integers(0, 3, given.shape[:2])
