@@ -18,7 +18,7 @@ from typing import Any
 from google.protobuf.message import Message
 from ml_metadata.errors import AbortedError, InternalError, UnavailableError, UnknownError
 from ml_metadata.metadata_store import MetadataStore
-from ml_metadata.proto import metadata_store_pb2
+from ml_metadata.proto import metadata_store_pb2, metadata_store_service_pb2
 
 from data.errors import PoselineError
 from lineage.places import below_root, former_root, in_folder, in_root
@@ -59,6 +59,8 @@ class StoreClient(MetadataStore):
         """Call ML Metadata; every method does so by this one, with its name, a request and a response."""
         _, request, response = arguments[:3]
         if self._folder is not None and self._is_own:
+            if isinstance(request, metadata_store_service_pb2.GetArtifactsByURIRequest):
+                request.uris.extend([below_root(self._folder, uri) for uri in request.uris])
             for artifact in _artifacts(request):
                 artifact.uri = below_root(self._folder, artifact.uri)
                 _change_targets(artifact, functools.partial(recorded_targets, self._folder))

@@ -129,3 +129,13 @@ def test_the_store_of_a_root_that_is_named_by_a_url_finds_its_payloads(tmp_path,
     assert read(store) == (str(root / PAYLOAD), targets)
     recorded(root, ("/another/root/" + PAYLOAD, {}))
     assert read(store)[0] == "/another/root/" + PAYLOAD  # several roots may use such a store
+
+
+@pytest.mark.parametrize("older", [False, True], ids=["relative", "absolute"])
+def test_a_payload_is_found_by_its_path(tmp_path, older):
+    root = tmp_path / "root"
+    put(root, root / PAYLOAD, {})
+    if older:
+        recorded(root, (str(root / PAYLOAD), {}))
+    [found] = opened(root).get_artifacts_by_uri(str(root / PAYLOAD))
+    assert found.uri == str(root / PAYLOAD)
