@@ -176,6 +176,12 @@ def _noisy(keypoints: np.ndarray) -> np.ndarray:
     return keypoints
 
 
+def _half_unsure(clips: Sequence[KeypointSequence]) -> list[KeypointSequence]:
+    people = sorted({clip.subject for clip in clips})
+    unsure = _each(_linear((1, 1, 0.34)))
+    return [new if clip.subject in people[::2] else clip for clip, new in zip(clips, unsure(clips), strict=True)]
+
+
 _SIDES = load_layout("coco17").mirror
 _ARMS = (("left_elbow", "right_elbow"), ("left_wrist", "right_wrist"), ("left_shoulder", "right_shoulder"))
 
@@ -196,6 +202,7 @@ FAULTS: dict[str, Callable[[Sequence[KeypointSequence]], list[KeypointSequence]]
     "every frame is the first": _each(lambda k: np.repeat(k[:1], len(k), axis=0)),
     "joints jump": _each(_noisy),
     "the confidence is a tenth": _each(_linear((1, 1, 0.1))),
+    "the confidence of every other person is a third": _half_unsure,
 }
 """Name of each fault to the function that injects it; the first four are also sent through the whole pipeline by
 `tests/components/test_spans_through_the_gate.py`."""

@@ -51,11 +51,21 @@ def below_root(root: Path, path: str) -> str:
 
 def in_root(root: Path, recorded: str) -> str:
     """Return the path that was recorded; a payload that was recorded with the root's former place is in the root."""
-    name = payload_name(recorded)
-    return name if not name or name.startswith("/") else f"{root}/{name}"
+    return in_folder(root, payload_name(recorded))
+
+
+def in_folder(folder: Path, recorded: str) -> str:
+    """Return the path that was recorded relative to a folder; an absolute path, or none, is as it was recorded."""
+    return recorded if not recorded or recorded.startswith("/") else f"{folder}/{recorded}"
 
 
 def payload_name(path: str) -> str:
     """Return the path of a payload below its root, `artifacts/PIPELINE/NODE/OUTPUT/EXECUTION`; others unchanged."""
     found = _PAYLOAD.fullmatch(path)
     return found[1] if found else path
+
+
+def former_root(recorded: str) -> Path | None:
+    """Return the place of the root when a payload's absolute path was recorded; None if the path does not tell."""
+    name = payload_name(recorded)
+    return Path(recorded.removesuffix(f"/{name}")) if recorded.startswith("/") and name != recorded else None

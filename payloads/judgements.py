@@ -30,7 +30,16 @@ class Judgement(JsonPayload):
     @property
     def to_repeat(self) -> tuple[Verdict, ...]:
         """Verdicts that did not pass and rest on a measurement of time or on a crash, so that a new try may pass."""
-        return tuple(verdict for verdict in self.verdicts if not verdict.passed and verdict.rests_on_measurement)
+        return tuple(
+            verdict
+            for verdict in self.verdicts
+            if not verdict.passed and (verdict.is_timed or (verdict.is_of_faults and self.faults_may_pass))
+        )
+
+    @property
+    def faults_may_pass(self) -> bool:
+        """Whether there are faults that may not repeat themselves."""
+        return False
 
 
 class FileFigures(BaseModel):
@@ -42,6 +51,7 @@ class FileFigures(BaseModel):
         sequence_accuracy: share of test sequences classified correctly; None if the file could not be run.
         window_accuracy: share of test windows classified correctly; None if the file could not be run.
         fault: why the file could not be run; None if it ran.
+        may_pass: whether the fault may not repeat itself, as a crash may not; true in judgements of older versions.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -51,6 +61,7 @@ class FileFigures(BaseModel):
     sequence_accuracy: float | None = None
     window_accuracy: float | None = None
     fault: str | None = None
+    may_pass: bool = True
 
 
 class EdgeJudgement(Judgement):
@@ -71,6 +82,11 @@ class EdgeJudgement(Judgement):
     windows: int = 0
     claims: Claims | None = None
 
+    @property
+    def faults_may_pass(self) -> bool:
+        """See `Judgement`."""
+        return any(found.shipped and found.fault and found.may_pass for found in self.files.values())
+
 
 class FormatFigures(BaseModel):
     """What ServingSmoke measured on one format; a figure that could not be measured is None.
@@ -78,6 +94,7 @@ class FormatFigures(BaseModel):
     Attributes:
         shipped: whether the format is shipped, or only made for comparison.
         fault: why the format did not serve; None if it did.
+        may_pass: whether the fault may not repeat itself, as a crash may not; true in judgements of older versions.
         seconds: wall time of its whole trial.
         load_ms: time to load it.
         first_ms: time for the first window.
@@ -94,6 +111,7 @@ class FormatFigures(BaseModel):
 
     shipped: bool
     fault: str | None
+    may_pass: bool = True
     seconds: float
     load_ms: float | None = None
     first_ms: float | None = None
@@ -123,3 +141,8 @@ class ServingJudgement(Judgement):
     latency_ms: dict[str, Figure] = Field(default_factory=dict)
     formats: dict[str, FormatFigures] = Field(default_factory=dict)
     windows: int = 0
+
+    @property
+    def faults_may_pass(self) -> bool:
+        """See `Judgement`."""
+        return any(found.shipped and found.fault and found.may_pass for found in self.formats.values())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar, Self
@@ -49,13 +50,34 @@ class PushRecord(JsonPayload):
 
     @classmethod
     def read(cls, folder: Path) -> Self:
-        """Read the file from an artifact's folder; a target that moved with the root is where the root is now.
+        """Read the file from an artifact's folder.
+
+        Files of older versions have absolute paths, also of targets that have moved with the root since. The metadata
+        store, which has the root's former place, knows where these are now: see `find`.
 
         Raises:
             NodeError: if it is missing or damaged.
         """
         record = super().read(folder)
         return record.model_copy(update={"targets": targets_in(_root_of(folder), record.targets)})
+
+    @classmethod
+    def find(cls, folder: Path, targets: object) -> Self | None:
+        """Read the file with the targets where they are now; None if it is missing or damaged.
+
+        Args:
+            folder: folder of the artifact.
+            targets: the custom property `targets` of the PushedModel in the metadata store; the file's own targets
+                count if it is missing or damaged.
+        """
+        record = cls.read_if_sound(folder)
+        try:
+            places = json.loads(str(targets or "{}"))
+            return record and record.model_copy(
+                update={"targets": {name: str(places.get(name, target)) for name, target in record.targets.items()}}
+            )
+        except (ValueError, AttributeError):
+            return record
 
     @property
     def versions(self) -> dict[Path, tuple[ListedFile, ...]]:
@@ -66,23 +88,33 @@ class PushRecord(JsonPayload):
 
 
 def recorded_targets(root: Path | None, targets: Mapping[str, str]) -> dict[str, str]:
-    """Return the folders of targets as they are recorded: relative to the root of the runs if they are below it."""
-    return {name: target.removeprefix(f"{root}/") if root else target for name, target in targets.items()}
+    """Return the folders of targets as they are recorded: relative to the root of the runs if they are below it.
+
+    Targets are recorded without links and `..`; the root may have been given with them.
+    """
+    if root is None:
+        return dict(targets)
+    prefixes = (f"{root}/", f"{root.resolve()}/")
+    below = {name: next(filter(target.startswith, prefixes), "") for name, target in targets.items()}
+    return {name: target.removeprefix(below[name]) for name, target in targets.items()}
 
 
-def targets_in(root: Path | None, recorded: Mapping[str, str]) -> dict[str, str]:
-    """Return the folders of recorded targets; a target that moved with the root is where the root is now."""
-    return {name: _target_in(root, target) if root else target for name, target in recorded.items()}
+def targets_in(root: Path | None, recorded: Mapping[str, str], former: Path | None = None) -> dict[str, str]:
+    """Return the folders of recorded targets.
+
+    Args:
+        root: root of the runs; None if it is not known.
+        recorded: the recorded targets.
+        former: place of the root when they were recorded, if it is known: targets below it moved with the root. Older
+            versions recorded absolute paths.
+    """
+    if root is None:
+        return dict(recorded)
+    here = root.resolve()
+    return {name: str(here / target) for name, target in recorded_targets(former, recorded).items()}
 
 
 def _root_of(folder: Path) -> Path | None:
     """Return the root of the runs that a payload `artifacts/PIPELINE/NODE/OUTPUT/EXECUTION` is in; None if in none."""
     above = folder.parents[3:5]
     return above[1] if len(above) == 2 and above[0].name == "artifacts" else None
-
-
-def _target_in(root: Path, target: str) -> str:
-    """Return the folder of a target; older records have the absolute paths of targets in the root's former place."""
-    moved = root.joinpath(*Path(target).parts[-2:])
-    is_moved = Path(target).is_absolute() and moved.parent.name == "pushed" and not Path(target).exists()
-    return str(moved if is_moved and moved.is_dir() else root / target)

@@ -11,10 +11,6 @@ Direction = Literal["min", "max"]
 """Whether the threshold is the smallest or the largest value that passes."""
 
 
-_MEASURED_UNITS = ("s", "ms", "formats")
-"""Units of times, and of the number of formats that crashed or hung."""
-
-
 def finite(value: Any) -> float | None:
     """Return a finite number as it is, None for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
@@ -69,9 +65,14 @@ class Verdict(BaseModel):
         return values | {"direction": "min" if at_least else "max"}
 
     @property
-    def rests_on_measurement(self) -> bool:
-        """Whether another try on the same files may give another figure: a time, or what a crash or a hang left."""
-        return self.unit in _MEASURED_UNITS or self.figure is None
+    def is_timed(self) -> bool:
+        """Whether the figure is a time, so that another try on the same files may give another one."""
+        return self.figure is not None and self.unit in ("s", "ms")
+
+    @property
+    def is_of_faults(self) -> bool:
+        """Whether it counts formats with a fault, or a fault may be why there is no figure."""
+        return self.figure is None or self.unit == "formats"
 
     @property
     def limit(self) -> str:

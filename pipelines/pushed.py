@@ -70,7 +70,8 @@ def altered_versions(store: MetadataStore, pipeline: str, targets: Mapping[str, 
     recorded: dict[Path, tuple[ListedFile, ...]] = {}
     for artifact in store.get_artifacts_by_context(context.id, options) if context else ():
         live = artifact.state == metadata_store_pb2.Artifact.LIVE
-        record = PushRecord.read_if_sound(Path(artifact.uri)) if live else None
+        places = artifact.custom_properties["targets"].string_value if "targets" in artifact.custom_properties else None
+        record = PushRecord.find(Path(artifact.uri), places) if live else None
         recorded = (record.versions if record else {}) | recorded
     return [
         folder

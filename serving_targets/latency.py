@@ -5,8 +5,11 @@ rounds. The processor time of the thread counts, because it excludes the time in
 processor; wall time is measured with it. What is left of other work (shared caches, shared units of a core) can only
 lengthen a prediction, so the round with the lowest 95th percentile counts. A reference, whose work is always the same,
 is timed before and after each round: rounds in which it was as quick as it ever was, and in which the thread hardly
-waited, were calm. Measuring goes on until enough rounds were calm. If they do not come, a figure slightly above a limit
+waited, were calm. Measuring goes on until enough rounds were calm. If they do not come, a figure up to twice the limit
 says nothing about the file.
+
+What cannot be seen: work of others that is steady for the whole measurement slows the reference in every round alike.
+The rounds then count as calm, and a file that is not much quicker than its limit may be called too slow.
 """
 
 from __future__ import annotations
@@ -57,7 +60,7 @@ HOPELESS = 3.0
 LONGEST_SECONDS = 60.0
 """Wall time after which a measurement ends with the round that it is in."""
 
-DOUBT = 1.25
+DOUBT = 2.0
 """Ratio to the limit up to which a figure without calm rounds may be the fault of other work."""
 
 _REFERENCE_RUNS = 10

@@ -1,6 +1,7 @@
 """Compares anomalies and statistics with the policy of DataGate and describes every finding."""
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -26,6 +27,10 @@ _KINDS = {
     "COMPARATOR_CONTROL_DATA": ("not compared", "the other side has no such feature: compare again with the next span"),
     "COMPARATOR_TREATMENT_DATA": ("not compared", "compare again with the next span"),
 }
+MOST_SPREAD = 2.0
+"""Largest ratio of a feature's spread in the training split to that of the last blessed span at which drift may be
+chance. If some people are faulty, the people differ so much that any distance would look like chance."""
+
 Measurement = DriftSkewInfo.Measurement
 _OTHER = ("other", "compare the data with this feature's entry in the schema")
 _TOO_FAR = ("COMPARATOR_L_INFTY", "COMPARATOR_JENSEN", "COMPARATOR_NORMALIZED")  # taken from the measurements
@@ -164,17 +169,35 @@ def _comparisons(split: str, evidence: Evidence, policy: DataPolicy) -> Iterator
 def _warn_if_chance_explains(
     finding: Finding, distance: float, sides: Sides, evidence: Evidence, policy: DataPolicy
 ) -> Finding:
-    """Let a finding only warn if a side is small, or if random groups of the training people differ as much."""
+    """Let a finding only warn if a side is small, or if random groups of the training people differ as much.
+
+    For drift, these people are themselves judged: they must not differ much more than those of the last blessed span.
+    """
     if finding.verdict != "stop":
         return finding
     if sides.windows < policy.min_windows or min(sides.people) < policy.min_people:
         reason = f" (one side has no more than {sides.windows} windows or {min(sides.people)} people)"
     else:
         bound = evidence.windows.chance_bound(finding.feature, min(sides.people) / sum(sides.people))
-        if bound is None or distance > bound:
+        if bound is None or distance > bound or (finding.anomaly == "drift" and _is_wider(finding.feature, evidence)):
             return finding
         reason = f" (chance: random groups of the training people are up to {bound:.2f} apart)"
     return finding.model_copy(update={"verdict": "warn", "figure": finding.figure + reason})
+
+
+def _is_wider(feature: str, evidence: Evidence) -> bool:
+    """Return whether a feature is spread much more over the training split than over that of the last blessed span."""
+    if "train" not in evidence.statistics or "train" not in evidence.baseline:
+        return False
+    here, before = (_feature(side["train"], feature) for side in (evidence.statistics, evidence.baseline))
+    return _spread(here) > MOST_SPREAD * _spread(before)
+
+
+def _spread(statistics: FeatureNameStatistics) -> float:
+    """Return the standard deviation of numbers; of words the root of the probability that two of them differ."""
+    if statistics.HasField("num_stats"):
+        return statistics.num_stats.std_dev
+    return math.sqrt(max(0.0, 1 - sum(share**2 for share in _shares(statistics).values())))
 
 
 def _change(here: FeatureNameStatistics, there: FeatureNameStatistics, name: str) -> tuple[str, Deviation]:

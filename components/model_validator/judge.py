@@ -102,7 +102,7 @@ def _figures(
         truth: label of each window.
         sequences: number of the sequence of each window.
     """
-    found = FileFigures(shipped=file.shipped, bytes=file.path.stat().st_size, fault=run.fault)
+    found = FileFigures(shipped=file.shipped, bytes=file.path.stat().st_size, fault=run.fault, may_pass=run.may_pass)
     if run.probabilities is None:
         return found
     _, firsts, of_window = np.unique(sequences, return_index=True, return_inverse=True)

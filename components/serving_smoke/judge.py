@@ -82,6 +82,7 @@ def _figures(run: SandboxRun, truth: np.ndarray | None, *, shipped: bool) -> For
     found = FormatFigures(
         shipped=shipped,
         fault=run.fault,
+        may_pass=run.may_pass,
         seconds=run.seconds,
         load_ms=figures.load_ms,
         first_ms=figures.first_ms,
@@ -94,7 +95,7 @@ def _figures(run: SandboxRun, truth: np.ndarray | None, *, shipped: bool) -> For
         return found
     if run.probabilities.shape != truth.shape:
         fault = f"gives {run.probabilities.shape[-1]} probabilities, the SavedModel {truth.shape[-1]}"
-        return found.model_copy(update={"fault": fault})
+        return found.model_copy(update={"fault": fault, "may_pass": False})
     difference = np.abs(run.probabilities - truth).max(axis=1)
     return found.model_copy(
         update={

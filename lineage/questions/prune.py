@@ -100,7 +100,7 @@ def _is_blessing(artifact: Artifact) -> bool:
 
 
 def _is_published(pushed: Artifact) -> bool:
-    record = PushRecord.read_if_sound(Path(pushed.uri))
+    record = PushRecord.find(Path(pushed.uri), pushed.properties.get("targets"))
     if record is None:  # a record that cannot be read may be that of a version in use: nothing behind it is removed
         return (Path(pushed.uri) / PushRecord.FILE).exists()
     return any(folder.is_dir() for folder in record.versions)

@@ -142,7 +142,8 @@ def open_store(config: metadata_store_pb2.ConnectionConfig, *, upgrade: bool = F
                 patient,
                 enable_upgrade_migration=upgrade,
                 place=place,
-                root=_root_of(config),
+                folder=Path(config.sqlite.filename_uri).parent if config.HasField("sqlite") else None,
+                is_own=_is_own(config),
                 explain=functools.partial(_known, config),
             )
 
@@ -163,10 +164,9 @@ def _store_class(config: metadata_store_pb2.ConnectionConfig) -> type[StoreClien
     return postgresql.PostgresqlStore
 
 
-def _root_of(config: metadata_store_pb2.ConnectionConfig) -> Path | None:
-    """Return the root that a store belongs to; None if the environment names a store, which several roots may use."""
-    path = Path(config.sqlite.filename_uri)
-    return path.parent if config.HasField("sqlite") and path.name == SQLITE_NAME and not _url_of_environment() else None
+def _is_own(config: metadata_store_pb2.ConnectionConfig) -> bool:
+    """Return whether a store belongs to a root; if the environment names one, several roots may use it."""
+    return Path(config.sqlite.filename_uri).name == SQLITE_NAME and not _url_of_environment()
 
 
 def _may_create(config: metadata_store_pb2.ConnectionConfig) -> bool:

@@ -26,6 +26,7 @@ from lineage.node_ids import NodeId
 from lineage.nodes import NODES
 from payloads.judgements import Judgement
 from payloads.push import PushRecord
+from payloads.verdict import Verdict
 from pipelines.config import PipelineConfig
 from pipelines.pushed import altered_versions, push_targets, why_push_again
 from pipelines.running.cache_key import CacheKey
@@ -137,14 +138,19 @@ def why_stale(
 
     The outputs of a push cannot be used if the targets are not as the configuration wants them, and a rejection cannot
     be used if it rests on a measurement of time or on a crash, which another try may not repeat. What a gate says
-    that only warns is no rejection.
+    that only warns is no rejection, but what it could not say is asked again.
     """
     only_warns = NODES[NodeId(node_id)].gate in config.only_warn
-    for blessing in () if only_warns else outputs.get("blessing", ()):
-        if blessing.type_name in BLESSINGS and (rejected := _measured_rejections(blessing)):
+    for blessing in outputs.get("blessing", ()):
+        if blessing.type_name not in BLESSINGS:
+            continue
+        to_repeat = _to_repeat(blessing)
+        if is_open := [verdict.gate for verdict in to_repeat if verdict.is_open]:
+            return f"measured again, because {listed(is_open)} could not be judged"
+        if not only_warns and (rejected := [verdict.gate for verdict in to_repeat]):
             return f"measured again, because the rejection by {listed(rejected)} may not repeat itself"
     for pushed in outputs.get("pushed_model", ()):
-        record = PushRecord.read_if_sound(Path(pushed.uri))
+        record = PushRecord.find(Path(pushed.uri), pushed.get_string_custom_property("targets"))
         if record is None:
             return "its record cannot be read"
         if why := why_push_again(workspace.root, record, push_targets(config, workspace)):
@@ -152,9 +158,9 @@ def why_stale(
     return None
 
 
-def _measured_rejections(blessing: Artifact) -> list[str]:
+def _to_repeat(blessing: Artifact) -> tuple[Verdict, ...]:
     judgement = FORMS[blessing.type_name].read_if_sound(Path(blessing.uri))
-    return [verdict.gate for verdict in judgement.to_repeat] if isinstance(judgement, Judgement) else []
+    return judgement.to_repeat if isinstance(judgement, Judgement) else ()
 
 
 def _parameter(node: pipeline_pb2.PipelineNode, name: str) -> str:

@@ -18,6 +18,7 @@ from lineage.marks import SPLITS
 from lineage.measures import BLESSINGS, FORMS
 from lineage.node_ids import NodeId
 from lineage.nodes import GATES
+from payloads.claims import HoldsFor
 from payloads.data_judgement import DataJudgement, Finding
 from payloads.evaluation import Evaluation
 from payloads.judgements import EdgeJudgement, ServingJudgement
@@ -78,6 +79,7 @@ class Report:
         accuracy: headline figures by name.
         verdicts: verdicts of the gates on the model.
         claims: what the test shows about the model, as a sentence; None if it was not tested.
+        holds_for: whom the test stands for; None if that is not known.
         rejected: names of the verdicts that did not pass, without those of gates that only warn.
         rejected_since: name and time of the run that found this, if the rejection is taken from the cache.
         files: file or format name to its figures: size, accuracy, differences, times.
@@ -98,6 +100,7 @@ class Report:
     accuracy: dict[str, float] = field(default_factory=dict)
     verdicts: list[Verdict] = field(default_factory=list)
     claims: str | None = None
+    holds_for: HoldsFor | None = None
     rejected: list[str] = field(default_factory=list)
     rejected_since: str | None = None
     files: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -208,7 +211,8 @@ def _read_other_gates(report: Report, outputs: Mapping[str, Outputs], only_warn:
         _add_verdicts(report, gate, judgement.verdicts, only_warn)
         if isinstance(judgement, EdgeJudgement):
             report.accuracy |= {name: value for name, value in judgement.accuracy.items() if value is not None}
-            report.claims = judgement.claims.sentence if judgement.claims else None
+            if judgement.claims:
+                report.claims, report.holds_for = judgement.claims.sentence, judgement.claims.holds_for
             _add_files(report, judgement.files)
         elif isinstance(judgement, ServingJudgement):
             report.latency_ms |= {name: value for name, value in judgement.latency_ms.items() if value is not None}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -21,6 +22,7 @@ from data.system.limits import lower_limit
 
 _TICK_SECONDS = 0.5
 _LOG_BYTES = 1_000_000
+_LACKING = re.compile("[Mm]emory|OOM|allocat|Errno")
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,16 @@ class Ending:
         if self.code < 0:
             return f"crashed with {signal_name(-self.code)}"
         return f"ended with exit code {self.code}" if self.code else None
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether the fault may not repeat itself: a crash, the time limit, or what the machine lacked."""
+        return self.code != 1 or _LACKING.search(self.last_line) is not None
+
+    @property
+    def last_line(self) -> str:
+        """Last line of the log: the error, if Python ended with one."""
+        return "".join(self.log.strip().splitlines()[-1:])
 
 
 def signal_name(number: int) -> str:

@@ -27,12 +27,14 @@ class SandboxRun:
         seconds: wall time of the process.
         probabilities: predictions, float32 `[windows, classes]`; None if the model failed.
         figures: measurements up to the end or the failure; of a TFLite file with its latency only if `timed`.
+        may_pass: whether the failure may not repeat itself.
     """
 
     fault: str | None
     seconds: float
     probabilities: np.ndarray | None = None
     figures: SandboxFigures = field(default_factory=SandboxFigures)
+    may_pass: bool = False
 
 
 def sandbox_tflite(
@@ -90,6 +92,6 @@ def _run(module: str, arguments: list[str], time_limit_seconds: float) -> Sandbo
         ending = run_module(module, [*arguments, scratch], folder / "log.txt", time_limit_seconds)
         figures = read_figures(folder)
         if ending.fault:
-            last_line = ending.log.strip().splitlines()[-1:] if ending.code == 1 else []
-            return SandboxRun(": ".join([ending.fault, *last_line]), ending.seconds, figures=figures)
+            fault = ": ".join(filter(None, [ending.fault, ending.last_line if ending.code == 1 else ""]))
+            return SandboxRun(fault, ending.seconds, figures=figures, may_pass=ending.may_pass)
         return SandboxRun(None, ending.seconds, np.load(probabilities_file(folder)), figures)

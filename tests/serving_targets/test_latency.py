@@ -138,6 +138,20 @@ def test_a_file_slightly_too_slow_is_refused_only_if_rounds_were_calm():
     assert LONG_PATIENCE <= busy.spent < LONG_PATIENCE + 0.2
 
 
+def test_up_to_twice_the_limit_may_be_the_neighbours_fault_and_three_times_never():
+    """Neighbours that are steady all the time look calm; see the module's docstring."""
+    for calm, milliseconds, expected in (
+        (False, 1.9 * LIMIT, None),
+        (False, 3 * LIMIT, True),
+        (True, 3 * LIMIT, True),
+        (True, 1.9 * LIMIT, True),
+    ):
+        assert exceeds(milliseconds, LIMIT, calm=calm) is expected
+    starved = measured(Machine(slowdown=lambda wall: 1.6, wait=0.006), 0.2)
+    assert starved.p95 > LIMIT
+    assert verdict(starved) is None
+
+
 def test_patience_ends():
     clearly = Machine(**BUSY)
     assert verdict(measured(clearly, 1.0)) is True

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from data.output.terminal import stacked
+from payloads.claims import HoldsFor
 from payloads.verdict import Verdict
 from pipelines.running.outcome import Report
 
@@ -16,7 +17,7 @@ class Explanation(NamedTuple):
     """What it means that a check did not pass.
 
     Attributes:
-        meaning: what is wrong with the model.
+        meaning: what is wrong with the model; `{tested}` stands for what the test split has.
         remedy: what to do about it.
     """
 
@@ -29,7 +30,7 @@ _CONVERT = "convert again with another edge.seed; if it stays, report it with th
 _AGAIN = "run again; if it stays, the log of ServingSmoke says more"
 
 EXPLANATIONS = {
-    "evaluator accuracy": Explanation("too many windows of people it has not seen are classified wrongly", _LEARN),
+    "evaluator accuracy": Explanation("too many windows of {tested} are classified wrongly", _LEARN),
     "evaluator macro_f1": Explanation("some labels are recognised much worse than others", _LEARN),
     "evaluator accuracy change": Explanation("it is worse than the last blessed model on the same test data", _LEARN),
     "evaluator macro_f1 change": Explanation("it is worse than the last blessed model on the same test data", _LEARN),
@@ -57,6 +58,13 @@ EXPLANATIONS = {
 }
 """Name of each check of a gate on models to what it means that it did not pass."""
 
+_TESTED: dict[HoldsFor | None, str] = {
+    "other people": "people it has not seen",
+    "the same people": "recordings that it has not seen, of people in training,",
+    "the same recordings": "other parts of the recordings in training",
+    None: "the test split",
+}
+
 _BY_RULE = "or change the threshold under `gates` in the configuration, if the figure is good enough for you"
 
 
@@ -65,13 +73,13 @@ def explain_rejection(report: Report) -> Text:
     lines = []
     for verdict in report.verdicts:
         if not verdict.passed and verdict.gate in report.rejected:
-            lines += _explain(verdict)
+            lines += _explain(verdict, _TESTED[report.holds_for])
     if report.rejected_since:
         lines.append(f"rejected, from the run {report.rejected_since}; nothing has changed since")
     return stacked(lines)
 
 
-def _explain(verdict: Verdict) -> list[str]:
+def _explain(verdict: Verdict, tested: str) -> list[str]:
     found = f"{verdict}"
     if verdict.is_open:
         meaning = "it cannot be said now whether the file is quick enough; nothing is wrong with it as far as is known"
@@ -80,4 +88,4 @@ def _explain(verdict: Verdict) -> list[str]:
     explained = EXPLANATIONS.get(verdict.gate)
     if explained is None:
         return [found]
-    return [found, f"  means:  {explained.meaning}", f"  remedy: {explained.remedy}; {_BY_RULE}"]
+    return [found, f"  means:  {explained.meaning.format(tested=tested)}", f"  remedy: {explained.remedy}; {_BY_RULE}"]

@@ -23,6 +23,21 @@ def test_each_verdict_that_stopped_the_push_is_explained():
     assert len(said) == 3
 
 
+@pytest.mark.parametrize(
+    ("holds_for", "words"),
+    [
+        ("other people", "people it has not seen are"),
+        ("the same people", "recordings that it has not seen, of people in training, are"),
+        ("the same recordings", "other parts of the recordings in training are"),
+        (None, "the test split are"),
+    ],
+)
+def test_whose_windows_are_wrong_depends_on_the_division(holds_for, words):
+    wrong = check_threshold("evaluator accuracy", 0.4, 0.8, "min", "share")
+    said = _said(wrong, rejected=["evaluator accuracy"], holds_for=holds_for)
+    assert said[1] == f"  means:  too many windows of {words} classified wrongly"
+
+
 def test_what_is_not_measurable_now_asks_to_try_again():
     open_ = check_threshold("max_latency_p95_ms", 0.31, 0.3, "max", "ms").model_copy(update={"is_open": True})
     said = _said(open_, rejected=["max_latency_p95_ms"])
