@@ -140,10 +140,10 @@ def why_stale(
     be used if it rests on a measurement of time or on a crash, which another try may not repeat. What a gate says
     that only warns is no rejection, but what it could not say is asked again.
     """
-    only_warns = NODES[NodeId(node_id)].gate in config.only_warn
     for blessing in outputs.get("blessing", ()):
         if blessing.type_name not in BLESSINGS:
             continue
+        only_warns = NODES[NodeId(node_id)].gate in config.only_warn
         to_repeat = _to_repeat(blessing)
         if is_open := [verdict.gate for verdict in to_repeat if verdict.is_open]:
             return f"measured again, because {listed(is_open)} could not be judged"
