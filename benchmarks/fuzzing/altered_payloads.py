@@ -57,9 +57,14 @@ def _largest_file(payload: Path) -> Path | None:
     return max(files, key=lambda path: path.stat().st_size, default=None)
 
 
-def _payloads(root: Path, nodes: list[str]) -> list[Path]:
-    found = sorted(path for path in root.glob("artifacts/*/*/*/*") if path.is_dir() and ".system" not in path.parts)
-    return [path for path in found if not nodes or path.parts[-3] in nodes]
+def _outputs(root: Path, nodes: list[str]) -> list[Path]:
+    found = sorted(path for path in root.glob("artifacts/*/*/*") if path.is_dir() and ".system" not in path.parts)
+    return [path for path in found if not nodes or path.parts[-2] in nodes]
+
+
+def _newest(output: Path) -> Path:
+    """Return the payload of an output that runs use now: a remedy before may have made another one."""
+    return max(output.iterdir(), key=lambda path: int(path.name))
 
 
 def _served(folder: Path) -> str:
@@ -101,9 +106,9 @@ def main() -> None:
         for code, message in (_poseline("data", "synth", "--to", str(folder / "data"), *arguments), _run(folder)):
             if code:
                 sys.exit(message)
-        for payload in _payloads(folder / "root", nodes):
-            fault = _try(folder, payload)
-            print(f"{'/'.join(payload.parts[-3:-1])}: {fault or 'refused, named, mended'}", flush=True)
+        for output in _outputs(folder / "root", nodes):
+            fault = _try(folder, _newest(output))
+            print(f"{'/'.join(output.parts[-2:])}: {fault or 'refused, named, computed again'}", flush=True)
 
 
 if __name__ == "__main__":
