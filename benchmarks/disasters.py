@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.output import OPEN_GATES
+from benchmarks.output import TINY
 from data.project import PROJECT_ROOT
 from lineage.store.reader import LineageStore
 from pipelines.processes.import_blocker import block_heavy_imports
@@ -28,7 +28,6 @@ from pipelines.processes.import_blocker import block_heavy_imports
 GENERATE = ("--no-cache", "--until", "KeypointExampleGen")
 TRAIN = ("--no-cache", "--from", "Trainer", "--until", "Trainer")
 CACHED = ("--until", "KeypointExampleGen")
-TINY = ("training.epochs=2", "training.jit_compile=false", *OPEN_GATES)
 _ROOT_MIB, _LIMIT_SECONDS = 420, 300
 
 

@@ -88,7 +88,7 @@ def listed(names: Any, limit: int = 60) -> str:
 
 def one_spelling(name: str) -> str:
     """Return a name without invisible marks and superfluous spaces, so that names that look the same are the same."""
-    if name.isascii() and name == " ".join(name.split(" ")).strip(" ") and "  " not in name:
+    if name.isascii() and name == name.strip(" ") and "  " not in name:
         return name
     spelling = {match.start() for match in _SPELLING.finditer(name)}
     seen = (

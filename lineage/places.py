@@ -45,8 +45,7 @@ def journal_folder(root: Path) -> Path:
 
 def below_root(root: Path, path: str) -> str:
     """Return a path as it is recorded: relative to the root if it is below it, so that the root can be moved."""
-    prefix = f"{root}/"
-    return path.removeprefix(prefix) if path.startswith(prefix) else path
+    return path.removeprefix(f"{root}/")
 
 
 def in_root(root: Path, recorded: str) -> str:
@@ -66,6 +65,6 @@ def payload_name(path: str) -> str:
 
 
 def former_root(recorded: str) -> Path | None:
-    """Return the place of the root when a payload's absolute path was recorded; None if the path does not tell."""
+    """Return the place of the root when a payload's absolute path was recorded; None if it is no such path."""
     name = payload_name(recorded)
     return Path(recorded.removesuffix(f"/{name}")) if recorded.startswith("/") and name != recorded else None

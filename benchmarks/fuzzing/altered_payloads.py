@@ -19,11 +19,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.output import OPEN_GATES
+from benchmarks.output import TINY
 from data.digests import list_folder
 from data.project import PROJECT_ROOT
 
-_TINY = ("training.epochs=2", "training.jit_compile=false", *OPEN_GATES)
 _REMEDY = re.compile(r"`poseline (lineage set-aside [^`]+)`")
 
 
@@ -34,7 +33,7 @@ def _poseline(*arguments: str) -> tuple[int, str]:
 
 
 def _run(folder: Path) -> tuple[int, str]:
-    settings = [part for setting in _TINY for part in ("--set", setting)]
+    settings = [part for setting in TINY for part in ("--set", setting)]
     return _poseline(
         "run", "--config", "baduanjin", "--data", str(folder / "data"), "--root", str(folder / "root"), *settings
     )

@@ -193,10 +193,9 @@ def _spelled(sequence: KeypointSequence) -> KeypointSequence:
     changes: dict[str, Any] = {
         name: spelled for name, text in given.items() if text and (spelled := one_spelling(text)) not in ("", text)
     }
-    if any(one_spelling(segment.label) != segment.label for segment in sequence.segments):
-        changes["segments"] = tuple(
-            replace(segment, label=one_spelling(segment.label) or segment.label) for segment in sequence.segments
-        )
+    segments = tuple(replace(part, label=one_spelling(part.label) or part.label) for part in sequence.segments)
+    if segments != sequence.segments:
+        changes["segments"] = segments
     return replace(sequence, **changes) if changes else sequence
 
 

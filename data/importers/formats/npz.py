@@ -299,7 +299,7 @@ class _Store:
         return [self._label_name("labels", number, entry) for entry, number in enumerate(numbers)]
 
     def _name_forms(self) -> list[str] | None:
-        """Return the form of each sequence as its label, for exercises that are told apart by nothing else."""
+        """Return the form of each sequence as its label, for exercises that differ in nothing else."""
         if self._labels is not None or self._quality is None or len(set(self._quality.tolist())) < 2:
             return None
         names = {1.0: "correct", 0.0: "incorrect"}

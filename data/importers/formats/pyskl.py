@@ -36,7 +36,7 @@ _READ = (
     *("frame_dir", "label", "total_frames", "img_shape", "original_shape", "keypoint", "keypoint_score", "frame_inds"),
     *("box_score", "valid", "modality", "test_mode", "start_index", "clip_len", "num_clips"),
 )
-"""Keys of an annotation that are read, or that tell a network what to do with it."""
+"""Keys of an annotation that are read, or that are instructions for a network."""
 
 _ROOM_COUNTS = ((25, "kinect25"), (20, "kinect20"), (22, "uiprmd22"))
 

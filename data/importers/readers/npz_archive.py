@@ -13,7 +13,7 @@ from typing import IO, Any, Self
 import numpy as np
 
 from data.errors import InputError
-from data.importers.readers.safe_pickle import plain_objects
+from data.importers.readers.safe_pickle import plain_values
 from data.text import harmless, plain_reason
 
 MAX_COLUMN_BYTES = 256 << 20
@@ -112,7 +112,7 @@ class NpzArchive:
                 content = stream.read()
         except _DAMAGE as error:
             raise InputError(f"the array cannot be read: {error}", where, "write the file again") from error
-        return plain_objects(content, where)
+        return plain_values(content, where, with_objects=True)
 
     def header(self, name: str) -> ArrayHeader:
         """Return the shape and type of an array without reading it."""

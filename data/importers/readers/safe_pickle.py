@@ -366,30 +366,19 @@ def open_pickle(file: BufferedReader, path: Path) -> Any:
     return _loaded(_Unpickler(file, path.stat().st_size), str(path))
 
 
-def plain_values(content: bytes, where: str) -> Any:
+def plain_values(content: bytes, where: str, *, with_objects: bool = False) -> Any:
     """Return the content of a pickle in memory, such as an attribute that PyTables wrote.
 
     Args:
         content: the pickle.
         where: its place, for errors.
+        with_objects: whether it may have an array of objects, which becomes a list of plain values.
 
     Raises:
         InputError: if it is damaged, or contains anything but arrays and plain containers.
     """
-    return _loaded(_Unpickler(BytesIO(content), len(content)), where)
-
-
-def plain_objects(content: bytes, where: str) -> Any:
-    """Return the content of a pickle in memory, in which an array of objects becomes a list of plain values.
-
-    Args:
-        content: the pickle.
-        where: its place, for errors.
-
-    Raises:
-        InputError: if it is damaged, or contains anything but arrays and plain containers.
-    """
-    return _loaded(_ObjectUnpickler(BytesIO(content), len(content)), where)
+    unpickler = _ObjectUnpickler if with_objects else _Unpickler
+    return _loaded(unpickler(BytesIO(content), len(content)), where)
 
 
 def _loaded(unpickler: _Unpickler, where: str) -> Any:

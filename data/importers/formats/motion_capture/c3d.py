@@ -67,7 +67,7 @@ _METRES = {"m": 1.0, "cm": 0.01, "mm": 0.001}
 """Metres of each unit that `POINT:UNITS` may state."""
 
 _SMALLEST = 0.3
-"""Size of the smallest person in metres, to tell a wrong unit."""
+"""Size of the smallest person in metres, to recognise a wrong unit."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ def reader(request, monkeypatch):
         monkeypatch.setattr(table_rows, "_by_arrow", refuse)
 
 
-def told(sequences):
+def described(sequences):
     return [(s.sequence_id, s.label, s.subject, len(s.keypoints)) for s in sequences]
 
 
@@ -50,7 +50,7 @@ def test_a_clip_ends_where_label_or_subject_changes(poses, take, table):
     video, label = ["v", "v", "v", "v", "w", "w"], ["rest", "squat", "squat", "rest", "rest", "rest"]
     sequences, refused = take(table(given, {"video": video, "label": label}), image=SIZE)
     assert not refused
-    assert told(sequences) == [
+    assert described(sequences) == [
         ("v", "rest", "unknown", 1),
         ("v_1", "squat", "unknown", 2),
         ("v_2", "rest", "unknown", 1),
@@ -58,13 +58,13 @@ def test_a_clip_ends_where_label_or_subject_changes(poses, take, table):
     ]
     np.testing.assert_allclose(sequences[1].keypoints, given[1:3] / (480, 480, 1), **TINY)
     sequences, _ = take(table(given, {"subject": ["p1"] * 2 + ["p2"] * 4}), image=SIZE)
-    assert told(sequences) == [("t", "unknown", "p1", 2), ("t_1", "unknown", "p2", 4)]
+    assert described(sequences) == [("t", "unknown", "p1", 2), ("t_1", "unknown", "p2", 4)]
 
 
 @pytest.mark.usefixtures("reader")
 def test_labels_that_look_the_same_are_one_run(poses, take, table):
     path = table(poses(4), {"label": ["arm raise", "arm\N{NO-BREAK SPACE}raise"] * 2})
-    assert told(take(path, image=SIZE)[0]) == [("t_0", "arm raise", "unknown", 4)]
+    assert described(take(path, image=SIZE)[0]) == [("t_0", "arm raise", "unknown", 4)]
 
 
 @pytest.mark.usefixtures("reader")

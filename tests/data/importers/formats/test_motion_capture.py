@@ -272,7 +272,7 @@ def test_c3d_of_markers(take, tmp_path, scale, subject):
 @pytest.mark.parametrize(("middle", "unit"), [(["thorax"], ""), ([], ""), ([], "mm")])
 def test_c3d_of_joints_with_points_that_are_not_finite(take, tmp_path, middle, unit):
     body = standing()
-    if unit:  # without a torso, only the stated unit tells the size
+    if unit:  # without a torso, the size follows from the stated unit alone
         sides = ["right_hip", "left_knee", "right_knee", "left_ankle", "right_ankle", "left_elbow", "right_elbow"]
         joints = [*sides, "right_shoulder", "head"]
     else:
