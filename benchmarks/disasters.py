@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.output import OPEN_GATES
+from benchmarks.output import TINY
 from data.project import PROJECT_ROOT
 from lineage.store.reader import LineageStore
 from pipelines.processes.import_blocker import block_heavy_imports
@@ -28,7 +28,6 @@ from pipelines.processes.import_blocker import block_heavy_imports
 GENERATE = ("--no-cache", "--until", "KeypointExampleGen")
 TRAIN = ("--no-cache", "--from", "Trainer", "--until", "Trainer")
 CACHED = ("--until", "KeypointExampleGen")
-TINY = ("training.epochs=2", "training.jit_compile=false", *OPEN_GATES)
 _ROOT_MIB, _LIMIT_SECONDS = 420, 300
 
 
@@ -349,7 +348,8 @@ def _clock_right(scene: Scene) -> None:
 
 
 def _checkpoints(scene: Scene) -> list[Path]:
-    return [path for path in scene.root.glob("checkpoints/**/*") if path.is_file()]
+    folder = scene.root / "checkpoints"
+    return [path for path in folder.glob("*/*/*") if path.is_file() and not path.name.startswith(".")]
 
 
 def _kill_training_with_checkpoint(scene: Scene, process: subprocess.Popen[str], executor: int) -> None:
@@ -428,11 +428,11 @@ DISASTERS: dict[str, Disaster] = {
     "journal entry without names": Disaster(CACHED, before=_journal_entry("{}")),
     "umask 000": Disaster(before=lambda _: os.umask(0o000), after=lambda _: os.umask(0o022)),
     "umask 077": Disaster(before=lambda _: os.umask(0o077), after=lambda _: os.umask(0o022)),
-    "equal run at once": Disaster(during=_second_run(*GENERATE)),
+    "equal run at once": Disaster(TRAIN, "Trainer", during=_second_run(*TRAIN)),
     "other configuration at once": Disaster(
         during=_second_run("--set", "windows.stride=15", "--until", "KeypointExampleGen")
     ),
-    "prune during a run": Disaster(during=_lineage("prune", "--keep", "1", "--yes", expect=2)),
+    "prune during a run": Disaster(TRAIN, "Trainer", during=_lineage("prune", "--keep", "1", "--yes", expect=2)),
 }
 
 

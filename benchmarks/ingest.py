@@ -161,7 +161,7 @@ def examples(folder: Path, arguments: argparse.Namespace) -> None:
         labels=("a", "b"),
         windows=WindowSpec(length=WINDOW, stride=STRIDE, fps=30),
         splits=assign_splits(index, SplitPolicy()),
-        allow_subject_overlap=False,
+        policy=SplitPolicy(),
         num_shards=2,
         folder=folder / "examples",
     )

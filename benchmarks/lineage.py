@@ -348,7 +348,7 @@ def timed(arguments: list[str], root: Path, times: int = 5) -> tuple[float, floa
 def launch_nodes(root: Path) -> dict[str, float]:
     """Return the seconds that launching each node takes in a real run in which every result is cached."""
     from data.output.terminal import Terminal
-    from pipelines.cli.progress import LineProgress
+    from pipelines.cli.run_display.progress import LineProgress
     from pipelines.config import load_config
     from pipelines.processes.children import ChildProcesses
     from pipelines.running.local_runner import run_plan

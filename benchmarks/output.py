@@ -21,6 +21,9 @@ OPEN_GATES = (
 )
 """Settings that let every model pass the gates, for trainings of only a few epochs."""
 
+TINY = ("training.epochs=2", "training.jit_compile=false", *OPEN_GATES)
+"""Settings of a run whose model does not matter."""
+
 
 def run[T](doc: str | None, epochs: int, measure: Callable[[Path, int], T], show: Callable[[T], None]) -> None:
     """Run a benchmark as its command line says: measure in a temporary folder, print, and write JSON with `--to`.

@@ -67,7 +67,7 @@ def measure(folder: Path, epochs: int) -> dict[str, dict[str, float]]:
         print(situation, seconds[situation], file=sys.stderr, flush=True)
 
     modules = folder / "modules"
-    plain = [sys.executable, "-m", "benchmarks.plain_tfx", "--plan", str(folder / "plan.json")]
+    plain = [sys.executable, "-m", "benchmarks.baselines.plain_tfx", "--plan", str(folder / "plan.json")]
     plain += ["--examples", str(folder / "examples"), "--modules", str(modules), "--root", str(folder / "plain")]
     both("cold", plain)
     both("unchanged", plain)

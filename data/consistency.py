@@ -1,7 +1,7 @@
 """The check that all sequences of a span have one layout, one number of channels and unique ids."""
 
 from data.errors import InputError
-from data.layouts import layout_names, load_layout
+from data.layouts import layout_label, load_layout
 from data.records import KeypointSequence
 
 
@@ -34,7 +34,7 @@ class Consistency:
         joints, channels = sequence.keypoints.shape[1:]
         if joints != (wanted := len(load_layout(sequence.layout).joints)):
             raise InputError(
-                f"there are {joints} joints, but layout {sequence.layout} has {wanted}",
+                f"there are {joints} joints, but layout {layout_label(sequence.layout)} has {wanted}",
                 where,
                 "name the layout of these joints, or write all joints of the layout, missing ones with confidence 0",
             )
@@ -56,12 +56,14 @@ class Consistency:
         self._places[sequence_id] = place
 
     def _check_layout(self, layout: str, where: str) -> None:
-        if layout not in layout_names():
-            raise InputError(f"layout {layout!r} is unknown", where, f"known layouts: {', '.join(layout_names())}")
+        try:
+            name = load_layout(layout).name
+        except InputError as error:
+            raise InputError(error.what, where, error.remedy) from error
         self._layout = self._layout or layout
         if layout != self._layout:
+            wanted = layout_label(self._layout)
+            other = f"the layout is {name}, not {wanted}" if name != wanted else f"the layout is another {name}"
             raise InputError(
-                f"the layout is {layout}, not {self._layout}",
-                where,
-                f"choose a configuration for {layout}, or import into another folder: a span has one layout",
+                other, where, f"choose a configuration for {name}, or import into another folder: a span has one layout"
             )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from data.layouts import load_layout
+from data.layouts import layout_label, load_layout
 from data.records import KeypointSequence
 from data.store import find_span, read_sequences
 from data.text import harmless, natural
@@ -128,7 +128,7 @@ def show(description: Description, console: "Terminal") -> None:
     minutes, people = description.seconds / 60, len(description.subjects)
     rows = {
         "sequences": f"{description.sequences:,}, {len(description.classes)} classes, {people:,} people",
-        "frames": f"{description.frames:,} ({minutes:.1f} minutes), layout {description.layout}",
+        "frames": f"{description.frames:,} ({minutes:.1f} minutes), layout {layout_label(description.layout)}",
         "length": f"{_span(description.length)} frames, {_span(description.duration)} s",
         "fps": _span(description.fps),
         "missing joints": f"{description.missing:.2%}"

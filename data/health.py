@@ -193,6 +193,8 @@ def _broken_joint(
 
 
 def _sides(positions: np.ndarray, seen: np.ndarray, torso: np.ndarray, layout: Layout) -> np.ndarray:
+    if layout.pair("shoulder") is None or layout.pair("hip") is None:
+        return np.full(len(torso), "unclear", object)
     axes = [_from_right_to_left(positions, seen, part, layout) for part in ("shoulder", "hip")]
     across = _ratio(axes[0] + axes[1], torso[:, None])
     if positions.shape[-1] == 2:

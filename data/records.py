@@ -31,6 +31,9 @@ MAX_SEQUENCE_VALUES = 1 << 26
 MAX_TEXT = 1000
 """Largest number of characters of an id, a label or a name."""
 
+MAX_LAYOUT = 40_000
+"""Largest number of characters of a layout, which may be a definition of the user's own."""
+
 
 SCHEMA = pa.schema(
     [
@@ -158,13 +161,33 @@ class KeypointSequence:
             frames = slice(segment.start_frame, segment.end_frame)
             yield replace(
                 self,
-                sequence_id=f"{self.sequence_id}#{segment.start_frame}",
+                sequence_id=clip_id(self.sequence_id, segment.start_frame),
                 label=segment.label,
                 keypoints=self.keypoints[frames],
                 timestamps=None if self.timestamps is None else self.timestamps[frames],
                 segments=(),
                 repetitions=segment.repetitions,
             )
+
+    def cut(self, frame: int) -> tuple["KeypointSequence", "KeypointSequence"]:
+        """Return the frames before a frame and those from it on, as two sequences without segments."""
+        first, second = (
+            replace(
+                self,
+                sequence_id=clip_id(self.sequence_id, start),
+                keypoints=self.keypoints[frames],
+                timestamps=None if self.timestamps is None else self.timestamps[frames],
+                segments=(),
+                repetitions=None,
+            )
+            for start, frames in ((0, slice(frame)), (frame, slice(frame, None)))
+        )
+        return first, second
+
+
+def clip_id(sequence_id: str, start_frame: int) -> str:
+    """Return the id of a clip that begins at a frame of a sequence."""
+    return f"{sequence_id}#{start_frame}"
 
 
 def to_batch(sequences: Sequence[KeypointSequence]) -> pa.RecordBatch:
@@ -267,9 +290,10 @@ def _check_text(sequence: KeypointSequence) -> None:
             raise InputError(f"{name} is empty", sequence._where(), f"give every sequence a {name}")
     for name in ("sequence_id", "subject", "label", "layout", "view", "split", "source"):
         text = getattr(sequence, name)
-        if text and (len(text) > MAX_TEXT or has_control_characters(text)):
+        longest = MAX_LAYOUT if name == "layout" else MAX_TEXT
+        if text and (len(text) > longest or has_control_characters(text)):
             raise InputError(
-                f"{name} is longer than {MAX_TEXT} characters or has control characters",
+                f"{name} is longer than {longest} characters or has control characters",
                 f"{text[:40]!a}",
                 f"give every sequence a {name} of printable characters",
             )

@@ -1,5 +1,6 @@
 """The storage of spans: Parquet files `<folder>/span-<N>/part-NNNNN.parquet`."""
 
+import contextlib
 import hashlib
 import os
 import re
@@ -13,8 +14,8 @@ import pyarrow.parquet as pq
 
 from data.consistency import Consistency
 from data.errors import InputError
-from data.files import creating_folder
-from data.records import MAX_SEQUENCE_VALUES, SCHEMA, KeypointSequence, from_batch, to_batch
+from data.files import creating_folder, open_own, try_lock
+from data.records import MAX_SEQUENCE_VALUES, SCHEMA, KeypointSequence, clip_id, from_batch, to_batch
 
 ROW_GROUP_VALUES = 1 << 20
 """Number of keypoint values in a row group (4 MB), the unit that readers hold in memory."""
@@ -43,6 +44,8 @@ class SequenceKey(NamedTuple):
         layout: name of the joint layout.
         fps: nominal frames per second.
         segment_labels: labels of a session's segments, empty for a single action.
+        segment_starts: first frames of a session's segments.
+        segment_ends: frames after the last ones of a session's segments.
     """
 
     sequence_id: str
@@ -56,19 +59,39 @@ class SequenceKey(NamedTuple):
     layout: str
     fps: float
     segment_labels: tuple[str, ...] = ()
+    segment_starts: tuple[int, ...] = ()
+    segment_ends: tuple[int, ...] = ()
 
     @classmethod
     def of(cls, sequence: KeypointSequence) -> "SequenceKey":
         """Return the description of a sequence in memory."""
         fields = {name: getattr(sequence, name) for name in cls._fields if hasattr(sequence, name)}
         frames, joints, channels = sequence.keypoints.shape
-        segments = tuple(segment.label for segment in sequence.segments)
-        return cls(**fields, frames=frames, joints=joints, channels=channels, segment_labels=segments)
+        return cls(
+            **fields,
+            frames=frames,
+            joints=joints,
+            channels=channels,
+            segment_labels=tuple(segment.label for segment in sequence.segments),
+            segment_starts=tuple(segment.start_frame for segment in sequence.segments),
+            segment_ends=tuple(segment.end_frame for segment in sequence.segments),
+        )
 
     @property
     def labels(self) -> tuple[str, ...]:
         """Labels of the clips of this sequence."""
         return self.segment_labels or (self.label,)
+
+    @property
+    def clip_ids(self) -> tuple[str, ...]:
+        """Ids of the clips of this sequence, as `KeypointSequence.clips` makes them."""
+        return tuple(clip_id(self.sequence_id, start) for start in self.segment_starts) or (self.sequence_id,)
+
+    @property
+    def clip_frames(self) -> tuple[int, ...]:
+        """Number of frames of each clip of this sequence."""
+        lengths = (end - start for start, end in zip(self.segment_starts, self.segment_ends, strict=True))
+        return tuple(lengths) or (self.frames,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +121,53 @@ def next_span(folder: Path) -> int:
     """Return the first number after those of all spans in a data folder, and of anything with such a name."""
     names = [entry.name for entry in folder.iterdir()] if folder.is_dir() else []
     return max((int(match[1]) for name in names if (match := _SPAN.fullmatch(name))), default=0) + 1
+
+
+class SpanReservation:
+    """The number of a span that this process is about to write; no other import takes it meanwhile.
+
+    Args:
+        folder: the data folder; it is made if it is missing.
+        span: number of the span; None for the next free one.
+
+    Attributes:
+        span: the number.
+
+    Raises:
+        InputError: if another process is writing the span, or the folder cannot be written.
+    """
+
+    def __init__(self, folder: Path, span: int | None) -> None:
+        self.span = next_span(folder) if span is None else span
+        self._made = None if folder.exists() else folder
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            while not self._reserve(folder):
+                if span is not None:
+                    raise InputError(
+                        f"another import is writing span {span}",
+                        str(self._path),
+                        "wait until it ends, or leave --span out: each import then takes a number of its own",
+                    )
+                self.span += 1
+        except OSError as error:
+            raise _unwritable(folder, error) from error
+
+    def release(self) -> None:
+        """Give the number back, after the span was written or the import has failed."""
+        self._path.unlink(missing_ok=True)
+        os.close(self._lock)
+        if self._made is not None:
+            with contextlib.suppress(OSError):  # it is not empty
+                self._made.rmdir()
+
+    def _reserve(self, folder: Path) -> bool:
+        self._path = folder / f".span-{self.span}.lock"
+        self._lock = open_own(self._path, os.O_RDWR | os.O_CREAT)
+        mine = try_lock(self._lock) and self._path.exists() and self._path.stat().st_ino == os.fstat(self._lock).st_ino
+        if not mine:
+            os.close(self._lock)
+        return mine
 
 
 def span_folder(folder: Path, span: int | None = None) -> Path:
@@ -220,11 +290,12 @@ def read_row_group(group: RowGroup) -> Iterator[KeypointSequence]:
 def read_index(span_dir: Path) -> list[SequenceKey]:
     """Return the descriptions of all sequences of a span, without reading their frames."""
     names = [name for name in SequenceKey._fields if name in SCHEMA.names]
+    columns = [*names, *(f"segments.list.element.{name}" for name in ("label", "start_frame", "end_frame"))]
     keys = []
     for path in part_files(span_dir):
         with open_part(path) as part:
             for group in range(part.num_row_groups):
-                for batch in read_batches(part, path, group, [*names, "segments.list.element.label"]):
+                for batch in read_batches(part, path, group, columns):
                     keys += [_key(row, names) for row in batch.to_pylist()]
     return keys
 
@@ -418,5 +489,10 @@ def _grouped(sequences: Iterable[KeypointSequence]) -> Iterator[list[KeypointSeq
 
 
 def _key(row: dict, names: list[str]) -> SequenceKey:
-    segments = tuple(segment["label"] for segment in row["segments"] or ())
-    return SequenceKey(**{name: row[name] for name in names}, segment_labels=segments)
+    segments = row["segments"] or ()
+    return SequenceKey(
+        **{name: row[name] for name in names},
+        segment_labels=tuple(segment["label"] for segment in segments),
+        segment_starts=tuple(segment["start_frame"] for segment in segments),
+        segment_ends=tuple(segment["end_frame"] for segment in segments),
+    )

@@ -13,7 +13,7 @@ import re
 import reprlib
 import sys
 import unicodedata
-from typing import Any
+from typing import Any, cast
 
 LONGEST = 4000
 """Length above which a path, a command or a cell of a table is cut."""
@@ -38,6 +38,8 @@ _VISIBLE_FORMAT = "\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110
 _INVISIBLE = "\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\uffa0\ufe00-\ufe0f\U000e0100-\U000e01ef"
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _HIDDEN = re.compile(f"[{_INVISIBLE}]")
+_COMPOSED = re.compile("[^\uf900-\ufaff\U0002f800-\U0002fa1f]+")  # compatible ideographs look different
+_SPACES = re.compile("[ \xa0\u1680\u2000-\u200a\u202f\u205f\u3000]+")
 _SHOWN = re.compile(f"[{_VISIBLE_FORMAT}]")
 
 
@@ -82,6 +84,20 @@ def harmless(value: object, limit: int | None = 200) -> str:
 def listed(names: Any, limit: int = 60) -> str:
     """Return names, each as one line of at most `limit` characters, separated by commas."""
     return ", ".join(harmless(name, limit) for name in names)
+
+
+def one_spelling(name: str) -> str:
+    """Return a name without invisible marks and superfluous spaces, so that names that look the same are the same."""
+    if name.isascii() and name == name.strip(" ") and "  " not in name:
+        return name
+    spelling = {match.start() for match in _SPELLING.finditer(name)}
+    seen = (
+        character
+        for place, character in enumerate(name)
+        if place in spelling or not (_HIDDEN.match(character) or unicodedata.category(character) == "Cf")
+    )
+    composed = _COMPOSED.sub(lambda match: unicodedata.normalize("NFC", match[0]), "".join(seen))
+    return _SPACES.sub(" ", composed).strip(" ")
 
 
 def has_control_characters(text: str) -> bool:
@@ -143,6 +159,39 @@ def natural(text: str) -> list[str | int]:
     return [int(part) if part.isdecimal() else part for part in re.split(r"(\d{1,18})", text)]
 
 
+_REASONS = {
+    "set_int_max_str_digits": "a whole number has thousands of digits",
+    "max_header_size": "the header of the array is longer than any that NumPy writes",
+}
+_MOST_PROBLEMS = 3
+
+
+def plain_reason(error: BaseException) -> str:
+    """Return why something failed, as one line, without the advice that libraries have for programmers."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    if hasattr(error, "errors") and hasattr(error, "error_count"):  # pydantic, which not every user of this has loaded
+        return _problems(cast(Any, error).errors(include_url=False, include_context=False, include_input=False))
+    text = " ".join(str(error).split()) or type(error).__name__
+    return next((reason for words, reason in _REASONS.items() if words in text), text)
+
+
+def _problems(problems: list[dict[str, Any]]) -> str:
+    """Return what a validation found, with the place of each problem."""
+    shown = [
+        f"{'.'.join(map(str, problem['loc'])) or 'the whole'}: {_plain(problem)}"
+        for problem in problems[:_MOST_PROBLEMS]
+    ]
+    more = len(problems) - len(shown)
+    return "; ".join([*shown, f"and {more} more"] if more else shown)
+
+
+def _plain(problem: dict[str, Any]) -> str:
+    if problem["type"] in ("model_type", "model_attributes_type", "dict_type"):
+        return "it is no JSON object"
+    return str(problem["msg"]).removeprefix("Value error, ")
+
+
 @functools.lru_cache(4096)
 def _is_seen(character: str) -> bool:
     """Return whether a character has a glyph, or is a space."""
@@ -157,3 +206,12 @@ def _is_mark(character: str) -> bool:
 
 def _escape(character: str) -> str:
     return character.encode("unicode_escape").decode("ascii")
+
+
+def is_number(text: str) -> bool:
+    """Return whether a text is a number as Python writes it."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -21,7 +21,7 @@ class SpanFacts:
         seconds: duration of all sequences, as recorded.
         subjects: number of people.
         labels: number of sequences (or segments of sessions) of each label.
-        splits: number of sequences of each split.
+        splits: number of clips of each split.
     """
 
     sequences: int
@@ -39,7 +39,7 @@ def validate_span(span_dir: Path, layout: str, channels: int, policy: SplitPolic
         span_dir: the `span-N` folder.
         layout: layout that the pipeline is configured for.
         channels: number of channels that its schema requires.
-        policy: way of dividing the sequences into splits.
+        policy: way of dividing the clips into splits.
 
     Raises:
         InputError: at the first fault, with file, row and remedy: an unreadable file, a column of another type, an

@@ -13,7 +13,7 @@ import json
 import os
 import shlex
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol
@@ -101,6 +101,26 @@ def differences(root: Path, folder: Path, digest: str, *, thorough: bool = False
     return [] if found.digest == digest else name_differences(root, digest, found, folder)
 
 
+def still_holds(root: Path, folder: Path, files: Collection[ListedFile]) -> bool:
+    """Return whether a folder has all of these files as they were recorded; others may have been added to it.
+
+    Args:
+        root: root of the runs.
+        folder: the folder, for example of a published version.
+        files: recorded files.
+
+    Raises:
+        OSError: if a file cannot be read.
+    """
+    recorded = set(files)
+    known = {path: entry for path, entry in _last_record(root, folder)[1].items() if entry.file in recorded}
+    begin, found = time.time_ns(), _compare(folder, known)
+    holds = recorded <= {entry.file for entry in found.values()}
+    if holds and known != found:
+        _record(comparison_file(root, folder), begin, found)
+    return holds
+
+
 def name_differences(root: Path, digest: str, found: Listing, folder: Path) -> list[Difference]:
     """Return what differs between a payload and the list of files that its recorded digest was computed from."""
     try:
@@ -175,16 +195,25 @@ def _say(artifact: RecordedArtifact, found: Sequence[Difference]) -> str:
 
 def _read(root: Path, folder: Path, known: Mapping[str, _Compared], *, expected: str | None = None) -> Listing:
     """Return the listing of a payload, read where it is not known, and record it if it is what was expected."""
-    begin = time.time_ns()
+    begin, result = time.time_ns(), _compare(folder, known)
+    listing = _listing(result)
+    if expected in (None, listing.digest) and known != result:
+        _record(comparison_file(root, folder), begin, result)
+    return listing
+
+
+def _compare(folder: Path, known: Mapping[str, _Compared]) -> dict[str, _Compared]:
+    """Return the files of a folder; those that have not changed since they were known are not read."""
     result = {}
     for name, state in entries(folder).items():
         last = known.get(name)
         unchanged = last is not None and last.state == _state(state)
         result[name] = _Compared(last.file if last and unchanged else list_entry(folder, name, state), _state(state))
-    listing = Listing(tuple(entry.file for entry in result.values()))
-    if expected in (None, listing.digest) and known != result:
-        _record(comparison_file(root, folder), begin, result)
-    return listing
+    return result
+
+
+def _listing(compared: Mapping[str, _Compared]) -> Listing:
+    return Listing(tuple(entry.file for entry in compared.values()))
 
 
 def _state(found: os.stat_result) -> tuple[int, ...]:
@@ -199,12 +228,16 @@ def _record(path: Path, begin: int, compared: Mapping[str, _Compared]) -> None:
 
 def _last_comparison(root: Path, folder: Path, digest: str) -> dict[str, _Compared]:
     """Return the files of a payload at its last comparison, if they had this digest and had not just changed."""
+    compared, settled = _last_record(root, folder)
+    return settled if _listing(compared).digest == digest else {}
+
+
+def _last_record(root: Path, folder: Path) -> tuple[dict[str, _Compared], dict[str, _Compared]]:
+    """Return the files of a folder at its last comparison, and those among them that had not just changed."""
     try:
         content: dict[str, Any] = json.loads(comparison_file(root, folder).read_text(encoding="utf-8"))
         compared = {path: _Compared(ListedFile(path, *rest[:2]), tuple(rest[2:])) for path, *rest in content["files"]}
-        settled = content["begin_ns"] - _CLOCK_NS
-        if Listing(tuple(entry.file for entry in compared.values())).digest != digest:
-            return {}
-        return {path: entry for path, entry in compared.items() if entry.state[3] < settled}
+        last = content["begin_ns"] - _CLOCK_NS
+        return compared, {path: entry for path, entry in compared.items() if entry.state[3] < last}
     except (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
-        return {}
+        return {}, {}

@@ -12,7 +12,8 @@ COMPLETE, CACHED, FAILED, CANCELED, RUNNING = "COMPLETE", "CACHED", "FAILED", "C
 
 # Properties of an execution that Poseline recorded in addition to the node's own parameters.
 CODE_PROPERTIES = ("git_commit", "git_dirty", "code_digest", "lock_digest")
-_RECORDED_PROPERTIES = frozenset({*CODE_PROPERTIES, "cached_from", "recovered", "state"})
+CPU_SECONDS, PEAK_MEGABYTES = "cpu_seconds", "peak_megabytes"
+_RECORDED_PROPERTIES = frozenset({*CODE_PROPERTIES, CPU_SECONDS, PEAK_MEGABYTES, "cached_from", "recovered", "state"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from data.errors import NodeError
 from data.files import write_atomically
+from data.text import plain_reason
 
 
 class JsonPayload(BaseModel):
@@ -42,7 +43,9 @@ class JsonPayload(BaseModel):
             return cls.model_validate_json(path.read_bytes())
         except (OSError, ValidationError) as error:
             raise NodeError(
-                f"the payload cannot be read: {error}", str(path), "run again with --no-cache: it is made anew"
+                f"the payload cannot be read: {plain_reason(error)}",
+                str(path),
+                "run again with --no-cache: it is made anew",
             ) from error
 
     @classmethod

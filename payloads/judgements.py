@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from payloads.claims import Claims
 from payloads.json_payload import JsonPayload
 from payloads.verdict import Figure, Verdict
 
@@ -26,6 +27,20 @@ class Judgement(JsonPayload):
         """Whether every verdict passed."""
         return all(verdict.passed for verdict in self.verdicts)
 
+    @property
+    def to_repeat(self) -> tuple[Verdict, ...]:
+        """Verdicts that did not pass and rest on a measurement of time or on a crash, so that a new try may pass."""
+        return tuple(
+            verdict
+            for verdict in self.verdicts
+            if not verdict.passed and (verdict.is_timed or (verdict.is_of_faults and self.faults_may_pass))
+        )
+
+    @property
+    def faults_may_pass(self) -> bool:
+        """Whether there are faults that may not repeat themselves."""
+        return False
+
 
 class FileFigures(BaseModel):
     """What ModelValidator measured on one TFLite file.
@@ -36,6 +51,7 @@ class FileFigures(BaseModel):
         sequence_accuracy: share of test sequences classified correctly; None if the file could not be run.
         window_accuracy: share of test windows classified correctly; None if the file could not be run.
         fault: why the file could not be run; None if it ran.
+        may_pass: whether the fault may not repeat itself, as a crash may not; true in judgements of older versions.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -45,6 +61,7 @@ class FileFigures(BaseModel):
     sequence_accuracy: float | None = None
     window_accuracy: float | None = None
     fault: str | None = None
+    may_pass: bool = True
 
 
 class EdgeJudgement(Judgement):
@@ -56,12 +73,19 @@ class EdgeJudgement(Judgement):
         files: file name to its figures.
         sequences: number of test sequences.
         windows: number of test windows.
+        claims: what the test shows about the int8 file; None in judgements of older versions.
     """
 
     accuracy: dict[str, Figure] = Field(default_factory=dict)
     files: dict[str, FileFigures] = Field(default_factory=dict)
     sequences: int = 0
     windows: int = 0
+    claims: Claims | None = None
+
+    @property
+    def faults_may_pass(self) -> bool:
+        """See `Judgement`."""
+        return any(found.shipped and found.fault and found.may_pass for found in self.files.values())
 
 
 class FormatFigures(BaseModel):
@@ -70,11 +94,14 @@ class FormatFigures(BaseModel):
     Attributes:
         shipped: whether the format is shipped, or only made for comparison.
         fault: why the format did not serve; None if it did.
+        may_pass: whether the fault may not repeat itself, as a crash may not; true in judgements of older versions.
         seconds: wall time of its whole trial.
         load_ms: time to load it.
         first_ms: time for the first window.
-        p50_ms: median time for a window.
-        p95_ms: 95th percentile of the time for a window.
+        p50_ms: median time for a window; of a TFLite file the processor time.
+        p95_ms: 95th percentile of the time for a window; of a TFLite file the processor time.
+        wall_p95_ms: 95th percentile of the wall time for a window of a TFLite file.
+        calm: whether other work hardly disturbed the measurement of a TFLite file; otherwise it may be quicker.
         agreement: share of windows classified as the SavedModel classifies them.
         mean_difference: mean over windows of the greatest difference of a probability from the SavedModel's.
         max_difference: greatest difference of a probability from the SavedModel's.
@@ -84,11 +111,14 @@ class FormatFigures(BaseModel):
 
     shipped: bool
     fault: str | None
+    may_pass: bool = True
     seconds: float
     load_ms: float | None = None
     first_ms: float | None = None
     p50_ms: float | None = None
     p95_ms: float | None = None
+    wall_p95_ms: float | None = None
+    calm: bool | None = None
     agreement: float | None = None
     mean_difference: float | None = None
     max_difference: float | None = None
@@ -111,3 +141,8 @@ class ServingJudgement(Judgement):
     latency_ms: dict[str, Figure] = Field(default_factory=dict)
     formats: dict[str, FormatFigures] = Field(default_factory=dict)
     windows: int = 0
+
+    @property
+    def faults_may_pass(self) -> bool:
+        """See `Judgement`."""
+        return any(found.shipped and found.fault and found.may_pass for found in self.formats.values())

@@ -9,6 +9,9 @@ from typing import NamedTuple
 
 FILE = "sequences.parquet"
 
+UNKNOWN = "unknown"
+"""Subject of sequences that do not say who moves."""
+
 
 class SequenceRow(NamedTuple):
     """One sequence of the data.
@@ -70,6 +73,12 @@ def people_by_split(rows: Iterable[SequenceRow]) -> dict[str, list[str]]:
     for row in rows:
         people.setdefault(row.split, set()).add(row.subject)
     return {split: sorted(found) for split, found in sorted(people.items())}
+
+
+def count_people(rows: Iterable[SequenceRow], split: str) -> int | None:
+    """Return the number of people in a split; None if somebody in it is not known."""
+    people = {row.subject for row in rows if row.split == split}
+    return None if not people or UNKNOWN in people else len(people)
 
 
 def count_by_split(rows: Iterable[SequenceRow]) -> dict[str, dict[str, int]]:

@@ -40,6 +40,8 @@ class Verdict(BaseModel):
         unit: unit of figure and threshold.
         passed: whether the figure keeps the limit.
         detail: anything else a person should know, for example which file the figure is from.
+        is_open: whether the figure could not be judged now, for example because other programs disturbed a
+            measurement of time; it is then not passed.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -51,6 +53,7 @@ class Verdict(BaseModel):
     unit: str
     passed: bool
     detail: str = ""
+    is_open: bool = False
 
     @model_validator(mode="before")
     @classmethod
@@ -62,6 +65,16 @@ class Verdict(BaseModel):
         return values | {"direction": "min" if at_least else "max"}
 
     @property
+    def is_timed(self) -> bool:
+        """Whether the figure is a time, so that another try on the same files may give another one."""
+        return self.figure is not None and self.unit in ("s", "ms")
+
+    @property
+    def is_of_faults(self) -> bool:
+        """Whether it counts formats with a fault, or a fault may be why there is no figure."""
+        return self.figure is None or self.unit == "formats"
+
+    @property
     def limit(self) -> str:
         """Threshold, direction and unit for people, for example `at most 300,000 bytes`."""
         words = "at least" if self.direction == "min" else "at most"
@@ -70,7 +83,8 @@ class Verdict(BaseModel):
 
     def __str__(self) -> str:
         detail = f": {self.detail}" if self.detail else ""
-        return f"{self.gate}: {shown(self.figure)} ({self.limit}){detail}"
+        now = ", not measurable now" if self.is_open else ""
+        return f"{self.gate}: {shown(self.figure)} ({self.limit}{now}){detail}"
 
 
 def shown(figure: float | None) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import AfterValidator, Field, ValidationError, field_validator
 
 from data.errors import InputError
-from data.layouts import layout_names
+from data.layouts import is_definition, layout_names, load_layout, read_own_layout
 from data.project import PROJECT_ROOT
 from data.settings.config_section import ConfigSection
 from data.settings.yaml_text import parse_yaml
@@ -92,7 +92,7 @@ class PipelineConfig(ConfigSection):
     )
     description: str = ""
     data: _Path | None = Field(None, description="folder with span-N/ folders of canonical Parquet")
-    layout: str = Field(description="layout of the joints in a window")
+    layout: str = Field(description="layout of the joints in a window: a name, or the YAML file of your own")
     schema_file: _Path = Field(description="curated schema, with window length, joints, channels and label order")
     gates_file: _Path = Field(
         Path("schema/gates.yaml"), validate_default=True, description="file with the thresholds of all gates"
@@ -123,10 +123,12 @@ class PipelineConfig(ConfigSection):
     @field_validator("layout")
     @classmethod
     def _known_layout(cls, name: str) -> str:
-        if name not in layout_names():
-            names = ", ".join(layout_names())
-            raise ValueError(f"there is no such layout; there are: {names}")
-        return name
+        """Return the layout's reference: its name, or the definition of a layout of the user's own."""
+        if name.endswith((".yaml", ".yml")):
+            return read_own_layout(PROJECT_ROOT / name).reference
+        if name in layout_names() or is_definition(name):
+            return load_layout(name).reference
+        raise ValueError(f"there is no such layout; there are: {', '.join(layout_names())}")
 
     @field_validator("schema_file", "gates_file", "data", "signing_key")
     @classmethod
@@ -165,6 +167,8 @@ def load_config(name_or_file: str, overrides: typing.Sequence[str] = ()) -> Pipe
         raise InputError(f"the configuration cannot be read: {error}", str(path), "correct the YAML") from error
     if not isinstance(values, dict):
         raise InputError("the configuration is not a mapping of keys to values", str(path), "see pipelines/configs/")
+    if path.parent != CONFIG_FOLDER:
+        _resolve(values, path.parent)
     for override in overrides:
         _apply(values, override)
     try:
@@ -199,6 +203,14 @@ def _find(name_or_file: str) -> Path:
         "--config takes a name or a YAML file",
         f"did you mean {nearest[0]!r}? There are: {', '.join(config_names())}" if nearest else None,
     )
+
+
+def _resolve(values: dict[str, Any], folder: Path) -> None:
+    """Replace relative paths that exist in the folder of the configuration; others start at the project's root."""
+    for key in ("data", "schema_file", "gates_file", "layout"):
+        value = values.get(key)
+        if isinstance(value, str) and "\0" not in value and (folder / value).exists():
+            values[key] = str((folder / value).resolve())
 
 
 def _apply(values: dict[str, Any], override: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from tfx.components import StatisticsGen, Trainer, Transform
@@ -26,17 +25,24 @@ from components.pusher.component import Pusher
 from components.resolvers.last_blessed_before import LastBlessedBefore
 from components.resolvers.last_other_blessed import LastOtherBlessedModel, LastOtherBlessedStatistics
 from components.serving_smoke.component import ServingSmoke
-from data.project import PROJECT_ROOT
 from data.windows import WindowSpec
 from lineage.node_ids import NodeId
 from lineage.nodes import GATES, MODEL_GATES
+from payloads.claims import HoldsFor
 from pipelines.config import PipelineConfig
 from pipelines.evaluation import eval_config
+from pipelines.processes.executor_main import SETUP_FILE
 from schema.gates import GatesConfig
 from schema.window_contract import WindowContract, read_window_contract
 
 PREPROCESSING_FN = "transform_module.preprocessing.preprocessing_fn"
 RUN_FN = "trainer_module.run.run_fn"
+
+_HOLDS_FOR: dict[str, HoldsFor] = {
+    "people": "other people",
+    "recordings": "the same people",
+    "parts": "the same recordings",
+}
 
 
 @dataclass(frozen=True)
@@ -90,7 +96,7 @@ class _Data:
     gate: BaseNode
 
 
-def create_pipeline(config: PipelineConfig, pipeline_root: Path) -> Pipeline:
+def create_pipeline(config: PipelineConfig) -> Pipeline:
     """Build the graph that a configuration describes; nothing is run.
 
     Raises:
@@ -103,7 +109,7 @@ def create_pipeline(config: PipelineConfig, pipeline_root: Path) -> Pipeline:
     pusher = _ship(settings, model, edge_model, blessings)
     return Pipeline(
         pipeline_name=config.name,
-        pipeline_root=str(pipeline_root),
+        pipeline_root="",  # filled in at launch, so that the root can be moved
         components=[*guarding, *training, *gating, pusher],
         enable_cache=True,
         beam_pipeline_args=_beam_args(config),
@@ -118,7 +124,7 @@ def _beam_args(config: PipelineConfig) -> list[str]:
     options = ("--setup_file", "--extra_package", "--requirements_file")
     if any(arg.startswith(options) for arg in config.runner.beam_args):
         return list(config.runner.beam_args)
-    return [*config.runner.beam_args, f"--setup_file={PROJECT_ROOT / 'setup.py'}"]
+    return [*config.runner.beam_args, SETUP_FILE]
 
 
 def _ingest_and_guard(settings: _Settings) -> tuple[_Data, Sequence[BaseNode]]:
@@ -133,7 +139,7 @@ def _ingest_and_guard(settings: _Settings) -> tuple[_Data, Sequence[BaseNode]]:
     )
     examples = example_gen.outputs["examples"]
     statistics = StatisticsGen(examples=examples)
-    imported_schema = ImportSchemaGen(schema_file=str(config.schema_file))
+    imported_schema = ImportSchemaGen(schema_file=config.schema_file.name)  # its folder is filled in at launch
     schema = imported_schema.outputs["schema"]
     last_blessed = Resolver(
         strategy_class=LastOtherBlessedStatistics,
@@ -227,7 +233,12 @@ def _gates(
         **config.edge.model_dump(),
     )
     edge_model = converter.outputs["edge_model"]
-    model_validator = ModelValidator(edge_model=edge_model, thresholds=gates.model_validator)
+    model_validator = ModelValidator(
+        edge_model=edge_model,
+        examples=data.examples,
+        thresholds=gates.model_validator,
+        holds_for=_HOLDS_FOR[config.split.tested_on],
+    )
     smoke = ServingSmoke(model=model, edge_model=edge_model, examples=data.examples, thresholds=gates.serving_smoke)
     blessings = {
         NodeId.EVALUATOR: evaluator.outputs["blessing"],

@@ -10,6 +10,7 @@ from ml_metadata.proto import metadata_store_pb2
 from tfx.dsl.compiler import constants
 
 from data.digests import ListedFile, list_folder
+from lineage.comparison import still_holds
 from lineage.node_ids import NodeId
 from payloads.push import PushRecord
 from pipelines.config import PipelineConfig
@@ -25,10 +26,11 @@ def push_targets(config: PipelineConfig, workspace: Workspace) -> dict[str, Path
     return {name: Path(path).resolve() for name, path in targets.items()}
 
 
-def why_push_again(record: PushRecord, targets: Mapping[str, Path]) -> str | None:
+def why_push_again(root: Path, record: PushRecord, targets: Mapping[str, Path]) -> str | None:
     """Return why a push has to be done again; None if every target is as the push left it, or was rolled back.
 
     Args:
+        root: root of the runs.
         record: record of the push.
         targets: folder of each target now, by name.
     """
@@ -41,19 +43,19 @@ def why_push_again(record: PushRecord, targets: Mapping[str, Path]) -> str | Non
             return f"target {name!r} was added to the configuration"
         if Path(record.targets[name]) != folder:
             return f"target {name!r} is another folder now: {folder}"
-        if why := _why_unlike(record, name, folder):
+        if why := _why_unlike(root, record, name, folder):
             return f"target {name!r} {why}"
     return None
 
 
-def _why_unlike(record: PushRecord, name: str, target: Path) -> str | None:
+def _why_unlike(root: Path, record: PushRecord, name: str, target: Path) -> str | None:
     if rolled_back_to(target) is not None:
         return None
     version = target / str(record.version)
     if not version.is_dir():
         return "no longer has the pushed version"
     files = record.files.get(name)
-    if not (_is_unaltered(version, files) if files else destination_holds(target, str(record.digest))):
+    if not (still_holds(root, version, files) if files else destination_holds(target, str(record.digest))):
         return f"no longer has the pushed version: the files of version {record.version} were altered"
     latest = latest_version(target)
     if latest == record.version:
@@ -68,7 +70,8 @@ def altered_versions(store: MetadataStore, pipeline: str, targets: Mapping[str, 
     recorded: dict[Path, tuple[ListedFile, ...]] = {}
     for artifact in store.get_artifacts_by_context(context.id, options) if context else ():
         live = artifact.state == metadata_store_pb2.Artifact.LIVE
-        record = PushRecord.read_if_sound(Path(artifact.uri)) if live else None
+        places = artifact.custom_properties["targets"].string_value if "targets" in artifact.custom_properties else None
+        record = PushRecord.find(Path(artifact.uri), places) if live else None
         recorded = (record.versions if record else {}) | recorded
     return [
         folder

@@ -11,7 +11,7 @@ from pathlib import Path
 from data.errors import InputError
 from data.files import staging_folder
 from data.system import faults
-from lineage.places import DEFAULT_ROOT, SQLITE_NAME, journal_folder, run_folder, runs_folder
+from lineage.places import DEFAULT_ROOT, SQLITE_NAME, journal_folder, plans_folder, run_folder, runs_folder
 from lineage.store.locking import DAMAGED, when_unlocked
 
 __all__ = ["DEFAULT_ROOT", "Workspace"]
@@ -40,7 +40,7 @@ class Workspace:
 
     def plan_file(self, name: str) -> Path:
         """Return the path of a compiled plan."""
-        return self.root / "plans" / f"{name}.json"
+        return plans_folder(self.root) / f"{name}.json"
 
     def plan_file_of_run(self, run_id: str) -> Path:
         """Return the path of the plan of a run that an orchestrator steps through."""

@@ -76,8 +76,8 @@ class ServingSmokeThresholds(Thresholds):
         max_serving_seconds: longest time for all windows in any shipped format; its process is ended after it.
         max_saved_model_start_ms: longest time from loading the SavedModel to its first answer.
         max_tflite_start_ms: longest time from loading a shipped file to its first answer.
-        max_latency_p95_ms: 95th percentile of the int8 file's time for one window on one thread, preprocessing
-            included.
+        max_latency_p95_ms: 95th percentile of the int8 file's processor time for one window on one thread,
+            preprocessing included.
         max_saved_model_difference: largest difference of a probability between the SavedModel's two signatures, and
             between its answers now and at conversion.
         max_float_difference: largest difference of a probability between the float file and the SavedModel.
@@ -148,7 +148,7 @@ class DataPolicy(ConfigSection):
             anomaly that no pattern matches stops the run. `payloads.data_judgement.Finding` lists the anomalies.
         means: feature to the bound of its mean in every split. Every real recording has a few unusual windows; a split
             full of them is a fault.
-        min_windows: smallest number of windows on both sides of a comparison; with fewer, a difference only passes,
+        min_windows: smallest number of windows on both sides of a comparison; with fewer, a difference only warns,
             because chance explains it.
         min_people: smallest number of people on both sides of a comparison; the same for people.
     """

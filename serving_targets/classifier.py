@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +18,6 @@ class Classifier:
         window_shape: shape `(T, J, C)` of a window.
         classes: number of classes.
         contract: contract in the file: labels, joints, frames per second; None if the file has none.
-        seconds: duration of each prediction so far, without copying input and output.
 
     Raises:
         InputError: the file is not such a model, or its contract contradicts it.
@@ -56,7 +54,6 @@ class Classifier:
             )
         self._model = model
         self._input, self._output = inputs[0]["index"], outputs[0]["index"]
-        self.seconds: list[float] = []
 
     def predict(self, window: np.ndarray) -> np.ndarray:
         """Classify one window.
@@ -70,22 +67,28 @@ class Classifier:
         Raises:
             InputError: the window has the wrong shape, or the model fails on it.
         """
+        self.load(window)
+        self.invoke()
+        answer = self._interpreter.get_tensor(self._output)
+        if answer.shape != (1, self.classes):  # a file may change its shapes while it runs
+            raise _unusable(f"it answers {list(answer.shape)}, not {[1, self.classes]}", self._model)
+        return answer[0]
+
+    def load(self, window: np.ndarray) -> None:
+        """Copy a window to the input of the model; see `predict`."""
         if window.shape != self.window_shape:
             raise InputError(
                 f"the window is {list(window.shape)}, the model takes {list(self.window_shape)}",
                 remedy="cut windows with the layout, length and frame rate in the manifest",
             )
         self._interpreter.set_tensor(self._input, np.ascontiguousarray(window[np.newaxis], np.float32))
-        start = time.perf_counter()
+
+    def invoke(self) -> None:
+        """Run the model on the window that was loaded; this is what a latency is measured of."""
         try:
             self._interpreter.invoke()
         except (ValueError, RuntimeError) as error:
             raise _unusable(error, self._model) from error
-        self.seconds.append(time.perf_counter() - start)
-        answer = self._interpreter.get_tensor(self._output)
-        if answer.shape != (1, self.classes):  # a file may change its shapes while it runs
-            raise _unusable(f"it answers {list(answer.shape)}, not {[1, self.classes]}", self._model)
-        return answer[0]
 
     def predict_all(self, windows: np.ndarray) -> np.ndarray:
         """Classify windows `[N, T, J, C]` one by one; return probabilities, float32 `[N, K]`."""

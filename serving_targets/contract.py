@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from data.errors import InputError
 from data.settings.json_text import parse_json
-from data.text import shortened
+from data.text import plain_reason, shortened
 
 if TYPE_CHECKING:  # the sandbox, which starts for each evaluation, needs neither sequences nor layouts
     from data.windows import WindowSpec
@@ -29,6 +29,9 @@ _ARCHIVE_BYTES = 4 * MAX_BYTES
 """Number of bytes at the end of a TFLite file in which the archive is looked for."""
 
 Text = Annotated[str, Field(min_length=1, max_length=1000, pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$")]
+
+Layout = Annotated[str, Field(min_length=1, max_length=40_000, pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$")]
+"""Name of a joint layout of the project, or definition of the user's own (`data.layouts.own`)."""
 
 
 def _unique(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -65,7 +68,7 @@ class Contract(BaseModel):
     Attributes:
         name: name of the model.
         labels: labels of the classes; a label's position is the index of its probability.
-        layout: name of the joint layout.
+        layout: name of the joint layout, or its definition if it is the user's own.
         joints: names of the joints, in the order of the input.
         channels: names of the values of a joint; the last is the confidence.
         fps: frames per second of a window, if `window.fit` is `slide`.
@@ -80,7 +83,7 @@ class Contract(BaseModel):
 
     name: Text
     labels: Labels
-    layout: Text
+    layout: Layout
     joints: Joints
     channels: Channels
     fps: FramesPerSecond
@@ -209,5 +212,5 @@ def _read_entry(archive: zipfile.ZipFile, name: str) -> bytes | None:
 
 
 def _unreadable(path: Path, reason: Exception | str) -> InputError:
-    what = shortened(" ".join(str(reason).split()), 400)
+    what = shortened(plain_reason(reason) if isinstance(reason, Exception) else reason, 400)
     return InputError(f"the file's metadata cannot be read: {what}", str(path), "push or convert the model again")

@@ -15,8 +15,8 @@ from data.records import KeypointSequence
 from data.store import SequenceKey, read_index, read_sequences, span_folder
 from data.windows import cut_windows
 from serving_targets.bundle import Bundle, load_bundle
-from serving_targets.latency import Latency, percentiles
-from serving_targets.manifest import Manifest
+from serving_targets.latency import Latency
+from serving_targets.manifest import LayoutTable, Manifest
 from serving_targets.robustness import DISTURBANCES, disturbed
 from serving_targets.sandbox.sandboxed_classifier import SandboxedClassifier
 
@@ -27,10 +27,6 @@ if TYPE_CHECKING:
 
 Progress = Callable[[int, int], None]
 """Function that is called with the number of evaluated sequences and the number of all sequences."""
-
-WARM_UP = 10
-"""Number of first predictions that are left out of the latency, because they allocate memory."""
-
 
 _MOST_VALUES = 10**8
 """Maximum number of values in all windows of a clip."""
@@ -67,6 +63,7 @@ class Evaluation:
         per_class: label to its scores, in the order of the manifest.
         bundle: folder, name, version, digest and signature of the bundle.
         robustness: name of each disturbance to the accuracy by sequence on disturbed windows; None if not requested.
+        claims: what the test before publication showed, as a sentence; None if the bundle does not say.
     """
 
     sequence_accuracy: float
@@ -78,6 +75,7 @@ class Evaluation:
     per_class: dict[str, ClassScore]
     bundle: dict[str, Any]
     robustness: dict[str, float] | None = None
+    claims: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return all scores as JSON values."""
@@ -113,7 +111,7 @@ def evaluate(
     bundle = load_bundle(bundle_dir, key)
     manifest = bundle.manifest
     layout = manifest.layout
-    if layout.name not in layout_names() or load_layout(layout.name).joints != layout.joints:
+    if not _is_known(layout):
         raise InputError(
             f"the manifest's joints are not those of a layout {layout.name!r} of this version of Poseline",
             str(bundle.folder),
@@ -132,7 +130,14 @@ def evaluate(
                 calls.add(classifier, _windows(clip, manifest, mappings[clip.layout]), manifest, clip.label)
             if progress:
                 progress(done, len(index))
-    return _scores(bundle, calls)
+        return _scores(bundle, calls, classifier.measure())
+
+
+def _is_known(layout: LayoutTable) -> bool:
+    try:
+        return load_layout(layout.reference).joints == layout.joints
+    except InputError:
+        return False
 
 
 @dataclass
@@ -144,27 +149,27 @@ class _Calls:
         truth: class of each clip.
         called: predicted class of each clip.
         right_windows: number of windows that are predicted correctly.
-        seconds: duration of the prediction of each undisturbed window.
+        windows: number of undisturbed windows.
     """
 
     disturbed: dict[str, list[int]]
     truth: list[int] = field(default_factory=list)
     called: list[int] = field(default_factory=list)
     right_windows: int = 0
-    seconds: list[float] = field(default_factory=list)
+    windows: int = 0
 
     def add(self, classifier: SandboxedClassifier, windows: np.ndarray, manifest: Manifest, label: str) -> None:
         """Classify the windows of one clip."""
         truth = manifest.labels.index(label)
-        probabilities, seconds = classifier.answer(windows)
+        probabilities = classifier.answer(windows)
         if self.disturbed:
-            layout = load_layout(manifest.layout.name)
+            layout = load_layout(manifest.layout.reference)
             for name, changed in disturbed(windows, layout, seed=len(self.truth)).items():
-                self.disturbed[name].append(_call(classifier.answer(changed).probabilities))
+                self.disturbed[name].append(_call(classifier.answer(changed)))
         self.truth.append(truth)
         self.called.append(_call(probabilities))
         self.right_windows += int((probabilities.argmax(axis=1) == truth).sum())
-        self.seconds += seconds
+        self.windows += len(windows)
 
 
 def _call(probabilities: np.ndarray) -> int:
@@ -186,10 +191,14 @@ def show(evaluation: Evaluation, console: Terminal) -> None:
     for name, text in {
         "bundle": f"{bundle['name']} version {bundle['version']}  {bundle['folder']}",
         "signature": bundle["signature"],
+        "published on": evaluation.claims or "not stated in the manifest",
         "accuracy": f"{evaluation.sequence_accuracy:.4f} of {evaluation.sequences} sequences,"
         f" {evaluation.window_accuracy:.4f} of {evaluation.windows} windows",
         "macro F1": f"{evaluation.macro_f1:.4f}",
-        "latency": f"p50 {latency.p50:.3f} ms, p95 {latency.p95:.3f} ms a window, one thread",
+        "latency": f"p50 {latency.p50:.3f} ms, p95 {latency.p95:.3f} ms of processor time a window, one thread"
+        + (
+            "" if latency.calm else "; other programs were busy, so it may be quicker: evaluate again when they are not"
+        ),
     }.items():
         figures.add_row(name, text)
     console.print(figures, classes)
@@ -233,14 +242,14 @@ def _mapping(key: SequenceKey, manifest: Manifest, folder: Path) -> JointMapping
             where,
             "evaluate on data of the same kind (2-D or 3-D)",
         )
-    if key.layout == manifest.layout.name:
+    if key.layout == manifest.layout.reference:
         return None
-    mapping = joint_mapping(key.layout, manifest.layout.name)
+    mapping = joint_mapping(key.layout, manifest.layout.reference)
     same_space = (mapping.source.unit, mapping.source.y_down) == (mapping.target.unit, mapping.target.y_down)
     if mapping.unmapped or not same_space:
         reason = f"it lacks {', '.join(mapping.unmapped)}" if mapping.unmapped else "its axes or unit differ"
         raise InputError(
-            f"layout {key.layout} cannot be converted to the model's {manifest.layout.name}: {reason}",
+            f"layout {mapping.source.name} cannot be converted to the model's {manifest.layout.name}: {reason}",
             where,
             f"evaluate on data in layout {manifest.layout.name}",
         )
@@ -250,7 +259,7 @@ def _mapping(key: SequenceKey, manifest: Manifest, folder: Path) -> JointMapping
 def _windows(clip: KeypointSequence, manifest: Manifest, mapping: JointMapping | None) -> np.ndarray:
     """Cut a clip into windows, `[windows, T, J, C]`."""
     if mapping:
-        clip = replace(clip, keypoints=mapping.apply(clip.keypoints), layout=mapping.target.name)
+        clip = replace(clip, keypoints=mapping.apply(clip.keypoints), layout=mapping.target.reference)
     windows = [window.keypoints for window in cut_windows(clip, manifest.window_spec)]  # views, so far without copies
     if len(windows) * windows[0].size > _MOST_VALUES:
         raise InputError(
@@ -262,19 +271,19 @@ def _windows(clip: KeypointSequence, manifest: Manifest, mapping: JointMapping |
     return np.array(windows)
 
 
-def _scores(bundle: Bundle, calls: _Calls) -> Evaluation:
-    manifest, seconds = bundle.manifest, calls.seconds
+def _scores(bundle: Bundle, calls: _Calls, latency: Latency) -> Evaluation:
+    manifest = bundle.manifest
     truth, called = np.array(calls.truth), np.array(calls.called)
     per_class = {label: _class_score(truth == i, called == i) for i, label in enumerate(manifest.labels)}
     seen = [per_class[manifest.labels[i]].f1 for i in np.union1d(truth, called)]
     robustness = {name: float((np.array(others) == truth).mean()) for name, others in calls.disturbed.items()}
     return Evaluation(
         sequence_accuracy=float((truth == called).mean()),
-        window_accuracy=calls.right_windows / len(seconds),
+        window_accuracy=calls.right_windows / calls.windows,
         macro_f1=float(np.mean(seen)),
         sequences=len(truth),
-        windows=len(seconds),
-        latency_ms=percentiles(seconds[WARM_UP:] or seconds),
+        windows=calls.windows,
+        latency_ms=latency,
         per_class=per_class,
         bundle={
             "folder": str(bundle.folder),
@@ -283,6 +292,7 @@ def _scores(bundle: Bundle, calls: _Calls) -> Evaluation:
             "digest": manifest.digest,
             "signature": bundle.signature,
         },
+        claims=manifest.claims.sentence if manifest.claims else None,
         robustness=robustness or None,
     )
 

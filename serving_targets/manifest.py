@@ -16,8 +16,9 @@ from data.errors import InputError
 from data.settings.json_text import read_json
 from data.text import shortened, value_text
 from data.windows import WindowSpec
+from payloads.claims import Claims
 from payloads.verdict import Verdict
-from serving_targets.contract import Channels, Contract, FramesPerSecond, Joints, Labels, Text, WindowShape
+from serving_targets.contract import Channels, Contract, FramesPerSecond, Joints, Labels, Layout, Text, WindowShape
 
 MANIFEST = "manifest.json"
 SIGNATURE = f"{MANIFEST}.sig"
@@ -62,12 +63,24 @@ class BundleFile(_Part):
 
 
 class LayoutTable(_Part):
-    """The joint layout of the model, as `data.layouts.Layout.to_dict` returns it."""
+    """The joint layout of the model, as `data.layouts.Layout.to_dict` returns it.
+
+    Attributes:
+        name: name of the layout.
+        joints: names of the joints, in the order of the input.
+        definition: definition of a layout of the user's own; None for a layout of the project.
+    """
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
     name: Text
     joints: Joints
+    definition: Layout | None = None
+
+    @property
+    def reference(self) -> str:
+        """Text by which `data.layouts.load_layout` finds the layout."""
+        return self.definition or self.name
 
 
 class Provenance(_Part):
@@ -102,6 +115,7 @@ class Manifest(_Part):
         saved_model_digest: content digest of the SavedModel that the TFLite files were converted from.
         thresholds: thresholds of every gate, by section of the gates file.
         verdicts: verdicts of the gates that judged the files.
+        claims: what the test shows about the model; None in bundles of older versions.
         files: all files of the bundle except the manifest.
         provenance: origin of the bundle.
     """
@@ -121,6 +135,7 @@ class Manifest(_Part):
     saved_model_digest: str = ""
     thresholds: dict[str, Any]
     verdicts: tuple[Verdict, ...]
+    claims: Claims | None = None
     files: tuple[BundleFile, ...] = Field(min_length=1, max_length=_MOST_FILES)
     provenance: Provenance
 
@@ -146,7 +161,7 @@ class Manifest(_Part):
     def contract(self) -> Contract:
         """Contract that every TFLite file of the bundle must contain."""
         own = self.model_dump(include=set(Contract.model_fields) - {"layout"})
-        return Contract(**own, layout=self.layout.name, joints=self.layout.joints)
+        return Contract(**own, layout=self.layout.reference, joints=self.layout.joints)
 
     @property
     def window_shape(self) -> tuple[int, int, int]:
@@ -156,7 +171,7 @@ class Manifest(_Part):
     @property
     def computed_digest(self) -> str:
         """What `digest` is if the manifest was not changed."""
-        return behaviour_digest(self.files, self.labels, self.layout.name, self.channels, self.window_spec)
+        return behaviour_digest(self.files, self.labels, self.layout.reference, self.channels, self.window_spec)
 
     def to_json(self) -> str:
         """Return the content of `manifest.json`."""

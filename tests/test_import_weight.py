@@ -42,6 +42,10 @@ CASES = {
         absent=(*TFX_PACKAGES, "pandas", "pyarrow", "pydantic"),
     ),
     "data.describe": Case("import data.describe, data.synthetic", absent=(*TFX_PACKAGES, "pandas", "rich", "scipy")),
+    "poseline init": Case(
+        "import pipelines.cli.init, pipelines.new_project.create, pipelines.new_project.raw_recordings",
+        absent=(*TFX_PACKAGES, "keras", "pandas"),
+    ),
     "data.report": Case("import data.report", absent=TFX_PACKAGES),
     "serving_targets": Case(f"import {_serving_modules()}", absent=(*TFX_PACKAGES, "keras", "rich")),
     "the coach": Case(

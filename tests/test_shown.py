@@ -21,18 +21,20 @@ from data.errors import InputError
 from data.importers.clips.types import ImportOptions
 from data.importers.formats.registry import FORMATS
 from data.layouts import load_layout
+from data.output.progress import say_progress
 from data.output.terminal import Terminal
 from data.records import KeypointSequence, Segment
 from data.report import write_report
 from data.store import read_sequences, write_span
+from data.text import one_spelling
 from payloads.evaluation import Evaluation, Slice
 from payloads.push import PushRecord
 from payloads.sequences import SequenceRow, write_sequences
 from payloads.verdict import Verdict
-from pipelines.cli import summary
 from pipelines.cli.failure_report import report_failure
 from pipelines.cli.main import main
-from pipelines.cli.progress import make_progress
+from pipelines.cli.run_display import summary
+from pipelines.cli.run_display.progress import LineProgress, make_progress
 from pipelines.processes.log_tail import following
 from pipelines.running.forecast import Forecast
 from pipelines.running.node_launch import NodeResult
@@ -137,7 +139,7 @@ def test_an_import_shows_its_names(tmp_path):
     command("data", "import", folder / FILE, "--from", "tfjs", "--to", tmp_path / "x", expect=2, shows=None)
     command("data", "import", folder / f"no{FILE}", "--to", tmp_path / "x", expect=2, shows="[bold]", ordinary=False)
     command("data", "describe", out, ordinary=False)
-    assert json.loads(command("data", "describe", out, "--json", shows=None))["classes"] == {WORDS: 1}
+    assert json.loads(command("data", "describe", out, "--json", shows=None))["classes"] == {one_spelling(WORDS): 1}
     write_report(out / "span-1", tmp_path / "report.html")
     check((tmp_path / "report.html").read_text(), shows=None)
 
@@ -172,12 +174,15 @@ def import_one(file, target):
     return import_to_span("csv", file, target, options=ImportOptions()).span_dir
 
 
-def test_answers_of_runs_are_drawn():
+def test_answers_of_runs_are_drawn(tmp_path, capsys):
+    say_progress(NAME)
+    log = tmp_path / "log"
+    log.write_text(capsys.readouterr().out.splitlines()[0])
     failure = NodeResult("Trainer", "failed", 1.0, reason=NAME, error=InputError(NAME, NAME, NAME))
     verdict = Verdict(gate=NAME, figure=1.0, threshold=0.5, direction="min", unit=NAME, passed=False, detail=NAME)
     report = Report(
         NAME, "refused", False, 1.0, data={NAME: {NAME: 1}}, accuracy={NAME: 0.5}, verdicts=[verdict],
-        files={NAME: {"shipped": True}}, pushed={NAME: NAME},
+        files={NAME: {"shipped": True}}, pushed={NAME: NAME}, rejected=[NAME], rejected_since=NAME,
     )  # fmt: skip
     drawn(summary.show, report)
     forecasts = [Forecast(NAME, True, NAME, {NAME: NAME}, [NAME]), Forecast(NAME, False, NAME)]
@@ -185,7 +190,7 @@ def test_answers_of_runs_are_drawn():
     drawn(lambda out: summary.show_key(forecasts[0], out, as_json=False))
     drawn(show_proposal, Proposal(1, NAME, [Change(NAME, NAME, NAME, NAME)]))
     scores = BundleEvaluation(
-        0.5, 0.5, 0.5, 1, 1, Latency(0.1, 0.2, 3), {NAME: ClassScore(0.1, 0.2, 0.3, 4)},
+        0.5, 0.5, 0.5, 1, 1, Latency(0.1, 0.2, 3, 0.3, 4, calm=False), {NAME: ClassScore(0.1, 0.2, 0.3, 4)},
         {"name": NAME, "version": NAME, "folder": NAME, "signature": NAME}, {NAME: 0.5},
     )  # fmt: skip
     drawn(show_evaluation, scores)
@@ -193,7 +198,9 @@ def test_answers_of_runs_are_drawn():
     def run(terminal):
         with make_progress(terminal) as progress:
             progress.plan([NAME, "Trainer"])
-            progress.running(NAME, NAME)
+            progress.running(NAME, log, NAME)
+            if isinstance(progress, LineProgress):
+                progress.show_running()
             progress.say(NAME)
             progress.ended(failure)
 

@@ -53,6 +53,7 @@ ALLOWED = {
     "makes a folder, and leaves one that exists as it is": (
         "components/pusher/publish.py:publish",
         "data/quarantine.py:QuarantineWriter.add",
+        "data/store.py:SpanReservation.__init__",
         "pipelines/processes/children.py:ChildProcesses.run",
         "pipelines/running/plan_cache.py:obtain_plan",
         "pipelines/running/process_operator.py:ProcessOperator.run_executor",
@@ -80,6 +81,7 @@ ALLOWED = {
         "pipelines/running/recovery.py",
         "trainer_module/callbacks.py:Checkpoint.on_train_end",
     ),
+    "removes the lock that it holds itself": ("data/store.py:SpanReservation.release",),
     "removes payloads that the store has recorded, and nothing behind a link": ("lineage/questions/removal.py:remove",),
     "changes no file: the null device, a lock that SQLite takes, bytes in memory": (
         "pipelines/cli/failure_report.py:_discard",

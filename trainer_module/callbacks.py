@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from data.files import replacing
+from data.output.progress import duration, say_progress, time_left
 from data.text import say
 
 
@@ -30,7 +31,17 @@ def read_saved(file: Path) -> dict[str, np.ndarray] | None:
 
 
 class Progress(keras.callbacks.Callback):
-    """Prints one line per epoch: loss, accuracy and seconds."""
+    """Prints one line per epoch: loss, accuracy, and the time that is left for all networks.
+
+    Args:
+        network: name of the network; empty for the only one.
+        networks_after: number of networks that are trained after this one, for as many epochs.
+    """
+
+    def __init__(self, network: str = "", networks_after: int = 0) -> None:
+        super().__init__()
+        self._network, self._networks_after = network, networks_after
+        self._seconds: list[float] = []
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """See `keras.callbacks.Callback`."""
@@ -39,11 +50,16 @@ class Progress(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """See `keras.callbacks.Callback`."""
         logs = logs or {}
-        figures = [f"loss {logs['loss']:.4f}", f"accuracy {logs['accuracy']:.4f}"]
+        self._seconds.append(time.monotonic() - self._start)
+        epochs = self.params["epochs"]
+        parts = [f"epoch {epoch + 1}/{epochs}", f"loss {logs['loss']:.4f}", f"accuracy {logs['accuracy']:.4f}"]
+        if self._network:
+            parts.insert(0, self._network)
         if "val_accuracy" in logs:
-            figures.append(f"eval accuracy {logs['val_accuracy']:.4f}")
-        seconds = time.monotonic() - self._start
-        say(f"epoch {epoch + 1}/{self.params['epochs']}: {', '.join(figures)}, {seconds:.1f} s")
+            parts.append(f"eval accuracy {logs['val_accuracy']:.4f}")
+        if steps := epochs - epoch - 1 + epochs * self._networks_after:
+            parts.append(f"{duration(time_left(self._seconds, steps))} left")
+        say_progress(", ".join(parts))
 
 
 class TensorBoardScalars(keras.callbacks.Callback):

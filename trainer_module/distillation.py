@@ -15,7 +15,6 @@ import keras
 import numpy as np
 
 from data.files import replacing
-from data.text import say
 from trainer_module.callbacks import read_saved
 from trainer_module.model_config import ModelConfig
 from trainer_module.models import build_model
@@ -45,18 +44,19 @@ def train_teachers(student: ModelConfig, job: TrainingJob) -> list[keras.Model]:
     for number in range(1, TEACHERS + 1):
         name, seed = f"teacher-{number}", job.config.seed + number * SEED_STEP
         keras.utils.set_random_seed(seed)
-        teacher = build_model(config, job.layout.name, job.pose_shape, len(job.labels))
+        teacher = build_model(config, job.layout.reference, job.pose_shape, len(job.labels))
         teachers.append(teacher)
         weights = job.checkpoint_dir / f"{name}.npz" if job.checkpoint_dir else None
         saved = read_saved(weights) if weights else None
         if saved is not None:
             teacher.set_weights([saved[f"weight_{i}"] for i in range(len(saved))])
             continue
-        say(f"teacher {number} of {TEACHERS}:")
         own_job = replace(
             job,
             config=job.config.model_copy(update={"seed": seed}),
             log_dir=job.log_dir / name,
+            network=f"teacher {number} of {TEACHERS}",
+            networks_after=TEACHERS - number + 1,
             checkpoint_dir=job.checkpoint_dir / name if job.checkpoint_dir else None,
         )
         fit(teacher, own_job)

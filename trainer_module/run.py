@@ -50,7 +50,7 @@ def run_fn(fn_args: FnArgs) -> None:
         checkpoint_dir=settings.checkpoint_dir,
     )
 
-    model = build_model(settings.model, job.layout.name, job.pose_shape, len(job.labels))
+    model = build_model(settings.model, job.layout.reference, job.pose_shape, len(job.labels))
     base_model = fn_args.base_model if job.config.warm_start else None
     if base_model:
         warm_up(model, Path(base_model).parent / KERAS_MODEL)

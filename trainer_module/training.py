@@ -28,6 +28,8 @@ class TrainingJob:
         config: settings of the training.
         log_dir: folder for TensorBoard logs.
         checkpoint_dir: folder from which a killed training is resumed; None if it starts again.
+        network: name of the network for people; empty if there is only one.
+        networks_after: number of networks that are trained after this one.
     """
 
     train: Windows
@@ -37,6 +39,8 @@ class TrainingJob:
     config: TrainingConfig
     log_dir: Path
     checkpoint_dir: Path | None = None
+    network: str = ""
+    networks_after: int = 0
 
     @property
     def pose_shape(self) -> tuple[int, int, int]:
@@ -70,7 +74,10 @@ def fit(model: keras.Model, job: TrainingJob, teachers: Sequence[keras.Model] = 
     best = BestWeights(config.target, config.patience) if job.evaluation else None
     checkpoint = Checkpoint(job.checkpoint_dir, model, best) if job.checkpoint_dir else None
     first_epoch = checkpoint.restore() if checkpoint else 0
-    callbacks: list[keras.callbacks.Callback] = [Progress(), TensorBoardScalars(job.log_dir)]
+    callbacks: list[keras.callbacks.Callback] = [
+        Progress(job.network, job.networks_after),
+        TensorBoardScalars(job.log_dir),
+    ]
     if best:
         callbacks += [best, AveragedWeights()]
     if checkpoint:

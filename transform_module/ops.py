@@ -53,7 +53,7 @@ def normalise(keypoints: tf.Tensor, layout: Layout, config: TransformConfig) -> 
     if config.align_side:
         centred = _mirror_left_sided(centred, layout)
     pose = tf.transpose(centred, (0, 1, 3, 2))
-    if dimensions == 2 or not config.align_view:
+    if dimensions == 2 or not config.align_view or not layout.across:
         return pose
     axes = tf.reduce_mean(centred @ _axis_weights(layout), axis=1)  # [N, 3, 2]
     across, vertical = axes[:, :, 0], axes[:, :, 1]
@@ -167,9 +167,9 @@ def _axis_weights(layout: Layout) -> np.ndarray:
     The first vector points from right to left, the second along the body in the direction of the y axis.
     """
     weights = np.zeros((len(layout.joints), 2), np.float32)
-    for part in ("shoulder", "hip"):
-        weights[layout.index(f"left_{part}"), 0] = 1
-        weights[layout.index(f"right_{part}"), 0] = -1
+    for left, right in layout.across:
+        weights[left, 0] = 1
+        weights[right, 0] = -1
     ankles = [layout.index(name) for name in ("left_ankle", "right_ankle") if name in layout.joints]
     upper, lower = layout.torso[0], ankles or layout.torso[1]
     upwards = -1 if layout.y_down else 1

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.fuzzing.tool_inputs import TOOL_INPUTS
 from data.importers import FORMATS
 from data.layouts import load_layout
 from data.records import KeypointSequence
@@ -62,6 +63,7 @@ def make_seeds(folder: Path, names: list[str]) -> list[tuple[str, str, bytes]]:
             file = next(path for path in sorted(place.rglob("*")) if path.is_file())
             seeds.append((name, file.suffix, file.read_bytes()))
         seeds += [(name, suffix, content) for suffix, content in _BY_HAND.get(name, lambda _: [])(folder)]
+        seeds += [(name, suffix, content) for suffix, content in TOOL_INPUTS.get(name, list)()]
     return seeds
 
 
@@ -73,7 +75,7 @@ def change(name: str, content: bytes, draw: random.Random) -> bytes:
                 return _change_zip(content, draw)
             if name == "parquet":
                 return _change_parquet(content, draw)
-            if name in ("openpose", "mediapipe", "alphapose", "coco", "tfjs"):
+            if name in ("openpose", "mediapipe", "alphapose", "coco", "tfjs", "ml5", "ultralytics", "vision"):
                 return _change_json(content, draw)
     return mutate(content, draw)
 

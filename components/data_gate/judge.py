@@ -1,6 +1,7 @@
 """Compares anomalies and statistics with the policy of DataGate and describes every finding."""
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -26,6 +27,10 @@ _KINDS = {
     "COMPARATOR_CONTROL_DATA": ("not compared", "the other side has no such feature: compare again with the next span"),
     "COMPARATOR_TREATMENT_DATA": ("not compared", "compare again with the next span"),
 }
+MOST_SPREAD = 2.0
+"""Largest ratio of a feature's spread in the training split to that of the last blessed span at which drift may be
+chance. If some people are faulty, the people differ so much that any distance would look like chance."""
+
 Measurement = DriftSkewInfo.Measurement
 _OTHER = ("other", "compare the data with this feature's entry in the schema")
 _TOO_FAR = ("COMPARATOR_L_INFTY", "COMPARATOR_JENSEN", "COMPARATOR_NORMALIZED")  # taken from the measurements
@@ -64,6 +69,30 @@ class Evidence:
     baseline: Mapping[str, Statistics]
     baseline_name: str
     windows: WindowEvidence
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """The two sides of a comparison.
+
+    Attributes:
+        here: statistics that are judged.
+        there: statistics that they are compared with.
+    """
+
+    here: Statistics
+    there: Statistics
+
+    @property
+    def windows(self) -> int:
+        """Number of windows of the smaller side."""
+        return min(side.datasets[0].num_examples for side in (self.here, self.there))
+
+    @property
+    def people(self) -> tuple[int, int]:
+        """Number of people on either side."""
+        here, there = (_feature(side, "subject").string_stats.unique for side in (self.here, self.there))
+        return here, there
 
 
 def judge(evidence: Evidence, policy: DataPolicy) -> list[Finding]:
@@ -134,17 +163,41 @@ def _comparisons(split: str, evidence: Evidence, policy: DataPolicy) -> Iterator
                     verdict=policy.reaction(feature, kind),
                     witness=evidence.windows.find(split, feature, deviation),
                 )
-                yield _downgrade_if_underpowered(finding, here, there, policy)
+                yield _warn_if_chance_explains(finding, measurement.value, Sides(here, there), evidence, policy)
 
 
-def _downgrade_if_underpowered(finding: Finding, here: Statistics, there: Statistics, policy: DataPolicy) -> Finding:
-    """Let a finding pass if a side has too few windows or people for the difference to mean anything."""
-    windows = min(side.datasets[0].num_examples for side in (here, there))
-    people = min(_feature(side, "subject").string_stats.unique for side in (here, there))
-    if windows >= policy.min_windows and people >= policy.min_people:
+def _warn_if_chance_explains(
+    finding: Finding, distance: float, sides: Sides, evidence: Evidence, policy: DataPolicy
+) -> Finding:
+    """Let a finding only warn if a side is small, or if random groups of the training people differ as much.
+
+    For drift, these people are themselves judged: they must not differ much more than those of the last blessed span.
+    """
+    if finding.verdict != "stop":
         return finding
-    reason = f" (one side has no more than {windows} windows or {people} people)"
-    return finding.model_copy(update={"verdict": "pass", "figure": finding.figure + reason})
+    if sides.windows < policy.min_windows or min(sides.people) < policy.min_people:
+        reason = f" (one side has no more than {sides.windows} windows or {min(sides.people)} people)"
+    else:
+        bound = evidence.windows.chance_bound(finding.feature, min(sides.people) / sum(sides.people))
+        if bound is None or distance > bound or (finding.anomaly == "drift" and _is_wider(finding.feature, evidence)):
+            return finding
+        reason = f" (chance: random groups of the training people are up to {bound:.2f} apart)"
+    return finding.model_copy(update={"verdict": "warn", "figure": finding.figure + reason})
+
+
+def _is_wider(feature: str, evidence: Evidence) -> bool:
+    """Return whether a feature is spread much more over the training split than over that of the last blessed span."""
+    if "train" not in evidence.statistics or "train" not in evidence.baseline:
+        return False
+    here, before = (_feature(side["train"], feature) for side in (evidence.statistics, evidence.baseline))
+    return _spread(here) > MOST_SPREAD * _spread(before)
+
+
+def _spread(statistics: FeatureNameStatistics) -> float:
+    """Return the standard deviation of numbers; of words the root of the probability that two of them differ."""
+    if statistics.HasField("num_stats"):
+        return statistics.num_stats.std_dev
+    return math.sqrt(max(0.0, 1 - sum(share**2 for share in _shares(statistics).values())))
 
 
 def _change(here: FeatureNameStatistics, there: FeatureNameStatistics, name: str) -> tuple[str, Deviation]:
@@ -188,16 +241,22 @@ def _means(split: str, evidence: Evidence, policy: DataPolicy) -> Iterator[Findi
                 verdict="stop",
             )
         elif not bound.allows(statistics.num_stats.mean):
-            yield Finding(
+            mean = statistics.num_stats.mean
+            finding = Finding(
                 split=split,
                 feature=name,
                 anomaly="mean",
-                figure=f"mean {statistics.num_stats.mean:.4g}",
+                figure=f"mean {mean:.4g}",
                 bound=f"mean {bound}",
                 remedy=_remedy(name, "look at the recordings with `poseline data report`, or change the bound"),
                 verdict=policy.reaction(name, "mean"),
                 witness=evidence.windows.find(split, name, outside(bound.min, bound.max)),
             )
+            off = evidence.windows.chance_of_mean(split, name) if finding.verdict == "stop" else None
+            if off and (bound.allows(mean - off) or bound.allows(mean + off)):
+                reason = f" (chance: the mean of as many training people is up to {off:.2g} off)"
+                finding = finding.model_copy(update={"verdict": "warn", "figure": finding.figure + reason})
+            yield finding
 
 
 def _feature(statistics: Statistics, name: str) -> FeatureNameStatistics:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from components.data_gate.chance import chance_bounds, chance_of_mean
+from data.health import FIGURES, WORDS
 from payloads.data_judgement import AffectedWindows
 from payloads.window_table import read_windows
 
@@ -27,7 +29,35 @@ class WindowEvidence:
     """
 
     def __init__(self, examples: Path | None) -> None:
+        self._bounds = cache(self._measure_bounds)
         self._read = cache(lambda split, name: read_windows(examples, split, [name]).get(name) if examples else None)
+
+    def chance_bound(self, feature: str, share: float) -> float | None:
+        """Return the distance within which random groups of the training people stay; None if that is not known.
+
+        Args:
+            feature: name of the feature.
+            share: share of the people on the smaller side of the comparison.
+        """
+        return self._bounds(round(share, 2)).get(feature)
+
+    def chance_of_mean(self, split: str, feature: str) -> float | None:
+        """Return how far the mean of a split may be off because of the people in it; None if that is not known.
+
+        The people of the training split show how much people differ, so that faulty people in another split do not.
+        """
+        here, train = (self._read(name, "subject") for name in (split, "train"))
+        values = self._read("train", feature)
+        if here is None or train is None or values is None:
+            return None
+        return chance_of_mean(values, train.astype(str), len(set(here)))
+
+    def _measure_bounds(self, share: float) -> dict[str, float]:
+        groups = self._read("train", "subject")
+        columns = {
+            name: values for name in (*FIGURES, *WORDS, "label") if (values := self._read("train", name)) is not None
+        }
+        return {} if groups is None else chance_bounds(columns, groups.astype(str), share)
 
     def find(self, split: str, feature: str, deviation: Deviation) -> AffectedWindows:
         """Return the windows of a split in which a feature deviates.

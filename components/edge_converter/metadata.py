@@ -15,6 +15,7 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
 
 from components.edge_converter.compact import pack
+from data.layouts import layout_label
 from serving_targets.contract import CONTRACT, LABELS, Contract, with_contract
 
 METADATA, IDENTIFIER = "TFLITE_METADATA", b"M001"
@@ -44,12 +45,13 @@ def _model_metadata(contract: Contract) -> bytes:
     """Return the serialized ModelMetadata table; its integer keys are field positions in metadata_schema.fbs."""
     builder = flatbuffers.Builder(1024)
     length, joints, channels = contract.window_shape
+    layout = layout_label(contract.layout)
     labels = _file(builder, LABELS, _AXIS_LABELS)
     keypoints = _table(
         builder,
         {
             0: builder.CreateString("keypoints"),
-            1: builder.CreateString(f"raw {contract.layout}: {length} frames, {joints} joints, {channels} channels"),
+            1: builder.CreateString(f"raw {layout}: {length} frames, {joints} joints, {channels} channels"),
         },
     )
     probabilities = _table(builder, {0: builder.CreateString("probabilities"), 6: _vector(builder, [labels])})

@@ -17,7 +17,7 @@ from components.keypoint_example_gen.sorted_runs import merge_runs, write_run
 from components.keypoint_example_gen.tfrecord import write_tfrecord
 from data.layouts import load_layout
 from data.records import KeypointSequence
-from data.splits import check_subjects
+from data.splits import SplitPolicy, check_subjects, split_clips
 from data.store import RowGroup, read_row_group
 from data.windows import Window, WindowSpec, cut_windows
 from payloads.sequences import SequenceRow, write_sequences
@@ -39,8 +39,8 @@ class ExamplesJob:
         layout: name of the joint layout.
         labels: labels in the order of their ids.
         windows: length, stride and frame rate of the windows.
-        splits: split of each sequence, by the id of the sequence.
-        allow_subject_overlap: whether a person may be in two splits.
+        splits: split of each clip, by the id of the clip; see `data.splits.assign_splits`.
+        policy: policy that made the splits.
         num_shards: number of files for each split.
         folder: folder of the Examples artifact, in which each split gets a folder.
     """
@@ -49,7 +49,7 @@ class ExamplesJob:
     labels: tuple[str, ...]
     windows: WindowSpec
     splits: Mapping[str, str]
-    allow_subject_overlap: bool
+    policy: SplitPolicy
     num_shards: int
     folder: Path
 
@@ -108,8 +108,7 @@ class _CutWindows(beam.DoFn):
     def _windows(self, group: RowGroup, clips: dict[str, SequenceRow]) -> Iterator[tuple[KeypointSequence, Window]]:
         """Yield all windows of a row group with their clips, and add a row for each clip to `clips`."""
         for sequence in read_row_group(group):
-            split = self._job.splits[sequence.sequence_id]
-            for clip in sequence.clips():
+            for clip, split in split_clips(sequence, self._job.splits, self._job.policy.test_share):
                 clips[clip.sequence_id] = SequenceRow(
                     clip.sequence_id, clip.subject, clip.label, split, clip.view or "", len(clip.keypoints), 0
                 )
@@ -150,6 +149,6 @@ class _WriteClips(beam.DoFn):
         self._job = job
 
     def process(self, rows: list[SequenceRow]) -> None:
-        if not self._job.allow_subject_overlap:
+        if not self._job.policy.people_overlap:
             check_subjects((row.subject, row.split) for row in rows)
         write_sequences(self._job.folder, sorted(rows))

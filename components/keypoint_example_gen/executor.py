@@ -11,6 +11,7 @@ from components.artifacts.folders import only_artifact
 from components.keypoint_example_gen.beam import ExamplesJob, add_steps
 from components.keypoint_example_gen.sorted_runs import remove_runs
 from data.errors import InputError
+from data.layouts import layout_label
 from data.splits import SplitPolicy, assign_splits
 from data.store import content_digest, read_index, row_groups, span_folder
 from data.windows import WindowSpec
@@ -45,7 +46,7 @@ class Executor(BaseBeamExecutor):
             labels=tuple(json.loads(exec_properties["labels"])),
             windows=WindowSpec.model_validate_json(exec_properties["windows"]),
             splits=_assign(span_dir, exec_properties["layout"], policy),
-            allow_subject_overlap=policy.allow_subject_overlap,
+            policy=policy,
             num_shards=exec_properties["num_shards"],
             folder=Path(examples.uri),
         )
@@ -69,7 +70,7 @@ def _assign(span_dir: Path, layout: str, policy: SplitPolicy) -> dict[str, str]:
     index = read_index(span_dir)
     if other := next((key for key in index if key.layout != layout), None):
         raise InputError(
-            f"the layout is {other.layout}, not {layout}",
+            f"the layout is {layout_label(other.layout)}, not {layout_label(layout)}",
             f"{span_dir}, sequence {other.sequence_id!r}",
             "choose a configuration for this layout, or import data with the other layout",
         )

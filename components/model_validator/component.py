@@ -6,17 +6,25 @@ from tfx.dsl.components.base.base_component import BaseComponent
 from tfx.dsl.components.base.executor_spec import ExecutorClassSpec
 from tfx.types import BaseChannel, Channel
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
+from tfx.types.standard_artifacts import Examples
 
 from components.artifacts.types import EdgeBlessing, EdgeModel
 from components.model_validator.executor import Executor
+from payloads.claims import HoldsFor
 from schema.gates import ModelValidatorThresholds
 
 
 class ModelValidatorSpec(ComponentSpec):
     """Channels and parameters of ModelValidator."""
 
-    PARAMETERS = {"thresholds": ExecutionParameter(type=str)}  # noqa: RUF012
-    INPUTS = {"edge_model": ChannelParameter(type=EdgeModel)}  # noqa: RUF012
+    PARAMETERS = {  # noqa: RUF012
+        "thresholds": ExecutionParameter(type=str),
+        "holds_for": ExecutionParameter(type=str),
+    }
+    INPUTS = {  # noqa: RUF012
+        "edge_model": ChannelParameter(type=EdgeModel),
+        "examples": ChannelParameter(type=Examples),
+    }
     OUTPUTS = {"blessing": ChannelParameter(type=EdgeBlessing)}  # noqa: RUF012
 
 
@@ -32,21 +40,33 @@ class ModelValidator(BaseComponent):
     A rejection is a result, not an error: the custom property `blessed` of `blessing` is then 0, and Pusher pushes
     nothing. Each file runs in a process of its own, so that a file which crashes its process is rejected, too. The
     payload of the blessing is an `EdgeJudgement`: verdicts, accuracy, and figures of every file, including those made
-    only for comparison. The executor loads NumPy and LiteRT, but not TensorFlow.
+    only for comparison, and what may be claimed of the model. The executor loads NumPy and LiteRT, but not TensorFlow.
     """
 
     SPEC_CLASS = ModelValidatorSpec
     EXECUTOR_SPEC = ExecutorClassSpec(Executor)
 
-    def __init__(self, edge_model: BaseChannel, thresholds: ModelValidatorThresholds) -> None:
+    def __init__(
+        self,
+        edge_model: BaseChannel,
+        examples: BaseChannel,
+        thresholds: ModelValidatorThresholds,
+        holds_for: HoldsFor,
+    ) -> None:
         """Create the node.
 
         Args:
             edge_model: TFLite files and test windows from EdgeConverter.
+            examples: examples whose table of sequences says who is in the test split.
             thresholds: section `model_validator` of the gates file.
+            holds_for: whom the test split stands for.
         """
         super().__init__(
             ModelValidatorSpec(
-                edge_model=edge_model, thresholds=thresholds.model_dump_json(), blessing=Channel(type=EdgeBlessing)
+                edge_model=edge_model,
+                examples=examples,
+                thresholds=thresholds.model_dump_json(),
+                holds_for=holds_for,
+                blessing=Channel(type=EdgeBlessing),
             )
         )

@@ -10,6 +10,7 @@ from tfx.types.artifact import Artifact
 from components.artifacts.folders import artifact_folder, only_artifact
 from components.artifacts.judging import parse_thresholds, write_blessing
 from components.model_validator.judge import judge
+from payloads.sequences import count_people, read_sequences
 from schema.gates import ModelValidatorThresholds
 
 
@@ -27,5 +28,7 @@ class Executor(BaseExecutor):
         judgement = judge(
             artifact_folder(input_dict, "edge_model"),
             parse_thresholds(ModelValidatorThresholds, exec_properties["thresholds"], "model_validator"),
+            exec_properties["holds_for"],
+            count_people(read_sequences(artifact_folder(input_dict, "examples")), "test"),
         )
         write_blessing(blessing, judgement)

@@ -11,6 +11,7 @@ import numpy as np
 
 from components.artifacts.edge_model import EVALUATION_WINDOWS, EdgeFile, list_files
 from components.artifacts.judging import check
+from payloads.claims import HoldsFor, make_claims
 from payloads.judgements import EdgeJudgement, FileFigures
 from payloads.verdict import Verdict
 from schema.gates import ModelValidatorThresholds
@@ -19,12 +20,16 @@ from serving_targets.sandbox.sandbox import SandboxRun, sandbox_tflite
 from serving_targets.tflite_file import select_custom
 
 
-def judge(edge_model: Path, thresholds: ModelValidatorThresholds) -> EdgeJudgement:
+def judge(
+    edge_model: Path, thresholds: ModelValidatorThresholds, holds_for: HoldsFor, people: int | None
+) -> EdgeJudgement:
     """Judge the files of an EdgeModel, each in a process of its own.
 
     Args:
         edge_model: folder that EdgeConverter wrote.
         thresholds: thresholds of ModelValidator.
+        holds_for: whom the test split stands for.
+        people: number of known people in the test split; None if they are not known.
     """
     windows = edge_model / EVALUATION_WINDOWS
     evaluation = np.load(windows)
@@ -35,7 +40,8 @@ def judge(edge_model: Path, thresholds: ModelValidatorThresholds) -> EdgeJudgeme
         for name, file in files.items()
     }
     figures = {name: _figures(files[name], run, evaluation["labels"], truth, sequences) for name, run in runs.items()}
-    number = len(np.unique(sequences))
+    firsts = np.unique(sequences, return_index=True)[1]
+    number = len(firsts)
     return EdgeJudgement(
         verdicts=_verdicts(figures, runs, number, thresholds),
         accuracy={
@@ -47,6 +53,12 @@ def judge(edge_model: Path, thresholds: ModelValidatorThresholds) -> EdgeJudgeme
         files=figures,
         sequences=number,
         windows=len(truth),
+        claims=make_claims(
+            holds_for,
+            people,
+            figures[INT8_MODEL].sequence_accuracy,
+            np.unique(truth[firsts], return_counts=True)[1].tolist(),
+        ),
     )
 
 
@@ -90,7 +102,7 @@ def _figures(
         truth: label of each window.
         sequences: number of the sequence of each window.
     """
-    found = FileFigures(shipped=file.shipped, bytes=file.path.stat().st_size, fault=run.fault)
+    found = FileFigures(shipped=file.shipped, bytes=file.path.stat().st_size, fault=run.fault, may_pass=run.may_pass)
     if run.probabilities is None:
         return found
     _, firsts, of_window = np.unique(sequences, return_index=True, return_inverse=True)

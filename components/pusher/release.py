@@ -13,7 +13,8 @@ from components.artifacts.edge_model import list_files
 from data.digests import file_digest
 from data.errors import NodeError
 from data.layouts import load_layout
-from payloads.judgements import Judgement
+from payloads.claims import Claims
+from payloads.judgements import EdgeJudgement, Judgement
 from payloads.verdict import Verdict
 from serving_targets.contract import Contract, read_contract
 from serving_targets.manifest import (
@@ -43,6 +44,7 @@ class Release:
         contract: contract in the TFLite files.
         facts: content of the manifest from the pipeline; see `manifest_facts` of Pusher.
         verdicts: verdicts of ModelValidator and ServingSmoke.
+        claims: what ModelValidator's test shows about the model.
         digest: digest of everything that determines the behaviour of the bundle.
         key: key that the manifest is signed with; None for an unsigned release.
     """
@@ -53,6 +55,7 @@ class Release:
     contract: Contract
     facts: Mapping[str, Any]
     verdicts: tuple[Verdict, ...]
+    claims: Claims | None
     digest: str
     key: Ed25519PrivateKey | None = None
 
@@ -101,6 +104,7 @@ class Release:
             contract=contract,
             facts=facts,
             verdicts=tuple(verdict for folder in judged for verdict in Judgement.read(folder).verdicts),
+            claims=next(filter(None, (EdgeJudgement.read(folder).claims for folder in judged)), None),
             digest=digest,
             key=key,
         )
@@ -115,6 +119,7 @@ class Release:
             layout=LayoutTable.model_validate(load_layout(self.contract.layout).to_dict()),
             thresholds=self.facts["gates"],
             verdicts=self.verdicts,
+            claims=self.claims,
             files=self.files,
             provenance=Provenance.model_validate({k: v for k, v in self.facts.items() if k != "gates"}),
         )

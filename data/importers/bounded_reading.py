@@ -6,6 +6,8 @@ Every reader, whatever it does with a file, runs here. The budget of a file grow
 - CPU time: a timer interrupts Python code, and RLIMIT_CPU ends code that does not return to the interpreter. It is CPU
   time and not wall time, so that a busy machine does not change what is imported.
 - Results: the bytes that the reader returns. A few bytes of a compressed file can stand for gigabytes.
+- Silence: a reader that waits for the file and does nothing, as for one on a network drive that is gone, is ended after
+  a minute; see `data.system.silence`.
 
 A file beyond its budget, or one that makes the reader crash, becomes an InputError, and the files after it are read by
 a new child. Anything but a regular file is rejected before it is opened, because reading a pipe may never end.
@@ -16,12 +18,14 @@ sources. It uses no thread, and its standard output and error are discarded.
 
 import faulthandler
 import gc
+import io
 import os
 import pickle
 import resource
 import signal
 import stat
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -33,7 +37,8 @@ import pyarrow as pa
 
 from data.errors import InputError
 from data.importers.clips.faults import unexpected_fault
-from data.system.limits import lower_limit
+from data.system import silence
+from data.system.limits import die_with_parent, lower_limit
 
 MIN_SECONDS, SECONDS_PER_MB = 5.0, 1.0
 """CPU time of the smallest file, and of each megabyte. The slowest format, a table with a fault in each block, needs
@@ -48,6 +53,8 @@ MIN_RESULTS, RESULTS_PER_BYTE = 128 << 20, 100
 RESULT_OVERHEAD = 2048
 """Bytes that each result counts in addition to its own, for the work that it causes."""
 
+_SILENT = "silence"
+_TRIES_TO_END = 50
 _GRACE = 2
 """Seconds of CPU time after the timer, at which the kernel ends the child."""
 
@@ -171,9 +178,12 @@ class BoundedReading[Job, T]:
 
         Args:
             number: number of the job.
-            name: name of the signal.
+            name: name of the signal, or `_SILENT`.
             peak: largest resident memory of the child in bytes.
         """
+        if name == _SILENT:  # its size is not asked for, because the answer may never come
+            what = f"the file cannot be read: nothing has come from it for {silence.SILENT_SECONDS} s"
+            return InputError(what, None, "check the drive that it is on, or copy the file to another one first")
         try:
             budget = Budget.of(self._paths(self._jobs[number]))
         except InputError as error:
@@ -186,11 +196,12 @@ class BoundedReading[Job, T]:
 
     def _start(self, first: int) -> "_Child":
         """Fork a child for the jobs from the given one."""
-        if self._spool is None:
-            source, target = os.pipe()
-        else:
+        source, target = os.pipe()
+        spooled = None
+        if self._spool is not None:
             with tempfile.TemporaryFile(dir=self._spool) as file:
-                source = target = os.dup(file.fileno())
+                spooled = os.dup(file.fileno())
+        parent = os.getpid()
         try:
             process = os.fork()
         except OSError as error:
@@ -200,12 +211,13 @@ class BoundedReading[Job, T]:
                 "end other programs, or raise the limit on processes (ulimit -u)",
             ) from error
         if process == 0:
-            if self._spool is None:
-                os.close(source)
-            self._work(first, target)
-        if self._spool is None:
-            os.close(target)
-        return _Child(process, os.fdopen(source, "rb"), self._spool is not None)
+            os.close(source)
+            die_with_parent()
+            if os.getppid() != parent:  # it had ended before
+                os._exit(1)
+            self._work(first, target if spooled is None else spooled)
+        os.close(target)
+        return _Child(process, source, spooled)
 
     def _work(self, first: int, target: int) -> NoReturn:
         """Read the jobs from the given one, in the child; it exits with 1 if it cannot send what it read."""
@@ -306,32 +318,59 @@ class _Work:
 
 
 class _Child:
-    """The parent's side of a child process."""
+    """The parent's side of a child process.
 
-    def __init__(self, process: int, file: IO[bytes], waits: bool) -> None:
+    Args:
+        process: id of the process.
+        pipe: pipe that the child writes to, and whose end is that of the child.
+        spooled: file that the child writes to instead.
+    """
+
+    def __init__(self, process: int, pipe: int, spooled: int | None) -> None:
         self._process: int | None = process
-        self._file = file
-        self._waits = waits
+        self._pipe = io.BufferedReader(silence.PipeFromProcess(pipe, process))
+        self._spooled = None if spooled is None else os.fdopen(spooled, "rb")
         self._end: tuple[str, int] | None = None
 
     def messages(self) -> Iterator[tuple[int, tuple[Any] | None]]:
-        """Yield what the child sends, until it ends."""
-        if self._waits:
+        """Yield what the child sends, until it ends or is found to be silent."""
+        try:
+            if self._spooled is not None:
+                self._pipe.read()
+        except silence.SilentError:
+            self._end_silent()
+        if self._spooled is not None:
             self._wait()
-            self._file.seek(0)
-        with suppress(EOFError, pickle.UnpicklingError):  # the child ended, perhaps within a message
-            while True:
-                yield pickle.load(self._file)
-        self._wait()
+            self._spooled.seek(0)
+        try:
+            with suppress(EOFError, pickle.UnpicklingError):  # the child ended, perhaps within a message
+                while True:
+                    yield pickle.load(self._spooled or self._pipe)
+            self._wait()
+        except silence.SilentError:
+            self._end_silent()
 
     def end(self) -> tuple[str, int] | None:
-        """End the child if it still runs; return the signal that ended it and its peak memory, None if it exited."""
+        """End the child if it still runs; return what ended it and its peak memory, None if it exited."""
         if self._process is not None:
             with suppress(ProcessLookupError):
                 os.kill(self._process, signal.SIGKILL)
             self._wait()
-        self._file.close()
+        self._pipe.close()
+        if self._spooled is not None:
+            self._spooled.close()
         return self._end
+
+    def _end_silent(self) -> None:
+        """End a child that waits for something; one that even a signal cannot wake is left to the system."""
+        assert self._process is not None
+        os.kill(self._process, signal.SIGKILL)
+        for _ in range(_TRIES_TO_END):
+            if os.waitpid(self._process, os.WNOHANG)[0]:
+                break
+            time.sleep(0.1)
+        self._process = None
+        self._end = _SILENT, 0
 
     def _wait(self) -> None:
         if self._process is None:

@@ -9,6 +9,7 @@ from data.importers.bounded_reading import regular_size
 from data.importers.clips.types import Format, Head, Source
 from data.importers.formats.registry import FORMATS
 from data.importers.readers.json_stream import HEAD_BYTES, encoding_of
+from data.importers.unknown_file import unknown_file
 
 PROBES = 200
 """Largest number of files by whose beginnings the format of a folder is recognised."""
@@ -75,9 +76,10 @@ def _find_format(files: list[Path], where: str) -> Format:
     probes = known[:: max(1, -(-len(known) // PROBES))]
     found = Counter(one.name for path in probes if (one := detect(path)))
     if not found:
-        raise InputError(
-            "the format of the files is not recognised", where, f"name it with --from: {', '.join(FORMATS)}"
-        )
+        if not files:
+            raise InputError("the folder holds no file", where, "check the path")
+        seen, advice = unknown_file((probes or files)[0])
+        raise InputError(f"the format of the files is not recognised: {seen}", where, advice)
     if len(found) > 1:
         counts = ", ".join(f"{count} {name}" for name, count in found.most_common())
         raise InputError(

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from data.importers.span_import import ImportSummary
+from data.layouts import layout_label
 
 if TYPE_CHECKING:
     from data.output.terminal import Terminal
@@ -17,7 +18,7 @@ def show(summary: ImportSummary, console: "Terminal") -> None:
     table.add_column(justify="right")
     table.add_column()
     table.add_row("read", f"{summary.read:,}", f"records in {summary.sources:,} sources ({summary.format})")
-    table.add_row("kept", f"{summary.kept:,}", f"{summary.sequences:,} sequences of {summary.layout}")
+    table.add_row("kept", f"{summary.kept:,}", f"{summary.sequences:,} sequences of {layout_label(summary.layout)}")
     for reason, count in summary.repaired.items():
         table.add_row("repaired", f"{count:,}", reason)
     if summary.people_left_out:

@@ -11,7 +11,7 @@ from data.importers.clips.types import ImportOptions
 from data.importers.clips.units import ImageSize
 from data.importers.readers.json_stream import open_text
 from data.importers.sidecars import read_labels, read_segments
-from data.layouts import load_layout
+from data.layouts import load_layout, read_own_layout
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)[x×](\d+(?:\.\d+)?)")
 
@@ -25,11 +25,11 @@ def options_from(given: Mapping[str, Any]) -> ImportOptions:
     Raises:
         InputError: for a sidecar, an image size, a layout or columns that are wrong.
     """
-    if given["layout"]:
-        load_layout(given["layout"])
-    plain = ("label", "fps", "person", "space", "time_unit", "max_gap", "fill_gap", "layout", "pattern")
+    plain = ("label", "fps", "person", "space", "time_unit", "max_gap", "fill_gap", "pattern")
     return ImportOptions(
         **{name: given[name] for name in plain},
+        layout=_layout(given["layout"]),
+        y_up=bool(given.get("y_up")),
         image=_image(given["image_size"], given["image_height"]),
         dimensions=2 if given["dimensions"] else None,
         columns=_columns(given["columns"]),
@@ -37,6 +37,15 @@ def options_from(given: Mapping[str, Any]) -> ImportOptions:
         fields=read_bounded(read_labels, given["labels"]) if given["labels"] else {},
         segments=read_bounded(read_segments, given["segments"]) if given["segments"] else {},
     )
+
+
+def _layout(name_or_file: str | None) -> str | None:
+    """Return the reference of a layout, given its name or the YAML file of the user's own."""
+    if not name_or_file:
+        return None
+    if name_or_file.endswith((".yaml", ".yml")):
+        return read_own_layout(Path(name_or_file)).reference
+    return load_layout(name_or_file).reference
 
 
 def _image(size: str | None, height: float | None) -> ImageSize | None:

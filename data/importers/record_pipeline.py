@@ -11,11 +11,12 @@ from typing import Any
 from data.errors import InputError
 from data.importers.clips.faults import quarantined, unexpected_fault
 from data.importers.clips.to_sequence import number, split_gaps, to_sequence
-from data.importers.clips.types import SPLIT, Format, ImportOptions, Note, RawClip, Source, TimedSegment
+from data.importers.clips.types import SPLIT, UNKNOWN, Format, ImportOptions, Note, RawClip, Source, TimedSegment
 from data.importers.clips.vocabulary import SEQUENCE_FIELDS
 from data.layouts import joint_mapping, load_layout
 from data.quarantine import Quarantined
 from data.records import SESSION_LABEL, KeypointSequence, Segment
+from data.text import listed, one_spelling
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +79,13 @@ def _keep(
             fields = {**_folder_label(source), **found.fields, **overrides}
             fields.setdefault("source", source.path.name)
             sequence, repairs, assumed = to_sequence(found, options, fields)
-            if assumed:
-                yield Note(f"{file}: {assumed}")
+            yield from (Note(text, file) for text in [*assumed, *_unnamed(fields, options)])
         else:
             sequence = _with_fields(found, overrides)
         sequence = _with_segments(sequence, _sidecar(options.segments, sequence.sequence_id, source))
+        sequence = _spelled(sequence)
         if options.layout:
+            yield from (Note(text, file) for text in _left_out(sequence.layout, options.layout))
             sequence = _mapped(sequence, options.layout)
         empty_are_gaps = isinstance(found, RawClip) and not found.keep_frames
         pieces = tuple(split_gaps(sequence, options.max_gap, empty_are_gaps))
@@ -175,6 +177,40 @@ def _with_segments(sequence: KeypointSequence, segments: tuple[TimedSegment, ...
     return replace(sequence, label=SESSION_LABEL, segments=tuple(parts))
 
 
+def _unnamed(fields: Mapping[str, str], options: ImportOptions) -> list[str]:
+    """Return notes on what nobody states about a clip."""
+    notes = []
+    if not fields.get("label") and options.label == UNKNOWN:
+        notes.append("no label is stated: see --label, --labels and --pattern")
+    if not fields.get("subject"):
+        notes.append("no person is stated, the subject is 'unknown': see --labels and --pattern")
+    return notes
+
+
+def _spelled(sequence: KeypointSequence) -> KeypointSequence:
+    """Return the sequence with names of one spelling, so that labels that look the same are the same."""
+    given = {name: getattr(sequence, name) for name in ("label", "subject", "view", "split")}
+    changes: dict[str, Any] = {
+        name: spelled for name, text in given.items() if text and (spelled := one_spelling(text)) not in ("", text)
+    }
+    segments = tuple(replace(part, label=one_spelling(part.label) or part.label) for part in sequence.segments)
+    if segments != sequence.segments:
+        changes["segments"] = segments
+    return replace(sequence, **changes) if changes else sequence
+
+
+def _left_out(source: str, target: str) -> list[str]:
+    """Return a note on the joints that are lost or missing if one layout is mapped to another."""
+    mapping = joint_mapping(source, target)
+    lost, missing = mapping.unused, mapping.unmapped
+    notes = []
+    if lost:
+        notes.append(f"{len(lost)} of {len(mapping.source.joints)} joints of {source} are left out: {listed(lost)}")
+    if missing:
+        notes.append(f"{len(missing)} joints of {target} are missing in {source}: {listed(missing)}")
+    return notes
+
+
 def _mapped(sequence: KeypointSequence, layout: str) -> KeypointSequence:
     if sequence.layout == layout:
         return sequence
@@ -185,5 +221,5 @@ def _mapped(sequence: KeypointSequence, layout: str) -> KeypointSequence:
             f"{given.unit} and {wanted.unit}",
             "import room sensors and images separately, they have different axes",
         )
-    keypoints = joint_mapping(given.name, wanted.name).apply(sequence.keypoints)
+    keypoints = joint_mapping(given.reference, wanted.reference).apply(sequence.keypoints)
     return replace(sequence, layout=layout, keypoints=keypoints)

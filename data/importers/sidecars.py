@@ -56,7 +56,7 @@ def read_labels(path: Path) -> dict[str, dict[str, str]]:
         if name in table:
             raise InputError(f"{name[:80]!r} is named twice", f"{path}, line {line}", "name every sequence once")
         table[name] = row
-    return table
+    return _not_empty(table, path)
 
 
 def read_segments(path: Path) -> dict[str, tuple[TimedSegment, ...]]:
@@ -82,7 +82,7 @@ def read_segments(path: Path) -> dict[str, tuple[TimedSegment, ...]]:
             _figure(row, start, where), _figure(row, end, where), row.get("label", ""), repetitions, in_frames
         )
         sessions[_name_in(row, path, line)].append(_checked(segment, where))
-    return {name: _ordered(segments) for name, segments in sessions.items()}
+    return _not_empty({name: _ordered(segments) for name, segments in sessions.items()}, path)
 
 
 def _read_eaf(path: Path) -> tuple[TimedSegment, ...]:
@@ -135,6 +135,12 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
                 yield reader.line_num, {key.strip().lower(): (row[key] or "").strip() for key in row if key}
         except csv.Error as error:
             raise InputError(f"the file is not CSV: {error}", str(path), "write it as UTF-8 with commas") from error
+
+
+def _not_empty[T](table: dict[str, T], path: Path) -> dict[str, T]:
+    if not table:
+        raise InputError("the file names no sequence", str(path), "write a header, and a row for each sequence")
+    return table
 
 
 def _name_in(row: Mapping[str, str], path: Path, line: int) -> str:

@@ -2,36 +2,34 @@
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
-
-import numpy as np
 
 from data.consistency import Consistency
 from data.errors import InputError
 from data.importers.bounded_reading import BoundedReading
 from data.importers.clips.faults import quarantined
-from data.importers.clips.types import PEOPLE, Format, ImportOptions, Note, RawClip, Source
-from data.importers.clips.units import ImageSize, likely_height, unknown_height
+from data.importers.clips.types import PEOPLE, Format, ImportOptions, Note, RawClip, ReaderOutput, Source
+from data.importers.clips.units import MAX_PIXELS, ImageSize, Reach, Scaling
+from data.importers.collected_notes import CollectedNotes
 from data.importers.discovery import find_sources
 from data.importers.record_pipeline import Kept, Outcome, process_source
-from data.layouts import layout_names, load_layout
+from data.layouts import layout_names, load_layout, preferring
 from data.quarantine import QuarantineWriter, quarantine_folder
 from data.records import KeypointSequence
-from data.store import next_span, write_span
+from data.store import SpanReservation, write_span
 from data.text import printable
 
 MAX_QUARANTINED = 0.05
 """Fraction of quarantined records above which an import fails."""
 
-MAX_NOTES = 20
-"""Largest number of notes in a summary."""
-
 BATCH_BYTES = 8 << 20
 """Size of the files that a process reads in one go."""
 
-_PROBED_SOURCES = 8
+PROBED_BYTES = 256 << 20
+"""Size of the files that are read to find the height of images that is nowhere stated."""
 
 
 @dataclass(frozen=True)
@@ -127,12 +125,22 @@ def import_to_span(
     format_, sources, notes = find_sources([src] if isinstance(src, Path) else list(src), source_format)
     for layout in layout_names():
         load_layout(layout)  # once, instead of in each process that reads
-    options, guess = _with_image(format_, sources, options or ImportOptions())
-    number = next_span(dst) if span is None else span
-    quarantine = QuarantineWriter(quarantine_folder(dst / f"span-{number}"))
-    tally = _Tally(format_.name, len(sources), quarantine, max_quarantined, progress, [*notes, *guess])
+    options = options or ImportOptions()
+    with preferring(options.layout):
+        options, guess = _with_image(format_, sources, options, workers)
+    reserved = SpanReservation(dst, span)
+    number = reserved.span
     try:
-        span_dir = write_span(dst, number, tally.keep(_outcomes(format_, sources, options, workers, dst)))
+        quarantine = QuarantineWriter(quarantine_folder(dst / f"span-{number}"))
+    except InputError:
+        reserved.release()
+        raise
+    tally = _Tally(format_.name, len(sources), quarantine, max_quarantined, progress)
+    for text in (*notes, *guess):
+        tally.notes.add(Note(text))
+    try:
+        with preferring(options.layout):
+            span_dir = write_span(dst, number, tally.keep(_outcomes(format_, sources, options, workers, dst)))
         report = quarantine.finish(tally.summary())
     except TooManyQuarantinedError as error:
         report = quarantine.finish(tally.summary())
@@ -140,6 +148,7 @@ def import_to_span(
         raise
     finally:
         quarantine.discard()
+        reserved.release()
     return ImportSummary(span_dir=span_dir, span=number, report=report, **tally.summary())
 
 
@@ -152,14 +161,13 @@ class _Tally:
     quarantine: QuarantineWriter
     max_quarantined: float
     progress: Callable[[ImportProgress], None] | None
-    notes: list[str]
+    notes: CollectedNotes = field(default_factory=CollectedNotes)
     sources: int = 0
     read: int = 0
     sequences: int = 0
     frames: int = 0
     layout: str = ""
     repaired: Counter[str] = field(default_factory=Counter)
-    _notes_left_out: int = 0
     _consistency: Consistency = field(default_factory=Consistency)
 
     def keep(self, outcomes: Iterator[tuple[int, Outcome]]) -> Iterator[KeypointSequence]:
@@ -174,7 +182,7 @@ class _Tally:
         for number, outcome in outcomes:
             self.sources = number
             if isinstance(outcome, Note):
-                self._note(outcome.text)
+                self.notes.add(outcome)
                 continue
             self.read += 1
             if self.progress:
@@ -187,7 +195,6 @@ class _Tally:
 
     def summary(self) -> dict[str, Any]:
         """Return the figures of an `ImportSummary`."""
-        more = [f"and {self._notes_left_out} more notes"] if self._notes_left_out else []
         return {
             "format": self.format,
             "layout": self.layout,
@@ -199,7 +206,7 @@ class _Tally:
             "repaired": {reason: count for reason, count in self.repaired.items() if reason != PEOPLE},
             "people_left_out": self.repaired[PEOPLE],
             "quarantined": dict(self.quarantine.reasons.most_common()),
-            "notes": (*self.notes, *more),
+            "notes": self.notes.texts(),
         }
 
     def _checked(self, kept: Kept) -> tuple[KeypointSequence, ...]:
@@ -217,12 +224,6 @@ class _Tally:
         self.repaired += kept.repairs
         return kept.sequences
 
-    def _note(self, text: str) -> None:
-        if len(self.notes) < MAX_NOTES:
-            self.notes.append(printable(text))
-        else:
-            self._notes_left_out += 1
-
     def _check_quarantined(self) -> None:
         first, count = self.quarantine.first, self.quarantine.count
         if first is None or (count <= self.max_quarantined * self.read and count < self.read):
@@ -235,28 +236,63 @@ class _Tally:
         )
 
 
-def _with_image(format_: Format, sources: list[Source], options: ImportOptions) -> tuple[ImportOptions, list[str]]:
-    """Return options with one guessed image height for all clips, if coordinates are pixels of unknown images."""
+def _with_image(
+    format_: Format, sources: list[Source], options: ImportOptions, workers: int
+) -> tuple[ImportOptions, list[str]]:
+    """Return options with one guessed image height for all clips, if coordinates are pixels of unknown images.
+
+    All files are read for it, or a part of them, evenly chosen, if they are larger than `PROBED_BYTES`: the height must
+    contain the largest coordinate of the whole source.
+    """
     if options.image is not None:
         return options, []
-    probed = sources[:: -(-len(sources) // _PROBED_SOURCES)]
-    with BoundedReading(
-        probed, lambda source: _reach_of(format_, source, options), lambda source: source.paths
-    ) as found:
-        # An error is reported when the source is read.
-        reach = max((reach for _, reach in found if not isinstance(reach, InputError)), default=0.0)
-    if not reach:
+    size = sum(_size(source) for source in sources)
+    probed = sources[:: -(-size // PROBED_BYTES) or 1]
+    readings = [_probing(format_, probed[first::workers], options) for first in range(min(workers, len(probed)))]
+    reach = Reach()
+    try:
+        for reading in readings:
+            for _, found in reading:
+                if isinstance(found, Reach):  # an error is reported when the source is read
+                    reach |= found
+    finally:
+        for reading in readings:
+            reading.close()
+    if not reach.y:
         return options, []
-    height = likely_height(reach)
-    return replace(options, likely_image=ImageSize(height)), [f"{unknown_height(height, reach)}; see --image-size"]
+    return replace(options, likely_image=ImageSize(max(reach.height, 1))), [f"{reach.note}; see --image-size"]
 
 
-def _reach_of(format_: Format, source: Source, options: ImportOptions) -> Iterator[float]:
-    """Yield the largest y coordinate of a source's first clip, if its coordinates are pixels of an unknown image."""
-    clip = next((found for found in format_.read(source, options) if not isinstance(found, Note)), None)
-    if isinstance(clip, RawClip) and clip.unit == "pixels" and clip.image is None and len(clip.poses):
-        seen = clip.poses[..., 1][clip.poses[..., -1] > 0]
-        yield float(np.nan_to_num(seen, posinf=0, neginf=0).max(initial=0))
+def _probing(format_: Format, sources: list[Source], options: ImportOptions) -> BoundedReading[Source, Reach]:
+    return BoundedReading(sources, lambda source: _reach_of(format_, source, options), lambda source: source.paths)
+
+
+def _reach_of(format_: Format, source: Source, options: ImportOptions) -> Iterator[Reach]:
+    """Yield the largest coordinates of a source's clips whose coordinates are pixels of unknown images."""
+    reach = Reach()
+    try:
+        for found in format_.read(source, options):
+            if _states_its_units(found):
+                break  # as all its clips do
+            if isinstance(found, RawClip) and found.unit == "pixels" and len(found.poses):
+                reached = Reach.of(found.poses)
+                if max(reached.x, reached.y) <= MAX_PIXELS:  # else it is no image, and says nothing about the others
+                    reach |= reached
+    except InputError:
+        pass  # it is reported when the source is read
+    yield reach
+
+
+def _states_its_units(found: ReaderOutput) -> bool:
+    if isinstance(found, RawClip):
+        return found.image is not None or found.unit == "metres" or isinstance(found.unit, Scaling)
+    return isinstance(found, KeypointSequence)
+
+
+def _size(source: Source) -> int:
+    with suppress(OSError):  # it is reported when the source is read
+        return sum(path.stat().st_size for path in source.paths)
+    return 0
 
 
 def _outcomes(
@@ -311,5 +347,5 @@ def _batches(sources: list[Source]) -> list[list[Source]]:
             batches.append([])
             size = 0
         batches[-1].append(source)
-        size += sum(path.stat().st_size for path in source.paths)
+        size += _size(source)
     return batches

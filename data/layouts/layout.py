@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -35,6 +34,7 @@ class Layout:
         y_down: whether y grows downwards (images) or upwards (room sensors).
         unit: unit of the coordinates, `image_height` or `metre`.
         source: origin of the definition.
+        definition: definition of a layout of the user's own, as text; empty for those of the project.
     """
 
     name: str
@@ -50,6 +50,23 @@ class Layout:
     y_down: bool
     unit: str
     source: str
+    definition: str = ""
+
+    @property
+    def reference(self) -> str:
+        """Text by which `load_layout` finds this layout again: its name, or the definition of the user's own."""
+        return self.definition or self.name
+
+    def pair(self, part: str) -> tuple[int, int] | None:
+        """Return the left and the right joint of a part such as `shoulder`; None if the layout does not have both."""
+        names = f"left_{part}", f"right_{part}"
+        return (self.index(names[0]), self.index(names[1])) if set(names) <= set(self.joints) else None
+
+    @property
+    def across(self) -> tuple[tuple[int, int], ...]:
+        """(left, right) pairs of joints that give the sideways direction of a body: shoulders and hips, or all."""
+        named = tuple(filter(None, map(self.pair, ("shoulder", "hip"))))
+        return named or tuple((one, other) for one, other in enumerate(self.mirror) if self.sides[one] == "left")
 
     def index(self, joint: str) -> int:
         """Return the position of a joint.
@@ -78,52 +95,8 @@ class Layout:
             "colours": dict(self.colours),
             "y_down": self.y_down,
             "unit": self.unit,
+            **({"definition": self.definition} if self.definition else {}),
         }
-
-
-@cache
-def layout_names() -> tuple[str, ...]:
-    """Return the names of all layouts, sorted."""
-    return tuple(sorted(path.stem for path in TABLES.glob("*.yaml") if path.stem[-1].isdigit()))
-
-
-@cache
-def load_layout(name: str) -> Layout:
-    """Return a layout, read from its YAML file.
-
-    Raises:
-        InputError: if there is no such layout, or its file is invalid.
-    """
-    if name not in layout_names():
-        raise InputError(f"unknown layout {name!r}", remedy=f"known layouts: {', '.join(layout_names())}")
-    path = TABLES / f"{name}.yaml"
-    return parse_layout(name, read_yaml(path), where=str(path))
-
-
-def find_layout(joint_names: Sequence[str]) -> tuple[Layout, tuple[int, ...]]:
-    """Find the smallest layout that has all these joints, in any order.
-
-    Returns:
-        The layout, and for each of its joints the position in `joint_names`, -1 where it is absent.
-
-    Raises:
-        InputError: if a name occurs twice, or no layout has all of them.
-    """
-    names = [str(name) for name in joint_names]
-    given = set(names)
-    if not names or len(given) != len(names):
-        raise InputError("joint names must be given, and be unique", where=", ".join(names))
-    layouts = sorted((load_layout(name) for name in layout_names()), key=lambda layout: len(layout.joints))
-    for layout in layouts:
-        if given <= set(layout.joints):
-            return layout, tuple(names.index(joint) if joint in given else -1 for joint in layout.joints)
-    closest = min(layouts, key=lambda layout: (len(given - set(layout.joints)), len(layout.joints)))
-    raise InputError(
-        f"no layout has these {len(names)} joints; the closest, {closest.name}, lacks "
-        f"{', '.join(sorted(given - set(closest.joints)))}",
-        where=", ".join(names),
-        remedy=f"name the joints as in data/layouts/*.yaml ({', '.join(layout_names())}), or add a layout there",
-    )
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

@@ -1,12 +1,13 @@
 """The mapping of poses from one layout to another, by joint names."""
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
-from data.layouts.layout import TABLES, Layout, load_layout, read_yaml
+from data.layouts.catalogue import load_layout
+from data.layouts.layout import TABLES, Layout, read_yaml
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,12 @@ class JointMapping:
         """Names of the target joints for which the source has no joints."""
         return tuple(joint for joint, members in zip(self.target.joints, self.members, strict=True) if not members)
 
+    @property
+    def unused(self) -> tuple[str, ...]:
+        """Names of the source joints that are in no target joint."""
+        used = {member for members in self.members for member in members}
+        return tuple(joint for place, joint in enumerate(self.source.joints) if place not in used)
+
     def apply(self, keypoints: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Map poses; coordinates keep the source's unit and axes.
 
@@ -47,7 +54,7 @@ class JointMapping:
         return mapped
 
 
-@cache
+@lru_cache(maxsize=256)
 def joint_mapping(source: str, target: str) -> JointMapping:
     """Return the mapping between two layouts: equal names first, then the names and means of `same_joints.yaml`.
 

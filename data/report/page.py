@@ -11,9 +11,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from markupsafe import Markup, escape
 
+from data.errors import InputError
 from data.files import output
 from data.health import NONE
-from data.layouts import layout_names, load_layout
+from data.layouts import load_layout
 from data.output.pages import templates
 from data.quarantine import Quarantined, read_quarantine
 from data.report.collect import Picture, Shown, collect
@@ -230,12 +231,12 @@ def _quarantine(span_dir: Path) -> tuple[list[tuple[str, int]], list[Card]]:
 
 def _quarantined_drawing(record: Quarantined) -> Moving | None:
     """Return the drawing of a quarantined record, None if it does not have the shape of poses."""
-    if not record.poses or record.layout not in layout_names():
+    if not record.poses or not record.layout:
         return None
-    layout = load_layout(record.layout)
     try:
+        layout = load_layout(record.layout)
         poses = np.array(record.poses, np.float32)
-    except ValueError:
+    except (InputError, ValueError):
         return None
     if poses.ndim != 3 or poses.shape[1] != len(layout.joints) or poses.shape[2] not in (3, 4):
         return None

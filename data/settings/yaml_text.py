@@ -6,6 +6,8 @@ from typing import Any
 
 import yaml
 
+from data.text import plain_reason
+
 _MAX_DEPTH = 50
 _MAX_INTEGER = 2**63 - 1
 # What PyYAML raises if a value does not fit its tag: `!!bool x` KeyError, `!!int ""` IndexError, `!!timestamp x`
@@ -50,7 +52,7 @@ def parse_yaml(text: str) -> Any:
         what = ", ".join(filter(None, [error.context, error.problem]))
         raise ValueError(what + _place(error.problem_mark or error.context_mark)) from error
     except (yaml.YAMLError, ValueError) as error:
-        raise ValueError(" ".join(str(error).split())) from error
+        raise ValueError(plain_reason(error)) from error
     except _OTHER_ERRORS as error:
         raise ValueError("a value does not fit its tag") from error
 

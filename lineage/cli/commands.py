@@ -239,7 +239,7 @@ def prune(keep: int, pipeline: str | None, yes: bool, root: Path, as_json: bool)
 
     store = _store(root)
     with locking.having_root_alone(root) if yes else contextlib.nullcontext():
-        plan = plan_prune(store, keep, pipeline)
+        plan = plan_prune(store, root, keep, pipeline)
         if yes:
             remove(backend.open_store(backend.connection(root)), root, (payload.id for payload in plan.remove))
     _print(dataclasses.replace(plan, done=yes), as_json)

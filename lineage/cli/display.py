@@ -155,7 +155,8 @@ def _run(answer: RunDescription, out: Terminal) -> None:
             *answer.properties.items(),
         ],
     )
-    made = _table("node", "state", "took", "execution", "cached from", "outputs", right=("took", "execution"))
+    right = ("took", "CPU", "memory", "execution")
+    made = _table("node", "state", *right, "cached from", "outputs", right=right)
     for attempt in answer.attempts:
         origin = attempt.cached_from
         outputs = (f"{o.artifact} {o.key}" + (f" {size(o.bytes)}" if o.bytes else "") for o in attempt.outputs)
@@ -163,6 +164,8 @@ def _run(answer: RunDescription, out: Terminal) -> None:
             cell(attempt.node),
             cell(attempt.state, _STATE_STYLES.get(attempt.state, "")),
             duration(attempt.seconds),
+            "" if attempt.cpu_seconds is None else duration(attempt.cpu_seconds),
+            "" if attempt.peak_megabytes is None else f"{attempt.peak_megabytes:,.0f} MiB",
             str(attempt.execution),
             cell(f"{origin.run} ({origin.execution})" if origin else ""),
             cell(", ".join(outputs)),
@@ -259,6 +262,8 @@ def _prune(answer: PrunePlan, out: Terminal) -> None:
     out.print(cell(f"removed {what}" if answer.done else f"would remove {what}; add --yes to do it"))
     if answer.protected:
         out.print(cell(f"{answer.protected} older artifacts are kept: a live push or a blessed model needs them"))
+    for name in answer.under_way:
+        out.print(cell(f"the payloads of run {name} are kept: an orchestrator has not finished it"))
 
 
 @_displays("ForgetPlan")

@@ -197,7 +197,7 @@ def _payload(artifact: Artifact, faults: set[str]) -> dict[str, Any]:
 def _files(artifact: Artifact, root: Path) -> list[dict[str, Any]]:
     """Return the recorded files of an artifact with their digests, a group for each folder that they are in."""
     if artifact.type == PUSHED_MODEL:
-        record = PushRecord.read_if_sound(Path(artifact.uri))
+        record = PushRecord.find(Path(artifact.uri), artifact.properties.get("targets"))
         return [{"title": str(folder), "files": files} for folder, files in (record.versions if record else {}).items()]
     listing = _listing(root, str(artifact.properties.get("content_digest") or ""))
     return [{"title": f"{artifact.type} {artifact.id}", "files": listing.files}] if listing else []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from data.errors import InputError
@@ -12,6 +12,7 @@ from lineage.model import ABANDONED, DELETED, LIVE, Artifact
 from lineage.questions.answer import Answer
 from lineage.questions.removal import RemovablePayload
 from lineage.store.reader import LineageStore
+from lineage.unfinished import runs_under_way
 from payloads.push import PushRecord
 
 
@@ -24,6 +25,7 @@ class PrunePlan(Answer):
         remove: payloads to remove.
         bytes: total size of these payloads.
         protected: number of live artifacts that no kept run uses, but that a live push or a blessed model needs.
+        under_way: names of further runs that are kept because an orchestrator has begun but not finished them.
         done: whether the payloads have been removed.
     """
 
@@ -31,16 +33,19 @@ class PrunePlan(Answer):
     remove: list[RemovablePayload]
     bytes: int
     protected: int
+    under_way: list[str] = field(default_factory=list)
     done: bool = False
 
 
-def plan_prune(store: LineageStore, keep: int, pipeline: str | None = None) -> PrunePlan:
+def plan_prune(store: LineageStore, root: Path, keep: int, pipeline: str | None = None) -> PrunePlan:
     """Find the payloads that can be removed if the newest runs of every pipeline are kept.
 
-    Artifacts of the kept runs are never among them, nor those that a live push or a blessed model was made from.
+    Artifacts of the kept runs are never among them, nor those that a live push or a blessed model was made from, nor
+    those of a run that an orchestrator has not finished: its next task needs them.
 
     Args:
         store: store to read.
+        root: root of the runs.
         keep: number of most recent runs to keep in each pipeline.
         pipeline: name of the only pipeline from which to remove payloads; None for all pipelines.
 
@@ -54,7 +59,9 @@ def plan_prune(store: LineageStore, keep: int, pipeline: str | None = None) -> P
         for run in part.runs.values():
             runs.setdefault(run.pipeline, []).append(run.name)
     kept = {name for names in runs.values() for name in names[-keep:]} if keep else set()
-    used = _used_by(store, kept)
+    known = {name for names in runs.values() for name in names}
+    under_way = [name for name in runs_under_way(root) if name in known - kept]
+    used = _used_by(store, kept.union(under_way))
     protected = _needed_by_models_in_use(store, artifacts.values())
     of_pipeline = artifacts.keys() if pipeline is None else _artifacts_of_pipeline(store, pipeline)
     remove = [
@@ -67,6 +74,7 @@ def plan_prune(store: LineageStore, keep: int, pipeline: str | None = None) -> P
         remove=remove,
         bytes=sum(payload.bytes for payload in remove),
         protected=sum(artifacts[id_].state == LIVE for id_ in protected - used),
+        under_way=under_way,
     )
 
 
@@ -92,7 +100,7 @@ def _is_blessing(artifact: Artifact) -> bool:
 
 
 def _is_published(pushed: Artifact) -> bool:
-    record = PushRecord.read_if_sound(Path(pushed.uri))
+    record = PushRecord.find(Path(pushed.uri), pushed.properties.get("targets"))
     if record is None:  # a record that cannot be read may be that of a version in use: nothing behind it is removed
         return (Path(pushed.uri) / PushRecord.FILE).exists()
     return any(folder.is_dir() for folder in record.versions)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from lineage.model import Execution, Run, Subgraph
+from lineage.model import CPU_SECONDS, PEAK_MEGABYTES, Execution, Run, Subgraph
 from lineage.questions.runs import RunSummary, state_of
 from lineage.store.reader import LineageStore
 
@@ -54,6 +54,8 @@ class Attempt:
         state: `done`, `cached`, `failed` or `running`.
         started: start time in seconds since the epoch.
         seconds: wall time of the attempt.
+        cpu_seconds: CPU time of the executor and its ended children; None if nothing ran or it was not recorded.
+        peak_megabytes: peak memory of the largest process of the executor, in MiB; None as above.
         cached_from: execution that made the outputs; None if the attempt is not cached.
         outputs: output artifacts.
         failure: error message; None if the attempt did not fail.
@@ -64,6 +66,8 @@ class Attempt:
     state: str
     started: float
     seconds: float
+    cpu_seconds: float | None
+    peak_megabytes: float | None
     cached_from: Origin | None
     outputs: list[Output]
     failure: str | None
@@ -105,6 +109,8 @@ def _attempt(execution: Execution, graph: Subgraph) -> Attempt:
         state_of(execution),
         execution.started,
         execution.ended - execution.started,
+        execution.properties.get(CPU_SECONDS),
+        execution.properties.get(PEAK_MEGABYTES),
         Origin(origin.id, origin.run) if origin else None,
         [
             Output(

@@ -365,7 +365,12 @@ def _verdicts(store: LineageStore, gates: set[int]) -> list[GateVerdict]:
         artifact, execution = artifacts[edge.artifact_id], executions[edge.execution_id]
         if artifact.type in JUDGEMENTS:
             verdicts += [
-                GateVerdict(**verdict.model_dump(), node=execution.node, run=execution.run, artifact=artifact.id)
+                GateVerdict(
+                    **verdict.model_dump(exclude={"is_open"}),
+                    node=execution.node,
+                    run=execution.run,
+                    artifact=artifact.id,
+                )
                 for verdict in read_verdicts(artifact)
             ]
     return sorted(verdicts, key=lambda verdict: verdict.node)

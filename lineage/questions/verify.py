@@ -108,7 +108,9 @@ def _check(artifact: Artifact, root: Path, digest: str, faults: list[Fault]) -> 
 
 
 def _pushed(artifact: Artifact) -> Iterator[tuple[Path, Listing]]:
-    record = PushRecord.read_if_sound(Path(artifact.uri)) if artifact.type == PUSHED_MODEL else None
+    if artifact.type != PUSHED_MODEL:
+        return
+    record = PushRecord.find(Path(artifact.uri), artifact.properties.get("targets"))
     for folder, files in record.versions.items() if record else ():
         if files:
             yield folder, Listing(files)

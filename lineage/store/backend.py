@@ -94,8 +94,11 @@ def describe(config: metadata_store_pb2.ConnectionConfig) -> str:
 
 
 def exists(config: metadata_store_pb2.ConnectionConfig) -> bool:
-    """Return whether there is a store to read; the database of a server is assumed to exist."""
-    return not config.HasField("sqlite") or Path(config.sqlite.filename_uri).exists()
+    """Return whether there is a store to read: an empty file is none, a server's database is assumed to exist."""
+    if not config.HasField("sqlite"):
+        return True
+    path = Path(config.sqlite.filename_uri)
+    return path.exists() and path.stat().st_size > 0
 
 
 def read_only(config: metadata_store_pb2.ConnectionConfig) -> metadata_store_pb2.ConnectionConfig:
@@ -136,7 +139,12 @@ def open_store(config: metadata_store_pb2.ConnectionConfig, *, upgrade: bool = F
             raise LockedError
         with contextlib.nullcontext() if config.HasField("sqlite") else _native_messages(messages):
             return store_class(
-                patient, enable_upgrade_migration=upgrade, place=place, explain=functools.partial(_known, config)
+                patient,
+                enable_upgrade_migration=upgrade,
+                place=place,
+                folder=Path(config.sqlite.filename_uri).parent if config.HasField("sqlite") else None,
+                is_own=_is_own(config),
+                explain=functools.partial(_known, config),
             )
 
     try:
@@ -154,6 +162,11 @@ def _store_class(config: metadata_store_pb2.ConnectionConfig) -> type[StoreClien
 
     postgresql.check_version()
     return postgresql.PostgresqlStore
+
+
+def _is_own(config: metadata_store_pb2.ConnectionConfig) -> bool:
+    """Return whether a store belongs to a root; if the environment names one, several roots may use it."""
+    return Path(config.sqlite.filename_uri).name == SQLITE_NAME and not _url_of_environment()
 
 
 def _may_create(config: metadata_store_pb2.ConnectionConfig) -> bool:

@@ -40,9 +40,19 @@ def evaluate(
 
     Runs the int8 file with the LiteRT interpreter on canonical data, as a phone would.
     """
+    from data.output.progress import counting
     from serving_targets import evaluate as evaluation
 
-    result = evaluation.evaluate(bundle, data, split=split, span=span, robustness=robustness, key=key)
+    with counting(make_console(stderr=True), "sequences") as update:
+        result = evaluation.evaluate(
+            bundle,
+            data,
+            split=split,
+            span=span,
+            progress=lambda done, of: update(done, of, ""),
+            robustness=robustness,
+            key=key,
+        )
     if as_json:
         say_json(result.to_dict())
     else:

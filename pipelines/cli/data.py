@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from lineage.cli.options import overwrite_option
 from pipelines.cli.options import PATH, OutputPath, json_option, make_console
 
 if TYPE_CHECKING:
-    from data.importers import ImportProgress
+    pass
 
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 
@@ -38,7 +38,7 @@ def _new_span_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def _import_options(command: Callable[..., Any]) -> Callable[..., Any]:
+def import_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options for what the sources do not say, in the order of the help text."""
     for option in reversed((*_LABEL_OPTIONS, *_IMAGE_OPTIONS, *_TIME_OPTIONS)):
         command = option(command)
@@ -63,6 +63,7 @@ _IMAGE_OPTIONS = (
     click.option("--image-size", metavar="WxH", help="Image size in pixels, for files that do not contain it."),
     click.option("--image-height", type=click.FloatRange(1), help="Image height in pixels, if the width is not known."),
     click.option("--dimensions", type=click.Choice(["2"]), help="Set to 2 to drop the depth of image landmarks."),
+    click.option("--y-up", is_flag=True, help="Turn poses over whose y grows the other way, so that heads are up."),
     click.option(
         "--space",
         type=click.Choice(["image", "world"]),
@@ -70,20 +71,18 @@ _IMAGE_OPTIONS = (
         show_default=True,
         help="Landmarks to take from formats that have both.",
     ),
-    click.option("--layout", help="Layout to convert all sequences to."),
+    click.option("--layout", help="Layout to convert all sequences to: a name, or the YAML file of your own."),
     click.option("--columns", metavar="FIELD=COLUMN,...", help="Columns of a CSV that are not recognised by name."),
 )
 _TIME_OPTIONS = (
     click.option(
         "--fps",
-        default=30.0,
-        show_default=True,
         type=click.FloatRange(0.01, 1e4),
-        help="Frames per second of files that contain neither a frame rate nor timestamps.",
+        help="Frames per second of files that contain neither a frame rate nor timestamps.  [default: 30]",
     ),
     click.option(
         "--time-unit",
-        type=click.Choice(["auto", "s", "ms", "us", "frames"]),
+        type=click.Choice(["auto", "s", "ms", "us", "ns", "frames"]),
         default="auto",
         show_default=True,
         help="Unit of the timestamps.",
@@ -109,7 +108,7 @@ _TIME_OPTIONS = (
 @click.option("--from", "format_", metavar="FORMAT", help="Format of SRC; see `data formats`.  [default: detected]")
 @click.argument("src", nargs=-1, required=True, type=PATH)
 @_new_span_options
-@_import_options
+@import_options
 @click.option(
     "--max-quarantined",
     default=0.05,
@@ -138,10 +137,11 @@ def data_import(
     from data.importers import TooManyQuarantinedError, import_to_span
     from data.importers.import_summary import show
     from data.importers.option_parsing import options_from
+    from data.output.progress import counting
 
     options = options_from(source_options)
     too_many: TooManyQuarantinedError | None = None
-    with _progress_bar() as progress:
+    with counting(make_console(stderr=True), "sources") as update:
         try:
             summary = import_to_span(
                 format_,
@@ -151,7 +151,7 @@ def data_import(
                 options=options,
                 max_quarantined=max_quarantined,
                 workers=workers or os.cpu_count() or 1,
-                progress=progress,
+                progress=lambda done: update(done.sources, done.of, f"{done.records:,} records"),
             )
         except TooManyQuarantinedError as error:
             too_many, summary = error, error.summary
@@ -161,22 +161,6 @@ def data_import(
         show(summary, make_console())
     if too_many is not None:
         raise too_many
-
-
-@contextlib.contextmanager
-def _progress_bar() -> Iterator[Callable[[ImportProgress], None]]:
-    """Show a progress bar while the block runs, and yield the function that updates it."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
-    with Progress(*columns, console=make_console(stderr=True), transient=True) as bar:
-        task = bar.add_task("files", total=None)
-
-        def update(done: ImportProgress) -> None:
-            text = f"sources, {done.records:,} records"
-            bar.update(task, completed=done.sources, total=done.of, description=text)
-
-        yield update
 
 
 @group.command(name="formats")

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from data.system.child_environment import child_environment
+
 _PACKAGES = (
     "tfx",
     "tensorflow",
@@ -115,7 +117,7 @@ def _memory() -> Finding:
 
 
 def _imports() -> Iterator[Finding]:
-    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
+    environment = child_environment() | {"TF_CPP_MIN_LOG_LEVEL": "3"}
     for module in _MODULES:
         done = subprocess.run(
             [sys.executable, "-c", f"import {module}"], capture_output=True, text=True, env=environment, check=False

@@ -40,6 +40,7 @@ _COMMANDS = {
     "doctor": _Entry("pipelines.cli.inspection", "Check this machine and the installed packages."),
     "evaluate": _Entry("pipelines.cli.bundles", "Measure the accuracy of a pushed bundle."),
     "explain-cache": _Entry("pipelines.cli.run", "Show the cache key of NODE and what changed."),
+    "init": _Entry("pipelines.cli.init", "Write a configuration and a schema for your own recordings."),
     "node": _Entry("pipelines.cli.orchestrated", "Run one NODE of a plan."),
     "prepare": _Entry("pipelines.cli.orchestrated", "Start a run for an orchestrator."),
     "rollback": _Entry("pipelines.cli.bundles", "Point a target back to an earlier version."),

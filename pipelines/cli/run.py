@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from data.errors import InputError
+from data.project import PROJECT_ROOT
 from data.text import LONGEST, harmless, say
 from pipelines.cli.options import config_options, json_option, load, make_console, span_option, workspace_at
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from pipelines.workspace import Workspace
 
 group = click.Group("run")
+
+SAMPLE = PROJECT_ROOT / "data" / "sample"
+"""Data folder of the bundled sample, after whose run the first step with own recordings is shown."""
 
 
 @group.command()
@@ -48,8 +52,8 @@ def run(
     from pipelines.driver import prepare_driver
 
     prepare_driver()
-    from pipelines.cli import summary
-    from pipelines.cli.progress import make_progress
+    from pipelines.cli.run_display import summary
+    from pipelines.cli.run_display.progress import make_progress
     from pipelines.processes.children import ChildProcesses
     from pipelines.running import late_binding
     from pipelines.running.forecast import forecast
@@ -75,7 +79,7 @@ def run(
     with make_progress(console) as progress:
         result = run_plan(plan, workspace, children, progress, span=span, use_cache=not no_cache, **nodes)
     report = collect(result, workspace)
-    summary.show(report, console, as_json=as_json)
+    summary.show(report, console, as_json=as_json, is_sample=config.data == SAMPLE)
     _explain_failures(result, workspace, _command_line(config_name, data, root, overrides, span))
     sys.exit(report.exit_code)
 
@@ -126,7 +130,7 @@ def explain_cache(
     from pipelines.driver import prepare_driver
 
     prepare_driver()
-    from pipelines.cli import summary
+    from pipelines.cli.run_display import summary
     from pipelines.processes.children import ChildProcesses
     from pipelines.running.forecast import forecast
     from pipelines.running.plan_cache import obtain_plan

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from data.errors import InputError, NodeError
+from data.system.child_environment import child_environment
 
 
 def serve(artifacts: Path, config_name: str | None, host: str, port: int) -> None:
@@ -35,7 +36,7 @@ def serve(artifacts: Path, config_name: str | None, host: str, port: int) -> Non
     if not any(folder.rglob("model_run/*/events.out.tfevents.*")):
         raise InputError("there are no training curves yet", str(folder), "run the pipeline first")
     command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(folder), "--host", host, "--port", str(port)]
-    if code := subprocess.call(command):
+    if code := subprocess.call(command, env=child_environment()):
         raise NodeError(
             f"TensorBoard ended with exit code {code}", str(folder), "see its message above, or choose another --port"
         )

@@ -9,12 +9,11 @@ from pipelines.compilation.plan import Plan
 from pipelines.config import PipelineConfig
 
 
-def compile_to(config_json: str, pipeline_root: str, plan_file: str) -> None:
+def compile_to(config_json: str, plan_file: str) -> None:
     """Compile a configuration and write the plan.
 
     Args:
         config_json: a PipelineConfig as JSON.
-        pipeline_root: folder of the artifacts' payloads.
         plan_file: path of the plan.
     """
     from tfx.dsl.compiler.compiler import Compiler
@@ -22,5 +21,5 @@ def compile_to(config_json: str, pipeline_root: str, plan_file: str) -> None:
     from pipelines.graph import create_pipeline
 
     config = PipelineConfig.model_validate(json.loads(config_json))
-    ir = Compiler().compile(create_pipeline(config, Path(pipeline_root)))
+    ir = Compiler().compile(create_pipeline(config))
     Plan(config, ir).save(Path(plan_file))

@@ -67,7 +67,7 @@ def _shapes(plan: Plan) -> list[str]:
     layout = load_layout(config.layout)
     if len(layout.joints) != contract.joints:
         return [
-            f"layout {config.layout} has {len(layout.joints)} joints, the schema's windows have {contract.joints} "
+            f"layout {layout.name} has {len(layout.joints)} joints, the schema's windows have {contract.joints} "
             f"({config.schema_file.name})"
         ]
     if config.windows.fit == "slide" and config.windows.stride > contract.length:

@@ -18,6 +18,7 @@ from tfx.proto.orchestration import executable_spec_pb2, pipeline_pb2
 
 from data.errors import InputError
 from data.files import write_atomically
+from lineage.node_ids import NodeId
 from pipelines.compilation.fingerprint import Closure, closure
 from pipelines.config import PipelineConfig
 from pipelines.processes.import_blocker import HEAVY
@@ -82,7 +83,8 @@ class Plan:
         return [path.rpartition(".")[0] for path in paths]
 
     def _named_files(self, node: str) -> Iterable[Path]:
-        return [Path(value) for _, value in self._strings(node) if value.startswith("/") and Path(value).is_file()]
+        files = [Path(value) for _, value in self._strings(node) if value.startswith("/") and Path(value).is_file()]
+        return [*files, self.config.schema_file] if node == NodeId.IMPORT_SCHEMA_GEN else files
 
     def _strings(self, node: str) -> list[tuple[str, str]]:
         parameters = self.nodes[node].parameters.parameters

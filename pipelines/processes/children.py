@@ -23,6 +23,7 @@ from typing import Any
 
 from data.errors import NodeError, PoselineError
 from data.files import open_own, staging_folder
+from data.system.child_environment import child_environment
 from data.system.limits import die_with_parent
 from pipelines.processes.child_failure import describe, explain_exit, memory_kills, restore
 from pipelines.processes.import_blocker import block_heavy_imports
@@ -34,6 +35,7 @@ class ChildProcesses:
     """The child processes of one driver, which end when the driver ends."""
 
     def __init__(self) -> None:
+        os.environ.update(child_environment())  # multiprocessing gives its processes the environment of this one
         self._warm = multiprocessing.get_context("forkserver")
         self._warm.set_forkserver_preload(list(_PRELOAD))
         self._fresh = multiprocessing.get_context("spawn")

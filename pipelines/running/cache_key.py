@@ -21,6 +21,7 @@ from tfx.proto.orchestration import pipeline_pb2
 from tfx.types.artifact import Artifact
 
 from pipelines.tfx_patches import bounded_queries
+from pipelines.tfx_patches.portable_keys import portable
 
 Artifacts = Mapping[str, Sequence[Artifact]]
 
@@ -64,7 +65,7 @@ def cache_key(
     add("node", _serialized(node.node_info))
     add("executor", _serialized(executor_spec), shown=_without_code_version(executor_spec))
     for key in sorted(inputs):
-        chunks = [_serialized(artifact.mlmd_artifact) for artifact in inputs[key]]
+        chunks = [_serialized(portable(artifact).mlmd_artifact) for artifact in inputs[key]]
         ids = ", ".join(f"artifact {artifact.id}" for artifact in inputs[key]) or "none"
         add(f"input {key}", key.encode(), *chunks, shown=ids)
     outputs = outputs_utils.generate_output_artifacts(0, node.outputs.outputs, "")

@@ -109,7 +109,7 @@ def _predict(
     except NodeError as error:
         return Forecast(node_id, False, str(error), key.parts, refused=True), None
     if found is not None and use_cache:
-        stale = late_binding.why_stale(plan.config, workspace, found)
+        stale = late_binding.why_stale(plan.config, workspace, node_id, found)
         return Forecast(node_id, stale is not None, stale or "cached", key.parts), found
     changes = changes_since_last(plan, workspace, node_id, key.parts)
     reason = "the cache is off" if found is not None else changes[0] if changes else "no earlier result"

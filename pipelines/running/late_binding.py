@@ -19,9 +19,14 @@ from components.pusher.signing import KEY_FILE, SIGNER
 from data.errors import InputError
 from data.splits import SplitPolicy
 from data.store import content_digest, span_folder
+from data.text import listed
 from data.validation import validate_span
+from lineage.measures import BLESSINGS, FORMS
 from lineage.node_ids import NodeId
+from lineage.nodes import NODES
+from payloads.judgements import Judgement
 from payloads.push import PushRecord
+from payloads.verdict import Verdict
 from pipelines.config import PipelineConfig
 from pipelines.pushed import altered_versions, push_targets, why_push_again
 from pipelines.running.cache_key import CacheKey
@@ -107,6 +112,8 @@ def late_properties(run: RunContext, node_id: str, key: CacheKey) -> dict[str, A
     config = run.plan.config
     if node_id == NodeId.KEYPOINT_EXAMPLE_GEN:
         return {"data_folder": str(chosen_span(config, run.span).parent)}
+    if node_id == NodeId.IMPORT_SCHEMA_GEN:
+        return {"schema_file": str(config.schema_file)}
     if node_id == NodeId.TRAINER:
         custom = json.loads(_parameter(run.node(node_id), "custom_config"))
         custom["checkpoint_dir"] = str(run.workspace.checkpoints(config.name) / key.digest[:16])
@@ -124,17 +131,36 @@ def late_properties(run: RunContext, node_id: str, key: CacheKey) -> dict[str, A
     return {}
 
 
-def why_stale(config: PipelineConfig, workspace: Workspace, outputs: Mapping[str, Sequence[Artifact]]) -> str | None:
+def why_stale(
+    config: PipelineConfig, workspace: Workspace, node_id: str, outputs: Mapping[str, Sequence[Artifact]]
+) -> str | None:
     """Return why cached outputs cannot be used; None if they can.
 
-    The outputs of a push cannot be used if the targets are not as the configuration wants them.
+    The outputs of a push cannot be used if the targets are not as the configuration wants them, and a rejection cannot
+    be used if it rests on a measurement of time or on a crash, which another try may not repeat. What a gate says
+    that only warns is no rejection, but what it could not say is asked again.
     """
+    for blessing in outputs.get("blessing", ()):
+        if blessing.type_name not in BLESSINGS:
+            continue
+        only_warns = NODES[NodeId(node_id)].gate in config.only_warn
+        to_repeat = _to_repeat(blessing)
+        if is_open := [verdict.gate for verdict in to_repeat if verdict.is_open]:
+            return f"measured again, because {listed(is_open)} could not be judged"
+        if not only_warns and (rejected := [verdict.gate for verdict in to_repeat]):
+            return f"measured again, because the rejection by {listed(rejected)} may not repeat itself"
     for pushed in outputs.get("pushed_model", ()):
-        record = PushRecord.read_if_sound(Path(pushed.uri))
-        why = why_push_again(record, push_targets(config, workspace)) if record else "its record cannot be read"
-        if why:
+        record = PushRecord.find(Path(pushed.uri), pushed.get_string_custom_property("targets"))
+        if record is None:
+            return "its record cannot be read"
+        if why := why_push_again(workspace.root, record, push_targets(config, workspace)):
             return why
     return None
+
+
+def _to_repeat(blessing: Artifact) -> tuple[Verdict, ...]:
+    judgement = FORMS[blessing.type_name].read_if_sound(Path(blessing.uri))
+    return judgement.to_repeat if isinstance(judgement, Judgement) else ()
 
 
 def _parameter(node: pipeline_pb2.PipelineNode, name: str) -> str:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 from tfx.orchestration.portable import partial_run_utils
@@ -39,8 +40,8 @@ class Progress(Protocol):
     def plan(self, nodes: Sequence[str]) -> None:
         """Show the nodes that the run consists of, in order."""
 
-    def running(self, node: str, reason: str) -> None:
-        """Show that a node's executor starts, and why."""
+    def running(self, node: str, log: Path, reason: str) -> None:
+        """Show that a node's executor starts, and why; its log says how far it is."""
 
     def ended(self, result: NodeResult) -> None:
         """Show how a node ended."""
@@ -159,7 +160,7 @@ def _run_nodes(run: RunContext, chosen: set[str], progress: Progress, result: Ru
                 ready, waiting = [], []
             for node in ready[: run.plan.config.runner.parallel_nodes - len(running)]:
                 waiting.remove(node)
-                started = functools.partial(progress.running, node)
+                started = functools.partial(progress.running, node, run.log_file(node))
                 running[pool.submit(launch_node, run, node, started)] = node
             for future in wait(running, return_when=FIRST_COMPLETED).done if running else ():
                 ended = future.result()

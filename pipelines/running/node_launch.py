@@ -164,7 +164,7 @@ def _look_up(run: RunContext, node: pipeline_pb2.PipelineNode, spec: Message, *,
         reason = "there is no earlier result with this cache key" if use_cache else "the cache is off"
     else:
         refuse_altered(run.workspace.root, chain.from_iterable(outputs.values()))
-        stale = late_binding.why_stale(run.plan.config, run.workspace, outputs)
+        stale = late_binding.why_stale(run.plan.config, run.workspace, node.node_info.id, outputs)
         if stale is None:
             return _Lookup(key, outputs)
         reason = stale

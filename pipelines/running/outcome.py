@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from lineage.marks import SPLITS
 from lineage.measures import BLESSINGS, FORMS
 from lineage.node_ids import NodeId
 from lineage.nodes import GATES
+from payloads.claims import HoldsFor
 from payloads.data_judgement import DataJudgement, Finding
 from payloads.evaluation import Evaluation
 from payloads.judgements import EdgeJudgement, ServingJudgement
@@ -76,6 +78,10 @@ class Report:
         data_gate: baseline and findings of DataGate; None if it did not run or rejected the data.
         accuracy: headline figures by name.
         verdicts: verdicts of the gates on the model.
+        claims: what the test shows about the model, as a sentence; None if it was not tested.
+        holds_for: whom the test stands for; None if that is not known.
+        rejected: names of the verdicts that did not pass, without those of gates that only warn.
+        rejected_since: name and time of the run that found this, if the rejection is taken from the cache.
         files: file or format name to its figures: size, accuracy, differences, times.
         latency_ms: `p50` and `p95` of the int8 file.
         pushed: target to the folder of the published version.
@@ -93,6 +99,10 @@ class Report:
     data_gate: DataGateSummary | None = None
     accuracy: dict[str, float] = field(default_factory=dict)
     verdicts: list[Verdict] = field(default_factory=list)
+    claims: str | None = None
+    holds_for: HoldsFor | None = None
+    rejected: list[str] = field(default_factory=list)
+    rejected_since: str | None = None
     files: dict[str, dict[str, Any]] = field(default_factory=dict)
     latency_ms: dict[str, float] = field(default_factory=dict)
     pushed: dict[str, str] = field(default_factory=dict)
@@ -130,10 +140,24 @@ def collect(result: RunResult, workspace: Workspace) -> Report:
     }
     _read_data(report, outputs.get(NodeId.KEYPOINT_EXAMPLE_GEN, {}))
     _read_data_gate(report, outputs.get(NodeId.DATA_GATE, {}))
-    _read_other_gates(report, outputs)
-    _read_evaluation(report, outputs.get(NodeId.EVALUATOR, {}))
+    only_warn = [GATES[gate] for gate in result.plan.config.only_warn]
+    _read_other_gates(report, outputs, only_warn)
+    _read_evaluation(report, outputs.get(NodeId.EVALUATOR, {}), only_warn)
     _read_push(report, outputs.get(NodeId.PUSHER, {}))
+    pusher = result.nodes.get(NodeId.PUSHER)
+    if report.state == "refused" and pusher and pusher.state == "cached" and pusher.execution_id is not None:
+        report.rejected_since = _origin(store, pusher.execution_id)
     return report
+
+
+def _origin(store: MetadataStore, execution_id: int) -> str | None:
+    """Return the name and the time of the run that made the outputs of a cached execution."""
+    [cached] = store.get_executions_by_id([execution_id])
+    found = store.get_executions_by_id([cached.custom_properties["cached_from"].int_value])
+    if not found:
+        return None
+    made = datetime.fromtimestamp(found[0].create_time_since_epoch / 1000, UTC)
+    return f"{found[0].custom_properties['run_id'].string_value} of {made:%Y-%m-%d %H:%M} UTC"
 
 
 def outputs_of(store: MetadataStore, execution_id: int) -> Outputs:
@@ -160,7 +184,14 @@ def _read_data_gate(report: Report, outputs: Outputs) -> None:
         report.data_gate = DataGateSummary(span, judgement.findings)
 
 
-def _read_evaluation(report: Report, outputs: Outputs) -> None:
+def _add_verdicts(report: Report, gate: str, verdicts: Iterable[Verdict], only_warn: Collection[str]) -> None:
+    for verdict in verdicts:
+        report.verdicts.append(verdict)
+        if not verdict.passed and gate not in only_warn:
+            report.rejected.append(verdict.gate)
+
+
+def _read_evaluation(report: Report, outputs: Outputs, only_warn: Collection[str]) -> None:
     if "evaluation" not in outputs:
         return
     evaluation = Evaluation.read(Path(outputs["evaluation"].uri))
@@ -168,18 +199,20 @@ def _read_evaluation(report: Report, outputs: Outputs) -> None:
         value = evaluation.whole.interval(name).value
         if value is not None:
             report.accuracy[f"saved_model_window_{name}"] = value
-    report.verdicts += evaluation.verdicts
+    _add_verdicts(report, NodeId.EVALUATOR, evaluation.verdicts, only_warn)
 
 
-def _read_other_gates(report: Report, outputs: Mapping[str, Outputs]) -> None:
+def _read_other_gates(report: Report, outputs: Mapping[str, Outputs], only_warn: Collection[str]) -> None:
     for gate in GATES.values():
         blessing = outputs.get(gate, {}).get("blessing")
         if blessing is None or blessing.type not in BLESSINGS:
             continue
         judgement = FORMS[blessing.type].read(Path(blessing.uri))
-        report.verdicts += judgement.verdicts
+        _add_verdicts(report, gate, judgement.verdicts, only_warn)
         if isinstance(judgement, EdgeJudgement):
             report.accuracy |= {name: value for name, value in judgement.accuracy.items() if value is not None}
+            if judgement.claims:
+                report.claims, report.holds_for = judgement.claims.sentence, judgement.claims.holds_for
             _add_files(report, judgement.files)
         elif isinstance(judgement, ServingJudgement):
             report.latency_ms |= {name: value for name, value in judgement.latency_ms.items() if value is not None}

@@ -7,7 +7,6 @@ import hashlib
 import platform
 import secrets
 import subprocess
-from pathlib import Path
 
 from ml_metadata.proto import metadata_store_pb2
 from tfx.dsl.compiler import constants
@@ -34,13 +33,12 @@ def refuse_payloads_of_another_store(workspace: Workspace, connection: metadata_
     Raises:
         InputError: the root has payloads, but there is no store, or an empty file in its place.
     """
-    path = Path(connection.sqlite.filename_uri)
-    if not connection.HasField("sqlite") or (path.exists() and path.stat().st_size):
+    if backend.exists(connection):
         return
     if any(workspace.root.glob("artifacts/*/*/*")):
         raise InputError(
             "the root has payloads of earlier runs, but their metadata store is missing or empty",
-            str(path),
+            connection.sqlite.filename_uri,
             "restore the store from a backup, or name a new root with --root",
         )
 

@@ -49,11 +49,15 @@ class RunContext:
 
     @functools.cached_property
     def ir(self) -> pipeline_pb2.Pipeline:
-        """The compiled graph with the id of this run filled in."""
+        """The compiled graph with the id of this run and the folder of its payloads filled in."""
         ir = pipeline_pb2.Pipeline()
         ir.CopyFrom(self.plan.ir)
         runtime_parameter_utils.substitute_runtime_parameter(
-            ir, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: self.run_id}
+            ir,
+            {
+                constants.PIPELINE_RUN_ID_PARAMETER_NAME: self.run_id,
+                constants.PIPELINE_ROOT_PARAMETER_NAME: str(self.workspace.artifacts(self.plan.config.name)),
+            },
         )
         return ir
 

@@ -13,6 +13,7 @@ from ml_metadata.metadata_store import MetadataStore
 from data.errors import ExitCode, GateError, InputError, PoselineError
 from lineage.node_ids import NodeId
 from lineage.store.locking import using_root
+from lineage.unfinished import NODES
 from payloads.push import PushRecord
 from pipelines.compilation.dag_manifest import check_drawn, read_dag_manifest
 from pipelines.compilation.plan import Plan, read_plan_file
@@ -128,22 +129,24 @@ def prepare_run(
     config = load_config(source["config"], [*source["overrides"], *overrides])
     connection = connection_of(workspace)
     refuse_payloads_of_another_store(workspace, connection)
-    for name in recover(workspace, connection):
-        say(f"removed what {name} left behind, which was killed or could not record its end")
-    plan = obtain_plan(config, workspace, ChildProcesses(), say)
-    check_drawn(plan, content["nodes"], manifest)
-    folder = late_binding.chosen_span(config, span)
-    facts = run_facts() | dict(facts)
-    pinned: dict[str, Any] = {
-        "id": run_id,
-        "span": int(folder.name.rpartition("-")[2]),
-        "use_cache": use_cache,
-        "facts": facts,
-        "drawn": [node["id"] for node in content["nodes"]],
-    }
-    path = workspace.plan_file_of_run(run_id)
-    plan.save(path, run=pinned)
-    register(RunContext(plan, workspace, run_id, ChildProcesses(), connection, facts=facts))
+    with using_root(workspace.root):
+        for name in recover(workspace, connection):
+            say(f"removed what {name} left behind, which was killed or could not record its end")
+        plan = obtain_plan(config, workspace, ChildProcesses(), say)
+        check_drawn(plan, content["nodes"], manifest)
+        folder = late_binding.chosen_span(config, span)
+        facts = run_facts() | dict(facts)
+        pinned: dict[str, Any] = {
+            "id": run_id,
+            "span": int(folder.name.rpartition("-")[2]),
+            "use_cache": use_cache,
+            "facts": facts,
+            "drawn": [node["id"] for node in content["nodes"]],
+            NODES: {name: list(node.upstream_nodes) for name, node in plan.nodes.items()},
+        }
+        path = workspace.plan_file_of_run(run_id)
+        plan.save(path, run=pinned)
+        register(RunContext(plan, workspace, run_id, ChildProcesses(), connection, facts=facts))
     say(f"run {run_id}: data {folder}")
     return {"run_id": run_id, "plan_file": str(path), "span": pinned["span"], "overrides": list(overrides)}
 

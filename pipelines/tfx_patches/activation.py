@@ -7,7 +7,7 @@ import functools
 from tfx import version
 
 from data.errors import InputError
-from pipelines.tfx_patches import bounded_queries
+from pipelines.tfx_patches import bounded_queries, portable_keys
 
 TFX_VERSION = "1.21.0"
 """Version of TFX that the patches are written for and tested with."""
@@ -28,6 +28,7 @@ def apply() -> None:
             " tests/pipelines/tfx_patches/ passes, then change TFX_VERSION in pipelines/tfx_patches/activation.py",
         )
     bounded_queries.apply()
+    portable_keys.apply()
 
 
 def is_applied() -> bool:

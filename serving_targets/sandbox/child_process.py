@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -16,10 +17,12 @@ from pathlib import Path
 from typing import IO
 
 from data.project import PROJECT_ROOT
+from data.system.child_environment import child_environment
 from data.system.limits import lower_limit
 
 _TICK_SECONDS = 0.5
 _LOG_BYTES = 1_000_000
+_LACKING = re.compile("[Mm]emory|OOM|allocat|Errno")
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,16 @@ class Ending:
         if self.code < 0:
             return f"crashed with {signal_name(-self.code)}"
         return f"ended with exit code {self.code}" if self.code else None
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether the fault may not repeat itself: a crash, the time limit, or what the machine lacked."""
+        return self.code != 1 or _LACKING.search(self.last_line) is not None
+
+    @property
+    def last_line(self) -> str:
+        """Last line of the log: the error, if Python ended with one."""
+        return "".join(self.log.strip().splitlines()[-1:])
 
 
 def signal_name(number: int) -> str:
@@ -97,7 +110,7 @@ def start_module(
     return subprocess.Popen(
         [sys.executable, "-m", module, *arguments],
         cwd=PROJECT_ROOT,
-        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "2"},
+        env=child_environment() | {"TF_CPP_MIN_LOG_LEVEL": "2"},
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=subprocess.STDOUT,

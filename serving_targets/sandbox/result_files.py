@@ -8,6 +8,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from data.files import write_atomically
+from serving_targets.latency import Latency
 
 FIGURES = "figures.json"
 
@@ -22,6 +23,7 @@ class SandboxFigures(BaseModel):
         first_ms: time for the first window.
         p50_ms: median time for a window.
         p95_ms: 95th percentile of the time for a window.
+        latency: how the two were measured; None for a SavedModel.
         records: number of tf.Examples given to the endpoint `serving_default` of a SavedModel.
         endpoint_difference: largest difference of a probability between the two endpoints of a SavedModel.
     """
@@ -34,6 +36,7 @@ class SandboxFigures(BaseModel):
     first_ms: float | None = None
     p50_ms: float | None = None
     p95_ms: float | None = None
+    latency: Latency | None = None
     records: int | None = None
     endpoint_difference: float | None = None
 

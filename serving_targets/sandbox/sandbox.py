@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from data.errors import NodeError
-from serving_targets.latency import RUNS, Latency
+from serving_targets.latency import Latency
 from serving_targets.sandbox.child_process import run_module
 from serving_targets.sandbox.result_files import SandboxFigures, probabilities_file, read_figures
 
@@ -27,15 +27,19 @@ class SandboxRun:
         seconds: wall time of the process.
         probabilities: predictions, float32 `[windows, classes]`; None if the model failed.
         figures: measurements up to the end or the failure; of a TFLite file with its latency only if `timed`.
+        may_pass: whether the failure may not repeat itself.
     """
 
     fault: str | None
     seconds: float
     probabilities: np.ndarray | None = None
     figures: SandboxFigures = field(default_factory=SandboxFigures)
+    may_pass: bool = False
 
 
-def sandbox_tflite(model: Path, windows: Path, time_limit_seconds: float, *, timed: bool) -> SandboxRun:
+def sandbox_tflite(
+    model: Path, windows: Path, time_limit_seconds: float, *, timed: bool, limit_ms: float | None = None
+) -> SandboxRun:
     """Run a TFLite file on one thread in a process that cannot import TensorFlow.
 
     Args:
@@ -43,8 +47,10 @@ def sandbox_tflite(model: Path, windows: Path, time_limit_seconds: float, *, tim
         windows: .npz file with `windows`, float32 `[N, T, J, C]`.
         time_limit_seconds: seconds after which the process is killed.
         timed: whether to measure the latency of a window.
+        limit_ms: limit that the latency is going to be compared with; None without one.
     """
     options = ["--timed"] if timed else []
+    options += [f"--limit={limit_ms}"] if limit_ms is not None else []
     return _run("serving_targets.sandbox.run_tflite", [str(model), str(windows), *options], time_limit_seconds)
 
 
@@ -59,11 +65,11 @@ def sandbox_latency(model: Path, windows: Path) -> Latency:
         NodeError: the process failed or exceeded its time limit.
     """
     result = sandbox_tflite(model, windows, LATENCY_LIMIT_SECONDS, timed=True)
-    p50, p95 = result.figures.p50_ms, result.figures.p95_ms
-    if result.fault or p50 is None or p95 is None:
+    latency = result.figures.latency
+    if result.fault or latency is None:
         program = f"{sys.executable} -m serving_targets.sandbox.run_tflite {model} {windows} --timed FOLDER"
         raise NodeError(f"the latency measurement {result.fault}", str(model), f"run it by hand: {program}")
-    return Latency(p50, p95, RUNS)
+    return latency
 
 
 def sandbox_saved_model(folder: Path, windows: Path, records: Path, time_limit_seconds: float) -> SandboxRun:
@@ -86,6 +92,6 @@ def _run(module: str, arguments: list[str], time_limit_seconds: float) -> Sandbo
         ending = run_module(module, [*arguments, scratch], folder / "log.txt", time_limit_seconds)
         figures = read_figures(folder)
         if ending.fault:
-            last_line = ending.log.strip().splitlines()[-1:] if ending.code == 1 else []
-            return SandboxRun(": ".join([ending.fault, *last_line]), ending.seconds, figures=figures)
+            fault = ": ".join(filter(None, [ending.fault, ending.last_line if ending.code == 1 else ""]))
+            return SandboxRun(fault, ending.seconds, figures=figures, may_pass=ending.may_pass)
         return SandboxRun(None, ending.seconds, np.load(probabilities_file(folder)), figures)

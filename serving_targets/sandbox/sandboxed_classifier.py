@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import signal
 import tempfile
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Self
 
 import numpy as np
 
 from data.errors import InputError
+from serving_targets.latency import Latency
 from serving_targets.sandbox.child_process import kill_group, signal_name, start_module
 
 MEMORY_BYTES = 500_000_000
@@ -24,19 +26,10 @@ _BATCH = 16
 _SILENCE_SECONDS = 300
 """Time without an answer after which the sandbox is taken to wait for something that does not come."""
 
+_LONGEST_LATENCY = 1000
+"""Bytes of the longest message about a latency."""
+
 _REMEDY = "do not use this file: push the model again, or ask for the bundle from where it came"
-
-
-class Answers(NamedTuple):
-    """Answers to windows.
-
-    Attributes:
-        probabilities: probabilities of the classes, float32 `[N, K]`.
-        seconds: duration of each prediction, without copying input and output.
-    """
-
-    probabilities: np.ndarray
-    seconds: list[float]
 
 
 class SandboxedClassifier:
@@ -72,39 +65,50 @@ class SandboxedClassifier:
         kill_group(self._child)
         self._log.close()
 
-    def answer(self, windows: np.ndarray) -> Answers:
-        """Classify windows, `[N, T, J, C]`.
+    def answer(self, windows: np.ndarray) -> np.ndarray:
+        """Classify windows, `[N, T, J, C]`; return the probabilities of the classes, float32 `[N, K]`.
 
         Raises:
             InputError: the file cannot be run, crashed the interpreter, exceeded a limit, or its answers make no sense.
         """
-        batches = [self._ask(windows[start : start + _BATCH]) for start in range(0, len(windows), _BATCH)]
-        probabilities = np.concatenate([batch.probabilities for batch in batches])
-        return Answers(probabilities, [second for batch in batches for second in batch.seconds])
+        return np.concatenate(
+            [self._classify(windows[start : start + _BATCH]) for start in range(0, len(windows), _BATCH)]
+        )
 
-    def _ask(self, windows: np.ndarray) -> Answers:
-        try:
-            if not self._is_ready:
-                self._receive(0)
-                self._is_ready = True
-            self._connection.send_bytes(np.ascontiguousarray(windows, np.float32).tobytes())
-            size = len(windows) * self._classes * np.float32().nbytes
-            content = self._receive(size + len(windows) * np.float64().nbytes)
-        except (EOFError, OSError):
-            raise self._fault(self._explain_end()) from None
-        probabilities = np.frombuffer(content[:size], np.float32).reshape(len(windows), self._classes)
+    def measure(self) -> Latency:
+        """Measure the latency with the windows that were classified first.
+
+        Raises:
+            InputError: see `answer`.
+        """
+        return Latency(**json.loads(self._ask(b"", _LONGEST_LATENCY)))
+
+    def _classify(self, windows: np.ndarray) -> np.ndarray:
+        size = len(windows) * self._classes * np.float32().nbytes
+        content = self._ask(np.ascontiguousarray(windows, np.float32).tobytes(), size)
+        if len(content) != size:
+            raise self._fault(f"the model answers {len(content)} bytes, not {size}")
+        probabilities = np.frombuffer(content, np.float32).reshape(len(windows), self._classes)
         if not np.isfinite(probabilities).all():
             raise self._fault("the model answers NaN or infinity")
-        return Answers(probabilities, np.frombuffer(content[size:], np.float64).tolist())
+        return probabilities
 
-    def _receive(self, size: int) -> bytes:
+    def _ask(self, message: bytes, longest: int) -> bytes:
+        """Send a message; return the answer, which has at most `longest` bytes."""
+        try:
+            if not self._is_ready:
+                self._receive(1)
+                self._is_ready = True
+            self._connection.send_bytes(message)
+            return self._receive(longest)
+        except (EOFError, OSError):
+            raise self._fault(self._explain_end()) from None
+
+    def _receive(self, longest: int) -> bytes:
         # Waiting second by second does not count the time in which this process is stopped.
         if not any(self._connection.poll(1) for _ in range(_SILENCE_SECONDS)):
             raise self._fault(f"the interpreter did not answer for {_SILENCE_SECONDS} s")
-        content = self._connection.recv_bytes(max(size, 1))  # longer messages are an OSError
-        if len(content) != size:
-            raise self._fault(f"the model answers {len(content)} bytes, not {size}")
-        return content
+        return self._connection.recv_bytes(longest)  # longer messages are an OSError
 
     def _explain_end(self) -> str:
         """Describe why the process closed the connection."""

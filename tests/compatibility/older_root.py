@@ -1,6 +1,7 @@
 """A root that an older commit made, unpacked and moved to a folder where tests may write.
 
-The root was made in `/poseline-before`. Moving it changes these places, and nothing else:
+The root was made in `/poseline-before`. It is either only moved, as with `mv`, or made to look as if it had been made
+in its new place, which changes these places, and nothing else:
 
 - the metadata store: `Artifact.uri` and the text of all properties,
 - the manifest that Airflow draws its graph from,
@@ -59,12 +60,19 @@ class Place:
         return text
 
 
-def restore(folder: Path) -> Place:
-    """Unpack the archive into a new folder."""
+def restore(folder: Path, *, only_move: bool = False) -> Place:
+    """Unpack the archive into a new folder.
+
+    Args:
+        folder: the folder.
+        only_move: whether the paths that are recorded in the root stay as they are.
+    """
     folder.mkdir(parents=True)
     place = Place(folder.resolve())
     with tarfile.open(ARCHIVE) as archive:
         archive.extractall(folder, filter="data")
+    if only_move:
+        return place
     for manifest in (place.root / "manifests").iterdir():
         _move_text(manifest, place.folder)
     with contextlib.closing(sqlite3.connect(place.root / "metadata.sqlite")) as store, store:

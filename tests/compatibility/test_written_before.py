@@ -19,11 +19,12 @@ RECORDED = json.loads(ANSWERS.read_text(encoding="utf-8"))
 NAMES = sorted(RECORDED.keys() - {"dag"})
 
 
-@pytest.fixture(scope="module")
-def answers(tmp_path_factory) -> dict:
+@pytest.fixture(scope="module", params=["in its place", "moved"])
+def answers(tmp_path_factory, request) -> dict:
     folder = tmp_path_factory.mktemp("before")
     (folder / "written").mkdir()
-    return questions.answer(main, restore(folder / "place"), folder / "written")
+    place = restore(folder / "place", only_move=request.param == "moved")
+    return questions.answer(main, place, folder / "written")
 
 
 @pytest.fixture(scope="module")
@@ -70,10 +71,17 @@ def test_the_dag_is_drawn_as_before(place, airflow_python):
     assert drawn_dag(airflow_python, PROJECT, place) == RECORDED["dag"]
 
 
-def test_a_run_begins_from_the_older_manifest(place):
-    manifest = place.root / "manifests" / "baduanjin.json"
-    prepared = ["prepare", "--manifest", str(manifest), "--root", str(place.root), "--run-id", "baduanjin-after"]
-    begun = poseline(*prepared)
+def test_the_older_manifest_is_stale_and_a_run_begins_from_a_new_one(place):
+    older = place.root / "manifests" / "baduanjin.json"
+    refused = prepare(older, place, "baduanjin-stale")
+    assert refused.returncode == 2
+    assert "the manifest is stale: node ModelValidator" in refused.stderr  # it reads the examples now, too
+    assert "run `poseline compile --config baduanjin`" in refused.stderr
+    manifest = place.folder / "compiled.json"
+    settings = [part for key in json.loads(older.read_text())["source"]["overrides"] for part in ("--set", key)]
+    compiled = poseline("compile", "--root", str(place.root), "--to", str(manifest), *settings)
+    assert compiled.returncode == 0, compiled.stderr
+    begun = prepare(manifest, place, "baduanjin-after")
     assert begun.returncode == 0, begun.stderr
     plan = json.loads(begun.stdout)
     step = ["--ir", plan["plan_file"], "--run-id", plan["run_id"], "--root", str(place.root)]
@@ -84,12 +92,5 @@ def test_a_run_begins_from_the_older_manifest(place):
     assert list(differences(RECORDED["trace version 2"]["output"], now)) == []
 
 
-def test_the_manifest_without_a_node_of_todays_graph_is_stale(place):
-    content = json.loads((place.root / "manifests" / "baduanjin.json").read_text())
-    content["nodes"] = [node for node in content["nodes"] if node["id"] != "ServingSmoke"]
-    manifest = place.folder / "without-a-node.json"
-    manifest.write_text(json.dumps(content))
-    begun = poseline("prepare", "--manifest", str(manifest), "--root", str(place.root), "--run-id", "baduanjin-stale")
-    assert begun.returncode == 2
-    assert "the manifest is stale: node ServingSmoke" in begun.stderr
-    assert "run `poseline compile --config baduanjin`" in begun.stderr
+def prepare(manifest: Path, place: Place, run_id: str) -> subprocess.CompletedProcess[str]:
+    return poseline("prepare", "--manifest", str(manifest), "--root", str(place.root), "--run-id", run_id)

@@ -99,16 +99,27 @@ def smoke(trained, files, blessing, thresholds, model="model"):
 
 
 @pytest.fixture(scope="session")
-def blessed(converted, tmp_path_factory):
+def blessed(trained, converted, tmp_path_factory):
     """The blessing by ModelValidator's executor of `converted`, which passes all thresholds."""
-    from components.artifacts.types import EdgeBlessing, EdgeModel
-    from components.model_validator.executor import Executor
+    from components.artifacts.types import EdgeBlessing
 
     blessing = artifact(EdgeBlessing, tmp_path_factory.mktemp("blessed"))
-    Executor().Do(
-        {"edge_model": [artifact(EdgeModel, converted)]}, {"blessing": [blessing]}, {"thresholds": json.dumps(EASY)}
-    )
+    validate(trained, converted, blessing, EASY)
     return blessing
+
+
+def validate(trained, files, blessing, thresholds):
+    """Run ModelValidator's executor."""
+    from tfx.types.standard_artifacts import Examples
+
+    from components.artifacts.types import EdgeModel
+    from components.model_validator.executor import Executor
+
+    Executor().Do(
+        {"edge_model": [artifact(EdgeModel, files)], "examples": [artifact(Examples, trained / "examples")]},
+        {"blessing": [blessing]},
+        {"thresholds": json.dumps(thresholds), "holds_for": "other people"},
+    )
 
 
 EASY = {
@@ -150,6 +161,7 @@ def edge():
         model_facts=MODEL_FACTS,
         artifact=artifact,
         smoke=smoke,
+        validate=validate,
     )
 
 

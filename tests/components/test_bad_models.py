@@ -12,7 +12,6 @@ from tfx.types.standard_artifacts import InfraBlessing, Model, ModelBlessing, Pu
 from components.artifacts.edge_model import list_files
 from components.artifacts.types import EdgeBlessing, EdgeModel
 from components.edge_converter.metadata import embed_contract
-from components.model_validator.executor import Executor as ModelValidator
 from components.pusher.executor import Executor as Pusher
 from serving_targets.bundle import load_bundle
 from serving_targets.contract import read_contract
@@ -113,11 +112,7 @@ def test_a_bad_model_is_refused_by_the_right_gate_and_the_served_one_stays(
     shutil.copytree(converted, bad)
     spoil(bad)
     validated = edge.artifact(EdgeBlessing, tmp_path / "validated")
-    ModelValidator().Do(
-        {"edge_model": [edge.artifact(EdgeModel, bad)]},
-        {"blessing": [validated]},
-        {"thresholds": json.dumps(edge.thresholds)},
-    )
+    edge.validate(trained, bad, validated, edge.thresholds)
     smoke = edge.artifact(InfraBlessing, tmp_path / "smoke")
     edge.smoke(trained, bad, smoke, edge.serving)
     for blessing, gates in ((validated, by_validator), (smoke, by_smoke)):

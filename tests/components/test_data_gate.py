@@ -261,7 +261,7 @@ def test_the_same_again_has_not_drifted_and_the_measurements_are_kept(gate):
 def test_few_windows_or_people_prove_no_drift(gate, too_few):
     baseline = spread("centre_x", 0.3, 0.5)
     (finding,) = verdict_of(gate(spread("centre_x", 0.6, 0.8), policy(**too_few), baseline))["findings"]
-    assert (finding["anomaly"], finding["verdict"]) == ("drift", "pass")
+    assert (finding["anomaly"], finding["verdict"]) == ("drift", "warn")
     assert "one side has no more than 20 windows or 1 people" in finding["figure"]
 
 
@@ -300,3 +300,17 @@ def test_component_compiles_with_its_channels():
     )
     assert DataPolicy.model_validate_json(gate.exec_properties["policy"]) == DataPolicy()
     assert gate.outputs["blessing"].type_name == "PoselineDataBlessing"
+
+
+@pytest.mark.parametrize(("spread", "verdict"), [(0.35, "warn"), (0.0, "stop")])
+def test_a_mean_that_is_beyond_its_bound_by_chance_only_warns(gate, spread, verdict):
+    columns = windows()
+    columns["subject"] = [[f"person {n // 2}".encode()] for n in range(20)]
+    columns["missing_share"] = [[0.53 + spread * (1 if n % 4 < 2 else -1)] for n in range(20)]
+    policy = json.dumps({"means": {"missing_share": {"max": 0.5}}, "anomalies": {"missing_share/range": "pass"}})
+    if verdict == "stop":
+        with pytest.raises(GateError, match=r"mean 0\.53"):
+            gate(columns, policy)
+        return
+    found = [f for f in verdict_of(gate(columns, policy))["findings"] if f["anomaly"] == "mean"]
+    assert [(f["verdict"], "chance" in f["figure"]) for f in found] == [("warn", True)]

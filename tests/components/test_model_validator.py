@@ -6,14 +6,18 @@ import numpy as np
 import pytest
 from ai_edge_litert.tools import flatbuffer_utils
 from tfx.types import Channel
+from tfx.types.standard_artifacts import Examples
 
 from components.artifacts.judging import parse_thresholds
 from components.artifacts.types import EdgeBlessing, EdgeModel
 from components.model_validator.component import ModelValidator
-from components.model_validator.executor import Executor
-from components.model_validator.judge import judge
+from components.model_validator.judge import judge as judge_test
 from data.errors import InputError
 from schema.gates import ModelValidatorThresholds, read_gates
+
+
+def judge(files, thresholds):
+    return judge_test(files, thresholds, "other people", 3)
 
 
 def _verdicts(judgement):
@@ -25,7 +29,7 @@ def test_a_good_file_is_blessed_and_every_verdict_is_on_record(blessed, edge):
     record = json.loads((Path(blessed.uri) / "verdict.json").read_text())
     assert {verdict["gate"] for verdict in record["verdicts"]} == edge.thresholds.keys()
     for verdict in record["verdicts"]:
-        assert verdict.keys() == {"gate", "figure", "threshold", "direction", "unit", "passed", "detail"}
+        assert verdict.keys() == {"gate", "figure", "threshold", "direction", "unit", "passed", "detail", "is_open"}
         assert verdict["passed"]
     assert record["accuracy"].keys() == {"int8_sequence", "float_sequence", "int8_window", "float_window"}
     for name, found in record["files"].items():
@@ -33,6 +37,10 @@ def test_a_good_file_is_blessed_and_every_verdict_is_on_record(blessed, edge):
         assert found["bytes"] > 1000
         assert found["fault"] is None
     assert (record["sequences"], record["windows"]) == (45, 90)
+    claims = record["claims"]
+    assert (claims["holds_for"], claims["sequences"], claims["people"]) == ("other people", 45, None)
+    assert claims["accuracy"] == record["accuracy"]["int8_sequence"]
+    assert claims["majority"] < claims["needed"] < claims["accuracy"]
 
 
 @pytest.mark.parametrize(
@@ -42,15 +50,13 @@ def test_a_good_file_is_blessed_and_every_verdict_is_on_record(blessed, edge):
         ("max_bytes", 1000),
     ],
 )
-def test_one_figure_beyond_its_threshold_is_a_rejection_and_not_an_error(converted, edge, tmp_path, gate, limit):
+def test_one_figure_beyond_its_threshold_is_a_rejection_and_not_an_error(
+    trained, converted, edge, tmp_path, gate, limit
+):
     spoilt = _with_wrong_labels(converted, tmp_path / "edge") if gate == "min_sequence_accuracy" else converted
     blessing = edge.artifact(EdgeBlessing, tmp_path / "blessing")
     thresholds = edge.thresholds | {"min_sequence_accuracy": 0.0, gate: limit}
-    Executor().Do(
-        {"edge_model": [edge.artifact(EdgeModel, spoilt)]},
-        {"blessing": [blessing]},
-        {"thresholds": json.dumps(thresholds)},
-    )
+    edge.validate(trained, spoilt, blessing, thresholds)
     assert blessing.get_int_custom_property("blessed") == 0
     verdicts = json.loads((tmp_path / "blessing" / "verdict.json").read_text())["verdicts"]
     assert [verdict["gate"] for verdict in verdicts if not verdict["passed"]] == [gate]
@@ -112,7 +118,12 @@ def test_the_gates_file_has_every_threshold(request):
 
 
 def test_the_component_takes_the_converted_files_and_thresholds(edge):
-    node = ModelValidator(edge_model=Channel(type=EdgeModel), thresholds=ModelValidatorThresholds(**edge.thresholds))
+    node = ModelValidator(
+        edge_model=Channel(type=EdgeModel),
+        examples=Channel(type=Examples),
+        thresholds=ModelValidatorThresholds(**edge.thresholds),
+        holds_for="other people",
+    )
     assert json.loads(node.exec_properties["thresholds"]) == edge.thresholds
     assert node.outputs["blessing"].type is EdgeBlessing
 

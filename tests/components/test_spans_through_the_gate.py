@@ -131,7 +131,9 @@ def new_class(sequences):
 def test_other_people_pass(first, span):
     assert first.pass_the_gate()["baseline"] is None
     verdict = span(lambda sequences: sequences).pass_the_gate(first)
-    assert {finding["verdict"] for finding in verdict["findings"]} <= {"pass"}, "the one person of the test split"
+    assert {finding["verdict"] for finding in verdict["findings"]} <= {"pass", "warn"}, (
+        "the one person of the test split"
+    )
     drifts = {entry["feature"]: entry for entry in verdict["compared"] if entry["comparison"] == "drift"}
     assert {"torso_length", "centre_x", "centre_y", "label", "sides", "broken_joint"} <= drifts.keys()
     assert verdict["baseline"]["span"] == 1

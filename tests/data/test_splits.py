@@ -1,17 +1,20 @@
 from collections import Counter
 
+import numpy as np
 import pytest
 from pydantic import ValidationError
 
 from data.errors import InputError
-from data.splits import SplitPolicy, assign_splits, check_subjects
+from data.records import KeypointSequence
+from data.splits import CUT, SplitPolicy, assign_splits, check_subjects, split_clips
 from data.store import SequenceKey
 
 
 def key(subject, label="a", split=None, number=0, segments=()):
-    return SequenceKey(
-        f"{subject}-{label}-{split}-{number}", subject, label, split, None, 10, 17, 3, "coco17", 30.0, segments
-    )
+    name = f"{subject}-{label}-{split}-{number}"
+    starts = tuple(range(len(segments)))
+    ends = tuple(start + 1 for start in starts)
+    return SequenceKey(name, subject, label, split, None, 10, 17, 3, "coco17", 30.0, tuple(segments), starts, ends)
 
 
 def people(count, labels="ab", split=None):
@@ -20,7 +23,7 @@ def people(count, labels="ab", split=None):
 
 def sides(index, policy):
     splits = assign_splits(index, policy)
-    return {k.subject: splits[k.sequence_id] for k in index}
+    return {k.subject: splits[clip] for k in index for clip in k.clip_ids}
 
 
 @pytest.mark.parametrize("count", [3, 4, 10, 200])
@@ -145,3 +148,66 @@ def test_check_subjects():
     check_subjects([("a", "train"), ("b", "test"), ("a", "train")])
     with pytest.raises(InputError, match="'a' in test and train"):
         check_subjects([("a", "train"), ("a", "test")])
+
+
+def test_with_one_person_recordings_of_each_label_are_divided():
+    index = [key("p0", label, number=number) for label in "ab" for number in range(10)]
+    splits = assign_splits(index, SplitPolicy(method="recordings", eval_share=0))
+    assert Counter(splits.values()) == {"train": 16, "test": 4}
+    few = [key("p0", label, number=number) for label in "ab" for number in range(3)]
+    assert Counter(assign_splits(few, SplitPolicy(method="recordings", eval_share=0)).values()) == {
+        "train": 4,
+        "test": 2,
+    }
+
+
+def test_a_session_is_in_one_split_when_recordings_are_divided():
+    index = [key("p0", "session", number=number, segments="abab") for number in range(5)]
+    splits = assign_splits(index, SplitPolicy(method="recordings", eval_share=0))
+    assert len(splits) == 20
+    assert all(len({splits[clip] for clip in k.clip_ids}) == 1 for k in index)
+
+
+def test_time_takes_the_last_clips_of_each_label_and_cuts_an_only_clip():
+    index = [key("p0", "session", segments="aaaaab"), key("p0", "b")]
+    splits = assign_splits(index, SplitPolicy(method="time", eval_share=0))
+    assert [splits[clip] for clip in index[0].clip_ids] == ["train"] * 4 + ["test", "train"]
+    assert splits[index[1].sequence_id] == "test"
+    only = [key("p0", "a"), key("p0", "b")]
+    assert set(assign_splits(only, SplitPolicy(method="time", eval_share=0)).values()) == {CUT}
+
+
+def test_a_cut_clip_gives_its_last_frames_to_test():
+    keypoints = np.ones((10, 17, 3), np.float32)
+    clip = KeypointSequence("s", "p", "a", 30.0, "coco17", keypoints)
+    parts = list(split_clips(clip, {"s": CUT}, 0.2))
+    assert [(part.sequence_id, len(part.keypoints), split) for part, split in parts] == [
+        ("s#0", 8, "train"),
+        ("s#8", 2, "test"),
+    ]
+    assert list(split_clips(clip, {}, 0.2)) == []
+
+
+def test_labels_that_are_left_out_are_in_no_split():
+    index = [*people(10), key("p0", "unknown")]
+    splits = assign_splits(index, SplitPolicy(leave_out=("unknown",)))
+    assert len(splits) == 20
+
+
+@pytest.mark.parametrize(("train", "test"), [("training", "testing"), ("Train", " TEST ")])
+def test_usual_spellings_of_official_splits_are_known(train, test):
+    index = [*people(3, split=train), key("q", "a", test), key("q", "b", test)]
+    assert Counter(sides(index, SplitPolicy(method="column", eval_share=0)).values()) == {"train": 3, "test": 1}
+
+
+@pytest.mark.parametrize("frames", [1, 2])
+def test_a_clip_that_cannot_be_cut_is_refused_by_time(frames):
+    index = [key("p0", "a")._replace(frames=frames), key("p0", "b")]
+    with pytest.raises(InputError, match=rf"label 'a' has {frames} frames?, too short"):
+        assign_splits(index, SplitPolicy(method="time", eval_share=0, test_share=0.25))
+
+
+def test_a_segment_that_cannot_be_cut_is_refused_by_time():
+    index = [key("p0", "session", segments="ab"), key("p0", "a")]
+    with pytest.raises(InputError, match=r"label 'b' has 1 frame, too short"):
+        assign_splits(index, SplitPolicy(method="time", eval_share=0, test_share=0.25))

@@ -89,7 +89,7 @@ def test_a_failed_write_leaves_nothing(tmp_path):
     [
         (lambda: [], "no sequence to write"),
         (lambda: [*sequences(1), *sequences(1)], "occurs twice"),
-        (lambda: sequences(1, layout="coco99"), r"layout 'coco99' is unknown(\n.*)*coco17"),
+        (lambda: sequences(1, layout="coco99"), r"unknown layout 'coco99'(\n.*)*coco17"),
         (
             lambda: [*sequences(1), *list(sequences(2, layout="openpose18", joints=18))[1:]],
             "the layout is openpose18, not coco17",
@@ -178,3 +178,19 @@ def test_damaged_pages_are_named(tmp_path):
     path.write_bytes(content)
     with pytest.raises(InputError):
         list(store.read_sequences(path.parent))
+
+
+def test_two_imports_at_once_take_different_numbers_and_a_dead_one_holds_none(tmp_path):
+    folder = tmp_path / "data"
+    first = store.SpanReservation(folder, None)
+    second = store.SpanReservation(folder, None)
+    assert (first.span, second.span) == (1, 2)
+    with pytest.raises(InputError, match="another import is writing span 2"):
+        store.SpanReservation(folder, 2)
+    for reserved in (first, second):
+        reserved.release()
+    assert list(folder.iterdir()) == []
+    (folder / ".span-1.lock").touch()
+    third = store.SpanReservation(folder, 1)
+    assert third.span == 1
+    third.release()

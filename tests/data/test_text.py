@@ -1,6 +1,6 @@
 import pytest
 
-from data.text import cell_of_sheet, harmless, natural, printable, text_of_cell
+from data.text import cell_of_sheet, harmless, natural, one_spelling, printable, text_of_cell
 
 
 def test_names_are_sorted_as_people_do():
@@ -57,3 +57,25 @@ def test_a_text_is_no_formula_and_comes_back(text):
 @pytest.mark.parametrize("text", ["-1.5", "+2e3", "-", "it's", "'quoted'", ""])
 def test_numbers_and_words_stay_in_a_cell(text):
     assert text_of_cell(cell_of_sheet(text)) == cell_of_sheet(text) == text
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("squat", "squat"),
+        ("  squat  jump ", "squat jump"),
+        ("squat\u200b\u00a0jump\ufeff", "squat jump"),
+        ("cafe\u0301", "caf\u00e9"),
+        ("\u1109\u1173\u110f\u116f\u11ba", "\uc2a4\ud00f"),
+        ("\u30b7\u3099", "\u30b8"),
+        ("cafe\u200b\u0301", "caf\u00e9"),
+        (
+            "\u0646\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",
+            "\u0646\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",
+        ),
+        ("\uf900", "\uf900"),
+        ("a\tb", "a\tb"),
+    ],
+)
+def test_names_that_look_the_same_have_one_spelling(name, expected):
+    assert one_spelling(name) == expected

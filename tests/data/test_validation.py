@@ -72,7 +72,7 @@ def put(column, value):
         (zero_frames, r"0 frames(.*\n)*.*row 3"),
         (joints, r"16 joints, but layout coco17 has 17(.*\n)*.*row 3"),
         (channels, r"4 channels, not 3(.*\n)*.*row 3"),
-        (put("layout", "coco99"), r"'coco99' is unknown(.*\n)*.*row 3"),
+        (put("layout", "coco99"), r"unknown layout 'coco99'(.*\n)*.*row 3"),
         (put("layout", "kinect20"), r"layout is kinect20, not coco17(.*\n)*.*row 3"),
         (put("sequence_id", "0a"), r"occurs twice(.*\n)*.*row 0 and .*row 3"),
         (put("label", ""), r"label is empty(.*\n)*.*row 3"),

@@ -13,10 +13,13 @@ import pytest
 PROJECT = Path(__file__).parents[2]
 _LEFT_OUT = shutil.ignore_patterns(".venv", ".tools", ".git", ".poseline", "__pycache__", ".*_cache", "*.egg-info")
 
-# The training takes seconds, on synthetic people. The gates accept everything; other tests check their verdicts.
+# The training takes seconds, on synthetic people and with a narrow network. The gates accept everything; other tests
+# check their verdicts.
 SETTINGS = (
     "training.epochs=2",
     "training.jit_compile=false",
+    "model.stem=8",
+    "model.widths=[16, 16, 24]",
     "gates.evaluator={min_accuracy: 0.0, min_macro_f1: 0.0, max_accuracy_drop: 1.0}",
     "gates.model_validator={min_sequence_accuracy: 0.0, max_accuracy_lost: 1.0}",
     "gates.serving_smoke={min_agreement: 0.0, max_difference: 1.0, max_latency_p95_ms: 10.0}",

@@ -27,14 +27,17 @@ def test_damaged_files_of_the_root_do_not_hinder_the_next_run(bench, first_run):
     (bench.root / "running" / "folder.json").rmdir()
 
 
-def test_a_new_store_does_not_take_the_payloads_of_a_lost_one_for_its_own(bench, first_run):
+@pytest.mark.parametrize("left", [None, b""], ids=["missing", "empty"])
+def test_a_new_store_does_not_take_the_payloads_of_a_lost_one_for_its_own(bench, first_run, left):
     store, kept = bench.root / "metadata.sqlite", bench.root / "kept"
     store.rename(kept)
+    if left is not None:
+        store.write_bytes(left)
     try:
         done = bench.poseline(*bench.run_arguments(), expect=2)
     finally:
         store.unlink(missing_ok=True)
         kept.rename(store)
-    assert "their metadata store is missing" in done.stderr
+    assert "their metadata store is missing or empty" in done.stderr
     assert "restore the store from a backup" in done.stderr
     assert bench.run()["nodes"]["Trainer"]["state"] == "cached"

@@ -118,12 +118,12 @@ import json, sys
 from pathlib import Path
 from pipelines.processes.import_blocker import block_heavy_imports
 block_heavy_imports()
-from ml_metadata.metadata_store import MetadataStore
+from lineage.store import backend
 from ml_metadata.proto import metadata_store_pb2 as pb
 from pipelines.running.registration import connection_of
 from pipelines.workspace import Workspace
 root = Path(sys.argv[1])
-store = MetadataStore(connection_of(Workspace(root)))
+store = backend.open_store(connection_of(Workspace(root)))
 executions = store.get_executions()
 events = store.get_events_by_execution_ids([e.id for e in executions])
 with_inputs = {e.execution_id for e in events if e.type == pb.Event.INPUT}

@@ -166,6 +166,13 @@ def test_runs_are_listed(bench, first_run):
     assert runs[-1]["state"] == "done"
 
 
+def test_what_each_executor_used_is_recorded(bench, first_run):
+    question = ("lineage", "run", first_run["run_id"], "--root", str(bench.root), "--json")
+    used = {attempt["node"]: attempt for attempt in json.loads(bench.poseline(*question).stdout)["attempts"]}
+    assert used["Trainer"]["cpu_seconds"] > 1
+    assert used["Trainer"]["peak_megabytes"] > 200  # TensorFlow alone needs more
+
+
 def test_tfx_registered_the_keys_that_were_computed(bench, first_run):
     """The names of TFX's cache contexts are the digests that `pipelines.running.cache_key` computes."""
     script = """
@@ -205,8 +212,30 @@ def test_a_gate_that_rejects_keeps_the_served_version(bench, first_run):
     served = latest(bench).resolve()
     report = bench.run("--set", "gates.model_validator.max_bytes=1000", expect=1)
     assert report["state"] == "refused"
-    assert [verdict for verdict in report["verdicts"] if not verdict["passed"]]
+    assert report["rejected"] == ["max_bytes"]
+    assert report["rejected_since"] is None
     assert latest(bench).resolve() == served
+    again = bench.run("--set", "gates.model_validator.max_bytes=1000", expect=1)
+    assert again["did_nothing"]
+    assert again["rejected_since"].startswith(f"{report['run_id']} of 20")
+
+
+def test_a_rejection_by_a_measured_time_is_measured_again(bench, first_run):
+    """Also if the run after it would otherwise do nothing; what is not a time stays cached."""
+    slow = ("--set", "gates.serving_smoke.max_latency_p95_ms=0.00001")
+    for _ in range(2):
+        report = bench.run(*slow, expect=1)
+        states = bench.states(report)
+        assert report["rejected"] == ["max_latency_p95_ms"]
+        assert report["rejected_since"] is None
+        assert {node for node, state in states.items() if state == "done"} == {"ServingSmoke", "Pusher"}
+    assert (
+        "measured again, because the rejection by max_latency_p95_ms"
+        in bench.poseline(*bench.run_arguments("--dry-run", "--json", *slow)).stdout
+    )
+    warned = (*slow, "--set", "only_warn=[serving_smoke]")
+    assert bench.run(*warned)["state"] == "pushed"
+    assert bench.run(*warned)["did_nothing"]  # a gate that only warns rejects nothing
 
 
 _RECORD_AGAIN = """

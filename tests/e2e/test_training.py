@@ -44,7 +44,7 @@ def test_a_killed_training_resumes_and_reaches_the_accuracy_of_an_uninterrupted_
     finally:
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
-    finished = max(int(epoch) for epoch in re.findall(r"^epoch (\d+)/", printed(), re.MULTILINE))
+    finished = max(int(epoch) for epoch in re.findall(r"^progress: epoch (\d+)/", printed(), re.MULTILINE))
     bench.run(*more)
     resumed = training_of(bench.root)
     (saved,) = re.findall(r"^resumed after epoch (\d+)", printed(), re.MULTILINE)

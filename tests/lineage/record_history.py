@@ -21,7 +21,7 @@ from tfx.dsl.compiler.compiler import Compiler  # noqa: E402
 from tfx.orchestration.pipeline import Pipeline  # noqa: E402
 
 from data.output.terminal import Terminal  # noqa: E402
-from pipelines.cli.progress import LineProgress  # noqa: E402
+from pipelines.cli.run_display.progress import LineProgress  # noqa: E402
 from pipelines.compilation.plan import Plan  # noqa: E402
 from pipelines.config import load_config  # noqa: E402
 from pipelines.processes.child_failure import describe, restore  # noqa: E402

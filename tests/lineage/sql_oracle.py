@@ -14,6 +14,7 @@ class SqlOracle:
     """The tables of one metadata store."""
 
     def __init__(self, root, url):
+        self._root = root
         if not url:
             self._connection = sqlite3.connect(f"file:{root}/metadata.sqlite?mode=ro", uri=True)
             return
@@ -89,8 +90,9 @@ class SqlOracle:
         return self.column(f"SELECT a.id FROM Artifact a JOIN Type t ON t.id = a.type_id WHERE t.name = '{name}'")
 
     def uri(self, artifact):
+        """Return the path of a payload; a root's own store has it relative to the root."""
         [[uri]] = self.rows(f"SELECT uri FROM Artifact WHERE id = {artifact}")
-        return uri
+        return str(self._root / uri)
 
     def states(self, run):
         """Return the state of the last execution of each node in a run."""

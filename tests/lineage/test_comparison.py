@@ -5,8 +5,9 @@ import time
 
 import pytest
 
+from data.digests import list_folder
 from lineage import comparison
-from lineage.comparison import describe_payload, differences
+from lineage.comparison import describe_payload, differences, still_holds
 from lineage.places import comparison_file, listing_file
 
 
@@ -98,3 +99,24 @@ def test_files_that_are_missing_added_or_links_are_named(tmp_path, payload):
     [unnamed] = differences(tmp_path, *payload)
     assert (unnamed.kind, unnamed.path) == ("altered", str(folder))
     assert "cannot be named" in str(unnamed)
+
+
+def test_a_published_version_is_read_again_only_if_its_files_changed(tmp_path, payload, read):
+    folder, _ = payload
+    files = list_folder(folder).files
+    comparison_file(tmp_path, folder).unlink()
+    assert still_holds(tmp_path, folder, files)
+    assert read == ["a", "inner/b"]
+    (folder / "added").write_text("by somebody")
+    time.sleep(0.2)
+    read.clear()
+    assert still_holds(tmp_path, folder, files), "more files may be there"
+    assert read == ["added"]
+    times = (folder / "a").stat()
+    (folder / "a").write_text("onf")
+    os.utime(folder / "a", ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert not still_holds(tmp_path, folder, files)
+    (folder / "a").write_text("one")
+    assert still_holds(tmp_path, folder, files)
+    (folder / "inner" / "b").unlink()
+    assert not still_holds(tmp_path, folder, files)

@@ -4,7 +4,6 @@ from ai_edge_litert.tools import flatbuffer_utils
 
 from data.errors import InputError
 from serving_targets.classifier import Classifier
-from serving_targets.latency import percentiles
 from serving_targets.tflite_file import custom_operators, operators
 
 
@@ -16,7 +15,6 @@ def test_a_window_becomes_probabilities(tflite_model):
     assert classifier.predict(window) == pytest.approx(expected, abs=1e-6)
     assert classifier.predict_all(np.stack([window, window])) == pytest.approx(np.stack([expected] * 2), abs=1e-6)
     assert classifier.predict_all(np.empty((0, 8, 17, 3))).shape == (0, 3)
-    assert len(classifier.seconds) == 3
 
 
 def test_a_window_of_another_shape_is_an_error(tflite_model):
@@ -39,7 +37,3 @@ def test_operators_are_read_from_the_file(tflite_model, tmp_path):
     code.customCode = b"FlexErf"
     flatbuffer_utils.write_model(model, str(tmp_path / "custom.tflite"))
     assert custom_operators(tmp_path / "custom.tflite") == ["FlexErf"]
-
-
-def test_durations_become_milliseconds():
-    assert percentiles([0.001, 0.002, 0.003]).p50 == pytest.approx(2)

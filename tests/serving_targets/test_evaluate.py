@@ -41,7 +41,7 @@ def test_the_figures_as_json_and_as_a_table(target, span, sequence):
     figures = evaluation.to_dict()
     assert figures.keys() == {
         *("sequence_accuracy", "window_accuracy", "macro_f1", "sequences", "windows"),
-        *("latency_ms", "per_class", "bundle", "robustness"),
+        *("latency_ms", "per_class", "bundle", "robustness", "claims"),
     }
     assert 0 < figures["latency_ms"]["p50"] <= figures["latency_ms"]["p95"]
     assert figures["per_class"]["left"] == {"precision": 1.0, "recall": 1.0, "f1": 1.0, "support": 1}

@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 
 from data.errors import InputError
-from data.importers.clips.joints import JointOrder
+from data.importers.clips.clock import past_midnight, seconds_of
+from data.importers.clips.joints import JointOrder, left_out_note
 from data.importers.clips.types import RawClip, TimeUnit
 from data.importers.clips.units import ImageSize, Unit, pixels_or_fractions
 from data.importers.clips.vocabulary import time_unit_of
 from data.layouts import Layout
 from data.records import MAX_SEQUENCE_VALUES
+from data.text import is_number
 
 _MAX_PENDING = 1 << 20
 """Numbers that are kept in the file's order of joints before they are arranged together."""
@@ -32,11 +34,13 @@ class Collector:
         self._dimensions = 2
         self._values = array("f")
         self._pending = array("f")
+        self._last_form: tuple[JointOrder, int, int] | None = None
         self._pending_form: tuple[JointOrder, int, int] | None = None
         self._frames = array("q")
         self._tracks = array("q")
         self._times = array("d")
         self._time_name = ""
+        self._dated = False
 
     def frame(self, members: Mapping[str, Any] | None = None) -> None:
         """Begin a frame, with the time among its members if there is one."""
@@ -45,8 +49,15 @@ class Collector:
         found = next((name for name in names if time_unit_of(name) != "frames"), names[0]) if names else ""
         if members is None or not found or members[found] is None:
             self.frame_at(None)
+            return
+        time, moment = members[found], None
+        if isinstance(time, str):
+            moment = None if is_number(time) else seconds_of(time)
+        if moment is None:
+            self.frame_at(float(time), found)
         else:
-            self.frame_at(float(members[found]), found)
+            self._dated = True
+            self.frame_at(moment, found)
 
     def frame_at(self, time: float | None, name: str = "") -> None:
         """Begin a frame.
@@ -74,7 +85,7 @@ class Collector:
         if (order, len(values), dimensions) != self._pending_form or len(self._pending) > _MAX_PENDING:
             self._arrange()
             self._check(order, len(values), dimensions)
-            self._pending_form = order, len(values), dimensions
+            self._pending_form = self._last_form = order, len(values), dimensions
         self._pending += array("f", values)
         self._frames.append(self.count - 1)
         self._tracks.append(track)
@@ -132,6 +143,7 @@ class Collector:
             len(self._frames), len(self.layout.joints), self._dimensions + 1
         )
         tracks = np.frombuffer(self._tracks, np.int64)
+        times = np.frombuffer(self._times, np.float64) if self._times else None
         return RawClip(
             name=name,
             layout=self.layout,
@@ -141,8 +153,15 @@ class Collector:
             unit=unit or pixels_or_fractions(poses),
             image=image,
             tracks=tracks if (tracks >= 0).any() else None,
-            times=np.frombuffer(self._times, np.float64) if self._times else None,
-            time_unit=time_unit or time_unit_of(self._time_name) or "auto",
+            times=past_midnight(times) if self._dated and times is not None else times,
+            time_unit="s" if self._dated else time_unit or time_unit_of(self._time_name) or "auto",
             fps=fps,
             fields=dict(fields or {}),
+            notes=self._left_out(),
         )
+
+    def _left_out(self) -> list[str]:
+        if self._last_form is None:
+            return []
+        order, length, dimensions = self._last_form
+        return left_out_note(length // (dimensions + 1), order)

@@ -7,7 +7,7 @@ from data.errors import InputError
 from data.importers.clips.types import RawClip
 from data.quarantine import Quarantined, reason_of, sample_poses
 from data.records import KeypointSequence
-from data.text import printable
+from data.text import plain_reason, printable
 
 UNEXPECTED = "unexpected fault in the importer"
 """Reason of a record that an error in the importer, not in the data, made unreadable."""
@@ -30,7 +30,9 @@ def malformed_as_input_error(place: str | Callable[[], str]) -> Iterator[None]:
         yield
     except (TypeError, ValueError, KeyError, IndexError, AttributeError, OverflowError) as error:
         where = place if isinstance(place, str) else place()
-        raise InputError("a value is malformed for this format", f"{where}: {str(error)[:120]}", None) from error
+        raise InputError(
+            "a value is malformed for this format", f"{where}: {plain_reason(error)[:120]}", None
+        ) from error
 
 
 def quarantined(
@@ -51,7 +53,7 @@ def quarantined(
     if isinstance(found, KeypointSequence):
         name, layout, poses = found.sequence_id, found.layout, sample_poses(found.keypoints)
     elif found is not None:
-        name, layout = found.name, found.layout.name
+        name, layout = found.name, found.layout.reference
         poses = sample_poses(found.poses) if len(found.poses) else None
     return Quarantined(file, record, name, reason_of(error.what), detail, layout, poses)
 

@@ -7,9 +7,11 @@ from functools import lru_cache
 import numpy as np
 
 from data.errors import InputError
-from data.layouts import Layout, find_layout, load_layout
+from data.layouts import Layout, find_layout, load_layout, preferred_layout
 
-_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=^[LR])(?=[A-Z][a-z])")
+"""The places between the words of names such as `leftShoulder` and `LShoulder`."""
+
 _SIDES = {"l": "left", "r": "right"}
 
 
@@ -35,26 +37,47 @@ class JointOrder:
         return arranged
 
 
-@lru_cache(maxsize=64)
+def left_out_note(given: int, order: JointOrder) -> list[str]:
+    """Return a note on the joints of a file that its layout does not have.
+
+    Args:
+        given: number of joints in the file.
+        order: their order.
+    """
+    used = sum(column >= 0 for column in order.columns)
+    return [f"{given - used} of {given} joints are left out, {order.layout.name} does not have them"] * (given > used)
+
+
 def order_by_name(names: tuple[str, ...]) -> JointOrder:
     """Return the order of named joints; `leftShoulder`, `LEFT_SHOULDER` and `l_shoulder` are the same name.
 
     Raises:
         InputError: if a name occurs twice or no layout has them all.
     """
-    return JointOrder(*find_layout([joint_name(name) for name in names]))
+    return _order_by_name(names, preferred_layout())
+
+
+@lru_cache(maxsize=64)
+def _order_by_name(names: tuple[str, ...], preferred: Layout | None) -> JointOrder:
+    given = [joint_name(name) for name in names]
+    if preferred is not None and len(set(given)) == len(given):
+        own = [joint_name(joint) for joint in preferred.joints]
+        if set(given) <= set(own):
+            return JointOrder(preferred, tuple(given.index(joint) if joint in given else -1 for joint in own))
+    return JointOrder(*find_layout(given))
 
 
 def joint_name(name: str) -> str:
     """Return a joint's name in the spelling of the layouts."""
-    words = re.split(r"[\W_]+", _CAMEL.sub("_", name.strip()).lower())
+    words = re.split(r"[\W_]+", CAMEL.sub("_", name.strip()).lower())
     words = [_SIDES.get(word, word) for word in words if word]
+    if words[:2] == ["pose", "landmark"]:  # as in MediaPipe's `PoseLandmark.NOSE`
+        words = words[2:]
     if words and words[-1] in ("left", "right") and words[0] != "mouth":
         words = [words[-1], *words[:-1]]
     return "_".join(words)
 
 
-@lru_cache(maxsize=64)
 def order_by_count(count: int, layouts: tuple[tuple[int, str], ...]) -> JointOrder:
     """Return the order of joints without names.
 
@@ -65,6 +88,9 @@ def order_by_count(count: int, layouts: tuple[tuple[int, str], ...]) -> JointOrd
     Raises:
         InputError: if `layouts` does not have this number.
     """
+    preferred = preferred_layout()
+    if preferred is not None and len(preferred.joints) == count:
+        return JointOrder(preferred, tuple(range(count)))
     for number, name in layouts:
         if number == count:
             layout = load_layout(name)

@@ -17,6 +17,13 @@ import numpy as np
 from data.importers.clips.types import Person, RawClip
 from data.importers.clips.units import ImageSize, Scaling, Unit
 
+_MOST_COMPARED = 16
+_FRAMES_COMPARED = 10_000
+"""Largest number of people, and of frames, whose numbers are compared with their positions."""
+
+_HICCUPS = 0.05
+"""Largest fraction of a number's frames in which it may occur twice by a mistake of the tracker."""
+
 NEAR = 1.0
 """Largest movement of a person's box from one frame to the next, in heights of the box."""
 
@@ -77,6 +84,58 @@ def choose_person(clip: RawClip, person: Person, fps: float, max_gap: float) -> 
             taken = taken[boxes.seen[taken]]
     chosen[clip.frames[taken]] = taken
     return chosen
+
+
+def trusted_tracks(clip: RawClip) -> tuple[np.ndarray | None, str]:
+    """Return the file's numbers for people, -1 where they identify nobody, and a note that says so.
+
+    A number that occurs twice in a frame identifies nobody there; if it often does, it identifies nobody anywhere: some
+    detectors write 0 for everybody. Numbers that change places from frame to frame are those of a list, such as the
+    order of detection.
+    """
+    tracks = clip.tracks
+    if tracks is None or not (tracks >= 0).any():
+        return tracks, ""
+    pairs, pose, counts = np.unique(np.stack([tracks, clip.frames]), axis=1, return_inverse=True, return_counts=True)
+    doubled = (counts > 1) & (pairs[0] >= 0)
+    numbers, number = np.unique(pairs[0], return_inverse=True)
+    shares = np.bincount(number, weights=doubled) / np.bincount(number)
+    often = shares[number] > _HICCUPS
+    if doubled.any():
+        tracks = np.where((doubled | (often & (pairs[0] >= 0)))[pose.ravel()], -1, tracks)
+    if len(twice := numbers[shares > _HICCUPS]):
+        names = ", ".join(map(str, twice[:5].tolist())) + (" and others" if len(twice) > 5 else "")
+        what = f"the file's number for a person occurs twice in a frame ({names})"
+    elif _change_places(clip, tracks):
+        what = "the file's numbers for people change places from frame to frame"
+        tracks = None
+    else:
+        return tracks, ""
+    return tracks, f"{what}: it identifies nobody, people are followed by their positions"
+
+
+def _change_places(clip: RawClip, tracks: np.ndarray) -> bool:
+    """Return whether a person often has the number that another one had in the frame before."""
+    numbers, person = np.unique(tracks, return_inverse=True)
+    known = tracks >= 0
+    if not 2 <= len(numbers) <= _MOST_COMPARED:
+        return False
+    count = min(clip.count, _FRAMES_COMPARED)
+    boxes = _Boxes.around(clip.poses)
+    places = np.full((len(numbers), count, 3), np.nan)
+    used = known & boxes.seen & (clip.frames < count)
+    with np.errstate(invalid="ignore"):
+        middle = boxes.left + boxes.right, boxes.top + boxes.bottom, 2 * (boxes.bottom - boxes.top)
+    places[person[used], clip.frames[used]] = np.stack(middle, axis=1)[used] / 2
+    now, before = places[:, 1:], places[:, :-1]
+    size = np.fmax(now[..., 2], 1e-9)
+    own = np.hypot(*(now - before)[..., :2].transpose(2, 0, 1)) / size
+    other = np.full(own.shape, np.inf)
+    for step in range(1, len(numbers)):
+        apart = np.hypot(*(now - np.roll(before, step, axis=0))[..., :2].transpose(2, 0, 1)) / size
+        other = np.fmin(other, apart)
+    swapped = int(((own > 0.5) & (other < own / 4)).sum())
+    return swapped >= 4 and swapped > 0.05 * int(np.isfinite(own).sum())
 
 
 def _rank(clip: RawClip, boxes: _Boxes, person: Person) -> np.ndarray:

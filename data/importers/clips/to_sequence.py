@@ -3,7 +3,9 @@
 Timestamps are kept as the file has them; those of a clock (more than a day) are counted from the first. Frame numbers
 become seconds if they skip frames. A frame that repeats the timestamp before it is left out; a timestamp that goes back
 is an error. Frames without the person are kept, as zeros with confidence 0. If they last no longer than `fill_gap`, the
-pose is interpolated, with the lower confidence of the two neighbours. Where the person is away for longer than
+pose is interpolated, with the lower confidence of the two neighbours. If most frames repeat a timestamp that rarely
+changes, and show one person who moves on, the clock is coarser than the frames, which are spread evenly between its
+changes. Where the person is away for longer than
 `max_gap`, the sequence is split into `<id>#1`, `<id>#2` and so on.
 
 A clip with `keep_frames` comes from an archive of prepared sequences: none of its frames is left out or interpolated,
@@ -17,7 +19,8 @@ from dataclasses import replace
 import numpy as np
 
 from data.errors import InputError
-from data.importers.clips.people import choose_person
+from data.importers.clips.clock import is_coarse, spread
+from data.importers.clips.people import choose_person, trusted_tracks
 from data.importers.clips.types import (
     CLIPPED,
     FILLED,
@@ -27,7 +30,7 @@ from data.importers.clips.types import (
     RawClip,
     TimeUnit,
 )
-from data.importers.clips.units import ImageSize, Scaling, room_scaling, scaling_of_unit
+from data.importers.clips.units import ImageSize, Reach, Scaling, room_scaling, scaling_of_unit
 from data.records import MAX_SEQUENCE_VALUES, SESSION_LABEL, KeypointSequence, Segment, check_fps
 from data.windows import resample
 
@@ -37,13 +40,17 @@ MAX_PEOPLE = 64
 CLOCK = 86_400.0
 """Seconds from which a timestamp is that of a clock instead of a time since the beginning of the recording."""
 
-_TIME_UNITS: dict[TimeUnit, float] = {"s": 1.0, "ms": 1e-3, "us": 1e-6}
-_FRAME_RATES = (4.0, 400.0)
+_TIME_UNITS: dict[TimeUnit, float] = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
+_FRAME_RATES = ((4.0, 400.0), (0.4, 1000.0))
+"""Frame rates of usual recordings, and of unusual ones."""
+
+_UPSIDE_DOWN = 0.8
+"""Fraction of frames with shoulders below hips or hips below shoulders, from which a person is upside down."""
 
 
 def to_sequence(
     clip: RawClip, options: ImportOptions, fields: dict[str, str]
-) -> tuple[KeypointSequence, Counter[str], str]:
+) -> tuple[KeypointSequence, Counter[str], list[str]]:
     """Return the sequence of one person.
 
     Args:
@@ -52,13 +59,14 @@ def to_sequence(
         fields: label, subject and other fields of the sequence, as texts.
 
     Returns:
-        The sequence, the number of repairs by name, and what was assumed about the units (empty if nothing).
+        The sequence, the number of repairs by name, and what was assumed.
 
     Raises:
         InputError: if the clip is unusable, with frame and joint.
     """
     repairs = Counter(clip.repairs)
-    check_clip(clip, clip.fps or options.fps)
+    notes = list(clip.notes)
+    check_clip(clip, clip.fps or options.frame_rate)
     poses = clip.poses
     if options.dimensions == 2 and poses.shape[-1] == 4:
         poses = np.delete(poses, 2, axis=-1)
@@ -68,13 +76,18 @@ def to_sequence(
         poses = poses.copy()
         poses[..., -1] = confidence.clip(0, 1)
     scaling = _scaling(clip, poses, options.image or clip.image or options.likely_image)
+    notes += [scaling.note] if scaling.note else []
+    notes += _outside(clip, poses, options)
     if clip.keep_frames:
         if not poses[..., -1].any():
             raise InputError("no joint is seen in any frame", None, None)
         keypoints = scaling.apply(poses)
     else:
-        keypoints = _one_person(replace(clip, poses=poses), scaling, options, repairs)
-    keypoints, timestamps, fps = _timed(keypoints, clip, options, repairs)
+        keypoints = _one_person(replace(clip, poses=poses), scaling, options, repairs, notes)
+    keypoints, timestamps, fps = _timed(keypoints, clip, options, repairs, notes)
+    if options.y_up:
+        _turn_over(keypoints, clip)
+    notes += _upside_down(keypoints, clip)
     if not clip.keep_frames:
         times = np.arange(len(keypoints)) / fps if timestamps is None else timestamps
         repairs[FILLED] += _fill(keypoints, times, options.fill_gap)
@@ -83,7 +96,7 @@ def to_sequence(
         subject=fields.get("subject") or "unknown",
         label=SESSION_LABEL if clip.segments else fields.get("label") or options.label,
         fps=fps,
-        layout=clip.layout.name,
+        layout=clip.layout.reference,
         keypoints=keypoints,
         timestamps=timestamps,
         segments=clip.segments,
@@ -93,16 +106,22 @@ def to_sequence(
         split=fields.get("split"),
         source=fields.get("source"),
     )
-    return sequence, +repairs, scaling.note
+    return sequence, +repairs, notes
 
 
-def _one_person(clip: RawClip, scaling: Scaling, options: ImportOptions, repairs: Counter[str]) -> np.ndarray:
+def _one_person(
+    clip: RawClip, scaling: Scaling, options: ImportOptions, repairs: Counter[str], notes: list[str]
+) -> np.ndarray:
     """Return the keypoints of the chosen person, in canonical units; frames without this person are 0."""
-    chosen = choose_person(clip, options.person, clip.fps or options.fps, options.max_gap)
+    clip.tracks, doubt = trusted_tracks(clip)
+    notes += [doubt] if doubt else []
+    chosen = choose_person(clip, options.person, clip.fps or options.frame_rate, options.max_gap)
     present = chosen >= 0
     if not present.any():
         raise InputError("no joint is seen in any frame", None, None)
-    repairs[PEOPLE] += len(clip.poses) - int(present.sum())
+    if (others := int(np.any(clip.poses[..., -1] > 0, axis=1).sum() - present.sum())) and options.person == "tracked":
+        notes.append("several people are in view: the one who is largest in sum is taken, see --person")
+    repairs[PEOPLE] += others
     keypoints = np.zeros((clip.count, *clip.poses.shape[1:]), np.float32)
     keypoints[present] = scaling.apply(clip.poses)[chosen[present]]
     return keypoints
@@ -174,15 +193,17 @@ def seconds(times: np.ndarray, unit: TimeUnit) -> np.ndarray:
         times: float64 `[T]`.
         unit: unit of the times; `auto` chooses the unit that gives a plausible frame rate.
     """
-    steps = np.diff(times)
-    typical = float(np.median(steps[steps > 0])) if (steps > 0).any() else 0.0
-    if unit == "auto":
-        plausible = (name for name, factor in _TIME_UNITS.items() if _is_frame_step(typical * factor))
-        unit = next(plausible, "s")
-    factor = _TIME_UNITS[unit]
+    factor = _factor(times, unit)
     if abs(times[0]) * factor >= CLOCK:
         times = times - times[0]
     return times * factor
+
+
+def _factor(times: np.ndarray, unit: TimeUnit) -> float:
+    """Return the seconds in a unit of the times, which `auto` chooses."""
+    steps = np.diff(times)
+    typical = float(np.median(steps[steps > 0])) if (steps > 0).any() else 0.0
+    return _TIME_UNITS[_plausible_unit(typical) if unit == "auto" else unit]
 
 
 def split_gaps(sequence: KeypointSequence, max_gap: float, empty_are_gaps: bool) -> Iterator[KeypointSequence]:
@@ -231,20 +252,39 @@ def _cut(segments: tuple[Segment, ...], start: int, stop: int) -> Iterator[Segme
             yield Segment(low - start, high - start, segment.label, segment.repetitions if whole else None)
 
 
-def _is_frame_step(step: float) -> bool:
-    return step > 0 and _FRAME_RATES[0] <= 1 / step <= _FRAME_RATES[1]
+def _plausible_unit(step: float) -> TimeUnit:
+    """Return the unit in which a typical step between frames is that of a usual recording."""
+    for slowest, fastest in _FRAME_RATES:
+        for unit, factor in _TIME_UNITS.items():
+            if step > 0 and slowest <= 1 / (step * factor) <= fastest:
+                return unit
+    return "s"
 
 
 def _timed(
-    keypoints: np.ndarray, clip: RawClip, options: ImportOptions, repairs: Counter[str]
+    keypoints: np.ndarray, clip: RawClip, options: ImportOptions, repairs: Counter[str], notes: list[str]
 ) -> tuple[np.ndarray, np.ndarray | None, float]:
     """Return keypoints, timestamps and frames per second, without frames that repeat a timestamp."""
-    times, fps = clip.times, clip.fps or options.fps
+    times, fps = clip.times, clip.fps or options.frame_rate
+    assumed = []
+    if clip.fps is None and options.fps is None:
+        assumed = [f"the frame rate is not stated: assuming {fps:g} frames per second, see --fps"]
     if times is None:
+        notes += assumed
         return keypoints, None, fps
     if not np.isfinite(times).all():
         raise InputError("a timestamp is not a finite number", f"frame {np.argmin(np.isfinite(times))}", None)
+    unit = clip.time_unit if options.time_unit == "auto" or clip.time_unit == "frames" else options.time_unit
+    if unit == "auto" and len(times) > 2 and (np.diff(times) == 1).all():
+        unit = "frames" if clip.fps or options.fps else "s"
+        taken = "frame numbers" if unit == "frames" else "seconds, one frame per second"
+        notes.append(f"the times count 1, 2, 3: they are taken as {taken}, see --time-unit and --fps")
     repeated = np.r_[False, np.diff(times) == 0]
+    if unit != "frames" and not clip.keep_frames and is_coarse(times, _factor(times, unit), keypoints):
+        finer = spread(times)
+        if (np.diff(finer) > 0).all():
+            times, repeated = finer, np.zeros(len(times), bool)
+            notes.append("the times are coarser than the frames, which are spread evenly between their changes")
     if repeated.any() and not clip.keep_frames:
         repairs[REPEATED] += int(repeated.sum())
         keypoints, times = keypoints[~repeated], times[~repeated]
@@ -253,11 +293,15 @@ def _timed(
         raise InputError(
             f"timestamps do not increase: {times[frame]:g} s", f"frame {frame}", "order the frames by time"
         )
-    unit = clip.time_unit if options.time_unit == "auto" or clip.time_unit == "frames" else options.time_unit
     if unit == "frames":
+        notes += assumed
         if (np.diff(times) == 1).all():
             return keypoints, None, fps
         return keypoints, (times - times[0]) / fps, fps
+    steps = np.diff(times)
+    if unit == "auto" and len(steps) and (found := _plausible_unit(float(np.median(steps)))) != "s":
+        unit = found
+        notes.append(f"the times are taken as {unit}, by the frame rate that follows, see --time-unit")
     times = seconds(times, unit)
     if clip.fps is None and len(times) > 1:
         fps = float(1 / np.median(np.diff(times)))
@@ -284,3 +328,37 @@ def _scaling(clip: RawClip, poses: np.ndarray, image: ImageSize | None) -> Scali
     if clip.unit == "room":
         return room_scaling(np.where(poses[..., -1:] > 0, poses[..., :-1], np.nan), clip.layout)
     return scaling_of_unit(clip.unit, poses.shape[-1] - 1, image)
+
+
+def _outside(clip: RawClip, poses: np.ndarray, options: ImportOptions) -> list[str]:
+    """Return a note if the clip reaches beyond the assumed image."""
+    assumed = None if options.image or clip.image else options.likely_image
+    if clip.unit != "pixels" or assumed is None or (reach := Reach.of(poses)).y <= assumed.height:
+        return []
+    return [f"y reaches {reach.y:.0f}, beyond the assumed image height of {assumed.height:g}: give --image-size"]
+
+
+def _turn_over(keypoints: np.ndarray, clip: RawClip) -> None:
+    """Turn poses over, in place."""
+    present = (keypoints[..., :-1] != 0).any(axis=-1) | (keypoints[..., -1] > 0)
+    bottom = 0.0 if clip.layout.unit == "metre" or clip.unit == "metres" else 1.0
+    keypoints[..., 1][present] = bottom - keypoints[..., 1][present]
+
+
+def _upside_down(keypoints: np.ndarray, clip: RawClip) -> list[str]:
+    """Return a note if the hips are above the shoulders in nearly all frames that show both."""
+    upper, lower = (list(joints) for joints in clip.layout.torso)
+    shown = (keypoints[:, upper + lower, -1] > 0).all(axis=1)
+    if not shown.any():
+        return []
+    down = keypoints[shown][:, lower, :-1].mean(axis=1) - keypoints[shown][:, upper, :-1].mean(axis=1)
+    if not clip.layout.y_down:
+        down[:, 1] *= -1
+    # A torso that is nearly level, as in a push-up, says nothing.
+    inverted = down[:, 1] < -0.5 * np.linalg.norm(down, axis=1)
+    if inverted.mean() <= _UPSIDE_DOWN:
+        return []
+    return [
+        f"the hips are above the shoulders in {inverted.sum()} of {shown.sum()} frames: if the person is not upside"
+        " down, y grows the other way, see --y-up"
+    ]

@@ -22,7 +22,7 @@ from data.records import KeypointSequence, Segment
 Person = Literal["tracked", "largest", "confident", "left", "right", "centre"]
 """Way of choosing one of several people in view."""
 
-TimeUnit = Literal["auto", "s", "ms", "us", "frames"]
+TimeUnit = Literal["auto", "s", "ms", "us", "ns", "frames"]
 """Unit of timestamps; `auto` is found by the frame rate that a unit would mean, `frames` are frame numbers."""
 
 
@@ -45,17 +45,25 @@ class TimedSegment:
     in_frames: bool
 
 
+UNKNOWN = "unknown"
+"""Label of sequences without a label, and person of those without a person."""
+
+DEFAULT_FPS = 30.0
+"""Frames per second that are assumed if neither the file nor the user states them."""
+
+
 @dataclass(frozen=True, slots=True)
 class ImportOptions:
     """The options of an import: what the source does not state, and what to make of it.
 
     Attributes:
         label: label of sequences without a label.
-        fps: frames per second of sequences without a frame rate.
+        fps: frames per second of sequences without a frame rate; None to assume `DEFAULT_FPS`.
         image: size of the images; it overrides the size that a file states.
         likely_image: guessed size of the images, for files that do not state it.
         person: way of choosing one of several people.
         dimensions: 2 to drop the depth of landmarks; None to keep it.
+        y_up: whether y grows upwards in image coordinates, or downwards in those of a room sensor; it is turned over.
         space: `world` to read landmarks in metres from formats that also have image landmarks.
         time_unit: unit of timestamps.
         max_gap: duration without a pose from which a sequence is split, in seconds.
@@ -68,12 +76,13 @@ class ImportOptions:
         segments: segments of sessions by sequence id, from a sidecar.
     """
 
-    label: str = "unknown"
-    fps: float = 30.0
+    label: str = UNKNOWN
+    fps: float | None = None
     image: ImageSize | None = None
     likely_image: ImageSize | None = None
     person: Person = "tracked"
     dimensions: Literal[2] | None = None
+    y_up: bool = False
     space: Literal["image", "world"] = "image"
     time_unit: TimeUnit = "auto"
     max_gap: float = 1.0
@@ -84,6 +93,11 @@ class ImportOptions:
     label_names: tuple[str, ...] = ()
     fields: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     segments: Mapping[str, tuple[TimedSegment, ...]] = field(default_factory=dict)
+
+    @property
+    def frame_rate(self) -> float:
+        """Frames per second of sequences without a frame rate."""
+        return DEFAULT_FPS if self.fps is None else self.fps
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +140,7 @@ class RawClip:
         segments: segments of a session.
         repairs: number of repairs while reading, by name.
         keep_frames: whether all frames are kept as recorded; there is then one pose a frame.
+        notes: what the reader assumed or left out, for the user.
     """
 
     name: str
@@ -144,6 +159,7 @@ class RawClip:
     segments: tuple[Segment, ...] = ()
     repairs: Counter[str] = field(default_factory=Counter)
     keep_frames: bool = False
+    notes: list[str] = field(default_factory=list)
 
 
 # Names of repairs.
@@ -156,9 +172,15 @@ PEOPLE = "poses of other people left out"
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Something that the importer assumed and the user should know."""
+    """Something that the importer assumed or left out and the user should know.
+
+    Attributes:
+        text: the assumption, in one sentence.
+        file: file that it is about; empty for the import as a whole.
+    """
 
     text: str
+    file: str = ""
 
 
 ReaderOutput = RawClip | KeypointSequence | Quarantined | Note

@@ -21,8 +21,23 @@ PIXELS_FROM = 8.0
 TORSO_METRES = (0.15, 1.5)
 """Shortest and longest torso of a person, in metres."""
 
-_HEIGHTS = (240, 360, 480, 540, 600, 720, 768, 960, 1080, 1200, 1440, 2160, 4320)
+USUAL_TORSO = 0.5
+"""Length of a torso in metres that is assumed if no unit makes it one of a person."""
 
+_LONGEST_TORSO = 3.0
+
+_SIZES = (
+    *((320, 240), (640, 360), (854, 480), (960, 540), (800, 600), (1280, 720), (1366, 768), (1280, 960)),
+    *((1920, 1080), (1920, 1200), (2560, 1440), (3840, 2160), (7680, 4320)),
+    *((480, 640), (480, 854), (540, 960), (720, 1280), (1080, 1920), (1440, 2560), (2160, 3840)),  # held upright
+)
+"""Usual widths and heights of video, in pixels."""
+
+_BEYOND = 1.07
+"""Largest x coordinate, in widths, of a joint in the image: cinema cameras have 2048 x 1080."""
+
+_INSIDE = 99
+"""Percentage of the joints that are in the image."""
 
 MAX_PIXELS = 1e5
 """Longest side of an image in pixels; the largest sensors have 30,000."""
@@ -88,9 +103,49 @@ def pixels_or_fractions(poses: np.ndarray) -> Unit:
         return "fractions" if len(seen) and np.abs(seen).max() <= FRACTIONS_UP_TO else "pixels"
 
 
-def likely_height(reach: float) -> float:
-    """Return the smallest usual height of images, in pixels, that contains a y coordinate of `reach`."""
-    return next((height for height in _HEIGHTS if height >= reach), reach)
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """The largest coordinates that are seen, in pixels.
+
+    Attributes:
+        x: largest x coordinate, but for a few outliers: estimators place hidden joints outside of the image.
+        y: largest y coordinate.
+    """
+
+    x: float = 0.0
+    y: float = 0.0
+
+    @classmethod
+    def of(cls, poses: np.ndarray) -> "Reach":
+        """Return the reach of the seen joints of poses `[N, J, C]`, confidence last."""
+        seen = np.nan_to_num(poses[..., :2][poses[..., -1] > 0], nan=0, posinf=0, neginf=0)
+        return cls.of_points(seen)
+
+    @classmethod
+    def of_points(cls, points: np.ndarray) -> "Reach":
+        """Return the reach of finite points `[N, 2 or 3]`."""
+        if not len(points):
+            return cls()
+        return cls(max(0.0, float(np.percentile(points[:, 0], _INSIDE))), max(0.0, float(points[:, 1].max())))
+
+    def __or__(self, other: "Reach") -> "Reach":
+        return Reach(max(self.x, other.x), max(self.y, other.y))
+
+    @property
+    def height(self) -> float:
+        """Smallest height, in pixels, of a usual size of video that contains what is seen; x may be a little beyond."""
+        heights = [height for width, height in _SIZES if height >= self.y and width * _BEYOND >= self.x]
+        return min(heights, default=self._height_by_y)
+
+    @property
+    def note(self) -> str:
+        """The note on this height."""
+        across = f"x reaches {self.x:.0f} and " if self.height != self._height_by_y else ""
+        return f"the image height is unknown: assuming {self.height:g} pixels, because {across}y reaches {self.y:.0f}"
+
+    @property
+    def _height_by_y(self) -> float:
+        return min((height for width, height in _SIZES if height >= self.y and width > height), default=self.y)
 
 
 def scaling_of_unit(unit: Unit, dimensions: int, image: ImageSize | None) -> Scaling:
@@ -140,6 +195,9 @@ def room_scaling(positions: np.ndarray, layout: Layout) -> Scaling:
     for factor, unit in ((0.01, "centimetres"), (0.001, "millimetres")):
         if TORSO_METRES[0] <= torso * factor <= TORSO_METRES[1] < torso:
             return Scaling(ones * np.float32(factor), note=f"a torso is {torso:.3g} long: assuming {unit}")
+    if torso > _LONGEST_TORSO:
+        note = f"the unit is unknown: a torso of {torso:.3g} is taken as {USUAL_TORSO} m long"
+        return Scaling(ones * np.float32(USUAL_TORSO / torso), note=note)
     return Scaling(ones)
 
 
@@ -156,11 +214,5 @@ def image_scaling(positions: np.ndarray, aspect: float | None) -> Scaling:
         if aspect is None:
             return Scaling(ones, note="assuming that coordinates are divided by the image height")
         return Scaling(np.array([aspect, 1, aspect], np.float32)[: len(ones)])
-    reach = float(seen[:, 1].max())
-    height = likely_height(reach)
-    return Scaling(ones / np.float32(height), note=unknown_height(height, reach))
-
-
-def unknown_height(height: float, reach: float) -> str:
-    """Return the note on an image height that was guessed from the largest y coordinate, both in pixels."""
-    return f"the image height is unknown: assuming {height:g} pixels, because y reaches {reach:.0f}"
+    reach = Reach.of_points(seen)
+    return Scaling(ones / np.float32(reach.height), note=reach.note)

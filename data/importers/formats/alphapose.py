@@ -20,24 +20,30 @@ import numpy as np
 
 from data.errors import InputError
 from data.importers.clips.faults import malformed_as_input_error, quarantined
-from data.importers.clips.types import Format, Head, ImportOptions, ReaderOutput, Source
+from data.importers.clips.types import Format, Head, ImportOptions, Note, ReaderOutput, Source
+from data.importers.clips.vocabulary import unread_note
 from data.importers.formats.writing import PIXELS, needs_image
 from data.importers.readers.image_names import COUNTS, Annotated, clip_and_frame, clips_of, new_table, triples
 from data.importers.readers.json_stream import stream_json
+from data.importers.readers.unread_keys import unread_keys
 from data.records import KeypointSequence
 
+_READ = ("bodies", "people", "posekeypoints2d", "facekeypoints2d", "handleftkeypoints2d", "handrightkeypoints2d")
 _BY_IMAGE = re.compile(r'\s*\{\s*"[^"]+"\s*:\s*\{\s*"(version|bodies|people)"')
 
 
 def read(source: Source, options: ImportOptions) -> Iterator[ReaderOutput]:
     """Yield the clips of a file."""
     table = new_table()
+    unread: list[str] | None = None
     for record, (member, value) in enumerate(stream_json(source.path)):
         try:
             with malformed_as_input_error(f"entry {record}"):
+                unread = unread_keys(value, _READ) if unread is None else unread
                 _add(member, value, table)
         except InputError as error:
             yield quarantined(error, str(source.path), record)
+    yield from (Note(text, str(source.path)) for text in unread_note("keys", unread or []))
     for clip in clips_of(table, source.name):
         yield quarantined(clip[1], str(source.path), 0, name=clip[0]) if isinstance(clip, tuple) else clip
 

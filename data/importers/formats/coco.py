@@ -24,9 +24,9 @@ import numpy as np
 from data.errors import InputError
 from data.importers.clips.faults import malformed_as_input_error, quarantined
 from data.importers.clips.joints import JointOrder, order_by_name
-from data.importers.clips.types import Format, Head, ImportOptions, ReaderOutput, Source
+from data.importers.clips.types import Format, Head, ImportOptions, Note, ReaderOutput, Source
 from data.importers.clips.units import ImageSize
-from data.importers.clips.vocabulary import CLIP_FIELDS, field_of, text_of
+from data.importers.clips.vocabulary import CLIP_FIELDS, field_of, text_of, unread_note
 from data.importers.formats.writing import PIXELS, needs_image
 from data.importers.readers.image_names import (
     Annotated,
@@ -38,8 +38,12 @@ from data.importers.readers.image_names import (
     triples,
 )
 from data.importers.readers.json_stream import stream_json
+from data.importers.readers.unread_keys import unread_keys
 from data.layouts import load_layout
 from data.records import KeypointSequence
+
+_READ = ("ignore", "ignored", "caption", "bboxhead", "facekpts", "lefthandkpts", "righthandkpts", "footkpts")
+"""Keys of an annotation that describe other parts of a person."""
 
 
 @dataclass(slots=True)
@@ -64,13 +68,16 @@ def read(source: Source, options: ImportOptions) -> Iterator[ReaderOutput]:
                 with suppress(InputError):  # the names are those of no layout: joints are found by their number
                     joints[value["id"]] = (len(value["keypoints"]), order_by_name(names_of(value["keypoints"])))
     table = _table(images, videos)
+    unread: list[str] | None = None
     for record, (member, value) in enumerate(stream_json(source.path)):
         if member in ("", "annotations"):
             try:
                 with malformed_as_input_error(f"annotation {record}"):
+                    unread = unread_keys(value, _READ) if unread is None else unread
                     _add(value, table, images, joints)
             except InputError as error:
                 yield quarantined(error, str(source.path), record)
+    yield from (Note(text, str(source.path)) for text in unread_note("keys", unread or []))
     for clip in clips_of(table, source.name):
         yield quarantined(clip[1], str(source.path), 0, name=clip[0]) if isinstance(clip, tuple) else clip
 

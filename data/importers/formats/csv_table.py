@@ -1,23 +1,27 @@
 """CSV of keypoints: long tables with one row per joint, or wide tables with one row per pose.
 
-The delimiter is a comma, a semicolon or a tab. Columns are found by name, in any case, or named with `--columns
+The delimiter is a comma, a semicolon (then numbers may have decimal commas) or a tab. Lines such as `sep=;` and `# a
+comment` before the header are skipped. Columns are found by name, in any case, or named with `--columns
 FIELD=COLUMN,...`:
 
-- `sequence` (sequence_id, clip, video and others). Without it all rows are one clip, or one for each run of a `label`.
-- `frame` (a frame number), `time` (timestamp, timestamp_ms and others) or both. In a wide table without either, each
-  row is a frame.
+- `sequence` (sequence_id, clip, video and others). Without it all rows are one clip. Where the `label` or the `subject`
+  changes, another clip begins.
+- `frame` (a frame number), `time` (timestamp, timestamp_ms, datetime and others; numbers, dates or times of day) or
+  both. In a wide table without either, each row is a frame.
 - `person` (person_id, track_id, pose and others), if several people are in view.
-- `label`, `subject`, `view`, `split`, `fps`, `width`, `height`, `units`, `repetitions` and `quality` of the clip.
+- `label`, `subject`, `view`, `split`, `fps`, `width`, `height`, `resolution`, `units`, `repetitions` and `quality` of
+  the clip.
 - In long tables: `joint` (keypoint, landmark, name and others), `x`, `y`, perhaps `z`, and `confidence` (conf, score,
   visibility and others).
 - In wide tables: one column for each joint and axis, such as `nose_x`, `LEFT_HIP.y`, `x_nose`, or by number `x1, y1,
   z1, v1`, `12_x`. If there are both `world_nose_x` and `nose_x`, `--space` chooses.
 
 The rows of a sequence are consecutive; a sequence that comes back later is quarantined for its repeated id. A joint
-with an empty or `nan` coordinate, or without a row, is missing. Numbered joints are 17 of COCO, 33 of BlazePose, 25 of
-OpenPose (of Kinect with z), 18 of OpenPose's COCO model or 20 of Kinect. Image coordinates above 2 are pixels. Smaller
-ones are fractions of image width and height if the table has an image size or 33 landmarks, and otherwise image
-heights. Coordinates of room sensors are metres, centimetres or millimetres, by the length of a torso.
+with an empty coordinate, or one such as `nan`, `None` or `-`, or without a row, is missing; so is one at 0, 0 if there
+are no confidences. Numbered joints are 17 of COCO, 33 of BlazePose, 25 of OpenPose (of Kinect with z), 18 of OpenPose's
+COCO model or 20 of Kinect. Image coordinates above 2 are pixels. Smaller ones are fractions of image width and height
+if the table has an image size, `--image-size` states one, or there are 33 landmarks, and otherwise image heights.
+Coordinates of room sensors are metres, centimetres or millimetres, by the length of a torso.
 """
 
 import csv
@@ -29,14 +33,16 @@ from pathlib import Path
 import numpy as np
 
 from data.errors import InputError
+from data.importers.clips.clock import past_midnight
+from data.importers.clips.confidence import mark_unseen
 from data.importers.clips.faults import malformed_as_input_error, quarantined
-from data.importers.clips.joints import JointOrder, order_by_count, order_by_name
-from data.importers.clips.types import Format, Head, ImportOptions, RawClip, ReaderOutput, Source
+from data.importers.clips.joints import JointOrder, left_out_note, order_by_count, order_by_name
+from data.importers.clips.types import Format, Head, ImportOptions, RawClip, ReaderOutput, Source, TimeUnit
 from data.importers.clips.units import FRACTIONS_UP_TO, ImageSize, Unit
-from data.importers.clips.vocabulary import CLIP_FIELDS, UNITS, simplified
+from data.importers.clips.vocabulary import CLIP_FIELDS, UNITS, rate_of, size_of, unread_note
 from data.importers.readers.json_stream import open_text
-from data.importers.readers.table_columns import JOINTS, MAX_COLUMNS, Columns, joints_and_axes
-from data.importers.readers.table_rows import Cells, Rows, converted, delimiter_of, header_of, read_runs
+from data.importers.readers.table_columns import MAX_COLUMNS, Columns, is_long, joints_and_axes
+from data.importers.readers.table_rows import Cells, Key, Rows, converted, delimiter_of, head_of, header_line, read_runs
 from data.layouts import Layout, load_layout
 from data.records import MAX_SEQUENCE_VALUES, KeypointSequence
 from data.text import cell_of_sheet, text_of_cell
@@ -53,6 +59,13 @@ _COUNTS = (
     (18, "openpose18"),
     (20, "kinect20"),
 )
+_RUN_FIELDS = ("label", "subject")
+"""Fields that are the same in all rows of a clip: with another value another clip begins."""
+
+_SIZES = ("width", "height", "size")
+_SPARE = {"repetitions", "quality"}
+"""Fields that a clip can do without."""
+
 _ROOM_COUNTS = ((20, "kinect20"), (25, "kinect25"), (17, "coco17"), (33, "blazepose33"), (22, "uiprmd22"))
 
 
@@ -73,15 +86,16 @@ def read_table(source: Source, options: ImportOptions, unit: Unit | None) -> Ite
         InputError: if columns are missing or the file is damaged; the clips before the damage are read.
     """
     with open_text(source.path, newline=None) as text:
-        header, delimiter = header_of(text)
-        columns = Columns.found(header, options.columns, options.space)
+        head = head_of(text)
+        columns = Columns.found(head.header, options.columns, options.space, head.cells)
         clip: _Clip | None = None
-        record = 0
-        for name, rows in read_runs(text, columns, delimiter):
-            if clip is not None and name != clip.key:
+        record = run = 0
+        for key, rows in read_runs(text, columns, head):
+            if clip is not None and key != clip.key:
                 yield clip.finish(source, record, unit)
+                run = run + 1 if key[0] == clip.key[0] else 0
                 clip, record = None, record + 1
-            clip = clip or _Clip(name, columns)
+            clip = clip or _Clip(key, run, columns, options.image)
             clip.add(rows)
         if clip is not None:
             yield clip.finish(source, record, unit)
@@ -89,7 +103,7 @@ def read_table(source: Source, options: ImportOptions, unit: Unit | None) -> Ite
 
 def joints_in_header(text: str) -> int:
     """Return the number of joints in the header of a wide table, 0 if it is not one."""
-    first = text.splitlines()[0] if text else ""
+    first = header_line(text)
     try:
         return len(joints_and_axes(next(csv.reader([first], delimiter=delimiter_of(first)), [])))
     except csv.Error:
@@ -99,13 +113,24 @@ def joints_in_header(text: str) -> int:
 class _Clip:
     """The rows of one clip in compact arrays; after an error its further rows are ignored."""
 
-    def __init__(self, key: str, columns: Columns) -> None:
+    def __init__(self, key: Key, run: int, columns: Columns, image: ImageSize | None) -> None:
+        """Begin a clip.
+
+        Args:
+            key: sequence, label and subject.
+            run: number of clips of this sequence before, with another label or subject.
+            columns: columns of the table.
+            image: size of the images that the user states.
+        """
         self.key = key
+        self._run = run
         self._columns = columns
+        self._image = image
+        self._changing: dict[str, None] = {}
         self._fault: InputError | None = None
-        self._first: dict[str, str] = {}
+        self._fields: dict[str, str] = {}
         self._count = 0
-        self._clocked = False
+        self._clocked = self._dated = False
         self._times = array("d")
         self._people: dict[str, int] = {}
         self._person = array("q")
@@ -123,8 +148,11 @@ class _Clip:
 
     def _add(self, rows: Rows) -> None:
         if not self._count:
-            self._first = {field: text_of_cell(text.strip()) for field, text in rows.first.items()}
             self._clocked = rows.clock is not None and bool(np.isfinite(rows.clock[0]))
+        for field, texts in rows.fields.items():
+            for text in texts:
+                self._state(field, text_of_cell(text.strip()))
+        self._dated |= rows.dated
         times = rows.clock if self._clocked else rows.counter
         if times is not None:
             self._times.frombytes(times.tobytes())
@@ -142,9 +170,24 @@ class _Clip:
         if len(self._values) > 2 * MAX_SEQUENCE_VALUES:
             raise InputError("there are more rows than a sequence may have", f"{self._count}", "cut the recording")
 
+    def _state(self, field: str, text: str) -> None:
+        """Take a field of the clip; one that changes from row to row is noted if it can be done without."""
+        known = self._fields.setdefault(field, text) or text
+        self._fields[field] = known
+        if not text or text == known or field in _RUN_FIELDS:
+            return
+        spare = _SPARE | ({"fps"} if self._clocked else set()) | (set(_SIZES) if self._image else set())
+        if field not in spare:
+            raise InputError(
+                f"the column of the {field} changes within a clip",
+                f"from {known[:40]!r} to {text[:40]!r}",
+                "give each clip a sequence id, or rename the column if it means something else",
+            )
+        self._changing[field] = None
+
     def finish(self, source: Source, record: int, unit: Unit | None) -> ReaderOutput:
         """Return the clip, or a quarantined record if it is unusable."""
-        named = text_of_cell(self.key)
+        named = text_of_cell(self.key[0]) + f"_{self._run}" * (self._run > 0)
         if self._columns.sequence is None:
             named = f"{source.name}_{record}" if record or "label" in self._columns.fields else source.name
         try:
@@ -158,9 +201,15 @@ class _Clip:
         channels = len(self._columns.axes) + 1
         values = np.frombuffer(self._values, np.float32).reshape(self._count, -1, channels)
         frame, times = np.arange(self._count), None
-        time_unit = self._columns.clock_unit if self._clocked else "frames"
-        if self._times:
+        time_unit: TimeUnit = self._columns.clock_unit if self._clocked else "frames"
+        if self._dated:
+            time_unit = "s"
+        notes = unread_note("columns", self._columns.unread)
+        if self._times and self._columns.joint is None and self._count > 1 and len(set(self._times)) == 1:
+            notes.append("the time is the same in all rows: it is not used, each row is a frame")
+        elif self._times:
             times = np.frombuffer(self._times, np.float64)
+            times = past_midnight(times) if self._dated else times
             # Rows with frame numbers, or several rows of one frame, are sorted.
             if time_unit == "frames" or self._people or self._names:
                 times, frame = np.unique(times, return_inverse=True)
@@ -171,22 +220,32 @@ class _Clip:
         person = np.frombuffer(self._person, np.int64) if self._people else np.zeros(self._count, np.int64)
         order = self._joint_order()  # before anything is made for each name of a joint
         poses, pose_frames, pose_people = self._assembled(values, frame, person, channels)
+        if not any("confidence" in joint for joint in self._columns.joints):
+            poses, unseen = mark_unseen(poses)
+            notes += unseen
         arranged = order.arrange(poses)
-        layout, fields = order.layout, dict(self._first)
-        image = _image(fields)
+        notes += left_out_note(poses.shape[1], order)
+        layout = order.layout
+        fields = {field: text for field, text in self._fields.items() if field not in self._changing}
+        notes += [f"the column of the {field} changes within the clip: it is not read" for field in self._changing]
+        image = self._image or _image(fields)
+        found_unit = unit or UNITS.get(fields.get("unit", "")) or _unit_of(arranged, layout, image)
+        if found_unit == "image_heights" and not fields.get("unit"):
+            notes.append("the unit is not stated: assuming that coordinates are divided by the image height")
         return RawClip(
             name=name,
             layout=layout,
             poses=arranged,
             frames=pose_frames,
             count=int(frame.max()) + 1,
-            unit=unit or UNITS.get(fields.get("unit", "")) or _unit_of(arranged, layout, image),
+            unit=found_unit,
             image=image,
             tracks=pose_people if self._people else None,
             times=times,
             time_unit=time_unit,
             fps=_positive(fields.pop("fps", "")),
             fields={field: text for field, text in fields.items() if field in CLIP_FIELDS and text},
+            notes=notes,
         )
 
     def _assembled(
@@ -231,12 +290,16 @@ class _Clip:
 
 def _positive(text: str) -> float | None:
     with malformed_as_input_error("fps or the size of the image"):
-        figure = float(text) if text else 0.0
+        figure = rate_of(text) if text else 0.0
     return figure if figure > 0 else None
 
 
 def _image(fields: dict[str, str]) -> ImageSize | None:
     height, width = (_positive(fields.pop(name, "")) for name in ("height", "width"))
+    stated = fields.pop("size", "")
+    if not height and stated:
+        with malformed_as_input_error("the size of the image"):
+            return size_of(stated)
     return ImageSize(height, width) if height else None
 
 
@@ -251,9 +314,8 @@ def _unit_of(poses: np.ndarray, layout: Layout, image: ImageSize | None) -> Unit
 
 
 def _detect(head: Head) -> bool:
-    first = head.text.splitlines()[0] if head.text else ""
-    names = [simplified(name) for name in first.split(delimiter_of(first))]
-    return joints_in_header(head.text) > 4 or (any(name in JOINTS for name in names) and {"x", "y"} <= set(names))
+    first = header_line(head.text)
+    return joints_in_header(head.text) > 4 or is_long(first.split(delimiter_of(first)))
 
 
 def write(sequences: Iterable[KeypointSequence], path: Path) -> None:

@@ -10,8 +10,8 @@ JSON has one entry per frame: an object with a time and `landmarks` (or `pose_la
 or a list of people. The confidence is the visibility, or else the presence, or else 1. CSV has the columns `x1, y1, z1,
 v1 ... v33` (of Holistic's 501 the first 33) or `nose_x, nose_y, nose_z, nose_visibility` and so on, in any order and
 case (see `csv_table`). Coordinates become image heights by the ratio of image width and height, which the file
-(`width`, `height`) or `--image-size` must state. Depth is kept; `--dimensions 2` drops it. `--space world` reads the
-world landmarks: metres, y down, as MediaPipe has them.
+(`width`, `height`) or `--image-size` must state; pixels are recognised by their size. Depth is kept; `--dimensions 2`
+drops it. `--space world` reads the world landmarks: metres, y down, as MediaPipe has them.
 """
 
 import json
@@ -21,12 +21,15 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from data.errors import InputError
 from data.importers.clips.collector import Collector
+from data.importers.clips.faults import quarantined
 from data.importers.clips.joints import order_by_count, order_by_name
-from data.importers.clips.types import Format, Head, ImportOptions, ReaderOutput, Source
-from data.importers.clips.units import Unit
-from data.importers.clips.vocabulary import simplified
+from data.importers.clips.types import Format, Head, ImageSize, ImportOptions, RawClip, ReaderOutput, Source
+from data.importers.clips.units import PIXELS_FROM, Unit
+from data.importers.clips.vocabulary import is_confidence, simplified
 from data.importers.formats import csv_table
 from data.importers.formats.writing import PIXELS, frame_times, needs_image
 from data.importers.readers.json_frames import MISSING, flattened, read_frames
@@ -34,17 +37,62 @@ from data.records import KeypointSequence
 
 _USUAL = itemgetter("x", "y", "z", "visibility")
 _COUNTS = ((33, "blazepose33"),)
+_CENTRED = 0.1
+"""Largest coordinate of the middle of the hips, as a part of the usual coordinate, of poses that are centred on it."""
+
 _IMAGE = ("landmarks", "poselandmarks", "normalizedlandmarks", "landmark")
 _WORLD = ("worldlandmarks", "poseworldlandmarks")
 
 
 def read(source: Source, options: ImportOptions) -> Iterator[ReaderOutput]:
     """Yield the clips of a file."""
+    for record, found in enumerate(_read(source, options)):
+        if isinstance(found, RawClip) and options.space != "world":
+            try:
+                _find_unit(found, options.image or found.image)
+            except InputError as error:
+                yield quarantined(error, str(source.path), record, name=found.name)
+                continue
+        yield found
+
+
+def _find_unit(clip: RawClip, image: ImageSize | None) -> None:
+    """Tell pixels from fractions: landmarks outside the image have fractions above 1, but not most of them above 8.
+
+    Raises:
+        InputError: if the landmarks are not those of an image.
+    """
+    seen = (clip.poses[..., -1] > 0) & np.isfinite(clip.poses).all(axis=-1)
+    places = np.abs(clip.poses[..., :2])
+    if not seen.any():
+        return
+    extent = float(np.median(places[seen]))
+    joints = [place for place, joint in enumerate(clip.layout.joints) if joint in ("left_hip", "right_hip")]
+    hips = clip.poses[seen[:, joints].all(axis=1)][:, joints, :2]
+    if hips.size and (np.median(np.abs(hips.mean(axis=1)), axis=0) < _CENTRED * extent).all():
+        raise InputError(
+            "the landmarks are negative, centred on the hips",
+            None,
+            "see --space world if they are metres; pixels need the place of the hips in the image",
+        )
+    if extent <= PIXELS_FROM:
+        return
+    clip.unit = "pixels"
+    if clip.poses.shape[-1] == 4 and np.median(np.abs(clip.poses[..., 2][seen])) <= PIXELS_FROM:
+        # Depth that is still a fraction has the scale of the image's width.
+        width = image.width if image and image.width else 0.0
+        clip.poses = clip.poses * np.array([1, 1, width, 1], np.float32)
+        if not width:
+            clip.notes.append("x and y are pixels, but depth is not: it is dropped, as the image width is unknown")
+
+
+def _read(source: Source, options: ImportOptions) -> Iterator[ReaderOutput]:
     unit: Unit = "metres" if options.space == "world" else "fractions"
     if source.path.suffix.lower() in csv_table.SUFFIXES:
         yield from csv_table.read_table(source, options, unit)
     else:
-        yield from read_frames(source, options, _parse, unit, _IMAGE if options.space == "world" else _WORLD)
+        ignored = _IMAGE if options.space == "world" else _WORLD
+        yield from read_frames(source, options, _parse, unit, ignored, (*_IMAGE, *_WORLD, "segmentationmasks"))
 
 
 def _parse(frame: Any, frames: Collector, options: ImportOptions) -> None:
@@ -72,7 +120,8 @@ def _parse(frame: Any, frames: Collector, options: ImportOptions) -> None:
 def _joint(landmark: dict[str, Any]) -> tuple[float, ...]:
     confidence = landmark.get("visibility")
     if confidence is None:
-        confidence = landmark.get("presence", 1.0)
+        others = (value for name, value in landmark.items() if name != "visibility" and is_confidence(name))
+        confidence = landmark["presence"] if "presence" in landmark else next(others, 1.0)
     x, y = landmark["x"], landmark["y"]
     return MISSING if x is None or y is None or confidence is None else (x, y, landmark.get("z") or 0.0, confidence)
 

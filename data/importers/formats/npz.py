@@ -11,7 +11,8 @@ per sequence unless stated otherwise:
 - `sequence_id` or `session_id`, `split`, `view`, `source`.
 - `fps`: one number for all sequences, or one per sequence; nan is unknown.
 - `timestamps` (one per frame, in seconds), or `frame_number` or `frame_index` where frames were dropped.
-- `correct` (1 good form, 0 bad form) becomes the quality; nan is unknown.
+- `correct` (1 good form, 0 bad form) becomes the quality; nan is unknown. Without `labels`, it is the label, too:
+  `correct` or `incorrect`.
 - `cycles` or `repetitions` becomes the number of repetitions; nan is unknown.
 - `seg_session`, `seg_label`, `seg_start`, `seg_stop`: the sequences are sessions, and these are their segments.
 - `image_size` (width, height), `width` and `height`, or `units`: how 2-D coordinates become image heights. If `units`
@@ -32,11 +33,12 @@ from typing import Any
 import numpy as np
 
 from data.errors import InputError
-from data.importers.clips.joints import JointOrder
+from data.importers.clips.joints import JointOrder, order_by_name
 from data.importers.clips.types import Format, Head, ImportOptions, Note, RawClip, ReaderOutput, Source, TimeUnit
 from data.importers.clips.units import Scaling, image_scaling, room_scaling
+from data.importers.clips.vocabulary import is_confidence, unread_note
 from data.importers.readers.npz_archive import NpzArchive
-from data.layouts import find_layout, load_layout
+from data.layouts import load_layout
 from data.records import SESSION_LABEL, KeypointSequence, Segment
 
 MAX_SEQUENCE_FRAMES = 1_000_000
@@ -45,8 +47,18 @@ MAX_SEQUENCE_FRAMES = 1_000_000
 INFERRED_CONFIDENCE = 0.5
 """Confidence of a room sensor's joint that was inferred from others: it has a position, but confidence 0."""
 
-_CHANNELS = {"x": 0, "y": 1, "z": 2, "conf": -1, "confidence": -1, "score": -1, "visibility": -1}
+_CHANNELS = {"x": 0, "y": 1, "z": 2}
 _PROBE_FRAMES = 20_000
+_READ = frozenset(
+    (
+        *("frames", "offsets", "joint_names", "channel_names", "labels", "label_names", "subject", "performer"),
+        *("source_group", "sequence_id", "session_id", "split", "view", "source", "fps", "timestamps", "frame_number"),
+        *("frame_index", "correct", "cycles", "repetitions", "seg_session", "seg_label", "seg_start", "seg_stop"),
+        *("image_size", "width", "height", "units", "aspect_estimate", "test_copy_of_train"),
+    )
+)
+"""Names of the arrays that are read."""
+
 _TEXTS = ("sequence_id", "subject", "view", "split", "source")
 _COLUMNS = (*_TEXTS, "label", "fps", "repetitions", "quality")
 
@@ -89,30 +101,35 @@ class _Store:
         self._frame_numbers = self._column("frame_number", "frame_index", length=int(self._offsets[-1]))
         self._times = self._column("timestamps", length=int(self._offsets[-1]))
         self._quality = self._column("correct")
+        self._forms = self._name_forms()
         self._repetitions = self._column("cycles", "repetitions")
         self._copies = self._column("test_copy_of_train")
 
     def notes(self) -> Iterator[Note]:
         """Yield what was assumed for the whole file."""
         if self._scaling is not None and self._scaling.note:
-            yield Note(f"{self._file}: {self._scaling.note}")
+            yield Note(self._scaling.note, self._file)
         if self._has_inferred:
             yield Note(
-                f"{self._file}: joints with a position but confidence 0 are taken as inferred,"
-                f" with confidence {INFERRED_CONFIDENCE}"
+                f"joints with a position but confidence 0 are taken as inferred, with confidence {INFERRED_CONFIDENCE}",
+                self._file,
             )
         if self._subject is None:
-            yield Note(f"{self._file}: there are no subjects: all sequences are of subject 'unknown'")
-        if self._labels is None and not self._segments:
-            yield Note(f"{self._file}: there are no labels: all sequences are labelled {self._options.label!r}")
+            yield Note("there are no subjects: all sequences are of subject 'unknown'", self._file)
+        if self._labels is None and not self._segments and self._forms:
+            yield Note("there are no labels: the label is the form, 'correct' or 'incorrect'", self._file)
+        elif self._labels is None and not self._segments:
+            yield Note(f"there are no labels: all sequences are labelled {self._options.label!r}", self._file)
+        for text in unread_note("arrays", [name for name in self._archive.names if name not in _READ]):
+            yield Note(text, self._file)
         if unknown := int((~(self._fps > 0)).sum()):
-            yield Note(f"{self._file}: {unknown} sequences have no frame rate: assuming {self._options.fps:g}")
+            yield Note(f"{unknown} sequences have no frame rate: assuming {self._options.frame_rate:g}", self._file)
 
     def clips(self) -> Iterator[RawClip]:
         """Yield one clip per sequence."""
         lengths = np.diff(self._offsets).tolist()
         for number, frames in enumerate(self._archive.stream("frames", lengths)):
-            fps = float(self._fps[number]) if self._fps[number] > 0 else self._options.fps
+            fps = float(self._fps[number]) if self._fps[number] > 0 else self._options.frame_rate
             times, time_unit = self._clip_times(number, fps)
             yield RawClip(
                 name=self._ids[number] if self._ids else f"{Path(self._file).stem}_{number:06d}",
@@ -157,8 +174,9 @@ class _Store:
         source = (self._source and self._source[number]) or Path(self._file).name
         if self._copies is not None and self._copies[number]:
             source += " (copy of a training clip)"
+        labels = self._labels or self._forms
         fields = {
-            "label": self._options.label if self._labels is None else self._labels[number],
+            "label": labels[number] if labels else self._options.label,
             "subject": self._subject[number] if self._subject else "unknown",
             "view": self._view[number] if self._view else "",
             "split": self._split[number] if self._split else "",
@@ -208,7 +226,7 @@ class _Store:
                 "array 'joint_names' is missing", "add it: the layout is found by the names of the joints"
             )
         try:
-            return JointOrder(*find_layout(names))
+            return order_by_name(tuple(names))
         except InputError as error:
             raise InputError(error.what, f"{self._file}, array 'joint_names'", error.remedy) from error
 
@@ -219,7 +237,7 @@ class _Store:
         if names is None:
             plane = ["x", "y"] if self._layout.unit == "image_height" or count == 2 else ["x", "y", "z"]
             names = [*(["x", "y", "z"] if count == 4 else plane), "conf"][:count]
-        roles = [_CHANNELS.get(name) for name in names]
+        roles = [-1 if is_confidence(name) else _CHANNELS.get(name.lower()) for name in names]
         if roles not in ([0, 1], [0, 1, -1], [0, 1, 2], [0, 1, 2, -1]):
             raise self._fault(
                 f"the channels are {', '.join(names)}", "name them x, y[, z][, confidence], in this order"
@@ -279,6 +297,13 @@ class _Store:
         if numbers is None:
             return None
         return [self._label_name("labels", number, entry) for entry, number in enumerate(numbers)]
+
+    def _name_forms(self) -> list[str] | None:
+        """Return the form of each sequence as its label, for exercises that differ in nothing else."""
+        if self._labels is not None or self._quality is None or len(set(self._quality.tolist())) < 2:
+            return None
+        names = {1.0: "correct", 0.0: "incorrect"}
+        return [names.get(float(value), self._options.label) for value in self._quality]
 
     def _label_name(self, array: str, number: int, entry: int) -> str:
         names = self._label_names

@@ -14,9 +14,8 @@ be read is quarantined alone, and its frame has no pose.
 
 import json
 import re
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,6 +28,7 @@ from data.importers.clips.types import Format, Head, ImportOptions, RawClip, Rea
 from data.importers.clips.units import FRACTIONS_UP_TO, Unit
 from data.importers.formats.writing import PIXELS, needs_image
 from data.importers.readers.json_stream import read_json
+from data.importers.readers.numbered_files import frame_of, gather_frames
 from data.records import KeypointSequence
 
 MAX_FRAME_CHARS = 16 << 20
@@ -40,40 +40,13 @@ _FRAME = re.compile(r'\s*\{\s*("version"\s*:[^,\[\]{}]*,\s*)?"(people|bodies|par
 COUNTS = ((25, "openpose25"), (18, "openpose18"))
 """Number of joints and layout of OpenPose's models."""
 
-_NAME = re.compile(r"(.*?)[_\-.]?(\d+)(?:_keypoints)?")
-
-
-def gather(files: list[tuple[Path, str]]) -> list[Source]:
-    """Return one source for each clip, its files in the order of frames."""
-    clips: dict[tuple[str, str], list[tuple[int, Path]]] = defaultdict(list)
-    for path, name in files:
-        place = PurePosixPath(name)
-        match = _NAME.fullmatch(place.name)
-        clip, frame = (match[1], int(match[2])) if match else (place.name, 0)
-        clips[str(place.parent), clip].append((frame, path))
-    alone = [folder for folder, _ in clips]
-    return [
-        Source(
-            tuple(path for _, path in sorted(frames)),
-            _clip_name(folder, clip, next(iter(frames))[1], alone.count(folder) == 1),
-        )
-        for (folder, clip), frames in sorted(clips.items())
-    ]
-
-
-def _clip_name(folder: str, clip: str, path: Path, alone: bool) -> str:
-    if alone and folder != ".":
-        return folder
-    name = clip or path.parent.name
-    return name if folder == "." else f"{folder}/{name}"
-
 
 def read(source: Source, options: ImportOptions) -> Iterator[ReaderOutput]:
     """Yield the clip of a source, and a quarantined record for each file that cannot be read."""
     frames = Collector()
     for position, path in enumerate(source.paths):
-        match = _NAME.fullmatch(path.stem)
-        frames.frame_at(float(match[2]) if match else float(position), "frame")
+        number = frame_of(path)
+        frames.frame_at(float(position if number is None else number), "frame")
         try:
             with malformed_as_input_error(path.name):
                 frame = read_json(path, MAX_FRAME_CHARS)
@@ -129,5 +102,5 @@ FORMAT = Format(
     detect=_detect,
     read=read,
     write=write,
-    gather=gather,
+    gather=gather_frames,
 )

@@ -2,8 +2,8 @@
 
 Source: https://github.com/kennymckormick/pyskl/blob/main/tools/data/README.md and
 https://mmaction2.readthedocs.io (`PoseDataset`): a dictionary of `split`, name to list of `frame_dir`, and
-`annotations`, or a list of annotations: `frame_dir`, `label` (a number), `total_frames`, `img_shape` (height, width),
-`keypoint` (people x frames x joints x 2 or 3) and, for images, `keypoint_score`.
+`annotations`, or a list of annotations, or one annotation: `frame_dir`, `label` (a number), `total_frames`, `img_shape`
+(height, width), `keypoint` (people x frames x joints x 2 or 3) and, for images, `keypoint_score`.
 
 No code in the pickle is run (`safe_pickle`), and one annotation is in memory at a time. Splits are kept; a clip in
 several splits gets their names joined by `+`. Labels are numbers; `--label-names` gives their names. Joints are found
@@ -23,15 +23,21 @@ from data.errors import InputError
 from data.importers.clips.faults import malformed_as_input_error, quarantined
 from data.importers.clips.joints import order_by_count
 from data.importers.clips.to_sequence import check_size
-from data.importers.clips.types import Format, Head, ImportOptions, RawClip, ReaderOutput, Source
+from data.importers.clips.types import Format, Head, ImportOptions, Note, RawClip, ReaderOutput, Source
 from data.importers.clips.units import ImageSize
-from data.importers.clips.vocabulary import text_of
+from data.importers.clips.vocabulary import text_of, unread_note
 from data.importers.formats.writing import PIXELS
 from data.importers.readers.safe_pickle import PickledArray, open_pickle
 from data.layouts import load_layout
 from data.records import MAX_SEQUENCE_VALUES, KeypointSequence
 
 _IMAGE_COUNTS = ((17, "coco17"), (18, "openpose18"), (25, "openpose25"), (26, "halpe26"), (33, "blazepose33"))
+_READ = (
+    *("frame_dir", "label", "total_frames", "img_shape", "original_shape", "keypoint", "keypoint_score", "frame_inds"),
+    *("box_score", "valid", "modality", "test_mode", "start_index", "clip_len", "num_clips"),
+)
+"""Keys of an annotation that are read, or that are instructions for a network."""
+
 _ROOM_COUNTS = ((25, "kinect25"), (20, "kinect20"), (22, "uiprmd22"))
 
 
@@ -40,14 +46,19 @@ def read(source: Source, options: ImportOptions) -> Iterator[ReaderOutput]:
     with source.path.open("rb") as file:
         content = open_pickle(file, source.path)
         annotations = content.get("annotations") if isinstance(content, dict) else content
+        if isinstance(content, dict) and "keypoint" in content:
+            annotations = [content]  # a file of one clip
         if not isinstance(annotations, list) or not annotations:
             raise InputError("there is no list of annotations", str(source.path), "write annotations as PYSKL does")
+        if isinstance(annotations[0], dict):
+            unread = [text_of(name, "a key") for name in annotations[0] if name not in _READ]
+            yield from (Note(text, str(source.path)) for text in unread_note("keys", unread))
         splits = _splits(content.get("split") if isinstance(content, dict) else None)
         for record, annotation in enumerate(annotations):
-            name = f"{source.name}_{record}"
+            name = f"{source.name}_{record}" if len(annotations) > 1 else source.name
             try:
                 with malformed_as_input_error(f"annotation {record}"):
-                    name = text_of(annotation["frame_dir"], "frame_dir")
+                    name = text_of(annotation.get("frame_dir") or name, "frame_dir")
                     yield _clip(annotation, name, splits.get(name, ()), options)
             except InputError as error:
                 yield quarantined(error, str(source.path), record, name=name)

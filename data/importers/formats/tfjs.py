@@ -7,8 +7,10 @@ of the input, z for BlazePose, `score`, `name`; `keypoints3D` in metres; `id` of
 A frame is a pose, a list of poses, or an object with `poses` and a time (`timestamp`, `time_ms`, `frame` and others).
 Frames are in the outermost array or in a member of the outermost object, whose other members may state `fps`, `width`,
 `height`, `label`, `subject` and more. A file may have several clips: entries with `frames` of their own. Joints are
-found by name; without names by how many there are, 17 of COCO or 33 of BlazePose. Coordinates up to 2 are fractions of
-image width and height (the detectors' normalised output), others are pixels. `--space world` reads `keypoints3D`.
+found by name; without names by their number (`id`, `index`), so that a file may leave out some, or by how many there
+are, 17 of COCO or 33 of BlazePose; if all numbers are those of COCO's legs or of BlazePose's arms, `--layout` decides.
+Coordinates up to 2 are fractions of image width and height (the detectors' normalised output), others are pixels.
+`--space world` reads `keypoints3D`.
 
 Related formats are read too: MoveNet's own tensors (y, x, score of 17 joints for each frame), ml5.js (`confidence`;
 `pose` next to `skeleton`), and the predictions of MMPose's inferencer (`instances` with `keypoint_scores`).
@@ -22,14 +24,22 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from data.errors import InputError
 from data.importers.clips.collector import Collector
+from data.importers.clips.confidence import mark_unseen
+from data.importers.clips.faults import quarantined
 from data.importers.clips.joints import JointOrder, order_by_count, order_by_name
-from data.importers.clips.types import Format, Head, ImportOptions, ReaderOutput, Source
+from data.importers.clips.types import Format, Head, ImportOptions, RawClip, ReaderOutput, Source
 from data.importers.clips.units import Unit
+from data.importers.clips.upright import lies_along_x
+from data.importers.clips.vocabulary import is_confidence
 from data.importers.formats.writing import PIXELS, frame_times, needs_image
 from data.importers.readers.image_names import COUNTS as IMAGE_COUNTS
 from data.importers.readers.json_frames import MISSING, flattened, read_frames
+from data.importers.readers.json_points import as_points, joints_of, numbers_of
+from data.layouts import load_layout
 from data.records import KeypointSequence
 
 _USUAL = {2: itemgetter("x", "y", "score"), 3: itemgetter("x", "y", "z", "score")}
@@ -37,40 +47,125 @@ _NAME = itemgetter("name")
 _NUMBER = r"\s*-?\d[\d.eE+-]*\s*"
 _TENSOR = re.compile(rf"\s*\[(?:\s*\[){{2,4}}{_NUMBER},{_NUMBER},{_NUMBER}\]")
 _OTHER = ("metainfo",)
+_KEYS = ("keypoints3d", "keypointscores")
+_COUNT = 33
+_NUMBERED = JointOrder(load_layout("blazepose33"), tuple(range(_COUNT)))
+"""Order of joints that have numbers; whether they are COCO's 17 is known at the end of a clip."""
+
 _COUNTS = ((17, "coco17"), (33, "blazepose33"))
+_LAYOUTS = tuple(name for _, name in _COUNTS)
+_LEGS_OR_ARMS = 11
+"""Lowest number, up to which everybody has a face: COCO's left hip, BlazePose's left shoulder."""
 
 
 def read(source: Source, options: ImportOptions) -> Iterator[ReaderOutput]:
     """Yield the clips of a file."""
     unit: Unit | None = "metres" if options.space == "world" else None
-    yield from read_frames(source, options, _parse, unit, _OTHER)
+    reader = _Reader()
+    for record, found in enumerate(read_frames(source, options, reader.parse, unit, _OTHER, _KEYS)):
+        try:
+            if isinstance(found, RawClip):
+                reader.finish(found, options)
+            yield found
+        except InputError as error:
+            yield quarantined(error, str(source.path), record, found if isinstance(found, RawClip) else None)
+        reader.reset()
 
 
-def _parse(frame: Any, frames: Collector, options: ImportOptions) -> None:
-    if isinstance(frame, list) and frame and isinstance(frame[0], list):
-        _add_tensor(frame, frames, options)
-        return
-    poses = frame if isinstance(frame, list) else frame.get("poses", frame.get("instances", frame))
-    for pose in poses if isinstance(poses, list) else [poses]:
-        if pose is not None:
-            _add(pose.get("pose", pose), frames, options)
+class _Reader:
+    """Reads the frames of one clip, and keeps in mind what their keypoints lack.
 
+    Attributes:
+        scored: whether a keypoint has a confidence.
+        tensors: whether frames are tensors of MoveNet, with y before x.
+        numbers: lowest and highest number of a keypoint; None if keypoints have no numbers.
+    """
 
-def _add(pose: dict[str, Any], frames: Collector, options: ImportOptions) -> None:
-    world = options.space == "world"
-    if world and "keypoints3D" not in pose:
-        raise InputError("the poses have no keypoints3D", None, "import them with --space image")
-    keypoints = pose["keypoints3D" if world else "keypoints"]
-    number = pose.get("id")
-    track = number if isinstance(number, int) else -1
-    if "keypoint_scores" in pose:
-        joints = zip(keypoints, pose["keypoint_scores"], strict=True)
-        values = [value for (x, y), score in joints for value in (x, y, score)]
-        frames.pose(order_by_count(len(keypoints), IMAGE_COUNTS), values, 2, track)
-        return
-    dimensions = 3 if keypoints and "z" in keypoints[0] else 2
-    given = flattened(keypoints, _USUAL[dimensions], partial(_joint, dimensions))
-    frames.pose(_order(keypoints), given, dimensions, track)
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin another clip."""
+        self.scored = self.tensors = False
+        self.numbers: tuple[int, int] | None = None
+
+    def parse(self, frame: Any, frames: Collector, options: ImportOptions) -> None:
+        """Add the people of a frame."""
+        if isinstance(frame, list) and frame and isinstance(frame[0], list):
+            _add_tensor(frame, frames, options)
+            self.scored = self.tensors = True
+            return
+        poses = frame if isinstance(frame, list) else frame.get("poses", frame.get("instances", frame))
+        for pose in poses if isinstance(poses, list) else [poses]:
+            if pose is not None:
+                self._add(pose.get("pose", pose), frames, options)
+
+    def _add(self, pose: dict[str, Any], frames: Collector, options: ImportOptions) -> None:
+        world = options.space == "world"
+        if world and "keypoints3D" not in pose:
+            raise InputError("the poses have no keypoints3D", None, "import them with --space image")
+        keypoints = pose["keypoints3D"] if world else joints_of(pose)
+        number = pose.get("id")
+        track = number if isinstance(number, int) else -1
+        if "keypoint_scores" in pose:
+            joints = zip(keypoints, pose["keypoint_scores"], strict=True)
+            values = [value for (x, y), score in joints for value in (x, y, score)]
+            frames.pose(order_by_count(len(keypoints), IMAGE_COUNTS), values, 2, track)
+            self.scored = True
+            return
+        points = as_points(keypoints)
+        self.scored = self.scored or any(is_confidence(name) for point in points[:1] for name in point)
+        dimensions = 3 if points and "z" in points[0] else 2
+        numbers = numbers_of(points)
+        if numbers is not None:
+            frames.pose(_NUMBERED, self._by_number(points, numbers, dimensions), dimensions, track)
+            return
+        given = flattened(points, _USUAL[dimensions], partial(_joint, dimensions))
+        frames.pose(_order(points), given, dimensions, track)
+
+    def _by_number(self, points: list[dict[str, Any]], numbers: list[int], dimensions: int) -> list[float]:
+        """Return the numbers of 33 joints, of which a file may have only some; joint 33 takes the place of joint 0."""
+        known = self.numbers or (numbers[0], numbers[0]) if numbers else (0, 0)
+        low, high = min(known[0], *numbers), max(known[1], *numbers)
+        if low < 0 or high > _COUNT or (low, high) == (0, _COUNT):
+            raise InputError(f"joints are numbered {low} to {high}", None, "COCO has 0 to 16, BlazePose 0 to 32")
+        self.numbers = low, high
+        joints = [MISSING[: dimensions + 1]] * _COUNT
+        for place, point in zip(numbers, points, strict=True):
+            joints[place % _COUNT] = _joint(dimensions, point)
+        return [value for joint in joints for value in joint]
+
+    def finish(self, clip: RawClip, options: ImportOptions) -> None:
+        """Complete a clip by what is known only at its end.
+
+        Raises:
+            InputError: if the numbers of joints are those of different joints in COCO and in BlazePose.
+        """
+        if self.tensors and lies_along_x(clip.poses, clip.layout.torso):
+            clip.notes.append(
+                "lists of three numbers are read as y, x, score, as MoveNet returns them, but then bodies lie along x:"
+                " if nobody lies, name the numbers of each joint"
+            )
+        if self.numbers is not None:
+            low, high = self.numbers
+            first = low > 0 and high in (17, _COUNT)
+            name = "blazepose33" if high > 16 + first else "coco17"
+            if low >= _LEGS_OR_ARMS and high <= 17:
+                if options.layout not in _LAYOUTS:
+                    raise InputError(
+                        f"all joints are numbered {low} to {high}",
+                        "these are the legs in COCO, the arms in BlazePose",
+                        f"name the joints, or give --layout {' or '.join(_LAYOUTS)}",
+                    )
+                name = options.layout
+                first = first and name == "coco17"
+            layout = load_layout(name)
+            clip.poses = np.roll(clip.poses, -int(first), axis=1)[:, : len(layout.joints)]
+            clip.layout = layout
+            clip.notes.append(f"joints have numbers from {int(first)}: they are taken as those of {name}")
+        if not self.scored:
+            clip.poses, notes = mark_unseen(clip.poses)
+            clip.notes += notes
 
 
 def _add_tensor(frame: list[Any], frames: Collector, options: ImportOptions) -> None:
@@ -96,23 +191,23 @@ def _order(keypoints: list[dict[str, Any]]) -> JointOrder:
 
 def _joint(dimensions: int, point: dict[str, Any]) -> tuple[float, ...]:
     place = point.get("position", point)
-    x, y, score = place["x"], place["y"], point.get("score", point.get("confidence", 1.0))
+    score = next((value for name, value in point.items() if is_confidence(name)), 1.0)
+    x, y = place["x"], place["y"]
     if x is None or y is None or score is None:
         return MISSING[: dimensions + 1]
-    return (x, y, place["z"], score) if dimensions == 3 else (x, y, score)
+    return (x, y, place.get("z") or 0.0, score) if dimensions == 3 else (x, y, score)
 
 
 def _detect(head: Head) -> bool:
     if '"keypoint_scores"' in head.text or _TENSOR.match(head.text):
         return True
-    typical = ('"score"', '"name"', '"confidence"')
-    return '"keypoints"' in head.text and any(name in head.text for name in typical) and _is_objects(head.text)
+    return '"keypoints"' in head.text and '"x"' in head.text and _is_objects(head.text)
 
 
 def _is_objects(text: str) -> bool:
     """Return whether keypoints are a list of objects, not of numbers as in COCO."""
     after = text.partition('"keypoints"')[2].lstrip(" \t\r\n:")
-    return after.startswith("[") and after[1:].lstrip().startswith("{")
+    return after.startswith("{") or (after.startswith("[") and after[1:].lstrip().startswith("{"))
 
 
 def write(sequences: Iterable[KeypointSequence], path: Path) -> None:

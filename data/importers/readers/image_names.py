@@ -98,7 +98,7 @@ class Annotated:
         clip.record = record
         numbers = np.array(sorted(self.frames), np.int64)
         order = np.argsort(np.array(self.numbers), kind="stable")
-        clip.poses = _with_confidences(clip.poses[order])
+        clip.poses = with_confidences(clip.poses[order])
         clip.frames = np.searchsorted(numbers, np.array(self.numbers)[order])
         clip.count = len(numbers)
         clip.tracks = None if clip.tracks is None else clip.tracks[order]
@@ -130,7 +130,7 @@ def triples(pose: np.ndarray, pixels: float) -> list[float]:
     return (pose * (pixels, pixels, 1)).ravel().tolist()
 
 
-def _with_confidences(poses: np.ndarray) -> np.ndarray:
+def with_confidences(poses: np.ndarray) -> np.ndarray:
     """Convert COCO's visibility flags 0, 1 and 2 to confidences; without any 2 they are confidences already."""
     flags = poses[..., -1]
     if not ((flags == 2).any() and np.isin(flags, (0, 1, 2)).all()):
@@ -141,7 +141,10 @@ def _with_confidences(poses: np.ndarray) -> np.ndarray:
 
 
 def _track_number(track: Any) -> int:
+    # AlphaPose writes a list of lists for boxes that it merged.
     while isinstance(track, (list, tuple)) and track:
+        if any(other != track[0] for other in track):
+            return -1
         track = track[0]
     return int(track) if isinstance(track, (int, float)) and 0 <= track < 1 << 53 else -1
 

@@ -1,33 +1,113 @@
 """The frame layout that JSON formats share: one entry per frame, or one entry per clip with its own frames."""
 
+import re
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import chain
 from typing import Any
+
+import numpy as np
 
 from data.errors import InputError
 from data.importers.clips.collector import Collector
 from data.importers.clips.faults import malformed_as_input_error, quarantined
 from data.importers.clips.types import ImageSize, ImportOptions, RawClip, ReaderOutput, Source, Unit
-from data.importers.clips.vocabulary import CLIP_FIELDS, UNITS, field_of, simplified, text_of
+from data.importers.clips.vocabulary import (
+    CLIP_FIELDS,
+    UNITS,
+    field_of,
+    rate_of,
+    simplified,
+    size_of,
+    text_of,
+    unread_note,
+)
 from data.importers.readers.json_stream import stream_json
+from data.importers.readers.unread_keys import unread_keys
+from data.text import one_spelling
 
 MISSING = (0.0, 0.0, 0.0, 0.0)
 """x, y, z and confidence of a missing joint."""
+
+_DESCRIPTIONS = (
+    *("metadata", "metainfo", "meta", "info", "videoinfo", "video", "header", "description", "config", "settings"),
+    *("properties", "recording", "session", "camera"),
+)
+"""Simplified names of objects that describe a clip."""
+
+_CLASSES = ("class", "classname")
+_PEOPLE = ("person", "personid")
+"""Simplified names of what a detector finds in a frame: the number of a class, or `person`, is no label."""
+
+_NUMBER = re.compile(r"[0-9]{1,15}$")
 
 ParseFrame = Callable[[Any, Collector, ImportOptions], None]
 """Adds the people of one frame, as decoded from JSON, to a collector that has begun this frame."""
 
 
+class _Run:
+    """Consecutive frames with the same label and subject.
+
+    Attributes:
+        stated: the label and the subject, as far as the frames state them.
+        frames: the frames.
+        numbers: the numbers in the names of the frames, in the order of the file.
+    """
+
+    def __init__(self, stated: dict[str, str]) -> None:
+        self.stated = stated
+        self.frames = Collector()
+        self.numbers: list[int] = []
+
+
+class _Runs:
+    """The frames of a clip, which are cut where the label or the subject that they state changes."""
+
+    def __init__(self) -> None:
+        self.runs: list[_Run] = []
+        self.count = 0
+
+    def add(self, value: Any, options: ImportOptions, parse: ParseFrame, number: int = -1) -> None:
+        """Add a frame, or None where nobody was found."""
+        before = self.runs[-1].stated if self.runs else {}
+        stated = before if value is None else _stated(value)
+        if not self.runs or stated != before:
+            self.runs.append(_Run(stated))
+        run = self.runs[-1]
+        run.frames.frame(value if isinstance(value, dict) else None)
+        run.numbers.append(number)
+        self.count += 1
+        if value is not None:
+            parse(value, run.frames, options)
+
+
+def _stated(frame: Any) -> dict[str, str]:
+    """Return the label and the subject that a frame states."""
+    stated: dict[str, str] = {}
+    for name, item in frame.items() if isinstance(frame, dict) else ():
+        field = field_of(name)
+        if field not in ("label", "subject") or simplified(name) in _PEOPLE or item == "person":
+            continue
+        if (isinstance(item, str) and item) or (type(item) is int and simplified(name) not in _CLASSES):
+            stated.setdefault(field, one_spelling(text_of(item, field)))
+    return stated
+
+
 def read_frames(
-    source: Source, options: ImportOptions, parse: ParseFrame, unit: Unit | None, ignored: tuple[str, ...] = ()
+    source: Source,
+    options: ImportOptions,
+    parse: ParseFrame,
+    unit: Unit | None,
+    ignored: tuple[str, ...] = (),
+    read: tuple[str, ...] = (),
 ) -> Iterator[ReaderOutput]:
     """Read the clips of a JSON file with an array of frames or clips, outermost or in the outermost object.
 
     An entry with a list `frames` is a clip, and its other members describe it. All other entries are the frames of one
-    clip, which the other members of the outermost object describe. If the object has several arrays, the first one
-    with entries that can be frames is read.
+    clip, which the other members of the outermost object and of its object `metadata` describe. If the object has
+    several arrays, the first one with entries that can be frames is read. Where the label or the subject that frames
+    state changes, another clip begins.
 
     Args:
         source: the file.
@@ -35,6 +115,7 @@ def read_frames(
         parse: reads one frame.
         unit: unit of the coordinates; None to find it by the file's own statement or by their size.
         ignored: simplified names of arrays that never hold frames.
+        read: simplified names of further keys that `parse` reads; keys that nobody reads are noted.
 
     Yields:
         Clips, and quarantined records in place of clips that are malformed.
@@ -42,30 +123,34 @@ def read_frames(
     Raises:
         InputError: if the file is damaged or has no frame.
     """
-    frames, fields = Collector(), dict[str, Any]()
+    frames, fields = _Runs(), dict[str, Any]()
+    unread: dict[str, None] = {}
     record = 0
     chosen: str | None = None
-    for member, value in stream_json(source.path):
+    for member, value in _numbered_members(stream_json(source.path)):
         if isinstance(value, dict) and isinstance(value.get("frames"), list):
             try:
-                yield _clip_of(value, source, record, options, parse, unit)
+                yield from _clip_of(value, source, record, options, parse, unit, read)
             except InputError as error:
                 yield quarantined(error, str(source.path), record)
             record += 1
-        elif (
-            _may_be_frame(value)
-            and simplified(member) not in ignored
-            and (not frames.count or _continues(member, chosen))
-        ):
+        elif describes(member, value):
+            fields = description_of(value) | fields
+            unread |= dict.fromkeys(unread_keys(value, read))
+        elif simplified(member) not in ignored and _may_be_frame(value, member, chosen):
+            if not frames.count:
+                unread |= dict.fromkeys(unread_keys(value, read))
             chosen = member
             with malformed_as_input_error(f"frame {frames.count}"):
-                _add_frame(frames, value, options, parse)
+                frames.add(value, options, parse, _number_at_end(member))
         elif value is None and member in ("", "frames", "poses", chosen):
-            frames.frame()  # nobody was found
+            frames.add(None, options, parse, _number_at_end(member))  # nobody was found
         elif (field := field_of(member)) is not None:
             fields[field] = value
+        elif member and unread_keys({member: None}, read):
+            unread[member] = None
     if frames.count:
-        yield _finished(frames, source.name, fields, unit)
+        yield from _finished(frames, source.name, fields, unit, tuple(unread))
     elif not record:
         raise InputError("there are 0 frames", str(source.path), "check that this is the right file and format")
 
@@ -85,9 +170,30 @@ def flattened[T](
     return [value for joint in joints for value in careful(joint)]
 
 
-def _may_be_frame(value: Any) -> bool:
-    """Return whether a value can be a frame: lists of names, bones or numbers cannot."""
-    return isinstance(value, dict) or (isinstance(value, list) and (not value or isinstance(value[0], (dict, list))))
+def _numbered_members(values: Iterator[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
+    """Yield the members of an object `frames` whose names are numbers as the entries of a list, in their order."""
+    for member, value in values:
+        if simplified(member) == "frames" and isinstance(value, dict) and value and _are_numbered(value):
+            yield from ((member, value[name]) for name in sorted(value, key=_number_at_end))
+        else:
+            yield member, value
+
+
+def _are_numbered(names: Iterable[str]) -> bool:
+    """Return whether names are numbers, or differ only in the number at their end."""
+    return len({name.rstrip("0123456789") for name in names}) == 1 and all(_number_at_end(name) >= 0 for name in names)
+
+
+def _number_at_end(name: str) -> int:
+    """Return the number at the end of a name such as `frame_10`, -1 if there is none."""
+    match = _NUMBER.search(name)
+    return int(match[0]) if match else -1
+
+
+def _may_be_frame(value: Any, member: str, chosen: str | None) -> bool:
+    """Return whether a value can be a frame after those of the chosen array: names, bones or numbers cannot."""
+    form = isinstance(value, dict) or (isinstance(value, list) and (not value or isinstance(value[0], (dict, list))))
+    return form and (chosen is None or _continues(member, chosen))
 
 
 def _continues(member: str, chosen: str | None) -> bool:
@@ -96,29 +202,72 @@ def _continues(member: str, chosen: str | None) -> bool:
 
 
 def _clip_of(
-    value: dict[str, Any], source: Source, record: int, options: ImportOptions, parse: ParseFrame, unit: Unit | None
-) -> RawClip:
-    fields = {field: item for name, item in value.items() if (field := field_of(name)) and not isinstance(item, list)}
-    frames = Collector()
+    value: dict[str, Any],
+    source: Source,
+    record: int,
+    options: ImportOptions,
+    parse: ParseFrame,
+    unit: Unit | None,
+    read: tuple[str, ...],
+) -> list[RawClip]:
+    fields = description_of({name: item for name, item in value.items() if name != "frames"})
+    unread = unread_keys({name: item for name, item in value.items() if name not in ("frames", "bones")}, read)
+    unread += [name for name in unread_keys(value["frames"], read) if name not in unread]
+    frames = _Runs()
     with malformed_as_input_error(lambda: f"frame {frames.count - 1}"):
         for frame in value["frames"]:
-            _add_frame(frames, frame, options, parse)
-    return _finished(frames, text_of(fields.get("name") or f"{source.name}_{record}", "the id of a clip"), fields, unit)
+            frames.add(frame, options, parse)
+    name = text_of(fields.get("name") or f"{source.name}_{record}", "the id of a clip")
+    return _finished(frames, name, fields, unit, tuple(unread))
 
 
-def _add_frame(frames: Collector, value: Any, options: ImportOptions, parse: ParseFrame) -> None:
-    frames.frame(value if isinstance(value, dict) else None)
-    if value is not None:
-        parse(value, frames, options)
+def describes(member: str, value: Any) -> bool:
+    """Return whether a member of the outermost object describes the clip, instead of being a frame of it."""
+    return isinstance(value, dict) and simplified(member) in _DESCRIPTIONS
 
 
-def _finished(frames: Collector, name: str, fields: dict[str, Any], unit: Unit | None) -> RawClip:
+def description_of(value: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of a clip that an object states, also in objects inside it; outer ones have priority."""
+    fields: dict[str, Any] = {}
+    for name, item in value.items():
+        if isinstance(item, dict) and field_of(name) != "size":
+            if describes(name, item) or field_of(name):
+                fields = description_of(item) | fields
+        elif (field := field_of(name)) and (not isinstance(item, list) or field == "size"):
+            fields[field] = item
+    return fields
+
+
+def _finished(
+    frames: _Runs, name: str, fields: dict[str, Any], unit: Unit | None, unread: tuple[str, ...]
+) -> list[RawClip]:
+    names = [name, *(f"{name}_{number}" for number in range(1, len(frames.runs)))]
+    return [_clip(run, own, fields | run.stated, unit, unread) for run, own in zip(frames.runs, names, strict=True)]
+
+
+def _clip(run: _Run, name: str, fields: dict[str, Any], unit: Unit | None, unread: tuple[str, ...]) -> RawClip:
     with malformed_as_input_error("the description of a clip"):
-        height, width, fps = (float(fields[key]) if fields.get(key) else None for key in ("height", "width", "fps"))
-        return frames.clip(
+        height, width, fps = (rate_of(fields[key]) if fields.get(key) else None for key in ("height", "width", "fps"))
+        image = ImageSize(height, width) if height and height > 0 else None
+        clip = run.frames.clip(
             name,
             unit or UNITS.get(text_of(fields.get("unit") or "", "unit")),
-            ImageSize(height, width) if height and height > 0 else None,
+            size_of(fields["size"]) if image is None and fields.get("size") else image,
             fps,
             {key: text_of(fields[key], key) for key in CLIP_FIELDS if fields.get(key) is not None},
         )
+    clip.notes += unread_note("keys", unread)
+    return _in_order(clip, run.numbers)
+
+
+def _in_order(clip: RawClip, numbers: list[int]) -> RawClip:
+    """Return a clip with its frames in the order of their names' numbers, if each frame has an own one."""
+    if numbers == sorted(numbers) or len(set(numbers)) < len(numbers):
+        return clip
+    order = np.argsort(numbers)
+    frames = np.argsort(order)[clip.frames]
+    poses = np.argsort(frames, kind="stable")
+    clip.frames, clip.poses = frames[poses], clip.poses[poses]
+    clip.tracks = None if clip.tracks is None else clip.tracks[poses]
+    clip.times = None if clip.times is None else clip.times[order]
+    return clip

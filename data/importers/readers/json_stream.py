@@ -24,6 +24,7 @@ from typing import Any, TextIO
 import orjson
 
 from data.errors import InputError
+from data.text import plain_reason
 
 MAX_VALUE_CHARS = 256 << 20
 """Length of the longest JSON value; a file may have any number of values."""
@@ -254,5 +255,5 @@ class _Scanner:
 
 
 def _damaged(path: Path, error: Exception) -> InputError:
-    where = "its values are nested too deeply" if isinstance(error, RecursionError) else str(error)[:200]
+    where = "its values are nested too deeply" if isinstance(error, RecursionError) else plain_reason(error)[:200]
     return InputError("the file is not complete JSON", f"{path}: {where}", "write it again, it is truncated or damaged")

@@ -8,17 +8,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tokenize import TokenError
-from typing import IO, Self
+from typing import IO, Any, Self
 
 import numpy as np
 
 from data.errors import InputError
+from data.importers.readers.safe_pickle import plain_values
+from data.text import harmless, plain_reason
 
 MAX_COLUMN_BYTES = 256 << 20
 """Size of the largest array that is read into memory as a whole."""
 
 MAX_STREAM_BYTES = 8 << 30
 """Size of the largest array that is read in pieces."""
+
+_DESCRIBED = 12
 
 _DAMAGE = (
     *(zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError, RuntimeError),
@@ -63,6 +67,24 @@ class NpzArchive:
     def __contains__(self, name: str) -> bool:
         return name in self._members
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of all arrays."""
+        return tuple(self._members)
+
+    def described(self) -> str:
+        """Return the names of the arrays with their types and shapes, as far as they can be read."""
+        parts = []
+        for name in list(self._members)[:_DESCRIBED]:
+            try:
+                header = self.header(name)
+            except InputError as error:
+                parts.append(f"{name} ({error.what})")
+            else:
+                parts.append(f"{name} ({header.dtype} {list(header.shape)})")
+        more = f" and {len(self._members) - _DESCRIBED} more" if len(self._members) > _DESCRIBED else ""
+        return harmless(", ".join(parts) + more, 500)
+
     def read(self, name: str) -> np.ndarray:
         """Return a whole array, read-only."""
         with self._open(name, MAX_COLUMN_BYTES) as (stream, header, fortran):
@@ -73,6 +95,24 @@ class NpzArchive:
                 if characters.max(initial=0) > sys.maxunicode:
                     raise ValueError("a text has a number that is no character")
             return values.reshape(header.shape, order="F" if fortran else "C")
+
+    def objects(self, name: str) -> Any:
+        """Return an array of Python objects as a list of plain values; no code in it is run."""
+        info = self._members.get(name)
+        where = f"{self.path}, array {name!r}"
+        if info is None or info.file_size > MAX_COLUMN_BYTES:
+            raise InputError("the array is missing or too large", where, None)
+        try:
+            with self._zip.open(info) as stream:
+                version = np.lib.format.read_magic(stream)
+                read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+                _, _, dtype = read(stream)
+                if not dtype.hasobject:
+                    raise ValueError("it does not hold objects")
+                content = stream.read()
+        except _DAMAGE as error:
+            raise InputError(f"the array cannot be read: {error}", where, "write the file again") from error
+        return plain_values(content, where, with_objects=True)
 
     def header(self, name: str) -> ArrayHeader:
         """Return the shape and type of an array without reading it."""
@@ -104,7 +144,9 @@ class NpzArchive:
         where = f"{self.path}, array {name!r}"
         if name not in self._members:
             raise InputError(
-                f"array {name!r} is missing", str(self.path), f"there are: {', '.join(self._members)[:500]}"
+                f"array {name!r} is missing",
+                f"{self.path} has {self.described()}",
+                "write the arrays that docs/data-formats.md describes",
             )
         info = self._members[name]
         if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
@@ -126,5 +168,7 @@ class NpzArchive:
                 yield stream, ArrayHeader(shape, dtype), fortran
         except _DAMAGE as error:
             raise InputError(
-                f"the array cannot be read: {error}", where, "download or write the file again, it is damaged"
+                f"the array cannot be read: {plain_reason(error)}",
+                where,
+                "download or write the file again, it is damaged",
             ) from error

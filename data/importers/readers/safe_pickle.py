@@ -21,9 +21,9 @@ import pickle
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
-from io import BufferedReader
+from io import BufferedReader, BytesIO
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import IO, Any, ClassVar
 
 import numpy as np
 
@@ -67,7 +67,7 @@ class LazyBytes:
         size: number of bytes.
     """
 
-    file: BufferedReader
+    file: IO[bytes]
     at: int
     size: int
 
@@ -126,6 +126,14 @@ def _make_dtype(code: Any, *_: Any) -> _Dtype:
     if not isinstance(code, str) or code.lstrip("<>|=") not in _DTYPES:
         raise _UnsafeError(f"an array is of type {str(code)[:20]!r}")
     return _Dtype(np.dtype(code))
+
+
+class _ObjectType:
+    """Stand-in for the type of Python objects."""
+
+
+def _make_any_dtype(code: Any, *rest: Any) -> "_Dtype | _ObjectType":
+    return _ObjectType() if code in ("O8", "|O8", "O") else _make_dtype(code, *rest)
 
 
 def _make_array(*_: Any) -> PickledArray:
@@ -188,7 +196,7 @@ class _Unpickler(pickle._Unpickler):  # type: ignore[name-defined,misc]
 
     dispatch: ClassVar[dict[int, Callable[..., Any]]] = {}
 
-    def __init__(self, file: BufferedReader, size: int) -> None:
+    def __init__(self, file: IO[bytes], size: int) -> None:
         super().__init__(file, encoding="latin-1")
         self._source = file
         self._size = size
@@ -313,6 +321,38 @@ _Unpickler.dispatch = {
 }
 
 
+class _ObjectUnpickler(_Unpickler):
+    """An unpickler that reads an array of Python objects as the list of these objects, which are plain values, too."""
+
+    dispatch: ClassVar[dict[int, Callable[..., Any]]] = {
+        **_Unpickler.dispatch,
+        pickle.BUILD[0]: lambda self: self.load_build(),
+        pickle.REDUCE[0]: lambda self: self.load_reduce(),
+    }
+
+    def find_class(self, module: str, name: str) -> Any:
+        return _make_any_dtype if (module, name) == ("numpy", "dtype") else super().find_class(module, name)
+
+    def load_reduce(self) -> None:
+        if self.stack[-2] is _make_any_dtype and isinstance(self.stack[-1], tuple):
+            arguments = self.stack.pop()
+            self.stack[-1] = _make_any_dtype(*arguments)
+        else:
+            super().load_reduce()
+
+    def load_build(self) -> None:
+        state, target = self.stack[-1], self.stack[-2]
+        if isinstance(target, _ObjectType):
+            self.stack.pop()
+        elif isinstance(target, PickledArray) and isinstance(state, tuple) and isinstance(state[2], _ObjectType):
+            if type(state[-1]) is not list:
+                raise _UnsafeError("an array of objects has no list of them")
+            self.stack.pop()
+            self.stack[-1] = state[-1]
+        else:
+            super().load_build()
+
+
 def open_pickle(file: BufferedReader, path: Path) -> Any:
     """Return the content of a pickle, with a `PickledArray` for each array.
 
@@ -323,12 +363,29 @@ def open_pickle(file: BufferedReader, path: Path) -> Any:
     Raises:
         InputError: if it is damaged, or contains anything but arrays and plain containers.
     """
+    return _loaded(_Unpickler(file, path.stat().st_size), str(path))
+
+
+def plain_values(content: bytes, where: str, *, with_objects: bool = False) -> Any:
+    """Return the content of a pickle in memory, such as an attribute that PyTables wrote.
+
+    Args:
+        content: the pickle.
+        where: its place, for errors.
+        with_objects: whether it may have an array of objects, which becomes a list of plain values.
+
+    Raises:
+        InputError: if it is damaged, or contains anything but arrays and plain containers.
+    """
+    unpickler = _ObjectUnpickler if with_objects else _Unpickler
+    return _loaded(unpickler(BytesIO(content), len(content)), where)
+
+
+def _loaded(unpickler: _Unpickler, where: str) -> Any:
     try:
-        return _Unpickler(file, path.stat().st_size).load()
+        return unpickler.load()
     except _UnsafeError as error:
-        raise InputError(
-            f"the pickle is rejected: {error}", str(path), "write annotations as arrays and lists"
-        ) from error
+        raise InputError(f"the pickle is rejected: {error}", where, "write annotations as arrays and lists") from error
     except (
         EOFError,
         pickle.UnpicklingError,
@@ -341,5 +398,5 @@ def open_pickle(file: BufferedReader, path: Path) -> Any:
         RecursionError,
         struct.error,
     ) as error:
-        where = f"{path}: {str(error)[:200]}"
-        raise InputError("the file is not a complete pickle", where, "download or write it again") from error
+        place = f"{where}: {str(error)[:200]}"
+        raise InputError("the file is not a complete pickle", place, "download or write it again") from error

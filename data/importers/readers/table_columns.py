@@ -1,21 +1,26 @@
 """The roles of the columns of a CSV table, found by their names."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from data.errors import InputError
+from data.importers.clips.joints import CAMEL
 from data.importers.clips.types import TimeUnit
-from data.importers.clips.vocabulary import CLIP_FIELDS, field_of, simplified, time_unit_of
+from data.importers.clips.vocabulary import CLIP_FIELDS, field_of, is_confidence, simplified, time_unit_of
+from data.text import is_number
 
 MAX_COLUMNS = 4096
 
-_AXES = {"x": 0, "y": 1, "z": 2}
-_CONFIDENCE = ("v", "c", "conf", "confidence", "score", "vis", "visibility", "presence", "p", "likelihood")
-_ROLES = {axis: axis for axis in _AXES} | dict.fromkeys(_CONFIDENCE, "confidence")
-_JOINT_NAMES = ("joint", "keypoint", "landmark", "jointname", "keypointname", "landmarkname", "part", "bodypart")
-JOINTS = (*_JOINT_NAMES, *(f"{name}{number}" for name in _JOINT_NAMES for number in ("id", "index", "number")))
+_AXIS = re.compile(
+    r"(?:coord(?:inate)?|pos(?:ition)?)?([xyz])(?:coord(?:inate)?|pos(?:ition)?|px|pixels?|norm(?:alized)?)?"
+)
+_JOINT_NAMES = ("joint", "keypoint", "landmark", "part", "bodypart", "kp", "kpt", "marker", "node")
+_NUMBERS = ("", "id", "index", "idx", "number", "num", "no", "name")
+JOINTS = frozenset(f"{name}{number}" for name in _JOINT_NAMES for number in _NUMBERS)
+_CLIP = (*CLIP_FIELDS, "fps", "width", "height", "size", "unit")
+_UNNAMED = re.compile(r"Unnamed: \d+|index", re.IGNORECASE)
 _PEOPLE = ("person", "personid", "trackid", "track", "pose", "poseid", "personindex", "instance")
 
 
@@ -35,6 +40,7 @@ class Columns:
         roles: columns of x, y, z and confidence, in a long table.
         wide: columns of x, y, z and confidence for each joint, in a wide table.
         fields: columns of label, subject and other fields of the clip.
+        unread: names of the columns that have no role.
     """
 
     count: int
@@ -48,15 +54,19 @@ class Columns:
     roles: dict[str, int]
     wide: dict[str, dict[str, int]]
     fields: dict[str, int]
+    unread: tuple[str, ...]
 
     @classmethod
-    def found(cls, header: list[str], named: Mapping[str, str], space: str = "image") -> "Columns":
+    def found(
+        cls, header: list[str], named: Mapping[str, str], space: str = "image", first: Sequence[str] = ()
+    ) -> "Columns":
         """Return the columns of a table.
 
         Args:
             header: names of the columns.
             named: names of columns that the user gave, by role.
             space: `world` to prefer columns named `world_...`, `image` to prefer others.
+            first: cells of the first row.
 
         Raises:
             InputError: if there are no columns of joints.
@@ -73,11 +83,7 @@ class Columns:
             return next((at for at, name in enumerate(names) if test(name) and name not in named.values()), None)
 
         joint = place("joint", lambda name: simplified(name) in JOINTS)
-        roles: dict[str, int] = {}
-        for role in ("x", "y", "z", "confidence"):
-            at = place(role, partial(_has_role, role))
-            if at is not None:
-                roles[role] = at
+        roles = _roles(place)
         wide = {} if joint is not None else joints_and_axes(names, space)
         if not wide and (joint is None or not {"x", "y"} <= roles.keys()):
             raise InputError(
@@ -86,31 +92,30 @@ class Columns:
                 "a long table has joint, x and y, a wide one nose_x, nose_y and so on; name the columns with --columns",
             )
         taken = {at for axes in wide.values() for at in axes.values()}
-        clock = place("time", lambda name: time_unit_of(name) not in (None, "frames"))
+        clock = place("time", lambda name: time_unit_of(name) not in (None, "frames") and simplified(name) != "date")
+        if clock is None:
+            clock = place("time", lambda name: simplified(name) == "date")
         counter = place("frame", lambda name: time_unit_of(name) == "frames")
-        fields: dict[str, int] = {}
-        for field in (*CLIP_FIELDS, "fps", "width", "height", "unit"):
-            at = place(field, partial(_is_field, field))
-            if at is not None:
-                fields[field] = at
+        texts = {name for name, cell in zip(names, first, strict=False) if cell.strip() and not is_number(cell)}
+        fields = _fields(place, set() if "person" in named else texts)
+        sequence = place("sequence", lambda name: field_of(name) == "name" and simplified(name) != "name")
+        person = place("person", lambda name: simplified(name) in _PEOPLE and names.index(name) != fields.get("label"))
+        if joint is not None:
+            taken |= {joint, *roles.values()}
         return cls(
             count=len(names),
             width=max(at for at in (joint, clock, counter, *roles.values(), *taken) if at is not None) + 1,
-            sequence=place("sequence", lambda name: field_of(name) == "name" and simplified(name) != "name"),
+            sequence=sequence,
             clock=clock,
             clock_unit=(time_unit_of(names[clock]) if clock is not None else None) or "auto",
             counter=counter,
-            person=place("person", lambda name: simplified(name) in _PEOPLE),
+            person=person,
             joint=joint,
             roles=roles,
             wide=wide,
             fields=fields,
+            unread=_unread(names, {*taken, *fields.values(), sequence, clock, counter, person}),
         )
-
-    @property
-    def clip(self) -> int | None:
-        """Column that is equal in all rows of a clip, None if all rows are one clip."""
-        return self.fields.get("label") if self.sequence is None else self.sequence
 
     @property
     def axes(self) -> tuple[str, ...]:
@@ -123,12 +128,60 @@ class Columns:
         return list(self.wide.values()) or [self.roles]
 
 
+def _fields(place: Callable[[str, Callable[[str], bool]], int | None], texts: Collection[str]) -> dict[str, int]:
+    """Return the columns of a clip's fields; `texts` are the columns whose first cell is a text."""
+    found = {field: place(field, partial(_is_field, field)) for field in _CLIP}
+    if found["label"] is None:
+        # `pose` holds the number of a person, or a text such as `up` that says what is done.
+        found["label"] = place("label", lambda name: simplified(name) == "pose" and name in texts)
+    return {field: at for field, at in found.items() if at is not None}
+
+
+def _roles(place: Callable[[str, Callable[[str], bool]], int | None]) -> dict[str, int]:
+    """Return the columns of x, y, z and confidence in a long table; names without a prefix have priority."""
+    roles: dict[str, int] = {}
+    for role in ("x", "y", "z", "confidence"):
+        exact = place(role, partial(_is_role, role))
+        at = place(role, partial(_has_role, role)) if exact is None else exact
+        if at is not None:
+            roles[role] = at
+    return roles
+
+
+def _unread(names: list[str], read: set[int | None]) -> tuple[str, ...]:
+    return tuple(name for at, name in enumerate(names) if at not in read and name and not _UNNAMED.fullmatch(name))
+
+
+def _is_role(role: str, name: str) -> bool:
+    return name.lower() != "s" and simplified(name) != "presence" and _role_of(name) == role
+
+
 def _has_role(role: str, name: str) -> bool:
-    return _ROLES.get(name.lower()) == role
+    """Return whether a column such as `Landmark_X` or `x_coord` of a long table has a role."""
+    words = [word for word in _words(name) if word not in JOINTS and word not in ("point", "image", "img")]
+    return _is_role(role, "".join(words)) or (simplified(name) == "presence" and role == "confidence")
+
+
+def _role_of(name: str) -> str | None:
+    """Return x, y, z or confidence, if that is what the name of a column, or a part of it, stands for."""
+    if match := _AXIS.fullmatch(simplified(name)):
+        return match[1]
+    return "confidence" if is_confidence(name) else None
+
+
+def _words(name: str) -> list[str]:
+    return [word for word in re.split(r"[\W_]+", CAMEL.sub("_", name).lower()) if word]
 
 
 def _is_field(field: str, name: str) -> bool:
     return field_of(name) == field and simplified(name) not in _PEOPLE
+
+
+def is_long(names: list[str]) -> bool:
+    """Return whether the columns are those of a table with one row per joint."""
+    return any(simplified(name) in JOINTS for name in names) and all(
+        any(_has_role(axis, name) for name in names) for axis in "xy"
+    )
 
 
 def joints_and_axes(names: list[str], space: str = "image") -> dict[str, dict[str, int]]:
@@ -141,7 +194,11 @@ def joints_and_axes(names: list[str], space: str = "image") -> dict[str, dict[st
     joints: dict[str, dict[str, int]] = {}
     for at, name in enumerate(names):
         if parts := _joint_and_axis(name):
-            joints.setdefault(parts[0], {})[parts[1]] = at
+            joint, role = parts
+            # The first of several columns counts, but MediaPipe's visibility counts more than its presence.
+            before = joints.setdefault(joint, {}).setdefault(role, at)
+            if simplified(names[before]).endswith("presence"):
+                joints[joint][role] = at
     joints = {joint: axes for joint, axes in joints.items() if {"x", "y"} <= axes.keys()}
     world = {joint.removeprefix("world_"): axes for joint, axes in joints.items() if joint.startswith("world_")}
     image = {joint: axes for joint, axes in joints.items() if not joint.startswith("world_")}
@@ -149,11 +206,14 @@ def joints_and_axes(names: list[str], space: str = "image") -> dict[str, dict[st
 
 
 def _joint_and_axis(name: str) -> tuple[str, str] | None:
-    """Return joint and role of a column such as `x12`, `nose_x` or `x_nose`; None if it is not of a joint."""
-    if (match := re.fullmatch(r"([a-z]+)(\d+)", name.lower())) and (role := _ROLES.get(match[1])):
+    """Return joint and role of a column such as `x12`, `nose_x`, `noseX` or `x_nose`; None if it is not of a joint."""
+    if (match := re.fullmatch(r"([a-z]+)(\d+)", name.lower())) and (role := _role_of(match[1])):
         return match[2], role
-    if (match := re.fullmatch(r"(.+)[ _.:-]([a-z]+)", name, re.IGNORECASE)) and (role := _ROLES.get(match[2].lower())):
-        return match[1], role
-    if (match := re.fullmatch(r"([a-z]+)[ _.:-](.+)", name, re.IGNORECASE)) and (role := _ROLES.get(match[1].lower())):
-        return match[2], role
+    words = _words(name)
+    for count in (3, 2, 1):
+        if len(words) > count and (role := _role_of("".join(words[-count:]))):
+            return "_".join(words[:-count]), role
+    for count in (3, 2, 1):
+        if len(words) > count and (role := _role_of("".join(words[:count]))):
+            return "_".join(words[count:]), role
     return None

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from data.importers import ImportOptions
+from data.importers.clips.types import Note
 from data.importers.discovery import find_sources
 from data.importers.record_pipeline import Kept, process_source
 from data.quarantine import Quarantined
@@ -23,7 +24,7 @@ def poses():
 
 @pytest.fixture
 def take():
-    """Return a function that imports files and returns (sequences, quarantined); repairs are in `take.repairs`."""
+    """Return a function that imports files and returns (sequences, quarantined); repairs and notes in `take`."""
 
     def run(path, format_=None, **options):
         found, sources, _ = find_sources([path], format_)
@@ -33,6 +34,7 @@ def take():
             sum((one.repairs for one in kept), start=type(kept[0].repairs)() if kept else None) if kept else {}
         )
         run.format = found.name
+        run.notes = [one.text for one in outcomes if isinstance(one, Note)]
         return [s for one in kept for s in one.sequences], [one for one in outcomes if isinstance(one, Quarantined)]
 
     return run

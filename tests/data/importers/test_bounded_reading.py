@@ -4,8 +4,11 @@ import itertools
 import json
 import os
 import resource
+import select
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -13,6 +16,7 @@ import pytest
 from data.errors import InputError
 from data.importers import bounded_reading
 from data.importers.bounded_reading import BoundedReading, read_bounded
+from data.system import silence
 from tests.data.importers import hostile_files
 from tests.datasets import DATASETS
 
@@ -230,3 +234,51 @@ def test_results_that_cannot_be_written_end_the_import_instead_of_being_lost(tmp
             list(reading)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+
+
+def wait(job):
+    """Yield one result, then wait in the given way."""
+    yield job
+    if job == "forever":
+        source, _ = os.pipe()
+        os.read(source, 1)
+    if job == "at work":
+        until = time.process_time() + 4 * silence.SILENT_SECONDS
+        while time.process_time() < until:
+            pass
+
+
+@pytest.mark.parametrize("spooled", [False, True])
+def test_a_reader_that_waits_forever_is_ended_and_one_that_works_is_not(spooled, tmp_path, monkeypatch):
+    monkeypatch.setattr(silence, "SILENT_SECONDS", 1)
+    path = tmp_path / "a"
+    path.write_text("a")
+    jobs = ["at work", "forever", "good"]
+    with BoundedReading(jobs, wait, lambda _: [path], tmp_path if spooled else None) as reading:
+        *found, (number, error), last = reading
+    assert (found, last) == ([(0, "at work"), (1, "forever")], (2, "good"))
+    assert number == 1
+    assert isinstance(error, InputError)
+    assert "nothing has come from it for 1 s" in error.what
+
+
+def test_a_reader_dies_with_the_process_that_started_it(tmp_path):
+    """The reader holds the writing end of a pipe, whose end shows that it has died."""
+    source, target = os.pipe()
+    never, _ = os.pipe()
+    parent = os.fork()
+    if parent == 0:
+
+        def block(_):
+            os.write(target, b"reading")
+            os.read(never, 1)
+
+        (tmp_path / "a").write_text("a")
+        read_bounded(block, tmp_path / "a")
+    os.close(target)
+    with os.fdopen(source, "rb", buffering=0) as pipe:
+        assert pipe.read(7) == b"reading"
+        os.kill(parent, signal.SIGKILL)
+        os.waitpid(parent, 0)
+        assert select.select([pipe], [], [], 60)[0]
+        assert pipe.read(1) == b""

@@ -151,7 +151,7 @@ def test_confidences_outside_their_bounds_are_clipped_and_counted(take, dump):
         ("[" * 200_000, "the file is not complete JSON"),
         ('{"a":' * 200_000, "the file is not complete JSON"),
         ("[1, 2, 3]", "there are # frames"),
-        ("[[{}]]", "a value is malformed for this format"),
+        ("[[{}]]", "there are no keypoints"),
         ('[[{"keypoints": []}]]', "there are # joints in a pose"),
         ("\ufeff[]", "there are # frames"),
         (b"\xff\xfe\x00", "the file is not"),

@@ -10,11 +10,13 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from data.importers import FORMATS, ImageSize, ImportOptions
+from data.importers.clips.types import Note
 from data.importers.discovery import detect, find_sources
 from data.importers.formats.writing import PIXELS
 from data.importers.record_pipeline import Kept, process_source
 from data.layouts import layout_names, load_layout
 from data.records import KeypointSequence
+from data.text import one_spelling
 
 IMAGES = [name for name in layout_names() if load_layout(name).unit == "image_height"]
 ROOMS = [name for name in layout_names() if load_layout(name).unit == "metre"]
@@ -84,7 +86,12 @@ def test_import_then_export_is_the_identity(name, layout, data):
         format_, sources, _ = find_sources([place], None)
         assert format_.name == name
         options = ImportOptions(fps=given_.fps, image=ImageSize(PIXELS, PIXELS), max_gap=10, fill_gap=0)
-        outcomes = [outcome for source in sources for outcome in process_source(format_, source, options)]
+        outcomes = [
+            outcome
+            for source in sources
+            for outcome in process_source(format_, source, options)
+            if not isinstance(outcome, Note)
+        ]
     (kept,) = outcomes
     assert isinstance(kept, Kept), kept
     (found,) = kept.sequences
@@ -93,7 +100,8 @@ def test_import_then_export_is_the_identity(name, layout, data):
     assert (found.layout, found.fps) == (given_.layout, given_.fps)
     _, _, _, named = EXPRESSIBLE[name]
     if named:
-        assert (found.sequence_id, found.label, found.subject) == (given_.sequence_id, given_.label, given_.subject)
+        label, subject = one_spelling(given_.label), one_spelling(given_.subject)
+        assert (found.sequence_id, found.label, found.subject) == (given_.sequence_id, label, subject)
     assert not kept.repairs
 
 

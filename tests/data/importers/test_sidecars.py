@@ -148,3 +148,12 @@ def test_wrong_labels_are_explained(tmp_path):
     path.write_bytes(b"id,label\n\xff\xfe\xfa,x\n")
     with pytest.raises(InputError, match="not utf-8 text"):
         read_labels(path)
+
+
+@pytest.mark.parametrize("read", [read_labels, read_segments])
+@pytest.mark.parametrize("content", ["", "\n\n", "sequence,label\n"])
+def test_a_sidecar_without_a_row_is_refused(tmp_path, read, content):
+    path = tmp_path / "labels.csv"
+    path.write_text(content)
+    with pytest.raises(InputError, match="names no sequence"):
+        read(path)

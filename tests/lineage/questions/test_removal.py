@@ -1,15 +1,18 @@
 """Verification of altered, missing, extra and orphaned files, and removal of payloads by `prune` and `forget`."""
 
+import json
 import os
 import shutil
 from pathlib import Path
 
 import pytest
 
+from lineage.places import plans_folder
 from lineage.questions.removal import remove
 from lineage.store import backend
 from lineage.store.locking import using_root
 from lineage.store.reader import LineageStore
+from lineage.unfinished import NODES
 from tests.lineage.conftest import record
 from tests.surroundings import NAMES, make_surroundings, new_names, snapshot
 
@@ -95,6 +98,20 @@ def test_prune_never_removes_what_is_kept_served_or_blessed(changeable):
         assert Path(artifact.uri).is_dir() == (id_ not in removed)
     changeable.ask("verify", "--all")
     assert not changeable.ask("prune", "--keep", "1", "--json").json["remove"], "nothing is left to do"
+
+
+def test_prune_keeps_what_a_run_of_an_orchestrator_needs_between_two_tasks(changeable):
+    planned = changeable.ask("prune", "--keep", "0", "--json").json["remove"]
+    store = LineageStore(changeable.connection())
+    run = next(run for run in store.runs(None) if {a["id"] for a in planned} & set(store.run_subgraph(run).artifacts))
+    plan = plans_folder(changeable.root) / f"{run.name}.json"
+    plan.parent.mkdir(exist_ok=True)
+    plan.write_text(json.dumps({"run": {NODES: {"Trainer": [], "Pusher": ["Trainer"]}}}))
+    answer = changeable.ask("prune", "--keep", "0", "--yes", "--json").json
+    assert answer["under_way"] == [run.name]
+    needed = {edge.artifact_id for edge in store.edges_of_executions(e.id for e in store.executions_of(run))}
+    assert not needed & {entry["id"] for entry in answer["remove"]}
+    assert run.name in changeable.ask("prune", "--keep", "0").text
 
 
 def test_a_pruned_payload_is_made_again_and_the_rest_is_still_cached(changeable, record_more):

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from data.errors import NodeError, PoselineError
+from data.project import PROJECT_ROOT
 from pipelines.processes.children import ChildProcesses
 
 
@@ -51,6 +52,25 @@ def test_output_goes_to_the_log_and_the_failure_comes_back(tmp_path):
     text = log.read_text()
     assert "hello" in text
     assert "ValueError: too bad" in text
+
+
+@pytest.mark.parametrize("heavy", [False, True])
+def test_no_child_imports_what_is_in_the_current_folder(tmp_path, heavy):
+    here = tmp_path / "here"
+    (here / "pipelines").mkdir(parents=True)
+    for name in ("pipelines/__init__.py", "data.py", "multiprocessing.py", "keras.py"):
+        (here / name).write_text(f"open({str(tmp_path / 'imported')!r}, 'a').write(__name__)\n")
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import sys\nfrom pathlib import Path\nfrom pipelines.processes.children import ChildProcesses\n"
+        f"if __name__ == '__main__':\n    ChildProcesses().run(print, ('hello',), Path(sys.argv[1]), heavy={heavy})\n"
+    )
+    environment = os.environ | {"PYTHONPATH": str(PROJECT_ROOT)}
+    environment.pop("PYTHONSAFEPATH", None)
+    command = [sys.executable, str(script), str(tmp_path / "log")]
+    subprocess.run(command, cwd=here, env=environment, check=True)
+    assert (tmp_path / "log").read_text() == "hello\n"
+    assert not (tmp_path / "imported").exists()
 
 
 def test_a_full_disk_is_reported(tmp_path):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from data.errors import NodeError
-from serving_targets.sandbox.child_process import run_module
+from serving_targets.sandbox.child_process import Ending, run_module
 from serving_targets.sandbox.result_files import SandboxFigures, read_figures, write_figures
 from serving_targets.sandbox.sandbox import sandbox_latency, sandbox_saved_model, sandbox_tflite
 from tests.processes import ends
@@ -30,6 +30,7 @@ def test_a_crash_is_a_result(tflite_model, windows, tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     result = sandbox_tflite(tflite_model, windows, 20, timed=False)
     assert result.fault == "crashed with SIGSEGV"
+    assert result.may_pass
     assert result.probabilities is None
 
 
@@ -51,6 +52,23 @@ def test_a_saved_model_without_an_endpoint_says_which(windows, tmp_path):
     tf.saved_model.save(module, str(tmp_path / "model"), signatures={"raw": signature})
     result = sandbox_saved_model(tmp_path / "model", windows, tmp_path, 60)
     assert result.fault == "ended with exit code 1: it has no endpoint 'serving_default', only raw"
+    assert not result.may_pass
+
+
+@pytest.mark.parametrize(
+    ("code", "log", "may_pass"),
+    [
+        (None, "", True),
+        (-11, "", True),
+        (1, "Traceback (most recent call last):\nMemoryError", True),
+        (1, "OOM when allocating tensor with shape[64,24]", True),
+        (1, "[Errno 28] No space left on device", True),
+        (1, "it gives NaN or infinity", False),
+        (1, "", False),
+    ],
+)
+def test_a_fault_may_pass_unless_the_model_itself_is_why(code, log, may_pass):
+    assert Ending(code, 1.0, 2.0, log).may_pass is may_pass
 
 
 def test_latency_is_measured_in_a_process_of_its_own(tflite_model, windows, tmp_path):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from data.importers.clips.people import choose_person
+from data.importers.clips.people import choose_person, trusted_tracks
 from data.importers.clips.types import RawClip
 from data.importers.clips.units import ImageSize
 from data.layouts import load_layout
@@ -96,3 +96,15 @@ def test_the_numbers_of_a_tracker_that_lost_somebody_are_joined_by_place():
     frames = [[person(200, 240, 100), person(500, 240, 70)] for _ in range(8)]
     numbers = [1, 2] * 4 + [9, 2] * 4
     assert choose_person(clip(*frames, tracks=numbers), "tracked", 30, 1).tolist() == [2 * t for t in range(8)]
+
+
+@pytest.mark.parametrize("hiccups", [1, 20])
+def test_a_number_that_rarely_occurs_twice_is_wrong_only_there(hiccups):
+    near, far = person(200, 240, 100), person(205, 240, 90)
+    numbers = [1 if second and t < hiccups else 1 + second for t in range(100) for second in (0, 1)]
+    tracks, note = trusted_tracks(clip(*[[near, far]] * 100, tracks=numbers))
+    expected = [
+        -1 if t < hiccups or (second == 0 and hiccups > 5) else 1 + second for t in range(100) for second in (0, 1)
+    ]
+    assert tracks.tolist() == expected
+    assert bool(note) == (hiccups > 5)

@@ -467,3 +467,57 @@ def test_csv_of_holistic_of_landmarks_by_number_and_of_both_spaces(take, tmp_pat
         np.testing.assert_allclose(sequence.keypoints, given, **TINY)
     ((sequence,), _) = take(files[2], space="world")
     np.testing.assert_allclose(sequence.keypoints, given / 2, **TINY)
+
+
+def test_frames_that_are_named_by_numbers_are_in_the_order_of_these(poses, take, dump):
+    given = poses(12)
+    frames = {f"frame_{t}": {"keypoints": named(given[t])} for t in sorted(range(12), key=str)}
+    for content in (frames, {"frames": frames}):
+        ((sequence,), _) = take(dump("n.json", content), image=ImageSize(480))
+        np.testing.assert_allclose(sequence.keypoints, heights(given), **TINY)
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_a_label_in_each_frame_makes_clips(poses, take, dump, inside):
+    given = poses(5)
+    labels = ["rest", "rest", "squat", "squat", "squat"]
+    frames = [{"label": label, "keypoints": named(pose)} for label, pose in zip(labels, given, strict=True)]
+    content = {"clips": [{"id": "a", "fps": 25, "frames": frames}]} if inside else {"data": frames, "fps": 25}
+    sequences, _ = take(dump("a.json", content), image=ImageSize(480))
+    assert [(s.sequence_id, s.label, s.fps) for s in sequences] == [("a", "rest", 25), ("a_1", "squat", 25)]
+    np.testing.assert_allclose(sequences[1].keypoints, heights(given[2:]), **TINY)
+
+
+def test_mediapipe_in_pixels_and_centred_on_the_hips(take, dump, tmp_path):
+    given = landmarks()
+    given[..., 2] = 0.1
+
+    def written(points):
+        names = ("x", "y", "z", "visibility")
+        return [{"landmarks": [dict(zip(names, p, strict=True)) for p in pose]} for pose in points.tolist()]
+
+    pixels = given * (640, 480, 1, 1)
+    ((sequence,), _) = take(dump("p.json", written(pixels)), image=ImageSize(480, 640))
+    np.testing.assert_allclose(sequence.keypoints, given * (4 / 3, 1, 4 / 3, 1), **TINY)
+    path = tmp_path / "p.csv"
+    rows = [[f"{axis}{joint}" for joint in range(1, 34) for axis in "xyzv"], *pixels.reshape(3, -1).tolist()]
+    path.write_text("\n".join(",".join(map(str, row)) for row in rows) + "\n")
+    ((sequence,), _) = take(path, image=ImageSize(480, 640))
+    assert take.format == "mediapipe"
+    np.testing.assert_allclose(sequence.keypoints, given * (4 / 3, 1, 4 / 3, 1), **TINY)
+    outside = given * (1, 1, 1, 1)
+    outside[:, 30:, 1] = 2.6  # feet below the image
+    ((sequence,), _) = take(dump("o.json", written(outside)), image=ImageSize(480, 640))
+    np.testing.assert_allclose(sequence.keypoints, outside * (4 / 3, 1, 4 / 3, 1), **TINY)
+    for scale in (1, 300):
+        centred = given * (scale, scale, 1, 1)
+        centred[..., :2] -= centred[:, 23:25, :2].mean(axis=1, keepdims=True)
+        sequences, (refused,) = take(dump("w.json", written(centred)), image=ImageSize(480, 640))
+        assert not sequences
+        assert "--space world" in refused.detail
+
+
+def test_ml5_labels_that_look_the_same_are_one_clip(take, dump):
+    samples = [{"xs": [float(n)] * 34, "ys": [f"arm{space}raise"]} for n, space in enumerate(" \N{NO-BREAK SPACE} ", 1)]
+    ((sequence,), _) = take(dump("m.json", {"data": samples}), image=ImageSize(480))
+    assert (sequence.label, len(sequence.keypoints)) == ("arm raise", 3)

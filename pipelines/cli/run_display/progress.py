@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from rich.live import Live
 from rich.spinner import Spinner
 from rich.table import Table
 
+from data.output.progress import EVERY_SECONDS, last_progress
 from data.output.terminal import Terminal, styled
 from pipelines.running.node_launch import NodeResult
 
@@ -23,28 +25,71 @@ _MARKS = {
 }
 
 
+class _RunningNode(NamedTuple):
+    """A node whose executor runs.
+
+    Attributes:
+        begin: monotonic time of its start in seconds.
+        log: file with the executor's output.
+        reason: why it runs.
+    """
+
+    begin: float
+    log: Path
+    reason: str
+
+    @property
+    def seconds(self) -> float:
+        """Time for which it has run."""
+        return time.monotonic() - self.begin
+
+
 class LineProgress:
-    """A progress display that prints one line for each event, for logs and pipes."""
+    """A progress display that prints one line for each event, for logs and pipes.
+
+    A node that runs for long gets further lines, which say how far it is.
+    """
 
     def __init__(self, console: Terminal) -> None:
         self._console = console
+        self._running: dict[str, _RunningNode] = {}
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._print_regularly, name="progress", daemon=True)
 
     def __enter__(self) -> LineProgress:
+        self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        pass
+        self._stop.set()
+        self._thread.join()
+
+    def show_running(self) -> None:
+        """Print how far each running node is."""
+        with self._lock:
+            for node, running in self._running.items():
+                text = last_progress(running.log) or ""
+                self._console.print(f"{node:<20} running   {running.seconds:6.1f} s  {text}".rstrip())
+
+    def _print_regularly(self) -> None:
+        while not self._stop.wait(EVERY_SECONDS):
+            self.show_running()
 
     def plan(self, nodes: Sequence[str]) -> None:
         """Show the nodes of the run; see `local_runner.Progress`."""
         self._console.print(f"{len(nodes)} nodes")
 
-    def running(self, node: str, reason: str) -> None:
+    def running(self, node: str, log: Path, reason: str) -> None:
         """Show that a node's executor starts; see `local_runner.Progress`."""
+        with self._lock:
+            self._running[node] = _RunningNode(time.monotonic(), log, reason)
         self._console.print(f"{node:<20} running   {reason}")
 
     def ended(self, result: NodeResult) -> None:
         """Show how a node ended; see `local_runner.Progress`."""
+        with self._lock:
+            self._running.pop(result.node, None)
         self._console.print(f"{result.node:<20} {result.state:<9} {result.seconds:6.1f} s")
 
     def say(self, line: str) -> None:
@@ -58,7 +103,7 @@ class LiveProgress:
     def __init__(self, console: Terminal) -> None:
         self._console = console
         self._nodes: list[str] = []
-        self._running: dict[str, tuple[float, str]] = {}
+        self._running: dict[str, _RunningNode] = {}
         self._ended: dict[str, NodeResult] = {}
         self._lock = threading.Lock()
         self._spinner = Spinner("dots")
@@ -76,10 +121,10 @@ class LiveProgress:
         with self._lock:
             self._nodes = list(nodes)
 
-    def running(self, node: str, reason: str) -> None:
+    def running(self, node: str, log: Path, reason: str) -> None:
         """Show that a node's executor starts; see `local_runner.Progress`."""
         with self._lock:
-            self._running[node] = (time.monotonic(), reason)
+            self._running[node] = _RunningNode(time.monotonic(), log, reason)
 
     def ended(self, result: NodeResult) -> None:
         """Show how a node ended; see `local_runner.Progress`."""
@@ -107,9 +152,9 @@ class LiveProgress:
             reason = result.reason if result.state != "cached" else ""
             return node, _MARKS[result.state], f"{result.seconds:.1f} s", reason.partition("\n")[0]
         if node in self._running:
-            begin, reason = self._running[node]
+            running = self._running[node]
             self._spinner.update(text="running")
-            return node, self._spinner, f"{time.monotonic() - begin:.0f} s", reason
+            return node, self._spinner, f"{running.seconds:.0f} s", last_progress(running.log) or running.reason
         return node, styled(("waiting", "dim")), "", ""
 
 

@@ -12,6 +12,7 @@ from rich.table import Column, Table
 from data.output.terminal import Terminal, stacked, styled
 from data.text import say_json
 from payloads.verdict import Verdict, shown
+from pipelines.cli.run_display.rejection import explain_rejection
 from pipelines.running.forecast import Forecast
 from pipelines.running.outcome import Report
 
@@ -28,8 +29,15 @@ _FIGURES = {
 }
 
 
-def show(report: Report, console: Terminal, *, as_json: bool = False) -> None:
-    """Print the outcome of a run, as JSON on standard output or as a table on the console."""
+def show(report: Report, console: Terminal, *, as_json: bool = False, is_sample: bool = False) -> None:
+    """Print the outcome of a run, as JSON on standard output or as a table on the console.
+
+    Args:
+        report: the outcome.
+        console: where the table is printed.
+        as_json: whether to print JSON.
+        is_sample: whether the data are the bundled sample, after which the step to one's own recordings is shown.
+    """
     if as_json:
         say_json(report.to_dict())
         return
@@ -50,6 +58,8 @@ def show(report: Report, console: Terminal, *, as_json: bool = False) -> None:
                 table.add_row("data gate warns", text)
     for name, value in report.accuracy.items():
         table.add_row(_FIGURES.get(name, name), f"{value:.4f}")
+    if report.claims:
+        table.add_row("what the test shows", report.claims)
     for verdict in report.verdicts:
         table.add_row(verdict.gate.replace("_", " "), _verdict(verdict))
     for target, folder in report.pushed.items():
@@ -61,10 +71,17 @@ def show(report: Report, console: Terminal, *, as_json: bool = False) -> None:
     if report.files:
         console.print(_files(report.files))
     console.print(_headline(report))
+    if report.state == "refused":
+        console.print(explain_rejection(report))
+    if report.state == "pushed" and is_sample:
+        console.print(_next_step())
 
 
 def _verdict(verdict: Verdict) -> Text:
-    mark = ("✓", "green") if verdict.passed else ("✗ rejected:", "red")
+    if verdict.passed:
+        mark = ("✓", "green")
+    else:
+        mark = ("? not measurable now:", "yellow") if verdict.is_open else ("✗ rejected:", "red")
     detail = f" {verdict.detail}" if verdict.detail else ""
     return styled(mark, f" {shown(verdict.figure)} ({verdict.limit}){detail}")
 
@@ -92,13 +109,23 @@ def _headline(report: Report) -> Text:
     if report.state == "failed":
         return styled((f"run {report.run_id} failed", "red"), f" {took}")
     if report.state == "refused":
-        failed = ", ".join(verdict.gate for verdict in report.verdicts if not verdict.passed) or "a gate"
         rest = f"; the published version is unchanged (run {report.run_id})"
-        return styled((f"not pushed: rejected by {failed}", "red"), rest)
+        return styled((f"not pushed: rejected by {', '.join(report.rejected) or 'a gate'}", "red"), rest)
     if report.did_nothing:
         rest = f" {took} (run {report.run_id})"
         return styled(("nothing to do: every node is cached", "green"), rest)
     return styled((f"run {report.run_id} {report.state}", "green"), f" {took}")
+
+
+def _next_step() -> Text:
+    """Return how to go on from the sample to one's own recordings."""
+    return stacked(
+        [
+            "your own recordings, in a folder of pose files for each label:",
+            "  poseline init my_exercises --data FOLDER",
+            "  poseline run --config my_exercises/my_exercises.yaml",
+        ]
+    )
 
 
 def show_forecast(forecasts: Sequence[Forecast], console: Terminal, *, as_json: bool) -> None:

@@ -1,0 +1,1 @@
+"""What Poseline is compared with: other pipelines for the same data."""

@@ -1,0 +1,1 @@
+"""Formats of apps that classify poses: ml5.js, Apple Vision."""

@@ -1,0 +1,69 @@
+"""The joints of a pose in the ways in which JSON files write them, as a list of objects with x and y."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from data.errors import InputError
+from data.importers.clips.vocabulary import simplified
+from data.text import listed
+
+_JOINTS = ("keypoints", "keypoint", "joints", "points", "kps", "kpts", "keypoints2d", "posekeypoints")
+_NUMBER = (
+    *("id", "index", "idx", "number", "keypointid", "keypointindex", "keypoint", "jointid", "jointindex", "joint"),
+    *("landmarkid", "landmarkindex", "landmark", "partid", "kp", "kpid"),
+)
+_FLAT = {34: 2, 51: 3, 52: 2, 66: 2, 132: 4}
+_AXES = {2: ("x", "y"), 3: ("x", "y", "score"), 4: ("x", "y", "z", "score")}
+
+
+def joints_of(pose: dict[str, Any]) -> Any:
+    """Return the joints of a pose.
+
+    Raises:
+        InputError: if there are none under any usual name, with the names that there are.
+    """
+    if "keypoints" in pose:
+        return pose["keypoints"]
+    found = next((value for name, value in pose.items() if simplified(name) in _JOINTS), None)
+    if found is None:
+        raise InputError("there are no keypoints", f"the keys are {listed(list(pose)[:12])}", "check the format")
+    return found
+
+
+def as_points(joints: Any) -> list[dict[str, Any]]:
+    """Return joints as objects with x, y, and a name or a number if the file has them.
+
+    Args:
+        joints: a list of objects or of rows of numbers, all numbers in one row, or an object with a member per joint.
+    """
+    if isinstance(joints, dict):
+        return [_member(name, point) for name, point in joints.items()]
+    if not joints or isinstance(joints[0], dict):
+        return list(joints)
+    if isinstance(joints[0], list):
+        return [dict(zip(_AXES[len(row)], row, strict=True)) for row in joints]
+    if len(joints) not in _FLAT:
+        raise InputError(f"a pose has {len(joints)} numbers", None, "17 joints have 34 or 51 numbers")
+    width = _FLAT[len(joints)]
+    rows = [joints[at : at + width] for at in range(0, len(joints), width)]
+    return [dict(zip(_AXES[width], row, strict=True)) for row in rows]
+
+
+def numbers_of(points: Sequence[dict[str, Any]]) -> list[int] | None:
+    """Return the numbers of joints that have a number instead of a name; None if they have none."""
+    if not points or "name" in points[0] or "part" in points[0]:
+        return None
+    key = next((name for name in points[0] if simplified(name) in _NUMBER), None)
+    if key is None:
+        return None
+    numbers = [int(point[key]) for point in points]
+    if len(set(numbers)) < len(numbers):
+        raise InputError("a joint has two positions in one pose", None, "number the joints")
+    return numbers
+
+
+def _member(name: str, point: Any) -> dict[str, Any]:
+    which = {"id": int(name)} if name.isascii() and name.isdigit() and len(name) < 4 else {"name": name}
+    if isinstance(point, dict):
+        return {**point, **which}
+    return {**dict(zip(_AXES[len(point)], point, strict=True)), **which}
