@@ -12,16 +12,17 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from data.layouts import joint_mapping, load_layout
+from data.windows import resample
 from serving_targets.bundle import load_bundle
 from serving_targets.classifier import Classifier
 from serving_targets.coach.form.references import References
 from serving_targets.coach.movement.counting import RATE
 from serving_targets.coach.movement.cycles import Ticks
 from serving_targets.coach.movement.signals import CHANNELS, Signal, body_signal
-from serving_targets.coach.movement.skeleton import Poses, SkeletonReader
+from serving_targets.coach.movement.skeleton import Poses, SkeletonReader, cleaned
 from serving_targets.coach.recognition import Model, Recogniser, Step
 from serving_targets.coach.settings import read_references, read_settings
-from serving_targets.coach.stream import Resampler
+from serving_targets.coach.stream import LONGEST_GAP, Resampler
 from serving_targets.coach.timeline import BACKGROUND, Segment, Timeline
 from serving_targets.coach.tracker import MovementTracker
 
@@ -250,14 +251,25 @@ def recorded_signal(layout: str, poses: np.ndarray, times: np.ndarray) -> tuple[
     Args:
         layout: layout of the poses.
         poses: `[T, J, C]`, confidence last.
-        times: times of the frames, in seconds, `[T]`.
+        times: times of the frames, in seconds, increasing, `[T]`.
     """
-    coach = Coach(layout, None)
-    for pose, time in zip(poses, times, strict=True):
-        coach.push(pose, float(time))
-    if not coach._waiting:
+    values = cleaned(poses)
+    seen = values[..., -1].any(axis=1)
+    values, moments = values[seen], np.asarray(times, float)[seen]
+    if not len(values):
         return np.zeros((0, CHANNELS)), np.zeros(0)
-    return body_signal(np.stack([pose for _, pose in coach._waiting])), np.array([at for at, _ in coach._waiting])
+    moments = moments - moments[0]
+    ticks = np.arange(int(moments[-1] * RATE * _FINE + 1e-6) + 1) / (RATE * _FINE)
+    after = np.searchsorted(moments, ticks - 1e-6).clip(1, max(len(moments) - 1, 1))
+    if len(moments) > 1:  # nobody is there in a long gap
+        gap = moments[after] - moments[after - 1]
+        inside = (ticks > moments[after - 1] + 1e-6) & (ticks < moments[after] - 1e-6)
+        ticks = ticks[~((gap > LONGEST_GAP) & inside)]
+    fine = resample(values, moments, ticks)
+    starts = np.arange(0, len(fine), _FINE)
+    confident = fine[..., -1:] > 0
+    mean = np.add.reduceat(fine * confident, starts) / np.maximum(np.add.reduceat(confident.astype(int), starts), 1)
+    return body_signal(SkeletonReader(layout).read(mean)), ticks[starts]
 
 
 def follow_recording(coach: Coach, poses: np.ndarray, times: np.ndarray, sequence_id: str = "") -> Timeline:
