@@ -290,7 +290,7 @@ class _Habits(NamedTuple):
 
 def _common_habits(habits: list[Signal]) -> _Habits:
     """Return variance and correlation of the habits over all movements."""
-    rows = np.concatenate(habits)
+    rows = np.concatenate(habits) if habits else np.zeros((0, DEVIATIONS))
     if len(rows) < DEVIATIONS:
         alike = np.array([[1.0, 0.8], [0.8, 1.0]])
         return _Habits(np.full(DEVIATIONS, _HABIT**2), np.kron(np.eye(len(ANGLES)), alike))
