@@ -32,7 +32,7 @@ from lineage import marks  # noqa: E402
 from lineage.store import backend  # noqa: E402
 from payloads.data_judgement import DataJudgement  # noqa: E402
 from payloads.evaluation import Evaluation, Slice  # noqa: E402
-from payloads.judgements import EdgeJudgement, ServingJudgement  # noqa: E402
+from payloads.judgements import EdgeJudgement, ServingJudgement, SessionJudgement  # noqa: E402
 from payloads.sequences import SequenceRow, write_sequences  # noqa: E402
 from payloads.verdict import check_threshold  # noqa: E402
 
@@ -84,6 +84,20 @@ GRAPH: dict[str, tuple[dict[str, str], dict[str, str]]] = {
         {"model": "Trainer.model", "edge_model": "EdgeConverter.edge_model", "examples": "KeypointExampleGen.examples"},
         {"blessing": "InfraBlessing"},
     ),
+    "ReferenceBuilder": ({"examples": "KeypointExampleGen.examples"}, {"references": "PoselineReferences"}),
+    "CoachCalibrator": (
+        {"edge_model": "EdgeConverter.edge_model", "examples": "KeypointExampleGen.examples"},
+        {"settings": "PoselineCoachSettings"},
+    ),
+    "SessionEvaluator": (
+        {
+            "edge_model": "EdgeConverter.edge_model",
+            "references": "ReferenceBuilder.references",
+            "settings": "CoachCalibrator.settings",
+            "examples": "KeypointExampleGen.examples",
+        },
+        {"blessing": "PoselineSessionBlessing"},
+    ),
     "Pusher": (
         {
             "model": "Trainer.model",
@@ -91,6 +105,9 @@ GRAPH: dict[str, tuple[dict[str, str], dict[str, str]]] = {
             "model_blessing": "Evaluator.blessing",
             "edge_blessing": "ModelValidator.blessing",
             "infra_blessing": "ServingSmoke.blessing",
+            "references": "ReferenceBuilder.references",
+            "settings": "CoachCalibrator.settings",
+            "session_blessing": "SessionEvaluator.blessing",
         },
         {"pushed_model": "PushedModel"},
     ),
@@ -311,6 +328,7 @@ def write_payloads(root: Path, number: int) -> None:
     edge.write(folders["ModelValidator.blessing"])
     serving = ServingJudgement(verdicts=(verdict,), latency_ms={"p95": 0.1})
     serving.write(folders["ServingSmoke.blessing"])
+    SessionJudgement(verdicts=(verdict,)).write(folders["SessionEvaluator.blessing"])
     DataJudgement().write(folders["DataGate.blessing"])
     bundle = root / "pushed" / PIPELINE / str(number + 1)
     bundle.mkdir(parents=True)

@@ -267,13 +267,17 @@ def read_sequences(span_dir: Path) -> Iterator[KeypointSequence]:
 
 def row_groups(span_dir: Path) -> list[RowGroup]:
     """Return the address of every row group of a span."""
+    return [group for path in part_files(span_dir) for group in row_groups_of(path)]
+
+
+def row_groups_of(path: Path) -> list[RowGroup]:
+    """Return the address of every row group of a file."""
     groups = []
-    for path in part_files(span_dir):
-        first_row = 0
-        with open_part(path) as part:
-            for index in range(part.num_row_groups):
-                groups.append(RowGroup(str(path), index, first_row))
-                first_row += part.metadata.row_group(index).num_rows
+    first_row = 0
+    with open_part(path) as part:
+        for index in range(part.num_row_groups):
+            groups.append(RowGroup(str(path), index, first_row))
+            first_row += part.metadata.row_group(index).num_rows
     return groups
 
 
@@ -449,7 +453,7 @@ def _write_parts(folder: Path, sequences: Iterable[KeypointSequence]) -> None:
             if writer is None or groups % PART_ROW_GROUPS == 0:
                 if writer is not None:
                     writer.close()
-                writer = _new_writer(folder / f"part-{groups // PART_ROW_GROUPS:05d}.parquet")
+                writer = new_writer(folder / f"part-{groups // PART_ROW_GROUPS:05d}.parquet")
             writer.write_batch(to_batch(group))
             groups += 1
     finally:
@@ -460,7 +464,8 @@ def _write_parts(folder: Path, sequences: Iterable[KeypointSequence]) -> None:
             os.fsync(file.fileno())
 
 
-def _new_writer(path: Path) -> pq.ParquetWriter:
+def new_writer(path: Path) -> pq.ParquetWriter:
+    """Return a writer of a file of `SCHEMA`."""
     numbers = "keypoints.list.element"
     texts = ["subject", "label", "layout", "view", "split", "source"]
     return pq.ParquetWriter(

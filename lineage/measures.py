@@ -7,11 +7,18 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from lineage.artifact_types import DATA_BLESSING, EDGE_BLESSING, EDGE_MODEL, EVALUATION, INFRA_BLESSING
+from lineage.artifact_types import (
+    DATA_BLESSING,
+    EDGE_BLESSING,
+    EDGE_MODEL,
+    EVALUATION,
+    INFRA_BLESSING,
+    SESSION_BLESSING,
+)
 from lineage.model import Artifact
 from payloads.data_judgement import DataJudgement
 from payloads.evaluation import WHOLE, Evaluation
-from payloads.judgements import EdgeJudgement, Judgement, ServingJudgement
+from payloads.judgements import EdgeJudgement, Judgement, ServingJudgement, SessionJudgement
 from payloads.verdict import Verdict
 
 PERSON = "subject"
@@ -23,6 +30,7 @@ FORMS: dict[str, type[AnyJudgement]] = {
     EVALUATION: Evaluation,
     EDGE_BLESSING: EdgeJudgement,
     INFRA_BLESSING: ServingJudgement,
+    SESSION_BLESSING: SessionJudgement,
     DATA_BLESSING: DataJudgement,
 }
 """Type of the artifact in which a gate records its verdicts, to the form of its payload."""
@@ -85,8 +93,12 @@ def read_measures(artifact: Artifact) -> Iterator[Measure]:
     elif isinstance(judgement, ServingJudgement):
         for name, value in judgement.latency_ms.items():
             yield Measure(WHOLE, f"latency_{name}_ms", value)
+    elif isinstance(judgement, SessionJudgement):
+        for name, value in judgement.figures.items():
+            yield Measure(WHOLE, f"coach_{name}", value)
     for verdict in judgement.verdicts:
-        yield Measure(WHOLE, verdict.gate, verdict.figure, threshold=verdict.threshold, passed=verdict.passed)
+        judged = None if verdict.lacks_data else verdict.passed
+        yield Measure(WHOLE, verdict.gate, verdict.figure, threshold=verdict.threshold, passed=judged)
 
 
 def read_slices(evaluation: Artifact) -> dict[str, dict[str, float]]:
@@ -120,6 +132,8 @@ def _figures_in(artifact: Artifact) -> dict[str, float]:
         found |= judgement.accuracy
     elif isinstance(judgement, ServingJudgement):
         found |= {f"latency_{name}_ms": value for name, value in judgement.latency_ms.items()}
+    elif isinstance(judgement, SessionJudgement):
+        found |= {f"coach_{name}": value for name, value in judgement.figures.items()}
     if judgement is not None and not isinstance(judgement, DataJudgement):
         found |= {verdict.gate: verdict.figure for verdict in judgement.verdicts}
     return {name: value for name, value in found.items() if value is not None}

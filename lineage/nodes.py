@@ -52,6 +52,9 @@ NODES: dict[NodeId, NodeDescription] = {
         before=NodeId.TRANSFORM,
         judges="statistics",
     ),
+    NodeId.REFERENCE_BUILDER: NodeDescription(
+        "features", "Makes the references that the coach scores and corrects movements by, from good repetitions."
+    ),
     NodeId.TRANSFORM: NodeDescription(
         "features", "Does all preprocessing as graph operators, with constants of a full pass over the data."
     ),
@@ -86,6 +89,16 @@ NODES: dict[NodeId, NodeDescription] = {
         before=NodeId.PUSHER,
         judges="edge_model",
         heavy=True,
+    ),
+    NodeId.COACH_CALIBRATOR: NodeDescription(
+        "gates", "Calibrates what the model says for whole sessions: temperature, priors, durations, background."
+    ),
+    NodeId.SESSION_EVALUATOR: NodeDescription(
+        "gates",
+        "Judges the coach that is shipped: recognition in sessions, counts, scores, corrections, time for a frame.",
+        gate="session_evaluator",
+        before=NodeId.PUSHER,
+        judges="edge_model",
     ),
     NodeId.PUSHER: NodeDescription(
         "ship", "Publishes what all gates accepted, atomically. If one rejected it, the task fails and is not retried."

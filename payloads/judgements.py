@@ -24,8 +24,8 @@ class Judgement(JsonPayload):
 
     @property
     def passed(self) -> bool:
-        """Whether every verdict passed."""
-        return all(verdict.passed for verdict in self.verdicts)
+        """Whether no verdict rejects."""
+        return not any(verdict.rejects for verdict in self.verdicts)
 
     @property
     def to_repeat(self) -> tuple[Verdict, ...]:
@@ -33,7 +33,7 @@ class Judgement(JsonPayload):
         return tuple(
             verdict
             for verdict in self.verdicts
-            if not verdict.passed and (verdict.is_timed or (verdict.is_of_faults and self.faults_may_pass))
+            if verdict.rejects and (verdict.is_timed or (verdict.is_of_faults and self.faults_may_pass))
         )
 
     @property
@@ -146,3 +146,19 @@ class ServingJudgement(Judgement):
     def faults_may_pass(self) -> bool:
         """See `Judgement`."""
         return any(found.shipped and found.fault and found.may_pass for found in self.formats.values())
+
+
+class SessionJudgement(Judgement):
+    """SessionEvaluator's judgement of the coach.
+
+    Attributes:
+        figures: name of each figure to its value, with those that no threshold judges.
+        sessions: number of test sessions.
+        recordings: number of test recordings of one movement.
+        seconds: duration of all of them.
+    """
+
+    figures: dict[str, Figure] = Field(default_factory=dict)
+    sessions: int = 0
+    recordings: int = 0
+    seconds: float = 0.0

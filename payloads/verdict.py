@@ -42,6 +42,8 @@ class Verdict(BaseModel):
         detail: anything else a person should know, for example which file the figure is from.
         is_open: whether the figure could not be judged now, for example because other programs disturbed a
             measurement of time; it is then not passed.
+        lacks_data: whether the data cannot give the figure at all, for example recognition in sessions without any
+            session; it is then neither passed nor rejected.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -54,6 +56,7 @@ class Verdict(BaseModel):
     passed: bool
     detail: str = ""
     is_open: bool = False
+    lacks_data: bool = False
 
     @model_validator(mode="before")
     @classmethod
@@ -63,6 +66,11 @@ class Verdict(BaseModel):
             return values
         at_least = str(values.get("gate", "")).startswith("min_") or values.get("unit") == "at least"
         return values | {"direction": "min" if at_least else "max"}
+
+    @property
+    def rejects(self) -> bool:
+        """Whether it is a reason not to push: the figure does not keep the limit, or should be there but is not."""
+        return not self.passed and not self.lacks_data
 
     @property
     def is_timed(self) -> bool:
@@ -95,7 +103,14 @@ def shown(figure: float | None) -> str:
 
 
 def check_threshold(
-    gate: str, figure: float | None, threshold: float, direction: Direction, unit: str, detail: str = ""
+    gate: str,
+    figure: float | None,
+    threshold: float,
+    direction: Direction,
+    unit: str,
+    detail: str = "",
+    *,
+    lacks_data: bool = False,
 ) -> Verdict:
     """Compare a figure with a threshold; a figure that is None or not finite does not pass."""
     measured = finite(figure)
@@ -108,4 +123,5 @@ def check_threshold(
         unit=unit,
         passed=passed,
         detail=detail,
+        lacks_data=lacks_data and measured is None,
     )

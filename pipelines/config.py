@@ -77,6 +77,20 @@ class EdgeConfig(ConfigSection):
     )
 
 
+class CoachConfig(ConfigSection):
+    """How the coach that ships with the model is made and judged."""
+
+    good_quality: float = Field(
+        0.7, ge=0, le=1, description="quality from which a repetition counts as done well, where the data have one"
+    )
+    calibrated_seconds: float = Field(
+        180, gt=0, le=1e6, description="length of the sessions of the eval split that calibrate the coach, in seconds"
+    )
+    judged_seconds: float = Field(
+        180, gt=0, le=1e6, description="length of the sessions, and of the recordings, by which the coach is judged"
+    )
+
+
 class RunnerConfig(ConfigSection):
     """How nodes are run; these settings do not change any result."""
 
@@ -105,13 +119,14 @@ class PipelineConfig(ConfigSection):
     training: TrainingConfig = TrainingConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
     edge: EdgeConfig = EdgeConfig()
+    coach: CoachConfig = CoachConfig()
     gates: dict[str, dict[str, Any]] = Field(
         default_factory=dict,
         description="thresholds that replace those of the gates file, by section and name",
     )
-    only_warn: tuple[typing.Literal["data_gate", "evaluator", "model_validator", "serving_smoke"], ...] = Field(
-        (), description="gates that only warn: a rejection is reported and recorded, but the run continues"
-    )
+    only_warn: tuple[
+        typing.Literal["data_gate", "evaluator", "model_validator", "serving_smoke", "session_evaluator"], ...
+    ] = Field((), description="gates that only warn: a rejection is reported and recorded, but the run continues")
     targets: dict[str, _Path] = Field(
         default_factory=dict, description="push targets, name to folder; if empty, <root>/pushed/<name>"
     )

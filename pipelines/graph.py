@@ -15,6 +15,7 @@ from tfx.proto import trainer_pb2, transform_pb2
 from tfx.types import BaseChannel, Channel
 from tfx.types.standard_artifacts import ExampleStatistics, Model, ModelBlessing
 
+from components.coach_calibrator.component import CoachCalibrator
 from components.data_gate.component import DataGate
 from components.edge_converter.component import EdgeConverter
 from components.evaluator.component import Evaluator
@@ -22,9 +23,11 @@ from components.example_validator.component import ExampleValidator
 from components.keypoint_example_gen.component import KeypointExampleGen
 from components.model_validator.component import ModelValidator
 from components.pusher.component import Pusher
+from components.reference_builder.component import ReferenceBuilder
 from components.resolvers.last_blessed_before import LastBlessedBefore
 from components.resolvers.last_other_blessed import LastOtherBlessedModel, LastOtherBlessedStatistics
 from components.serving_smoke.component import ServingSmoke
+from components.session_evaluator.component import SessionEvaluator
 from data.windows import WindowSpec
 from lineage.node_ids import NodeId
 from lineage.nodes import GATES, MODEL_GATES
@@ -96,6 +99,23 @@ class _Data:
     gate: BaseNode
 
 
+@dataclass(frozen=True)
+class _Judged:
+    """What is shipped if the gates accept it.
+
+    Attributes:
+        edge_model: TFLite files.
+        references: references of the coach.
+        settings: settings of the coach.
+        blessings: gate to its blessing.
+    """
+
+    edge_model: BaseChannel
+    references: BaseChannel
+    settings: BaseChannel
+    blessings: dict[NodeId, BaseChannel]
+
+
 def create_pipeline(config: PipelineConfig) -> Pipeline:
     """Build the graph that a configuration describes; nothing is run.
 
@@ -105,8 +125,8 @@ def create_pipeline(config: PipelineConfig) -> Pipeline:
     settings = _Settings(config, read_window_contract(config.schema_file), config.read_gates())
     data, guarding = _ingest_and_guard(settings)
     model, training = _train(settings, data)
-    edge_model, blessings, gating = _gates(settings, data, model)
-    pusher = _ship(settings, model, edge_model, blessings)
+    judged, gating = _gates(settings, data, model)
+    pusher = _ship(settings, model, judged)
     return Pipeline(
         pipeline_name=config.name,
         pipeline_root="",  # filled in at launch, so that the root can be moved
@@ -206,10 +226,8 @@ def _warm_start(data: _Data) -> BaseNode:
     ).with_id(NodeId.WARM_START_MODEL.value)
 
 
-def _gates(
-    settings: _Settings, data: _Data, model: BaseChannel
-) -> tuple[BaseChannel, dict[NodeId, BaseChannel], Sequence[BaseNode]]:
-    """Return the converted model, the blessing of each gate, and the nodes that convert and judge."""
+def _gates(settings: _Settings, data: _Data, model: BaseChannel) -> tuple[_Judged, Sequence[BaseNode]]:
+    """Return what is shipped, the blessing of each gate, and the nodes that convert and judge."""
     config, gates = settings.config, settings.gates
     baseline = Resolver(
         strategy_class=LastOtherBlessedModel,
@@ -245,18 +263,46 @@ def _gates(
         NodeId.MODEL_VALIDATOR: model_validator.outputs["blessing"],
         NodeId.SERVING_SMOKE: smoke.outputs["blessing"],
     }
-    return edge_model, blessings, (baseline, evaluator, converter, model_validator, smoke)
+    judged, coaching = _coach(settings, data, edge_model, blessings)
+    return judged, (baseline, evaluator, converter, model_validator, smoke, *coaching)
 
 
-def _ship(
-    settings: _Settings, model: BaseChannel, edge_model: BaseChannel, blessings: dict[NodeId, BaseChannel]
-) -> BaseNode:
+def _coach(
+    settings: _Settings, data: _Data, edge_model: BaseChannel, blessings: dict[NodeId, BaseChannel]
+) -> tuple[_Judged, Sequence[BaseNode]]:
+    """Return what is shipped, the coach included, and the nodes that make and judge the coach."""
+    config = settings.config
+    builder = ReferenceBuilder(data.examples, settings.contract.labels, config.coach.good_quality)
+    builder.add_upstream_node(data.gate)
+    calibrator = CoachCalibrator(edge_model, data.examples, config.coach.calibrated_seconds)
+    references, coach_settings = builder.outputs["references"], calibrator.outputs["settings"]
+    session_evaluator = SessionEvaluator(
+        edge_model=edge_model,
+        references=references,
+        settings=coach_settings,
+        examples=data.examples,
+        thresholds=settings.gates.session_evaluator,
+        good_quality=config.coach.good_quality,
+        seconds=config.coach.judged_seconds,
+    )
+    judged = _Judged(
+        edge_model,
+        references,
+        coach_settings,
+        {**blessings, NodeId.SESSION_EVALUATOR: session_evaluator.outputs["blessing"]},
+    )
+    return judged, (builder, calibrator, session_evaluator)
+
+
+def _ship(settings: _Settings, model: BaseChannel, judged: _Judged) -> BaseNode:
     """Return the node that publishes; its targets are filled in when it is launched."""
     config = settings.config
     return Pusher(
         model=model,
-        edge_model=edge_model,
-        blessings=blessings,
+        edge_model=judged.edge_model,
+        references=judged.references,
+        settings=judged.settings,
+        blessings=judged.blessings,
         manifest_facts={"gates": settings.gates.model_dump(), "transform": config.transform.model_dump()},
         only_warn=[node for gate, node in GATES.items() if node in MODEL_GATES and gate in config.only_warn],
     )

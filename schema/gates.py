@@ -97,6 +97,40 @@ class ServingSmokeThresholds(Thresholds):
     max_difference: float = _threshold("probability", ge=0, le=1)
 
 
+class SessionEvaluatorThresholds(Thresholds):
+    """The coach: the int8 file with its references and settings, on sessions and recordings of the test split.
+
+    Attributes:
+        min_frame_accuracy: smallest share of the sessions' frames with the right label, background being a label.
+        min_edit: smallest edit score of the order of segments, mean over the sessions.
+        min_f1_10: smallest F1 score of segments that overlap by 10 %.
+        min_f1_25: the same for 25 %.
+        min_f1_50: the same for 50 %.
+        min_count_exact: smallest share of good recordings whose rounded count is the true one.
+        min_count_off_by_one: the same for counts that are at most 1 away.
+        max_count_mae: largest mean absolute error of the counts of good recordings.
+        min_form_auc: smallest chance that a good performance scores above a bad one, mean over the movements.
+        min_correction_rate: smallest share of bends of one joint by 25 degrees that the first correction has right.
+        max_false_alarms: largest share of good recordings for which a correction is given.
+        max_false_counts_per_minute: largest number of repetitions counted in a minute of background.
+        max_frame_ms: 95th percentile of the coach's processor time for a frame, averaged over a step of recognition.
+    """
+
+    min_frame_accuracy: float = _threshold("share", ge=0, le=1)
+    min_edit: float = _threshold("share", ge=0, le=1)
+    min_f1_10: float = _threshold("share", ge=0, le=1)
+    min_f1_25: float = _threshold("share", ge=0, le=1)
+    min_f1_50: float = _threshold("share", ge=0, le=1)
+    min_count_exact: float = _threshold("share", ge=0, le=1)
+    min_count_off_by_one: float = _threshold("share", ge=0, le=1)
+    max_count_mae: float = _threshold("repetitions", ge=0)
+    min_form_auc: float = _threshold("share", ge=0, le=1)
+    min_correction_rate: float = _threshold("share", ge=0, le=1)
+    max_false_alarms: float = _threshold("share", ge=0, le=1)
+    max_false_counts_per_minute: float = _threshold("repetitions a minute", ge=0)
+    max_frame_ms: float = _threshold("ms", gt=0)
+
+
 class RobustnessThresholds(ConfigSection):
     """Largest loss of the int8 file's accuracy by sequence on disturbed windows; reported, not a gate.
 
@@ -178,6 +212,7 @@ class GatesConfig(ConfigSection):
         evaluator: thresholds of Evaluator.
         model_validator: thresholds of ModelValidator.
         serving_smoke: thresholds of ServingSmoke.
+        session_evaluator: thresholds of SessionEvaluator.
         robustness: thresholds of `poseline evaluate --robustness`.
         data_gate: policy of DataGate.
     """
@@ -185,6 +220,7 @@ class GatesConfig(ConfigSection):
     evaluator: EvaluatorThresholds
     model_validator: ModelValidatorThresholds
     serving_smoke: ServingSmokeThresholds
+    session_evaluator: SessionEvaluatorThresholds
     robustness: RobustnessThresholds
     data_gate: DataPolicy
 

@@ -68,6 +68,11 @@ CASES = {
     "ServingSmoke": Case(
         "import components.serving_smoke.component, components.serving_smoke.executor", blocked=("tensorflow",)
     ),
+    "the coach's nodes": Case(
+        "import components.reference_builder.component, components.coach_calibrator.component,"
+        " components.session_evaluator.component",
+        blocked=("tensorflow",),
+    ),
     "Pusher": Case(
         "import components.pusher.component, components.pusher.executor", blocked=("tensorflow", "ai_edge_litert")
     ),

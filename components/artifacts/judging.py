@@ -32,7 +32,13 @@ def parse_thresholds[T: Thresholds](kind: type[T], text: str, section: str) -> T
 
 
 def check(
-    thresholds: Thresholds, name: str, figure: float | None, detail: str = "", limit: float | None = None
+    thresholds: Thresholds,
+    name: str,
+    figure: float | None,
+    detail: str = "",
+    limit: float | None = None,
+    *,
+    lacks_data: bool = False,
 ) -> Verdict:
     """Compare a figure with a threshold of a gate.
 
@@ -42,10 +48,11 @@ def check(
         figure: measured value; None if it could not be measured.
         detail: additional information for people.
         limit: value to use instead of the configured threshold.
+        lacks_data: whether the data cannot give the figure if it is None.
     """
     configured = getattr(thresholds, name) if limit is None else limit
     direction: Direction = "min" if name.startswith("min_") else "max"
-    return check_threshold(name, figure, configured, direction, thresholds.unit(name), detail)
+    return check_threshold(name, figure, configured, direction, thresholds.unit(name), detail, lacks_data=lacks_data)
 
 
 def write_blessing(blessing: Artifact, judgement: Judgement) -> None:

@@ -20,6 +20,7 @@ from data.records import KeypointSequence
 from data.splits import SplitPolicy, check_subjects, split_clips
 from data.store import RowGroup, read_row_group
 from data.windows import Window, WindowSpec, cut_windows
+from payloads.recordings import RecordingsWriter, whole_or_clips
 from payloads.sequences import SequenceRow, write_sequences
 from payloads.window_table import Row, RowWriter
 
@@ -90,25 +91,32 @@ class _CutWindows(beam.DoFn):
         clips: dict[str, SequenceRow] = {}
         counts: Counter[str] = Counter()
         shards: dict[tuple[str, int], list[Record]] = defaultdict(list)
-        for batch in itertools.batched(self._windows(group, clips), _BATCH):
-            encoded = encode_windows(batch, self._layout, self._label_ids)
-            for (clip, _), (example, row) in zip(batch, encoded, strict=True):
-                name = f"{clip.sequence_id}:{counts[clip.sequence_id]}".encode()
-                counts[clip.sequence_id] += 1
-                order = hashlib.blake2b(name, digest_size=16).digest()
-                shard = int.from_bytes(order[:8], "big") % self._job.num_shards
-                shards[clips[clip.sequence_id].split, shard].append((order[8:], example, row))
+        group_name = f"{Path(group.path).stem}-{group.index}"
+        with RecordingsWriter(self._job.folder, group_name) as recordings:
+            for batch in itertools.batched(self._windows(group, clips, recordings), _BATCH):
+                encoded = encode_windows(batch, self._layout, self._label_ids)
+                for (clip, _), (example, row) in zip(batch, encoded, strict=True):
+                    name = f"{clip.sequence_id}:{counts[clip.sequence_id]}".encode()
+                    counts[clip.sequence_id] += 1
+                    order = hashlib.blake2b(name, digest_size=16).digest()
+                    shard = int.from_bytes(order[:8], "big") % self._job.num_shards
+                    shards[clips[clip.sequence_id].split, shard].append((order[8:], example, row))
         for (split, shard), records in shards.items():
-            run_name = f"{split}-{shard}-{Path(group.path).stem}-{group.index}"
+            run_name = f"{split}-{shard}-{group_name}"
             run = write_run(self._job.folder, run_name, sorted(records, key=_order))
             yield (split, shard), str(run)
         for clip_id, clip_row in clips.items():
             yield beam.pvalue.TaggedOutput(_CLIPS, clip_row._replace(windows=counts[clip_id]))
 
-    def _windows(self, group: RowGroup, clips: dict[str, SequenceRow]) -> Iterator[tuple[KeypointSequence, Window]]:
-        """Yield all windows of a row group with their clips, and add a row for each clip to `clips`."""
+    def _windows(
+        self, group: RowGroup, clips: dict[str, SequenceRow], recordings: RecordingsWriter
+    ) -> Iterator[tuple[KeypointSequence, Window]]:
+        """Yield all windows of a row group with their clips, add a row for each clip, and keep the recordings."""
         for sequence in read_row_group(group):
-            for clip, split in split_clips(sequence, self._job.splits, self._job.policy.test_share):
+            pieces = list(split_clips(sequence, self._job.splits, self._job.policy.test_share))
+            for recording, split in whole_or_clips(sequence, pieces):
+                recordings.add(recording, split)
+            for clip, split in pieces:
                 clips[clip.sequence_id] = SequenceRow(
                     clip.sequence_id, clip.subject, clip.label, split, clip.view or "", len(clip.keypoints), 0
                 )

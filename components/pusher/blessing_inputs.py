@@ -7,7 +7,7 @@ from typing import NamedTuple
 from tfx.types.artifact import Artifact
 from tfx.types.standard_artifacts import InfraBlessing, ModelBlessing
 
-from components.artifacts.types import EdgeBlessing
+from components.artifacts.types import EdgeBlessing, SessionBlessing
 from lineage.node_ids import NodeId
 
 
@@ -27,5 +27,6 @@ BLESSINGS = {
     NodeId.EVALUATOR: BlessingInput("model_blessing", ModelBlessing),
     NodeId.MODEL_VALIDATOR: BlessingInput("edge_blessing", EdgeBlessing),
     NodeId.SERVING_SMOKE: BlessingInput("infra_blessing", InfraBlessing),
+    NodeId.SESSION_EVALUATOR: BlessingInput("session_blessing", SessionBlessing),
 }
 """Input of Pusher for each gate that can reject a model."""

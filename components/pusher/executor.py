@@ -15,7 +15,7 @@ from tfx.types.artifact import Artifact
 from components.artifacts.folders import only_artifact, saved_model_folder
 from components.pusher.blessing_inputs import BLESSINGS
 from components.pusher.publish import Publication, publish
-from components.pusher.release import Release
+from components.pusher.release import ModelFiles, Release
 from components.pusher.signing import SIGNER, read_signing_key
 from data.digests import list_folder
 from data.errors import InputError
@@ -37,7 +37,8 @@ class Executor(BaseExecutor):
     ) -> None:
         """Publish the model if no gate rejected it."""
         pushed = only_artifact(output_dict, "pushed_model")
-        model, edge_model = (only_artifact(input_dict, key) for key in ("model", "edge_model"))
+        shipped = {key: only_artifact(input_dict, key) for key in ("model", "edge_model", "references", "settings")}
+        model, edge_model = shipped["model"], shipped["edge_model"]
         blessings = {gate: only_artifact(input_dict, needed.channel) for gate, needed in BLESSINGS.items()}
         rejected = [gate for gate, blessing in blessings.items() if blessing.get_int_custom_property("blessed") != 1]
         warned = tuple(gate for gate in rejected if gate in json.loads(exec_properties.get("only_warn", "[]")))
@@ -57,13 +58,19 @@ class Executor(BaseExecutor):
                 logging.warning("pushed although rejected by %s, which only warns", " and ".join(warned))
             targets = _targets(exec_properties["targets"])
             altered = [Path(folder) for folder in json.loads(exec_properties.get("altered_versions", "[]"))]
-            judged_files = _judged_files([model, edge_model, *blessings.values()])
+            judged_files = _judged_files([*shipped.values(), *blessings.values()])
             facts = json.loads(exec_properties["manifest_facts"])
             facts |= {"model_artifact_id": model.id, "edge_model_artifact_id": edge_model.id}
             facts |= {"warned_by": list(warned)} if warned else {}
             judged = [Path(blessing.uri) for gate, blessing in blessings.items() if gate != NodeId.EVALUATOR]
             key = read_signing_key(exec_properties)
-            release = Release.of(saved_model_folder(Path(model.uri)), Path(edge_model.uri), judged, facts, key)
+            files = ModelFiles(
+                saved_model=saved_model_folder(Path(model.uri)),
+                edge_model=Path(edge_model.uri),
+                references=Path(shipped["references"].uri),
+                settings=Path(shipped["settings"].uri),
+            )
+            release = Release.of(files, judged, facts, key)
             _refuse_other_files(release, judged_files)
             record = _add_publication(record, publish(release, list(targets.values()), altered), targets)
             if key:
@@ -80,7 +87,7 @@ def _reasons(gate: str, blessing: Artifact) -> list[str]:
     """Return the verdicts of a gate that did not pass; none for Evaluator, whose verdicts are in another artifact."""
     if gate == NodeId.EVALUATOR:
         return []
-    return [f"{gate} {verdict}" for verdict in Judgement.read(Path(blessing.uri)).verdicts if not verdict.passed]
+    return [f"{gate} {verdict}" for verdict in Judgement.read(Path(blessing.uri)).verdicts if verdict.rejects]
 
 
 def _judged_files(artifacts: Iterable[Artifact]) -> dict[Path, str]:

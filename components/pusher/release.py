@@ -16,6 +16,7 @@ from data.layouts import load_layout
 from payloads.claims import Claims
 from payloads.judgements import EdgeJudgement, Judgement
 from payloads.verdict import Verdict
+from serving_targets.coach.settings import REFERENCES, SETTINGS
 from serving_targets.contract import Contract, read_contract
 from serving_targets.manifest import (
     FLOAT_MODEL,
@@ -34,6 +35,42 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class ModelFiles:
+    """Folders with the files of a model.
+
+    Attributes:
+        saved_model: folder of the SavedModel.
+        edge_model: folder that EdgeConverter wrote.
+        references: folder that ReferenceBuilder wrote.
+        settings: folder that CoachCalibrator wrote.
+    """
+
+    saved_model: Path
+    edge_model: Path
+    references: Path
+    settings: Path
+
+    def sources(self) -> dict[str, Path]:
+        """Return the path in the bundle of each file to the file that is copied there.
+
+        Raises:
+            NodeError: a file is missing.
+        """
+        sources = {name: self.edge_model / name for name in (INT8_MODEL, FLOAT_MODEL)}
+        sources |= {file.path.name: file.path for file in list_files(self.edge_model) if file.shipped}
+        sources |= {REFERENCES: self.references / REFERENCES, SETTINGS: self.settings / SETTINGS}
+        for path in sorted(self.saved_model.rglob("*")):
+            if path.is_file():
+                sources[f"{SAVED_MODEL}/{path.relative_to(self.saved_model).as_posix()}"] = path
+        needed = {f"{SAVED_MODEL}/saved_model.pb": self.saved_model / "saved_model.pb", **sources}
+        if missing := [str(path) for path in needed.values() if not path.is_file()]:
+            raise NodeError(
+                f"{len(missing)} files of the model are missing", ", ".join(missing), "run again with --no-cache"
+            )
+        return sources
+
+
+@dataclass(frozen=True)
 class Release:
     """A model that is ready to be published.
 
@@ -43,7 +80,7 @@ class Release:
         files: path, digest and size of each file in the bundle.
         contract: contract in the TFLite files.
         facts: content of the manifest from the pipeline; see `manifest_facts` of Pusher.
-        verdicts: verdicts of ModelValidator and ServingSmoke.
+        verdicts: verdicts of the gates but Evaluator.
         claims: what ModelValidator's test shows about the model.
         digest: digest of everything that determines the behaviour of the bundle.
         key: key that the manifest is signed with; None for an unsigned release.
@@ -62,8 +99,7 @@ class Release:
     @classmethod
     def of(
         cls,
-        saved_model: Path,
-        edge_model: Path,
+        model: ModelFiles,
         judged: Sequence[Path],
         facts: Mapping[str, Any],
         key: Ed25519PrivateKey | None = None,
@@ -71,9 +107,8 @@ class Release:
         """Create a release from the files of a model.
 
         Args:
-            saved_model: folder of the SavedModel.
-            edge_model: folder that EdgeConverter wrote.
-            judged: folders with the judgements of ModelValidator and ServingSmoke.
+            model: folders with the files.
+            judged: folders with the judgements of the gates but Evaluator.
             facts: content of the manifest from the pipeline; see `manifest_facts` of Pusher.
             key: key to sign the manifest with; None for an unsigned release.
 
@@ -82,15 +117,7 @@ class Release:
         """
         from components.pusher.sbom import bundle_sbom  # its library takes half a second, which only a push needs
 
-        sources = {name: edge_model / name for name in (INT8_MODEL, FLOAT_MODEL)}
-        sources |= {file.path.name: file.path for file in list_files(edge_model) if file.shipped}
-        saved_model_files = (path for path in sorted(saved_model.rglob("*")) if path.is_file())
-        sources |= {f"{SAVED_MODEL}/{path.relative_to(saved_model).as_posix()}": path for path in saved_model_files}
-        needed = {f"{SAVED_MODEL}/saved_model.pb": saved_model / "saved_model.pb", **sources}
-        if missing := [str(path) for path in needed.values() if not path.is_file()]:
-            raise NodeError(
-                f"{len(missing)} files of the model are missing", ", ".join(missing), "run again with --no-cache"
-            )
+        sources = model.sources()
         files = tuple(
             BundleFile(path=name, sha256=file_digest(path), bytes=path.stat().st_size) for name, path in sources.items()
         )

@@ -93,9 +93,8 @@ def _trace(answer: Trace, out: Terminal) -> None:
             ("to retrain", "a person in its data asked to be forgotten" if answer.retrain else None),
         ],
     )
-    gates = (
-        (g.node, g.gate, _figure(g.figure), _threshold(g), g.unit, "yes" if g.passed else "NO") for g in answer.gates
-    )
+    words = {True: "yes", False: "NO", None: "not measured"}
+    gates = ((g.node, g.gate, _figure(g.figure), _threshold(g), g.unit, words[g.passed]) for g in answer.gates)
     _rows(out, "gates", ("node", "gate", "figure", "threshold", "unit", "passed"), gates)
     splits = (
         (d.artifact, d.span, split, n["sequences"], n["windows"], ", ".join(d.subjects[split]))

@@ -121,7 +121,7 @@ def _gate(node: str, verdict: Verdict) -> dict[str, Any]:
         "name": verdict.gate.removeprefix("evaluator ").replace("_", " "),
         "figure": figure(verdict.figure),
         "threshold": verdict.limit,
-        "passed": verdict.passed,
+        "passed": None if verdict.lacks_data else verdict.passed,
     }
 
 

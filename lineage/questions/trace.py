@@ -107,7 +107,7 @@ class GateVerdict:
         threshold: limit that the figure was compared with; None without one.
         direction: `min` if the threshold is the smallest value that passes, `max` if it is the largest.
         unit: unit of figure and threshold.
-        passed: whether the figure keeps the limit.
+        passed: whether the figure keeps the limit; None if the data cannot give the figure.
         detail: further explanation, for example which file the figure is from.
         node: id of the gate's node.
         run: name of the run in which the gate ran.
@@ -119,7 +119,7 @@ class GateVerdict:
     threshold: float | None
     direction: Direction
     unit: str
-    passed: bool
+    passed: bool | None
     detail: str
     node: str
     run: str
@@ -366,7 +366,8 @@ def _verdicts(store: LineageStore, gates: set[int]) -> list[GateVerdict]:
         if artifact.type in JUDGEMENTS:
             verdicts += [
                 GateVerdict(
-                    **verdict.model_dump(exclude={"is_open"}),
+                    **verdict.model_dump(exclude={"is_open", "lacks_data", "passed"}),
+                    passed=None if verdict.lacks_data else verdict.passed,
                     node=execution.node,
                     run=execution.run,
                     artifact=artifact.id,

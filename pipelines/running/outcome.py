@@ -187,7 +187,7 @@ def _read_data_gate(report: Report, outputs: Outputs) -> None:
 def _add_verdicts(report: Report, gate: str, verdicts: Iterable[Verdict], only_warn: Collection[str]) -> None:
     for verdict in verdicts:
         report.verdicts.append(verdict)
-        if not verdict.passed and gate not in only_warn:
+        if verdict.rejects and gate not in only_warn:
             report.rejected.append(verdict.gate)
 
 

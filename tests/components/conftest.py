@@ -122,6 +122,87 @@ def validate(trained, files, blessing, thresholds):
     )
 
 
+@pytest.fixture(scope="session")
+def coached(converted, tmp_path_factory):
+    """The folders that the executors of the coach's nodes write for `converted`."""
+    from tfx.types.standard_artifacts import Examples
+
+    from components.artifacts.types import CoachSettingsArtifact, EdgeModel, ReferencesArtifact, SessionBlessing
+    from components.coach_calibrator.executor import Executor as Calibrator
+    from components.reference_builder.executor import Executor as Builder
+    from components.session_evaluator.executor import Executor as SessionEvaluator
+
+    folder = tmp_path_factory.mktemp("coached")
+    made = SimpleNamespace(**{name: folder / name for name in ("examples", "references", "settings", "blessing")})
+    write_recordings(made.examples)
+    examples, edge_model = artifact(Examples, made.examples), artifact(EdgeModel, converted)
+    references = artifact(ReferencesArtifact, made.references)
+    settings = artifact(CoachSettingsArtifact, made.settings)
+    Builder().Do(
+        {"examples": [examples]}, {"references": [references]}, {"labels": json.dumps(LABELS), "good_quality": 0.7}
+    )
+    inputs = {"edge_model": [edge_model], "examples": [examples]}
+    Calibrator().Do(inputs, {"settings": [settings]}, {"seconds": 30.0})
+    SessionEvaluator().Do(
+        {**inputs, "references": [references], "settings": [settings]},
+        {"blessing": [artifact(SessionBlessing, made.blessing)]},
+        {"thresholds": json.dumps(COACHING), "good_quality": 0.7, "seconds": 30.0},
+    )
+    return made
+
+
+def write_recordings(examples):
+    """Write recordings of the stand-in's movements: clips for all splits, and sessions for eval and test."""
+    from data.records import SESSION_LABEL, KeypointSequence, Segment
+    from payloads.recordings import RecordingsWriter
+    from payloads.sequences import SequenceRow, write_sequences
+
+    examples.mkdir(parents=True)
+    rows = []
+    with RecordingsWriter(examples, "part-00000-0") as writer:
+        for number, split in enumerate(("train", "train", "eval", "test")):
+            windows, labels = _windows(12, seed=number + 10)
+            for i, (window, label) in enumerate(zip(windows, labels, strict=True)):
+                name = f"{number}-{i}"
+                clip = KeypointSequence(name, f"person {number}", LABELS[label], 15.0, "coco17", window, repetitions=1)
+                writer.add(clip, split)
+                rows.append(SequenceRow(name, f"person {number}", LABELS[label], split, "", LENGTH, 2))
+            # Somebody stands still, then performs each movement.
+            still = np.repeat(windows[0][:1], 60, axis=0)
+            parts = [still, *(part for window in windows[:3] for part in (window, window, still))]
+            starts = np.cumsum([0, *map(len, parts)])
+            segments = tuple(
+                Segment(int(starts[3 * i + 1]), int(starts[3 * i + 3]), LABELS[labels[i]]) for i in range(3)
+            )
+            session = KeypointSequence(
+                f"{number}-session",
+                f"person {number}",
+                SESSION_LABEL,
+                15.0,
+                "coco17",
+                np.concatenate(parts),
+                segments=segments,
+            )
+            writer.add(session, split)
+    write_sequences(examples, rows)
+
+
+COACHING = {
+    "min_frame_accuracy": 0.0,
+    "min_edit": 0.0,
+    "min_f1_10": 0.0,
+    "min_f1_25": 0.0,
+    "min_f1_50": 0.0,
+    "min_count_exact": 0.0,
+    "min_count_off_by_one": 0.0,
+    "max_count_mae": 100.0,
+    "min_form_auc": 0.0,
+    "min_correction_rate": 0.0,
+    "max_false_alarms": 1.0,
+    "max_false_counts_per_minute": 1000.0,
+    "max_frame_ms": 10_000.0,
+}
+
 EASY = {
     "min_sequence_accuracy": 0.6,
     "max_accuracy_lost": 0.05,
@@ -157,6 +238,7 @@ def edge():
         labels=LABELS,
         thresholds=EASY,
         serving=SERVING,
+        coaching=COACHING,
         facts=facts,
         model_facts=MODEL_FACTS,
         artifact=artifact,

@@ -10,7 +10,13 @@ from ai_edge_litert.tools import flatbuffer_utils
 from tfx.types.standard_artifacts import InfraBlessing, Model, ModelBlessing, PushedModel
 
 from components.artifacts.edge_model import list_files
-from components.artifacts.types import EdgeBlessing, EdgeModel
+from components.artifacts.types import (
+    CoachSettingsArtifact,
+    EdgeBlessing,
+    EdgeModel,
+    ReferencesArtifact,
+    SessionBlessing,
+)
 from components.edge_converter.metadata import embed_contract
 from components.pusher.executor import Executor as Pusher
 from serving_targets.bundle import load_bundle
@@ -87,7 +93,7 @@ BAD_MODELS = [
 
 @pytest.mark.parametrize(("spoil", "by_validator", "by_smoke", "reason"), BAD_MODELS)
 def test_a_bad_model_is_refused_by_the_right_gate_and_the_served_one_stays(
-    trained, converted, blessed, smoked, edge, tmp_path, spoil, by_validator, by_smoke, reason
+    trained, converted, blessed, smoked, coached, edge, tmp_path, spoil, by_validator, by_smoke, reason
 ):
     target = tmp_path / "phone"
 
@@ -97,6 +103,9 @@ def test_a_bad_model_is_refused_by_the_right_gate_and_the_served_one_stays(
         model.id = 42
         inputs = {"model": model, "edge_model": edge.artifact(EdgeModel, files)}
         inputs |= {"edge_blessing": edge_blessing, "infra_blessing": infra_blessing}
+        inputs["references"] = edge.artifact(ReferencesArtifact, coached.references)
+        inputs["settings"] = edge.artifact(CoachSettingsArtifact, coached.settings)
+        inputs["session_blessing"] = edge.artifact(SessionBlessing, coached.blessing, blessed=1)
         inputs["model_blessing"] = edge.artifact(ModelBlessing, tmp_path, blessed=1)
         Pusher().Do(
             {name: [artifact] for name, artifact in inputs.items()},

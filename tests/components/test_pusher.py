@@ -19,7 +19,13 @@ from cyclonedx.validation.json import JsonStrictValidator
 from tfx.types import Channel
 from tfx.types.standard_artifacts import InfraBlessing, Model, ModelBlessing, PushedModel
 
-from components.artifacts.types import EdgeBlessing, EdgeModel
+from components.artifacts.types import (
+    CoachSettingsArtifact,
+    EdgeBlessing,
+    EdgeModel,
+    ReferencesArtifact,
+    SessionBlessing,
+)
 from components.edge_converter.metadata import embed_contract
 from components.pusher import publish as publishing
 from components.pusher import sbom
@@ -27,7 +33,7 @@ from components.pusher.blessing_inputs import BLESSINGS
 from components.pusher.component import Pusher
 from components.pusher.executor import Executor
 from components.pusher.publish import publish
-from components.pusher.release import Release
+from components.pusher.release import ModelFiles, Release
 from data.digests import list_folder
 from data.errors import InputError, NodeError
 from data.project import PROJECT_ROOT
@@ -45,22 +51,24 @@ from tests.surroundings import make_surroundings, new_names, snapshot
 
 
 @pytest.fixture
-def release(trained, converted, blessed, smoked, edge):
-    return _release(trained, converted, (blessed, smoked), edge.facts)
+def release(trained, converted, blessed, smoked, coached, edge):
+    return _release(trained, converted, coached, (blessed, smoked), edge.facts)
 
 
 @pytest.fixture
-def other_release(trained, converted, blessed, smoked, edge, tmp_path_factory):
+def other_release(trained, converted, blessed, smoked, coached, edge, tmp_path_factory):
     """A release with other behaviour: its labels differ."""
     files = _with_labels(converted, tmp_path_factory.mktemp("other") / "files", ("a", "b", "c"))
-    return _release(trained, files, (blessed, smoked), edge.facts)
+    return _release(trained, files, coached, (blessed, smoked), edge.facts)
 
 
 @pytest.fixture
-def push(trained, converted, blessed, smoked, edge, tmp_path):
+def push(trained, converted, blessed, smoked, coached, edge, tmp_path):
     """Run the executor; return its output artifact."""
 
-    def run(targets, model_blessed=1, edge_blessed=1, only_warn=(), infra_blessed=1, altered=None, **more):
+    def run(
+        targets, model_blessed=1, edge_blessed=1, only_warn=(), infra_blessed=1, session_blessed=1, altered=None, **more
+    ):
         pushed = edge.artifact(PushedModel, tmp_path / "pushed")
         model = edge.artifact(Model, trained / "model")
         model.id = 42
@@ -70,9 +78,12 @@ def push(trained, converted, blessed, smoked, edge, tmp_path):
         inputs = {
             "model": [model],
             "edge_model": [edge.artifact(EdgeModel, converted)],
+            "references": [edge.artifact(ReferencesArtifact, coached.references)],
+            "settings": [edge.artifact(CoachSettingsArtifact, coached.settings)],
             "model_blessing": [edge.artifact(ModelBlessing, evaluated, blessed=model_blessed)],
             "edge_blessing": [edge_blessing],
             "infra_blessing": [edge.artifact(InfraBlessing, smoked.uri, blessed=infra_blessed)],
+            "session_blessing": [edge.artifact(SessionBlessing, coached.blessing, blessed=session_blessed)],
         }
         for key, [artifact] in inputs.items():
             digest = "0" * 64 if key == altered else list_folder(Path(artifact.uri)).digest
@@ -92,8 +103,9 @@ def push(trained, converted, blessed, smoked, edge, tmp_path):
     return run
 
 
-def _release(trained, converted, judged, facts):
-    return Release.of(trained / "model" / "Format-Serving", converted, [Path(found.uri) for found in judged], facts)
+def _release(trained, converted, coached, judged, facts):
+    files = ModelFiles(trained / "model" / "Format-Serving", converted, coached.references, coached.settings)
+    return Release.of(files, [Path(found.uri) for found in judged], facts)
 
 
 def _with_labels(files, copy, labels, names=("model_int8.tflite", "model_float.tflite")):
@@ -156,6 +168,7 @@ def test_a_blessed_model_is_published_whole_at_every_target(push, edge, tmp_path
         assert bundle.folder == target / "1"
         names = {file.path for file in bundle.manifest.files}
         assert {"model_int8.tflite", "model_float.tflite", "saved_model/saved_model.pb"} <= names
+        assert {"references.json", "coach.json"} <= names
         assert bundle.manifest.labels == edge.labels
         assert bundle.manifest.layout.joints[0] == "nose"
         assert bundle.manifest.channels == ("x", "y", "confidence")
@@ -176,6 +189,7 @@ def test_a_blessed_model_is_published_whole_at_every_target(push, edge, tmp_path
         ({"model_blessed": 0}, ["Evaluator"]),
         ({"edge_blessed": 0}, ["ModelValidator"]),
         ({"infra_blessed": 0}, ["ServingSmoke"]),
+        ({"session_blessed": 0}, ["SessionEvaluator"]),
         ({"model_blessed": 0, "edge_blessed": 0}, ["Evaluator", "ModelValidator"]),
     ],
 )
@@ -368,26 +382,26 @@ def test_a_bad_copy_is_noticed(release, tmp_path, monkeypatch):
     assert _everything(tmp_path) == {}
 
 
-def test_a_file_that_is_missing_is_an_error(trained, converted, blessed, smoked, edge, tmp_path):
+def test_a_file_that_is_missing_is_an_error(trained, converted, blessed, smoked, coached, edge, tmp_path):
     shutil.copytree(converted, tmp_path / "edge")
     (tmp_path / "edge" / "model_float.tflite").unlink()
     with pytest.raises(NodeError, match="1 files of the model are missing"):
-        _release(trained, tmp_path / "edge", (blessed, smoked), edge.facts)
+        _release(trained, tmp_path / "edge", coached, (blessed, smoked), edge.facts)
 
 
-def test_files_that_contradict_each_other_are_an_error(trained, converted, blessed, smoked, edge, tmp_path):
+def test_files_that_contradict_each_other_are_an_error(trained, converted, blessed, smoked, coached, edge, tmp_path):
     files = _with_labels(converted, tmp_path / "edge", ("a", "b", "c"), names=["model_float.tflite"])
     with pytest.raises(NodeError, match=r"the contracts in model_int8.tflite, model_float.tflite differ"):
-        _release(trained, files, (blessed, smoked), edge.facts)
+        _release(trained, files, coached, (blessed, smoked), edge.facts)
 
 
 def test_another_format_is_shipped_if_it_lies_with_the_others(
-    release, trained, converted, blessed, smoked, edge, tmp_path
+    release, trained, converted, blessed, smoked, coached, edge, tmp_path
 ):
     assert not [name for name in release.sources if "float16" in name]
     shutil.copytree(converted, tmp_path / "edge")
     (tmp_path / "edge" / "compared" / "model_float16.tflite").rename(tmp_path / "edge" / "model_float16.tflite")
-    wider = _release(trained, tmp_path / "edge", (blessed, smoked), edge.facts)
+    wider = _release(trained, tmp_path / "edge", coached, (blessed, smoked), edge.facts)
     assert "model_float16.tflite" in wider.sources
     assert wider.digest != release.digest
 
@@ -481,6 +495,8 @@ def test_the_component_learns_its_targets_at_launch():
     node = Pusher(
         model=Channel(type=Model),
         edge_model=Channel(type=EdgeModel),
+        references=Channel(type=ReferencesArtifact),
+        settings=Channel(type=CoachSettingsArtifact),
         blessings={gate: Channel(type=blessing.kind) for gate, blessing in BLESSINGS.items()},
         manifest_facts={},
     )

@@ -18,7 +18,14 @@ from tfx.types import Channel, artifact_utils
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 from tfx.types.standard_artifacts import Examples, InfraBlessing, Model, ModelBlessing, ModelEvaluation, Schema
 
-from components.artifacts.types import DataBlessing, EdgeBlessing, EdgeModel
+from components.artifacts.types import (
+    CoachSettingsArtifact,
+    DataBlessing,
+    EdgeBlessing,
+    EdgeModel,
+    ReferencesArtifact,
+    SessionBlessing,
+)
 from components.pusher.component import Pusher
 from components.resolvers.last_other_blessed import LastOtherBlessedModel
 from data.errors import GateError
@@ -26,7 +33,7 @@ from data.windows import WindowSpec
 from lineage.node_ids import NodeId
 from payloads.data_judgement import DataJudgement
 from payloads.evaluation import Evaluation, Slice
-from payloads.judgements import EdgeJudgement, ServingJudgement
+from payloads.judgements import EdgeJudgement, ServingJudgement, SessionJudgement
 from payloads.sequences import SequenceRow, write_sequences
 from payloads.verdict import check_threshold
 from serving_targets.contract import make_contract, with_contract
@@ -84,17 +91,38 @@ def graph(*, span, rows, seed, quality):
         "ModelValidator", Validating, {"edge_model": converter.outputs["edge_model"]}, {"blessing": EdgeBlessing}
     )
     smoke = _node("ServingSmoke", Serving, {"edge_model": converter.outputs["edge_model"]}, {"blessing": InfraBlessing})
+    builder = _node("ReferenceBuilder", Referring, {"examples": examples}, {"references": ReferencesArtifact})
+    calibrator = _node(
+        "CoachCalibrator",
+        Calibrating,
+        {"edge_model": converter.outputs["edge_model"], "examples": examples},
+        {"settings": CoachSettingsArtifact},
+    )
+    coaching = _node(
+        "SessionEvaluator",
+        Coaching,
+        {
+            "edge_model": converter.outputs["edge_model"],
+            "references": builder.outputs["references"],
+            "settings": calibrator.outputs["settings"],
+        },
+        {"blessing": SessionBlessing},
+    )
     pusher = Pusher(
         model=model,
         edge_model=converter.outputs["edge_model"],
+        references=builder.outputs["references"],
+        settings=calibrator.outputs["settings"],
         blessings={
             NodeId.EVALUATOR: evaluator.outputs["blessing"],
             NodeId.MODEL_VALIDATOR: validator.outputs["blessing"],
             NodeId.SERVING_SMOKE: smoke.outputs["blessing"],
+            NodeId.SESSION_EVALUATOR: coaching.outputs["blessing"],
         },
         manifest_facts={"gates": {}},
     )
-    return [schema, reader, gate, transform, trainer, baseline, evaluator, converter, validator, smoke, pusher]
+    training = [schema, reader, gate, transform, trainer, baseline, evaluator, converter, validator, smoke]
+    return [*training, builder, calibrator, coaching, pusher]
 
 
 def _node(name, executor, inputs, outputs, **parameters):
@@ -218,4 +246,23 @@ class Serving(BaseExecutor):
     def Do(self, input_dict, output_dict, exec_properties):
         verdict = check_threshold("max_latency_p95_ms", 0.1, 0.3, "max", "ms")
         ServingJudgement(verdicts=(verdict,), latency_ms={"p95": 0.1}).write(_folder(output_dict, "blessing"))
+        output_dict["blessing"][0].set_int_custom_property("blessed", 1)
+
+
+class Referring(BaseExecutor):
+    def Do(self, input_dict, output_dict, exec_properties):
+        text = json.dumps({"movements": hashlib.sha256(_content(input_dict, "examples")).hexdigest()})
+        (_folder(output_dict, "references") / "references.json").write_text(text)
+
+
+class Calibrating(BaseExecutor):
+    def Do(self, input_dict, output_dict, exec_properties):
+        (_folder(output_dict, "settings") / "coach.json").write_text('{"schema_version": 1}')
+
+
+class Coaching(BaseExecutor):
+    def Do(self, input_dict, output_dict, exec_properties):
+        judged = check_threshold("min_count_exact", 1.0, 0.5, "min", "share")
+        open_ = check_threshold("min_edit", None, 0.5, "min", "share", "there is no session", lacks_data=True)
+        SessionJudgement(verdicts=(judged, open_), figures={"count_exact": 1.0}).write(_folder(output_dict, "blessing"))
         output_dict["blessing"][0].set_int_custom_property("blessed", 1)

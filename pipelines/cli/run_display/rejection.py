@@ -72,7 +72,7 @@ def explain_rejection(report: Report) -> Text:
     """Return what was found, what it means and what to do, for each verdict that stopped the push."""
     lines = []
     for verdict in report.verdicts:
-        if not verdict.passed and verdict.gate in report.rejected:
+        if verdict.rejects and verdict.gate in report.rejected:
             lines += _explain(verdict, _TESTED[report.holds_for])
     if report.rejected_since:
         lines.append(f"rejected, from the run {report.rejected_since}; nothing has changed since")

@@ -78,6 +78,8 @@ def show(report: Report, console: Terminal, *, as_json: bool = False, is_sample:
 
 
 def _verdict(verdict: Verdict) -> Text:
+    if verdict.lacks_data:
+        return styled(("– not measured:", "yellow"), f" {verdict.detail}")
     if verdict.passed:
         mark = ("✓", "green")
     else:

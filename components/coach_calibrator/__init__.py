@@ -1,0 +1,1 @@
+"""The component that calibrates the model for whole sessions."""

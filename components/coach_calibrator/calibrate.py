@@ -1,0 +1,203 @@
+"""Chooses the coach's settings: temperature by windows, durations by segments, priors and background by sessions."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from itertools import islice, pairwise
+from pathlib import Path
+
+import numpy as np
+
+from components.coach_calibrator.search import best_of, loss_at, temperature_of
+from data.records import KeypointSequence
+from data.windows import cut_windows
+from payloads.coach_record import CalibrationRecord
+from payloads.recordings import read_recordings
+from payloads.sequences import read_sequences
+from serving_targets.classifier import Classifier
+from serving_targets.coach.metrics import session_metrics
+from serving_targets.coach.recognition import Model, Recogniser, Step
+from serving_targets.coach.settings import CoachSettings, Duration
+from serving_targets.coach.stream import Resampler, Tick
+from serving_targets.coach.timeline import BACKGROUND, BACKGROUND_LABELS, Segment, labels_at
+from serving_targets.session_evaluation import limited, true_labels
+
+MOST_WINDOWS = 500
+"""Windows that choose the temperature; more do not change it."""
+_EXPONENTS = (0.0, 0.5, -0.5)
+"""How far the shares of the labels in training are divided out; less than 0 if training divided out too much."""
+_WEIGHTS = (1.0, 0.25, 0.5, 2.0, 4.0)
+"""Factors of the background's probability, for a model that knows the background."""
+_BACKGROUNDS = (0.4, 0.2, 0.3, 0.5, 0.6)
+"""Levels of the background for a model that does not."""
+_LONGEST_MINIMUM, _LONGEST_TYPICAL = 60.0, 3600.0
+"""Limits of `Duration`."""
+
+Classify = Callable[[np.ndarray], np.ndarray]
+
+
+def calibrate(int8_model: Path, examples: Path, seconds: float) -> tuple[CoachSettings, CalibrationRecord]:
+    """Choose the settings of a model.
+
+    Args:
+        int8_model: TFLite file with a contract.
+        examples: folder of the Examples artifact.
+        seconds: length of the sessions that are used, in seconds.
+    """
+    classifier = Classifier(int8_model)
+    contract = classifier.contract
+    assert contract is not None, "EdgeConverter writes it"
+    reasons: dict[str, str] = {}
+    probabilities, truth = _windows(classifier, examples)
+    if len(truth):
+        temperature = temperature_of(probabilities, truth)
+        losses = {"loss_before": loss_at(probabilities, truth, 1.0)}
+        losses["loss_after"] = loss_at(probabilities, truth, temperature)
+    else:
+        temperature, losses = 1.0, {}
+        reasons["temperature"] = "there is no eval split"
+    settings = CoachSettings(temperature=round(temperature, 3), durations=_durations(examples))
+    if not settings.durations:
+        reasons["durations"] = "the training split has no sessions"
+    sessions = list(limited((each for each in read_recordings(examples, "eval") if each.segments), seconds))
+    score = None
+    if sessions:
+        model = Model(
+            classifier.predict,
+            contract.labels,
+            contract.layout,
+            len(contract.channels),
+            contract.window.length,
+            contract.fps,
+            settings,
+        )
+        settings, score = _by_sessions(model, sessions, _shares(examples, contract.labels))
+    else:
+        reasons["priors, background"] = "the eval split has no sessions"
+    record = CalibrationRecord(
+        windows=len(truth), sessions=len(sessions), session_score=score, reasons=reasons, **losses
+    )
+    return settings, record
+
+
+def _windows(classifier: Classifier, examples: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Return probabilities `[N, K]` and label numbers `[N]` of windows of the eval split, as many of each recording."""
+    contract = classifier.contract
+    assert contract is not None
+    spec = contract.window_spec
+    clips = [clip for recording in read_recordings(examples, "eval") for clip in recording.clips()]
+    clips = [clip for clip in clips if clip.label in contract.labels]
+    each = max(1, MOST_WINDOWS // max(len(clips), 1))
+    rows, truth = [], []
+    for clip in clips[:: max(1, len(clips) // MOST_WINDOWS)]:
+        windows = list(cut_windows(clip, spec))
+        for window in windows[:: max(1, len(windows) // each)][:each]:
+            rows.append(classifier.predict(np.ascontiguousarray(window.keypoints)))
+            truth.append(contract.labels.index(clip.label))
+    return np.array(rows), np.array(truth, int)
+
+
+def _durations(examples: Path) -> dict[str, Duration]:
+    """Return the durations of movements and background in the sessions of the training split."""
+    lengths: dict[str, list[float]] = {}
+    for session in read_recordings(examples, "train"):
+        if not session.segments:
+            continue
+        times = np.append(session.frame_times, session.frame_times[-1] + 1 / session.fps)
+        bounds = [0, *(frame for each in session.segments for frame in (each.start_frame, each.end_frame))]
+        for segment in session.segments:
+            lengths.setdefault(segment.label, []).append(times[segment.end_frame] - times[segment.start_frame])
+        gaps = [(end, start) for end, start in pairwise([*bounds, len(times) - 1])][::2]
+        lengths.setdefault(BACKGROUND, []).extend(float(times[b] - times[a]) for a, b in gaps if b > a)
+    return {
+        label: Duration(
+            minimum=round(min(max(0.8 * float(np.quantile(seconds, 0.05)), 0.2), _LONGEST_MINIMUM), 3),
+            typical=round(min(float(np.mean(seconds)), _LONGEST_TYPICAL), 3),
+        )
+        for label, seconds in lengths.items()
+        if seconds
+    }
+
+
+def _shares(examples: Path, labels: tuple[str, ...]) -> dict[str, float]:
+    """Return the share of each label in the windows of the training split."""
+    counts = Counter[str]()
+    for row in read_sequences(examples):
+        if row.split == "train" and row.label in labels:
+            counts[row.label] += row.windows
+    total = counts.total()
+    return {label: count / total for label, count in counts.items() if count}
+
+
+def _by_sessions(
+    model: Model, sessions: list[KeypointSequence], shares: dict[str, float]
+) -> tuple[CoachSettings, float]:
+    """Return the settings with the best priors and background, and their score in the sessions."""
+    truth = [true_labels(session) for session in sessions]
+    streams = [_ticks(session, model.fps) for session in sessions]
+    answers: list[list[np.ndarray]] = []
+    for ticks in streams:
+        heard: list[np.ndarray] = []
+        answers.append(heard)
+        _recognised(replace(model, classify=_remembering(model.classify, heard)), ticks)
+
+    def score(tried: CoachSettings) -> float:
+        found = []
+        for session, ticks, heard in zip(sessions, streams, answers, strict=True):
+            repeated = replace(model, classify=_repeating(heard), settings=tried)
+            found.append(_labels(_recognised(repeated, ticks), session))
+        figures = session_metrics(truth, found)
+        return (figures.frame_accuracy + figures.edit + figures.f1_50) / 3
+
+    def with_priors(exponent: float, weight: float = 1.0) -> CoachSettings:
+        factors = {label: weight if label in BACKGROUND_LABELS else 1.0 for label in shares}
+        priors = {label: share**exponent / factors[label] for label, share in shares.items()}
+        greatest = max(priors.values(), default=1.0)
+        rounded = {label: max(round(prior / greatest, 5), 1e-5) for label, prior in priors.items()}
+        return model.settings.model_copy(update={"priors": rounded if len(set(rounded.values())) > 1 else {}})
+
+    exponent, best = best_of(_EXPONENTS, lambda value: score(with_priors(value)))
+    chosen = with_priors(exponent)
+    if BACKGROUND_LABELS & set(model.labels):
+        weight, best = best_of(_WEIGHTS, lambda value: score(with_priors(exponent, value)))
+        return with_priors(exponent, weight), best
+    background, best = best_of(_BACKGROUNDS, lambda value: score(chosen.model_copy(update={"background": value})))
+    return chosen.model_copy(update={"background": background}), best
+
+
+def _ticks(session: KeypointSequence, fps: float) -> list[Tick]:
+    resampler = Resampler(fps, session.keypoints.shape[1:])
+    poses = zip(session.keypoints, session.frame_times, strict=True)
+    return [tick for pose, time in poses for tick in resampler.push(pose, float(time))]
+
+
+def _recognised(model: Model, ticks: list[Tick]) -> list[Step]:
+    recogniser = Recogniser(model, offline=True)
+    steps = [step for tick in ticks for step in recogniser.push(tick)]
+    return steps + recogniser.finish(ticks[-1].time + 1 / model.fps if ticks else 0.0)
+
+
+def _labels(steps: list[Step], session: KeypointSequence) -> list[str]:
+    times = session.frame_times - session.frame_times[0]
+    return labels_at([Segment(step.label, step.start, step.end) for step in steps], times)
+
+
+def _remembering(classify: Classify, heard: list[np.ndarray]) -> Classify:
+    def answer(window: np.ndarray) -> np.ndarray:
+        heard.append(classify(window))
+        return heard[-1]
+
+    return answer
+
+
+def _repeating(heard: list[np.ndarray]) -> Classify:
+    """Return a classifier that answers as another one did for the same session; the windows are the same."""
+    answers: Iterator[np.ndarray] = iter(heard)
+
+    def answer(_: np.ndarray) -> np.ndarray:
+        [given] = islice(answers, 1)
+        return given
+
+    return answer

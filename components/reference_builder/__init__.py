@@ -1,0 +1,1 @@
+"""The component that makes the references of movements that are performed well."""

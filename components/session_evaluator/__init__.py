@@ -1,0 +1,1 @@
+"""The gate that judges the coach on sessions and recordings."""
