@@ -52,11 +52,11 @@ NODES: dict[NodeId, NodeDescription] = {
         before=NodeId.TRANSFORM,
         judges="statistics",
     ),
-    NodeId.REFERENCE_BUILDER: NodeDescription(
-        "features", "Makes the references that the coach scores and corrects movements by, from good repetitions."
-    ),
     NodeId.TRANSFORM: NodeDescription(
         "features", "Does all preprocessing as graph operators, with constants of a full pass over the data."
+    ),
+    NodeId.REFERENCE_BUILDER: NodeDescription(
+        "features", "Makes the references that the coach scores and corrects movements by, from good repetitions."
     ),
     NodeId.WARM_START_MODEL: NodeDescription(
         "train", "Resolves the model that a warm start continues from; skipped unless the run asks for one."

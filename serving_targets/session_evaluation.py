@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -69,6 +69,7 @@ def measure_coach(
     good_quality: float,
     seconds: float,
     live: bool = False,
+    timed: Callable[[], Model] | None = None,
 ) -> SessionFigures:
     """Measure a coach.
 
@@ -79,6 +80,8 @@ def measure_coach(
         good_quality: smallest quality of a performance that is good.
         seconds: length of the sessions, and of the recordings, that are used at most.
         live: whether to recognise the sessions live, too, which takes as long again.
+        timed: function that returns the same model in this process, for the time of a frame; called at the end. If it
+            is None, `model` is used.
     """
     sessions, clips = _chosen(recordings, seconds)
     figures: dict[str, float] = {}
@@ -92,7 +95,7 @@ def measure_coach(
     _measure_counts(judged, figures, missing)
     _measure_form(judged, references, figures, missing)
     _measure_corrections(judged, references, figures, missing)
-    _measure_time(model, references, [*sessions, *clips], figures, missing)
+    _measure_time(timed() if timed else model, references, [*sessions, *clips], figures, missing)
     return SessionFigures(
         figures, missing, len(sessions), len(clips), round(sum(map(_seconds, [*sessions, *clips])), 1)
     )

@@ -10,18 +10,19 @@ from pathlib import Path
 
 import numpy as np
 
+from components.artifacts.sandboxed_model import UnusableModelError, sandboxed_model
 from components.coach_calibrator.search import best_of, loss_at, temperature_of
 from data.records import KeypointSequence
-from data.windows import cut_windows
+from data.windows import WindowSpec, cut_windows
 from payloads.coach_record import CalibrationRecord
 from payloads.recordings import read_recordings
 from payloads.sequences import read_sequences
-from serving_targets.classifier import Classifier
 from serving_targets.coach.metrics import session_metrics
 from serving_targets.coach.recognition import Model, Recogniser, Step
 from serving_targets.coach.settings import CoachSettings, Duration
 from serving_targets.coach.stream import Resampler, Tick
 from serving_targets.coach.timeline import BACKGROUND, BACKGROUND_LABELS, Segment, labels_at
+from serving_targets.contract import read_contract
 from serving_targets.session_evaluation import limited, true_labels
 
 MOST_WINDOWS = 500
@@ -39,41 +40,46 @@ Classify = Callable[[np.ndarray], np.ndarray]
 
 
 def calibrate(int8_model: Path, examples: Path, seconds: float) -> tuple[CoachSettings, CalibrationRecord]:
-    """Choose the settings of a model.
+    """Choose the settings of a model; the usual ones if its file cannot be run, which the gates find, too.
 
     Args:
         int8_model: TFLite file with a contract.
         examples: folder of the Examples artifact.
         seconds: length of the sessions that are used, in seconds.
     """
-    classifier = Classifier(int8_model)
-    contract = classifier.contract
-    assert contract is not None, "EdgeConverter writes it"
+    durations = _durations(examples)
+    usual = CoachSettings(durations=durations)
+    try:
+        with sandboxed_model(int8_model, usual) as model:
+            contract = read_contract(int8_model)
+            assert contract is not None, "the sandbox has read it"
+            settings, record = _calibrated(model, contract.window_spec, examples, seconds)
+    except UnusableModelError as error:
+        return usual, CalibrationRecord(windows=0, sessions=0, reasons={"everything": str(error)})
+    if not durations:
+        record.reasons["durations"] = "the training split has no sessions"
+    return settings, record
+
+
+def _calibrated(
+    model: Model, spec: WindowSpec, examples: Path, seconds: float
+) -> tuple[CoachSettings, CalibrationRecord]:
     reasons: dict[str, str] = {}
-    probabilities, truth = _windows(classifier, examples)
+    probabilities, truth = _windows(model, spec, examples)
+    losses: dict[str, float] = {}
     if len(truth):
         temperature = temperature_of(probabilities, truth)
-        losses = {"loss_before": loss_at(probabilities, truth, 1.0)}
+        losses["loss_before"] = loss_at(probabilities, truth, 1.0)
         losses["loss_after"] = loss_at(probabilities, truth, temperature)
+        settings = model.settings.model_copy(update={"temperature": round(temperature, 3)})
     else:
-        temperature, losses = 1.0, {}
+        settings = model.settings
         reasons["temperature"] = "there is no eval split"
-    settings = CoachSettings(temperature=round(temperature, 3), durations=_durations(examples))
-    if not settings.durations:
-        reasons["durations"] = "the training split has no sessions"
     sessions = list(limited((each for each in read_recordings(examples, "eval") if each.segments), seconds))
     score = None
     if sessions:
-        model = Model(
-            classifier.predict,
-            contract.labels,
-            contract.layout,
-            len(contract.channels),
-            contract.window.length,
-            contract.fps,
-            settings,
-        )
-        settings, score = _by_sessions(model, sessions, _shares(examples, contract.labels))
+        shares = _shares(examples, model.labels)
+        settings, score = _by_sessions(replace(model, settings=settings), sessions, shares)
     else:
         reasons["priors, background"] = "the eval split has no sessions"
     record = CalibrationRecord(
@@ -82,20 +88,17 @@ def calibrate(int8_model: Path, examples: Path, seconds: float) -> tuple[CoachSe
     return settings, record
 
 
-def _windows(classifier: Classifier, examples: Path) -> tuple[np.ndarray, np.ndarray]:
+def _windows(model: Model, spec: WindowSpec, examples: Path) -> tuple[np.ndarray, np.ndarray]:
     """Return probabilities `[N, K]` and label numbers `[N]` of windows of the eval split, as many of each recording."""
-    contract = classifier.contract
-    assert contract is not None
-    spec = contract.window_spec
     clips = [clip for recording in read_recordings(examples, "eval") for clip in recording.clips()]
-    clips = [clip for clip in clips if clip.label in contract.labels]
+    clips = [clip for clip in clips if clip.label in model.labels]
     each = max(1, MOST_WINDOWS // max(len(clips), 1))
     rows, truth = [], []
     for clip in clips[:: max(1, len(clips) // MOST_WINDOWS)]:
         windows = list(cut_windows(clip, spec))
         for window in windows[:: max(1, len(windows) // each)][:each]:
-            rows.append(classifier.predict(np.ascontiguousarray(window.keypoints)))
-            truth.append(contract.labels.index(clip.label))
+            rows.append(model.classify(np.ascontiguousarray(window.keypoints)))
+            truth.append(model.labels.index(clip.label))
     return np.array(rows), np.array(truth, int)
 
 

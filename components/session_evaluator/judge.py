@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from components.artifacts.judging import check
+from components.artifacts.sandboxed_model import UnusableModelError, model_of, sandboxed_model
 from payloads.judgements import SessionJudgement
 from payloads.recordings import read_recordings
 from payloads.verdict import Verdict
@@ -15,6 +16,7 @@ from schema.gates import SessionEvaluatorThresholds
 from serving_targets.classifier import Classifier
 from serving_targets.coach.recognition import Model
 from serving_targets.coach.settings import read_references, read_settings
+from serving_targets.contract import read_contract
 from serving_targets.session_evaluation import SessionFigures, measure_coach
 
 
@@ -39,23 +41,28 @@ def judge(
         good_quality: smallest quality of a performance that is good.
         seconds: length of the sessions, and of the recordings, that are used.
     """
-    classifier = Classifier(int8_model)
-    contract = classifier.contract
     known = read_references(references)
-    assert contract is not None, "EdgeConverter writes it"
     assert known is not None, "ReferenceBuilder writes them"
-    model = Model(
-        classify=classifier.predict,
-        labels=contract.labels,
-        layout=contract.layout,
-        channels=len(contract.channels),
-        length=contract.window.length,
-        fps=contract.fps,
-        settings=read_settings(settings),
-    )
-    measured = measure_coach(
-        model, known, read_recordings(examples, "test"), good_quality=good_quality, seconds=seconds
-    )
+    calibrated = read_settings(settings)
+
+    def in_this_process() -> Model:
+        contract = read_contract(int8_model)
+        assert contract is not None, "the sandbox has read it"
+        return model_of(contract, Classifier(int8_model).predict, calibrated)
+
+    try:
+        with sandboxed_model(int8_model, calibrated) as model:
+            measured = measure_coach(
+                model,
+                known,
+                read_recordings(examples, "test"),
+                good_quality=good_quality,
+                seconds=seconds,
+                timed=in_this_process,
+            )
+    except UnusableModelError as error:
+        names = type(thresholds).model_fields
+        return SessionJudgement(verdicts=tuple(check(thresholds, name, None, str(error)) for name in names))
     return SessionJudgement(
         verdicts=tuple(_verdict(thresholds, name, measured) for name in type(thresholds).model_fields),
         figures=measured.figures,

@@ -7,6 +7,7 @@ from tfx.types.standard_artifacts import Examples
 
 from components.artifacts.judging import parse_thresholds
 from components.artifacts.types import ReferencesArtifact
+from components.coach_calibrator.calibrate import calibrate
 from components.coach_calibrator.search import best_of, loss_at, temperature_of
 from components.reference_builder import build as building
 from components.reference_builder.executor import Executor as Builder
@@ -123,3 +124,24 @@ def test_a_figure_that_misses_its_threshold_rejects(coached, converted, edge):
     )
     assert not judgement.passed
     assert [verdict.gate for verdict in judgement.verdicts if verdict.rejects] == ["max_frame_ms"]
+
+
+@pytest.mark.parametrize(
+    ("damage", "why"),
+    [
+        (lambda path: path.write_bytes(b"TFL3" + path.read_bytes()[4:2000]), "no contract"),
+        (lambda path: path.write_bytes(b"\xff" * 4000 + path.read_bytes()[4000:]), "model"),
+    ],
+)
+def test_a_file_that_cannot_be_run_is_rejected_and_fails_no_node(coached, converted, edge, tmp_path, damage, why):
+    file = tmp_path / "model_int8.tflite"
+    file.write_bytes((converted / "model_int8.tflite").read_bytes())
+    damage(file)
+    settings, record = calibrate(file, coached.examples, 5.0)
+    assert settings.temperature == 1.0
+    assert why in record.reasons["everything"]
+    thresholds = SessionEvaluatorThresholds(**edge.coaching)
+    folders = (coached.references, coached.settings, coached.examples)
+    judgement = judge(file, *folders, thresholds, good_quality=0.7, seconds=5.0)
+    assert not judgement.passed
+    assert all(verdict.rejects and why in verdict.detail for verdict in judgement.verdicts)

@@ -22,7 +22,10 @@ BEFORE_TRAINER = {
     "DataGate",
     "Transform",
 }
-AFTER_TRAINER = {"Trainer", "Evaluator", "EdgeConverter", "ModelValidator", "ServingSmoke", "Pusher"}
+AFTER_TRAINER = {
+    *("Trainer", "Evaluator", "EdgeConverter", "ModelValidator", "ServingSmoke"),
+    *("CoachCalibrator", "SessionEvaluator", "Pusher"),
+}
 
 
 def latest(bench) -> Path:
@@ -269,7 +272,7 @@ def _five_megabytes(path):
         (
             _not_built_in,
             8,
-            ["ModelValidator", "ServingSmoke"],
+            ["ModelValidator", "ServingSmoke", "SessionEvaluator"],
             {"max_custom_operators", "max_failed_formats"},
             "max_custom_operators: 1 (at most 0 operators): FlexErf",
         ),

@@ -178,7 +178,7 @@ def test_a_wrong_setting_is_explained_with_place_and_remedy_in_few_words(overrid
     assert len(str(caught.value)) < 2000
 
 
-@pytest.mark.parametrize("section", ["data_gate", "evaluator", "model_validator", "serving_smoke"])
+@pytest.mark.parametrize("section", ["data_gate", "evaluator", "model_validator", "serving_smoke", "session_evaluator"])
 def test_a_gates_file_without_a_gate_is_rejected(tmp_path, section):
     gates = yaml.safe_load((PROJECT_ROOT / "schema" / "gates.yaml").read_text())
     del gates[section]

@@ -29,6 +29,9 @@ _LEARN = "train longer or on more data, or look for labels that are confused in 
 _CONVERT = "convert again with another edge.seed; if it stays, report it with the log of EdgeConverter"
 _AGAIN = "run again; if it stays, the log of ServingSmoke says more"
 
+_SESSIONS = "record more sessions and background for training, or set `only_warn` for session_evaluator"
+_REPETITIONS = "record more good repetitions for training, with their number and quality"
+
 EXPLANATIONS = {
     "evaluator accuracy": Explanation("too many windows of {tested} are classified wrongly", _LEARN),
     "evaluator macro_f1": Explanation("some labels are recognised much worse than others", _LEARN),
@@ -37,6 +40,21 @@ EXPLANATIONS = {
     "min_sequence_accuracy": Explanation("the int8 file classifies too many test sequences wrongly", _LEARN),
     "max_accuracy_lost": Explanation(
         "quantisation costs too much: the int8 file is worse than the float file", _CONVERT
+    ),
+    "min_frame_accuracy": Explanation("too many frames of the test sessions get the wrong label", _SESSIONS),
+    "min_edit": Explanation("the movements of the test sessions are found in another order", _SESSIONS),
+    "min_f1_10": Explanation("too many movements of the test sessions are missed or invented", _SESSIONS),
+    "min_f1_25": Explanation("too many movements of the test sessions are found at other times", _SESSIONS),
+    "min_f1_50": Explanation("movements of the test sessions are found, but their bounds are off", _SESSIONS),
+    "min_count_exact": Explanation("repetitions of good test recordings are often counted wrongly", _REPETITIONS),
+    "min_count_off_by_one": Explanation("counts of good test recordings are often off by more than 1", _REPETITIONS),
+    "max_count_mae": Explanation("counts of good test recordings are far off on average", _REPETITIONS),
+    "min_form_auc": Explanation("scores do not tell good from bad performances of test people", _REPETITIONS),
+    "min_correction_rate": Explanation("the first correction seldom names the joint that was bent", _REPETITIONS),
+    "max_false_alarms": Explanation("good performances of test people are corrected too often", _REPETITIONS),
+    "max_false_counts_per_minute": Explanation("repetitions are counted while no movement is performed", _SESSIONS),
+    "max_frame_ms": Explanation(
+        "the coach takes longer for a frame than allowed", "choose a smaller network under `model`"
     ),
     "max_bytes": Explanation("the int8 file is larger than allowed", "choose a smaller network under `model`"),
     "max_custom_operators": Explanation(

@@ -34,7 +34,9 @@ def test_a_bundle_that_was_copied_and_renamed_is_traced_to_its_run_and_people(re
         split: sorted({row["subject"] for row in table if row["split"] == split}) for split in ("train", "eval", "test")
     }
     assert set(answer["lineage"]["artifacts"]) == oracle.upstream(answer["artifact"]["id"])
-    assert {gate["node"] for gate in answer["gates"]} == {"DataGate", "Evaluator", "ModelValidator", "ServingSmoke"}
+    assert {gate["node"] for gate in answer["gates"]} == {
+        *("DataGate", "Evaluator", "ModelValidator", "ServingSmoke", "SessionEvaluator")
+    }
     assert answer["code"]["git_commit"]
     assert answer["trained_by"]["parameters"]["custom_config"]["seed"] == 0
     assert answer["schema"][0]["content_digest"]

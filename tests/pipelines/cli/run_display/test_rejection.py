@@ -5,7 +5,7 @@ import pytest
 from payloads.verdict import check_threshold
 from pipelines.cli.run_display.rejection import EXPLANATIONS, explain_rejection
 from pipelines.running.outcome import Report
-from schema.gates import ModelValidatorThresholds, ServingSmokeThresholds
+from schema.gates import ModelValidatorThresholds, ServingSmokeThresholds, SessionEvaluatorThresholds
 
 
 def _said(*verdicts, **changes):
@@ -51,6 +51,15 @@ def test_a_rejection_from_the_cache_names_its_run():
     assert said[-1] == "rejected, from the run demo-0 of 2026-11-28 01:02 UTC; nothing has changed since"
 
 
-@pytest.mark.parametrize("kind", [ModelValidatorThresholds, ServingSmokeThresholds])
+@pytest.mark.parametrize("kind", [ModelValidatorThresholds, ServingSmokeThresholds, SessionEvaluatorThresholds])
 def test_every_threshold_is_explained(kind):
     assert set(kind.model_fields) <= set(EXPLANATIONS)
+
+
+def test_what_the_data_cannot_give_is_no_rejection():
+    missing = check_threshold("min_edit", None, 0.5, "min", "share", "there is no session", lacks_data=True)
+    assert (missing.passed, missing.rejects) == (False, False)
+    unmeasured = check_threshold("min_edit", None, 0.5, "min", "share")
+    assert (unmeasured.passed, unmeasured.rejects) == (False, True)
+    measured = check_threshold("min_edit", 0.4, 0.5, "min", "share", lacks_data=True)
+    assert measured.rejects
