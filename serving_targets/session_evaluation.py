@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from data.background import BACKGROUND, BACKGROUND_LABELS
 from data.records import KeypointSequence
 from serving_targets.coach.coach import Coach, follow_recording
 from serving_targets.coach.form.faults import bent, fault
@@ -24,7 +25,7 @@ from serving_targets.coach.metrics import (
 from serving_targets.coach.movement.angles import ANGLES
 from serving_targets.coach.movement.skeleton import LAYOUT, SkeletonReader, places
 from serving_targets.coach.recognition import HOP_SECONDS, Model
-from serving_targets.coach.timeline import BACKGROUND, BACKGROUND_LABELS, Correction, Timeline, labels_at
+from serving_targets.coach.timeline import Correction, Timeline, labels_at
 
 _BEND_DEGREES = 25.0
 _MOST_BENDS = 24

@@ -12,6 +12,7 @@ import numpy as np
 
 from components.artifacts.sandboxed_model import UnusableModelError, sandboxed_model
 from components.coach_calibrator.search import best_of, loss_at, temperature_of
+from data.background import BACKGROUND, BACKGROUND_LABELS
 from data.records import KeypointSequence
 from data.windows import WindowSpec, cut_windows
 from payloads.coach_record import CalibrationRecord
@@ -21,7 +22,7 @@ from serving_targets.coach.metrics import session_metrics
 from serving_targets.coach.recognition import Model, Recogniser, Step
 from serving_targets.coach.settings import CoachSettings, Duration
 from serving_targets.coach.stream import Resampler, Tick
-from serving_targets.coach.timeline import BACKGROUND, BACKGROUND_LABELS, Segment, labels_at
+from serving_targets.coach.timeline import Segment, labels_at
 from serving_targets.contract import read_contract
 from serving_targets.session_evaluation import limited, true_labels
 

@@ -15,8 +15,10 @@ from components.keypoint_example_gen.examples import encode_windows
 from components.keypoint_example_gen.sorted_runs import FOLDER as RUNS
 from components.keypoint_example_gen.sorted_runs import merge_runs, write_run
 from components.keypoint_example_gen.tfrecord import write_tfrecord
+from data.background import background_of
 from data.layouts import load_layout
 from data.records import KeypointSequence
+from data.session_windows import as_background, cut_session, session_clips
 from data.splits import SplitPolicy, check_subjects, split_clips
 from data.store import RowGroup, read_row_group
 from data.windows import Window, WindowSpec, cut_windows
@@ -86,6 +88,7 @@ class _CutWindows(beam.DoFn):
     def setup(self) -> None:
         self._layout = load_layout(self._job.layout)
         self._label_ids = {label: number for number, label in enumerate(self._job.labels)}
+        self._background = background_of(self._job.labels)
 
     def process(self, group: RowGroup) -> Iterator[Any]:
         clips: dict[str, SequenceRow] = {}
@@ -116,12 +119,33 @@ class _CutWindows(beam.DoFn):
             pieces = list(split_clips(sequence, self._job.splits, self._job.policy.test_share))
             for recording, split in whole_or_clips(sequence, pieces):
                 recordings.add(recording, split)
-            for clip, split in pieces:
-                clips[clip.sequence_id] = SequenceRow(
-                    clip.sequence_id, clip.subject, clip.label, split, clip.view or "", len(clip.keypoints), 0
-                )
-                for window in cut_windows(clip, self._job.windows):
+            yield from self._windows_of(sequence, pieces, clips)
+
+    def _windows_of(
+        self,
+        sequence: KeypointSequence,
+        pieces: list[tuple[KeypointSequence, str]],
+        clips: dict[str, SequenceRow],
+    ) -> Iterator[tuple[KeypointSequence, Window]]:
+        """Yield the windows of a sequence: those of its clips, or of a whole session if the background is a label."""
+        background, spec = self._background, self._job.windows
+        splits = {split for _, split in pieces}
+        whole = bool(sequence.segments) and len(splits) == 1 and len(pieces) == len(sequence.segments)
+        if background is None or not whole or spec.fit == "stretch":
+            for piece, split in pieces:
+                clip = piece if background is None else as_background(piece, background)
+                clips[clip.sequence_id] = _row(clip, split)
+                for window in cut_windows(clip, spec):
                     yield clip, window
+            return
+        [split] = splits
+        for clip in session_clips(sequence, background):
+            clips[clip.sequence_id] = _row(clip, split)
+        yield from cut_session(sequence, spec, background)
+
+
+def _row(clip: KeypointSequence, split: str) -> SequenceRow:
+    return SequenceRow(clip.sequence_id, clip.subject, clip.label, split, clip.view or "", len(clip.keypoints), 0)
 
 
 class _WriteShard(beam.DoFn):

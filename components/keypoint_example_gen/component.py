@@ -40,8 +40,13 @@ class KeypointExampleGen(BaseBeamComponent):
     the time stamps of files.
 
     The output is an `Examples` artifact as TFX's components expect it: gzipped TFRecord files, with `span`,
-    `split_names` and the payload format set. It also contains a table of the sequences (`payloads.sequences`)
-    and in the folder `windows` a table of the windows with all features except the keypoints.
+    `split_names` and the payload format set. It also contains a table of the sequences (`payloads.sequences`), in the
+    folder `windows` a table of the windows with all features except the keypoints, and in the folder `recordings` the
+    sequences of each split (`payloads.recordings`).
+
+    Frames of a session outside its segments are left out, unless the labels include one for the background (`none`,
+    `background`, `rest` or `idle`). The windows of a session then slide over all of it, and each has the label of what
+    is performed in its middle (`data.session_windows`).
 
     Each example has `keypoints` (floats, `[T, J, C]` flattened), `label`, `label_id` (-1 if the label is not in the
     schema), `subject`, `sequence_id`, `view`, `start_frame`, and the health features of `data.health`.

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from data.background import BACKGROUND_LABELS
 from data.records import KeypointSequence
 from payloads.coach_record import MovementRecord
 from serving_targets.coach.coach import recorded_signal
 from serving_targets.coach.form.references import Performances, build_references
 from serving_targets.coach.form.scoring import cut_cycles
 from serving_targets.coach.movement.counting import RATE, count_repetitions, moving_part
-from serving_targets.coach.timeline import BACKGROUND_LABELS
 
 MOST_BYTES = 150_000
 """Largest size of the references; movements with the fewest repetitions are left out of larger ones."""

@@ -8,9 +8,11 @@ from typing import Any, Literal
 
 import numpy as np
 
-BACKGROUND = "none"
+from data import background
+
+BACKGROUND = background.BACKGROUND
 """Label of the class for everything that is none of the movements; it never becomes a segment."""
-BACKGROUND_LABELS = frozenset({"background", "none", "rest", "idle", ""})
+BACKGROUND_LABELS = background.BACKGROUND_LABELS
 """Labels of data sets that mean the same."""
 
 Direction = Literal["bend", "straighten", "raise", "lower", "lean_forward", "lean_back"]

@@ -13,6 +13,8 @@ from data.records import KeypointSequence, Segment
 from data.splits import SplitPolicy
 from data.store import content_digest, read_sequences, write_span
 from data.windows import WindowSpec, cut_windows
+from payloads.recordings import read_recordings
+from payloads.sequences import read_sequences as read_rows
 from payloads.window_table import read_windows
 
 LABELS = ["wave", "clap"]
@@ -108,7 +110,7 @@ def test_artifact_is_what_tfx_expects(made):
     names = sorted(path.name for path in Path(made.uri, "Split-train").iterdir())
     assert names == ["data_tfrecord-00000-of-00002.gz", "data_tfrecord-00001-of-00002.gz"]
     assert sorted(path.name for path in Path(made.uri).iterdir()) == [
-        "Split-eval", "Split-test", "Split-train", "sequences.parquet", "windows",
+        "Split-eval", "Split-test", "Split-train", "recordings", "sequences.parquet", "windows",
     ]  # fmt: skip
 
 
@@ -233,3 +235,28 @@ def test_component_compiles_with_its_properties():
     assert json.loads(component.exec_properties["labels"]) == ["a", "b"]
     assert SplitPolicy.model_validate_json(component.exec_properties["split"]) == SplitPolicy()
     assert component.outputs["examples"].type_name == "Examples"
+
+
+def test_the_background_of_a_session_is_a_class_if_the_labels_have_one(data_folder, tmp_path):
+    spec = WindowSpec(length=8, stride=2).model_dump_json()
+    examples = run(data_folder, tmp_path / "out", labels=json.dumps([*LABELS, "none"]), windows=spec)
+    rows = {row.sequence_id: row for row in read_rows(Path(examples.uri))}
+    assert {name: row.label for name, row in rows.items() if name.startswith("whole")} == {
+        "whole#0": "wave",
+        "whole#20": "none",
+        "whole#24": "clap",
+        "whole#64": "none",
+    }
+    table = read_windows(Path(examples.uri), "test", ["sequence_id", "label", "label_id"])
+    assert Counter(table["label"])["none"] == sum(row.windows for row in rows.values() if row.label == "none")
+    assert {2} == set(table["label_id"][table["label"] == "none"])
+
+
+def test_recordings_are_kept_by_split_and_sessions_whole(made, data_folder):
+    kept = {split: list(read_recordings(Path(made.uri), split)) for split in ("train", "eval", "test")}
+    given = {each.sequence_id: each for each in sequences()}
+    assert sorted(each.sequence_id for split in kept.values() for each in split) == sorted(given)
+    assert {each.subject for each in kept["test"]} == {"p4"}
+    [session] = [each for each in kept["test"] if each.segments]
+    assert session.segments == given["whole"].segments
+    assert np.array_equal(session.keypoints, given["whole"].keypoints)
