@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from data.background import BACKGROUND, BACKGROUND_LABELS
+from data.errors import InputError
 from data.records import KeypointSequence
+from data.store import read_sequences, span_folder
+from serving_targets.bundle import load_bundle
 from serving_targets.coach.coach import Coach, follow_recording
 from serving_targets.coach.form.faults import bent, fault
-from serving_targets.coach.form.references import References
+from serving_targets.coach.form.references import References, build_references
 from serving_targets.coach.metrics import (
     Fault,
     correction_metrics,
@@ -25,7 +31,12 @@ from serving_targets.coach.metrics import (
 from serving_targets.coach.movement.angles import ANGLES
 from serving_targets.coach.movement.skeleton import LAYOUT, SkeletonReader, places
 from serving_targets.coach.recognition import HOP_SECONDS, Model
+from serving_targets.coach.settings import read_references, read_settings
 from serving_targets.coach.timeline import Correction, Timeline, labels_at
+from serving_targets.sandbox.sandboxed_classifier import SandboxedClassifier
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 _BEND_DEGREES = 25.0
 _MOST_BENDS = 24
@@ -51,6 +62,53 @@ class SessionFigures:
     sessions: int
     recordings: int
     seconds: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as JSON values."""
+        return asdict(self)
+
+
+def measure_bundle(
+    bundle_dir: Path,
+    data_dir: Path,
+    split: str | None = None,
+    span: int | None = None,
+    key: Ed25519PublicKey | None = None,
+) -> SessionFigures:
+    """Measure the coach of a bundle on all sessions and recordings of canonical data, offline and live.
+
+    Args:
+        bundle_dir: folder of a version or of a target.
+        data_dir: folder with `span-N/` folders.
+        split: split to measure on, as recorded in the data; None for everything.
+        span: number of the span; None for the latest.
+        key: key that must have signed the bundle; None if any bundle may be measured.
+
+    Raises:
+        InputError: the bundle or the data cannot be used, or the split is empty.
+    """
+    bundle = load_bundle(bundle_dir, key)
+    manifest, folder = bundle.manifest, span_folder(data_dir, span)
+    length, _, channels = manifest.window_shape
+    references = read_references(bundle.folder) or build_references({})
+    chosen = [each for each in read_sequences(folder) if split is None or each.split == split]
+    if not chosen:
+        raise InputError(f"no sequence is in split {split!r}", str(folder), "leave --split out, or name another split")
+    with SandboxedClassifier(bundle.int8_model, manifest.window_shape, len(manifest.labels)) as sandbox:
+        model = Model(
+            classify=lambda window: sandbox.answer(window[None])[0],
+            labels=manifest.labels,
+            layout=manifest.layout.reference,
+            channels=channels,
+            length=length,
+            fps=manifest.fps,
+            settings=read_settings(bundle.folder),
+        )
+        return measure_coach(model, references, chosen, good_quality=GOOD_QUALITY, seconds=math.inf, live=True)
+
+
+GOOD_QUALITY = 0.7
+"""Quality from which a performance is good, unless a configuration says otherwise."""
 
 
 @dataclass(frozen=True)
@@ -81,8 +139,8 @@ def measure_coach(
         good_quality: smallest quality of a performance that is good.
         seconds: length of the sessions, and of the recordings, that are used at most.
         live: whether to recognise the sessions live, too, which takes as long again.
-        timed: function that returns the same model in this process, for the time of a frame; called at the end. If it
-            is None, `model` is used.
+        timed: function that returns the same model in this process, for the time of a frame; called at the end. None if
+            the model runs in a process of its own, so that the time of a frame cannot be measured.
     """
     sessions, clips = _chosen(recordings, seconds)
     figures: dict[str, float] = {}
@@ -96,7 +154,10 @@ def measure_coach(
     _measure_counts(judged, figures, missing)
     _measure_form(judged, references, figures, missing)
     _measure_corrections(judged, references, figures, missing)
-    _measure_time(timed() if timed else model, references, [*sessions, *clips], figures, missing)
+    if timed:
+        _measure_time(timed(), references, [*sessions, *clips], figures, missing)
+    else:
+        missing["frame_ms"] = "the model runs in a process of its own"
     return SessionFigures(
         figures, missing, len(sessions), len(clips), round(sum(map(_seconds, [*sessions, *clips])), 1)
     )

@@ -26,6 +26,7 @@ group = click.Group("bundles")
 @span_option
 @key_option
 @click.option("--robustness", is_flag=True, help="Evaluate mirrored, shifted, scaled and incomplete windows, too.")
+@click.option("--sessions", is_flag=True, help="Measure the coach on whole sessions and recordings instead.")
 @json_option
 def evaluate(
     bundle: Path,
@@ -34,12 +35,17 @@ def evaluate(
     span: int | None,
     key: Ed25519PublicKey | None,
     robustness: bool,
+    sessions: bool,
     as_json: bool,
 ) -> None:
     """Measure the accuracy of a pushed bundle.
 
-    Runs the int8 file with the LiteRT interpreter on canonical data, as a phone would.
+    Runs the int8 file with the LiteRT interpreter on canonical data, as a phone would. With --sessions, the figures are
+    those of SessionEvaluator: recognition in sessions (offline, and live), counts, scores, corrections.
     """
+    if sessions:
+        _evaluate_sessions(bundle, data, split, span, key, as_json=as_json)
+        return
     from data.output.progress import counting
     from serving_targets import evaluate as evaluation
 
@@ -57,6 +63,22 @@ def evaluate(
         say_json(result.to_dict())
     else:
         evaluation.show(result, make_console())
+
+
+def _evaluate_sessions(
+    bundle: Path, data: Path, split: str | None, span: int | None, key: Ed25519PublicKey | None, *, as_json: bool
+) -> None:
+    from serving_targets.session_evaluation import measure_bundle
+
+    found = measure_bundle(bundle, data, split, span, key)
+    if as_json:
+        say_json(found.to_dict())
+        return
+    say(f"{found.sessions} sessions and {found.recordings} recordings of one movement, {found.seconds:,.0f} s")
+    for name, figure in found.figures.items():
+        say(f"{name:<30} {figure:.4g}")
+    for name, why in found.missing.items():
+        say(f"{name:<30} not measured: {why}")
 
 
 @group.command()

@@ -53,6 +53,8 @@ def config_text(name: str, data: str, survey: Survey, choices: Choices) -> str:
         *(f"  {line}" for line in _settings(choices.augmentation)),
         "gates:",
         *_gates(choices.gates),
+        "# Nobody knows yet what a coach can reach on your recordings: its figures are shown, but reject nothing.",
+        "only_warn: [session_evaluator]",
     ]
     return "\n".join(lines) + "\n"
 

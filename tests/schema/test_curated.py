@@ -24,6 +24,7 @@ LAYOUTS = {
     "nw_ucla": "kinect20",
     "msr_action3d": "kinect20",
     "ui_prmd": "uiprmd22",
+    "utkinect": "kinect20",
 }
 # File, fit of the windows, and of how many sequences one is taken.
 RECORDED = {
@@ -31,6 +32,7 @@ RECORDED = {
     "nw_ucla": ("nw_ucla/nw_ucla.npz", "stretch", 1),
     "msr_action3d": ("msr_action3d/msr_action3d.npz", "stretch", 1),
     "ui_prmd": ("ui_prmd/ui_prmd.npz", "slide", 5),
+    "utkinect": ("utkinect/utkinect_odd.npz", "slide", 1),
 }
 
 
