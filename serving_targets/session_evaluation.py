@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from data.background import BACKGROUND, BACKGROUND_LABELS
 from data.errors import InputError
 from data.records import KeypointSequence
+from data.sessions.background import BACKGROUND, BACKGROUND_LABELS
 from data.store import read_sequences, span_folder
 from serving_targets.bundle import load_bundle
 from serving_targets.coach.coach import Coach, follow_recording

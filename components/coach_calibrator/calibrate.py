@@ -12,8 +12,8 @@ import numpy as np
 
 from components.artifacts.sandboxed_model import UnusableModelError, sandboxed_model
 from components.coach_calibrator.search import best_of, loss_at, temperature_of
-from data.background import BACKGROUND, BACKGROUND_LABELS
 from data.records import KeypointSequence
+from data.sessions.background import BACKGROUND, BACKGROUND_LABELS
 from data.windows import WindowSpec, cut_windows
 from payloads.coach_record import CalibrationRecord
 from payloads.recordings import read_recordings

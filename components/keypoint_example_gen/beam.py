@@ -15,10 +15,10 @@ from components.keypoint_example_gen.examples import encode_windows
 from components.keypoint_example_gen.sorted_runs import FOLDER as RUNS
 from components.keypoint_example_gen.sorted_runs import merge_runs, write_run
 from components.keypoint_example_gen.tfrecord import write_tfrecord
-from data.background import background_of
 from data.layouts import load_layout
 from data.records import KeypointSequence
-from data.session_windows import as_background, cut_session, session_clips
+from data.sessions.background import background_of
+from data.sessions.windows import as_background, cut_session, session_clips
 from data.splits import SplitPolicy, check_subjects, split_clips
 from data.store import RowGroup, read_row_group
 from data.windows import Window, WindowSpec, cut_windows

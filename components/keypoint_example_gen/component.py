@@ -46,7 +46,7 @@ class KeypointExampleGen(BaseBeamComponent):
 
     Frames of a session outside its segments are left out, unless the labels include one for the background (`none`,
     `background`, `rest` or `idle`). The windows of a session then slide over all of it, and each has the label of what
-    is performed in its middle (`data.session_windows`).
+    is performed in its middle (`data.sessions.windows`).
 
     Each example has `keypoints` (floats, `[T, J, C]` flattened), `label`, `label_id` (-1 if the label is not in the
     schema), `subject`, `sequence_id`, `view`, `start_frame`, and the health features of `data.health`.

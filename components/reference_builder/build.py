@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from data.background import BACKGROUND_LABELS
 from data.records import KeypointSequence
+from data.sessions.background import BACKGROUND_LABELS
 from payloads.coach_record import MovementRecord
 from serving_targets.coach.coach import recorded_signal
 from serving_targets.coach.form.references import Performances, build_references

@@ -93,8 +93,7 @@ def _trace(answer: Trace, out: Terminal) -> None:
             ("to retrain", "a person in its data asked to be forgotten" if answer.retrain else None),
         ],
     )
-    words = {True: "yes", False: "NO", None: "not measured"}
-    gates = ((g.node, g.gate, _figure(g.figure), _threshold(g), g.unit, words[g.passed]) for g in answer.gates)
+    gates = ((g.node, g.gate, _figure(g.figure), _threshold(g), g.unit, _passed(g)) for g in answer.gates)
     _rows(out, "gates", ("node", "gate", "figure", "threshold", "unit", "passed"), gates)
     splits = (
         (d.artifact, d.span, split, n["sequences"], n["windows"], ", ".join(d.subjects[split]))
@@ -314,6 +313,12 @@ def _pairs(out: Terminal, values: Iterable[tuple[str, Any]]) -> None:
 
 def _figure(value: Any) -> str:
     return f"{value:.6g}" if isinstance(value, float) else "-" if value is None else str(value)
+
+
+def _passed(verdict: GateVerdict) -> str:
+    if verdict.lacks_data:
+        return "not measured"
+    return "yes" if verdict.passed else "not measurable" if verdict.is_open else "NO"
 
 
 def _threshold(verdict: GateVerdict) -> str:

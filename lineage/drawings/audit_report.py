@@ -121,7 +121,8 @@ def _gate(node: str, verdict: Verdict) -> dict[str, Any]:
         "name": verdict.gate.removeprefix("evaluator ").replace("_", " "),
         "figure": figure(verdict.figure),
         "threshold": verdict.limit,
-        "passed": None if verdict.lacks_data else verdict.passed,
+        "passed": verdict.passed,
+        "judgement": verdict.judgement,
     }
 
 

@@ -107,8 +107,10 @@ class GateVerdict:
         threshold: limit that the figure was compared with; None without one.
         direction: `min` if the threshold is the smallest value that passes, `max` if it is the largest.
         unit: unit of figure and threshold.
-        passed: whether the figure keeps the limit; None if the data cannot give the figure.
+        passed: whether the figure keeps the limit.
         detail: further explanation, for example which file the figure is from.
+        is_open: whether the figure could not be judged then; it is not passed either.
+        lacks_data: whether the data could not give the figure; it neither passed nor rejected.
         node: id of the gate's node.
         run: name of the run in which the gate ran.
         artifact: id of the artifact that contains the verdict.
@@ -119,8 +121,10 @@ class GateVerdict:
     threshold: float | None
     direction: Direction
     unit: str
-    passed: bool | None
+    passed: bool
     detail: str
+    is_open: bool
+    lacks_data: bool
     node: str
     run: str
     artifact: int
@@ -366,8 +370,7 @@ def _verdicts(store: LineageStore, gates: set[int]) -> list[GateVerdict]:
         if artifact.type in JUDGEMENTS:
             verdicts += [
                 GateVerdict(
-                    **verdict.model_dump(exclude={"is_open", "lacks_data", "passed"}),
-                    passed=None if verdict.lacks_data else verdict.passed,
+                    **verdict.model_dump(),
                     node=execution.node,
                     run=execution.run,
                     artifact=artifact.id,

@@ -26,6 +26,7 @@ _PARAMETER_FOLDERS = {"schema"}
 
 ENTRY_POINTS = (
     "components.edge_converter.worker",
+    "serving_targets.sandbox.answer_windows",
     "serving_targets.sandbox.run_saved_model",
     "serving_targets.sandbox.run_tflite",
 )

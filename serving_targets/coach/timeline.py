@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from data import background
+from data.sessions import background
 
 BACKGROUND = background.BACKGROUND
 """Label of the class for everything that is none of the movements; it never becomes a segment."""

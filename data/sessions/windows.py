@@ -9,8 +9,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from data.background import BACKGROUND_LABELS
 from data.records import KeypointSequence, clip_id
+from data.sessions.background import BACKGROUND_LABELS
 from data.windows import Window, WindowSpec, cut_windows
 
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from data.background import background_of
 from data.records import KeypointSequence, Segment
-from data.session_windows import as_background, cut_session, session_clips
+from data.sessions.background import background_of
+from data.sessions.windows import as_background, cut_session, session_clips
 from data.windows import WindowSpec
 from serving_targets.session_evaluation import true_labels
 
