@@ -75,11 +75,6 @@ def whole_or_clips(
         yield from clips
 
 
-def has_recordings(examples: Path) -> bool:
-    """Return whether an artifact's folder has recordings; those of older versions have none."""
-    return (examples / FOLDER).is_dir()
-
-
 def read_recordings(examples: Path, split: str) -> Iterator[KeypointSequence]:
     """Yield the recordings of a split, one row group in memory, in an order that is the same in every run."""
     for path in sorted((examples / FOLDER).glob(f"{split}-*.parquet")):

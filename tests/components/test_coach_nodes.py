@@ -9,16 +9,23 @@ from components.artifacts.judging import parse_thresholds
 from components.artifacts.types import ReferencesArtifact
 from components.coach_calibrator.calibrate import calibrate
 from components.coach_calibrator.search import best_of, loss_at, temperature_of
+from components.pusher.publish import publish
+from components.pusher.release import ModelFiles, Release
 from components.reference_builder import build as building
 from components.reference_builder.executor import Executor as Builder
 from components.session_evaluator.judge import judge
+from data.errors import InputError
+from data.store import write_span
 from data.synthetic.baduanjin import SyntheticSpec, generate
 from data.synthetic.movements import MOVEMENTS
 from payloads.coach_record import CalibrationRecord, ReferenceRecord
 from payloads.judgements import SessionJudgement
-from payloads.recordings import RecordingsWriter
+from payloads.recordings import RecordingsWriter, read_recordings
 from schema.gates import SessionEvaluatorThresholds
+from serving_targets.bundle import load_bundle
+from serving_targets.coach.coach import Coach, follow_recording
 from serving_targets.coach.settings import read_references, read_settings
+from serving_targets.session_evaluation import measure_bundle
 
 LABELS = [movement.label for movement in MOVEMENTS]
 
@@ -145,3 +152,26 @@ def test_a_file_that_cannot_be_run_is_rejected_and_fails_no_node(coached, conver
     judgement = judge(file, *folders, thresholds, good_quality=0.7, seconds=5.0)
     assert not judgement.passed
     assert all(verdict.rejects and why in verdict.detail for verdict in judgement.verdicts)
+
+
+def test_a_bundle_with_references_and_settings_coaches_and_is_measured(trained, converted, coached, edge, tmp_path):
+    files = ModelFiles(trained / "model" / "Format-Serving", converted, coached.references, coached.settings)
+    publish(Release.of(files, [coached.blessing], edge.facts), [tmp_path / "phone"])
+    listed = {file.path for file in load_bundle(tmp_path / "phone").manifest.files}
+    assert {"references.json", "coach.json"} <= listed
+
+    recordings = [each for split in ("train", "test") for each in read_recordings(coached.examples, split)]
+    write_span(tmp_path / "data", 1, recordings)
+    measured = measure_bundle(tmp_path / "phone", tmp_path / "data")
+    assert (measured.sessions, measured.recordings) == (3, 36)
+    assert {"frame_accuracy", "live_frame_accuracy"} <= measured.figures.keys()
+    assert measured.missing["frame_ms"] == "the model runs in a process of its own"
+
+    [session] = [each for each in read_recordings(coached.examples, "test") if each.segments]
+    coach = Coach.load(tmp_path / "phone", offline=True)
+    timeline = follow_recording(coach, session.keypoints, session.frame_times, session.sequence_id)
+    assert {segment.label for segment in timeline.segments} <= {"bow", "lift", "turn"}
+
+    (tmp_path / "phone" / "1" / "coach.json").write_text("{}")
+    with pytest.raises(InputError, match=r"coach\.json has changed"):
+        measure_bundle(tmp_path / "phone", tmp_path / "data")

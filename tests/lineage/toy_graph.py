@@ -92,6 +92,7 @@ def graph(*, span, rows, seed, quality):
     )
     smoke = _node("ServingSmoke", Serving, {"edge_model": converter.outputs["edge_model"]}, {"blessing": InfraBlessing})
     builder = _node("ReferenceBuilder", Referring, {"examples": examples}, {"references": ReferencesArtifact})
+    builder.add_upstream_node(gate)
     calibrator = _node(
         "CoachCalibrator",
         Calibrating,
