@@ -163,6 +163,10 @@ def read(job):
             sum(itertools.repeat(1))
         case "memory":
             bytearray(1 << 30)
+        case "small pieces":
+            kept = ()
+            while True:
+                kept = (kept, bytes(400))  # so that no piece of the usual sizes is left
         case "results":
             yield from (bytes(1 << 18) for _ in range(10))
         case "crash":
@@ -187,6 +191,7 @@ def test_whatever_a_reader_does_becomes_an_error_and_the_next_file_is_read(spool
         "python loop": "takes more than 1 s of CPU time",
         "swallowing loop": "takes more than 1 s of CPU time",
         "memory": "takes more than 256 MB of memory",
+        "small pieces": "takes more than 256 MB of memory",
         "results": "stands for more than 1 MB",
         "crash": "ended by SIGABRT",
         "kill": "ended by SIGKILL",
