@@ -299,3 +299,10 @@ def test_a_c3d_that_is_cut_and_one_of_a_tool_are_explained(take, tmp_path):
     (tmp_path / "b.c3d").write_bytes(c3d([f"M{n}" for n in range(12)], np.ones((5, 12, 4))))
     _, (refused,) = take(tmp_path / "b.c3d")
     assert "M0, M1" in refused.detail
+
+
+def test_a_bvh_whose_last_joint_has_channels_twice_is_refused(take, dump):
+    text = bvh([[0] * 9] * 2)
+    channels = "CHANNELS 3 Zrotation Xrotation Yrotation"
+    _, (refused,) = take(dump("a.bvh", text.replace(channels, f"{channels}\n{channels}")))
+    assert refused.reason == "a joint has CHANNELS twice"
