@@ -19,7 +19,8 @@ from dataclasses import replace
 import numpy as np
 
 from data.errors import InputError
-from data.importers.clips.clock import is_coarse, spread
+from data.importers.clips.clock import dates_in_digits, is_coarse, spread
+from data.importers.clips.confidence import as_fractions
 from data.importers.clips.people import choose_person, trusted_tracks
 from data.importers.clips.types import (
     CLIPPED,
@@ -30,7 +31,7 @@ from data.importers.clips.types import (
     RawClip,
     TimeUnit,
 )
-from data.importers.clips.units import ImageSize, Reach, Scaling, room_scaling, scaling_of_unit
+from data.importers.clips.units import PIXELS_FROM, ImageSize, Reach, Scaling, room_scaling, scaling_of_unit
 from data.records import MAX_SEQUENCE_VALUES, SESSION_LABEL, KeypointSequence, Segment, check_fps
 from data.windows import resample
 
@@ -46,6 +47,9 @@ _FRAME_RATES = ((4.0, 400.0), (0.4, 1000.0))
 
 _UPSIDE_DOWN = 0.8
 """Fraction of frames with shoulders below hips or hips below shoulders, from which a person is upside down."""
+
+_CENTRED = 0.2
+"""Fraction of negative coordinates, in x and in y, from which the origin is not the corner of the image."""
 
 
 def to_sequence(
@@ -70,6 +74,8 @@ def to_sequence(
     poses = clip.poses
     if options.dimensions == 2 and poses.shape[-1] == 4:
         poses = np.delete(poses, 2, axis=-1)
+    poses, converted = as_fractions(poses)
+    notes += converted
     confidence = poses[..., -1]
     if outside := int(((confidence < 0) | (confidence > 1)).sum()):
         repairs[CLIPPED] += outside
@@ -78,6 +84,7 @@ def to_sequence(
     scaling = _scaling(clip, poses, options.image or clip.image or options.likely_image)
     notes += [scaling.note] if scaling.note else []
     notes += _outside(clip, poses, options)
+    notes += _centred(clip, poses)
     if clip.keep_frames:
         if not poses[..., -1].any():
             raise InputError("no joint is seen in any frame", None, None)
@@ -274,6 +281,9 @@ def _timed(
         return keypoints, None, fps
     if not np.isfinite(times).all():
         raise InputError("a timestamp is not a finite number", f"frame {np.argmin(np.isfinite(times))}", None)
+    if clip.time_unit != "frames" and (dates := dates_in_digits(times)) is not None:
+        times, clip.time_unit = dates, "s"
+        notes.append(f"times such as {clip.times[0]:.0f} are taken as dates: year, month, day, hour, minute, second")
     unit = clip.time_unit if options.time_unit == "auto" or clip.time_unit == "frames" else options.time_unit
     if unit == "auto" and len(times) > 2 and (np.diff(times) == 1).all():
         unit = "frames" if clip.fps or options.fps else "s"
@@ -327,7 +337,42 @@ def _scaling(clip: RawClip, poses: np.ndarray, image: ImageSize | None) -> Scali
         return clip.unit
     if clip.unit == "room":
         return room_scaling(np.where(poses[..., -1:] > 0, poses[..., :-1], np.nan), clip.layout)
+    if clip.unit in ("fractions", "signed_fractions"):
+        _check_fractions(poses, from_corner=clip.unit == "fractions")
     return scaling_of_unit(clip.unit, poses.shape[-1] - 1, image)
+
+
+def _check_fractions(poses: np.ndarray, from_corner: bool) -> None:
+    """Raise InputError for pixels, or for coordinates around 0, which cannot be fractions from the corner."""
+    seen = poses[..., :2][poses[..., -1] > 0]
+    if not len(seen):
+        return
+    low, high = seen.min(axis=0), seen.max(axis=0)
+    where = f"x is from {low[0]:.3g} to {high[0]:.3g}, y from {low[1]:.3g} to {high[1]:.3g}"
+    if from_corner and _around_zero(seen):
+        raise InputError(
+            "coordinates should be fractions of the image width and height, but are around 0",
+            where,
+            "measure them from the upper left corner, from 0 to 1; for landmarks in metres see --space world",
+        )
+    if np.percentile(np.abs(seen), 90) > PIXELS_FROM:
+        raise InputError(
+            "coordinates should be fractions of the image width and height, but are pixels",
+            where,
+            "divide them by the width and the height",
+        )
+
+
+def _around_zero(points: np.ndarray) -> bool:
+    """Return whether image coordinates `[N, 2]` are measured from a place in the middle instead of the corner."""
+    return bool(len(points) and ((points < 0).mean(axis=0) > _CENTRED).all())
+
+
+def _centred(clip: RawClip, poses: np.ndarray) -> list[str]:
+    """Return a note if the coordinates are measured from the body or from the middle of the image."""
+    if clip.unit not in ("pixels", "image_heights") or not _around_zero(poses[..., :2][poses[..., -1] > 0]):
+        return []
+    return ["coordinates are around 0, not from the corner of the image: where a person is in the image is not known"]
 
 
 def _outside(clip: RawClip, poses: np.ndarray, options: ImportOptions) -> list[str]:

@@ -33,7 +33,7 @@ from pathlib import Path
 import numpy as np
 
 from data.errors import InputError
-from data.importers.clips.clock import past_midnight
+from data.importers.clips.clock import ambiguous_note, past_midnight
 from data.importers.clips.confidence import mark_unseen
 from data.importers.clips.faults import malformed_as_input_error, quarantined
 from data.importers.clips.joints import JointOrder, left_out_note, order_by_count, order_by_name
@@ -131,6 +131,7 @@ class _Clip:
         self._fields: dict[str, str] = {}
         self._count = 0
         self._clocked = self._dated = False
+        self._ambiguous = ""
         self._times = array("d")
         self._people: dict[str, int] = {}
         self._person = array("q")
@@ -153,6 +154,7 @@ class _Clip:
             for text in texts:
                 self._state(field, text_of_cell(text.strip()))
         self._dated |= rows.dated
+        self._ambiguous = self._ambiguous or rows.ambiguous
         times = rows.clock if self._clocked else rows.counter
         if times is not None:
             self._times.frombytes(times.tobytes())
@@ -204,7 +206,7 @@ class _Clip:
         time_unit: TimeUnit = self._columns.clock_unit if self._clocked else "frames"
         if self._dated:
             time_unit = "s"
-        notes = unread_note("columns", self._columns.unread)
+        notes = unread_note("columns", self._columns.unread) + ambiguous_note(self._ambiguous)
         if self._times and self._columns.joint is None and self._count > 1 and len(set(self._times)) == 1:
             notes.append("the time is the same in all rows: it is not used, each row is a frame")
         elif self._times:

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from data.errors import InputError
-from data.importers.clips.clock import seconds_of
+from data.importers.clips.clock import is_ambiguous, seconds_of
 from data.importers.clips.faults import malformed_as_input_error
 from data.importers.readers.table_columns import Columns, is_long, joints_and_axes
 from data.text import one_spelling
@@ -66,6 +66,7 @@ class Rows:
         joint: the joint of each row.
         values: float32 `[N, joints, D + 1]`, confidence last; a joint that lacks a number is 0.
         dated: whether the times were texts, and are now seconds.
+        ambiguous: a date among them whose day and month can be in either order, empty if there is none.
     """
 
     fields: dict[str, list[str]]
@@ -75,6 +76,7 @@ class Rows:
     joint: Words | None
     values: np.ndarray
     dated: bool = False
+    ambiguous: str = ""
 
 
 Cells = list[list[str]]
@@ -207,7 +209,9 @@ def converted(cells: Cells, columns: Columns, before: int) -> Rows:
     }
     figures_of_rows = np.array(figures).reshape(len(cells), -1)
     rows = _rows(figures_of_rows, columns, fields, words(columns.person), words(columns.joint))
-    return replace(rows, dated=dated)
+    clock = columns.clock
+    unsure = "" if clock is None or not dated else next((row[clock] for row in cells if is_ambiguous(row[clock])), "")
+    return replace(rows, dated=dated, ambiguous=unsure)
 
 
 def _blocks(text: TextIO, first: str) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+from datetime import datetime, timedelta
 
 import numpy as np
 import pytest
@@ -435,3 +436,118 @@ def test_what_is_not_read_is_named_in_all_formats(poses, take, tmp_path, format_
     sequences, quarantined = take(path, image=SIZE)
     assert (take.format, len(sequences), quarantined) == (format_, 1, [])
     assert any(note.endswith("not read: mood") for note in take.notes)
+
+
+@pytest.mark.parametrize("write", ["csv", "json"])
+def test_confidences_up_to_100_are_percentages(poses, take, dump, write):
+    given = poses()
+    percent = given * (1, 1, 100)
+    path = (
+        dump("a.csv", wide(percent))
+        if write == "csv"
+        else dump("a.json", [[{"keypoints": named(pose)}] for pose in percent])
+    )
+    ((sequence,), _) = take(path, image=SIZE)
+    np.testing.assert_allclose(sequence.keypoints, heights(given), **TINY)
+    assert any("percentages" in note for note in take.notes)
+
+
+def test_confidences_of_networks_that_exceed_1_are_no_percentages(poses, take, dump):
+    ((sequence,), _) = take(dump("a.csv", wide(poses() * (1, 1, 6))), image=SIZE)
+    assert sequence.keypoints[..., 2].min() == 1
+    assert take.repairs["confidences clipped to 0..1"] > 0
+
+
+def test_flags_of_a_table_are_confidences(poses, take, dump):
+    given = poses()
+    given[..., 2] = np.arange(17) % 3
+    ((sequence,), _) = take(dump("a.csv", wide(given, axes=("x", "y", "visibility"))), image=SIZE)
+    np.testing.assert_array_equal(sequence.keypoints[0, :3, 2], (0, 0.5, 1))
+
+
+@pytest.mark.parametrize("write", ["csv", "tfjs", "ultralytics"])
+def test_coordinates_around_0_are_no_fractions_of_an_image(poses, take, dump, write):
+    given = (poses(left=250) - (320, 240, 0)) / (320, 240, 1)
+    contents = {
+        "csv": wide(given),
+        "tfjs": [[{"keypoints": named(pose)}] for pose in given],
+        "ultralytics": [
+            [{"keypoints": dict(zip(("x", "y", "visible"), pose.T.tolist(), strict=True))}] for pose in given
+        ],
+    }
+    _, (fault,) = take(dump(f"a.{'csv' if write == 'csv' else 'json'}", contents[write]), image=SIZE)
+    assert "around 0" in fault.detail
+
+
+def test_pixels_around_0_are_noted(poses, take, dump):
+    take(dump("a.csv", wide(poses(left=250) - (320, 240, 0))), image=SIZE)
+    assert any("around 0" in note for note in take.notes)
+
+
+@pytest.mark.parametrize("write", ["csv", "json"])
+@pytest.mark.parametrize(
+    "form",
+    ["%Y%m%d_%H%M%S_%f", "%Y%m%d-%H%M%S.%f", "%Y-%m-%d_%H-%M-%S_%f", "%Y%m%d%H%M%S%f", "%Y%m%d_%H%M%S", "%Y%m%d%H%M%S"],
+)
+def test_dates_without_separators_are_times(poses, take, dump, write, form):
+    step = 0.04 if "%f" in form else 1
+    start = datetime(2024, 3, 1, 10, 0, 59, 960_000 if "%f" in form else 0)
+    times = [(start + timedelta(seconds=step * t)).strftime(form) for t in range(4)]
+    times = [time[:-3] if "%f" in form else time for time in times]
+    given = poses()
+    if write == "csv":
+        path = dump("a.csv", wide(given, before=["timestamp"], rows=[[time] for time in times]))
+    else:
+        frames = [
+            {"timestamp": time, "poses": [{"keypoints": named(pose)}]} for time, pose in zip(times, given, strict=True)
+        ]
+        path = dump("a.json", frames)
+    (sequence, *others), _ = take(path, image=SIZE)
+    assert not others
+    np.testing.assert_allclose(sequence.timestamps, step * np.arange(4), atol=0.005)
+
+
+@pytest.mark.parametrize("write", ["csv", "json"])
+@pytest.mark.parametrize(("date", "noted"), [("03/01/2024", True), ("13/01/2024", False), ("2024/03/01", False)])
+def test_a_date_with_day_and_month_in_either_order_is_noted(poses, take, dump, write, date, noted):
+    times = [f"{date} 10:00:0{second}" for second in range(4)]
+    given = poses()
+    if write == "csv":
+        path = dump("a.csv", wide(given, before=["time"], rows=[[time] for time in times]))
+    else:
+        frames = [
+            {"time": time, "poses": [{"keypoints": named(pose)}]} for time, pose in zip(times, given, strict=True)
+        ]
+        path = dump("a.json", frames)
+    ((sequence,), _) = take(path, image=SIZE)
+    np.testing.assert_allclose(sequence.timestamps, np.arange(4))
+    assert any("day, month, year" in note for note in take.notes) == noted
+
+
+@pytest.mark.parametrize(
+    ("path", "label", "split", "subject"),
+    [
+        ("train/a", "unknown", "train", "unknown"),
+        ("Validation/squat/a", "squat", "Validation", "unknown"),
+        ("squat/test/a", "squat", "test", "unknown"),
+        ("squat/json/a", "squat", None, "unknown"),
+        ("keypoints/a", "unknown", None, "unknown"),
+        ("squat/subject_01/a", "squat", None, "subject_01"),
+        ("subject 2/squat/a", "squat", None, "subject 2"),
+        ("squat/p1/a", "squat", None, "p1"),
+        ("p1/a", "p1", None, "unknown"),
+    ],
+)
+def test_folders_of_splits_files_and_people_are_no_labels(poses, take, dump, tmp_path, path, label, split, subject):
+    dump(f"in/{path}.csv", wide(poses()))
+    ((sequence,), _) = take(tmp_path / "in", image=SIZE)
+    assert (sequence.label, sequence.split, sequence.subject) == (label, split, subject)
+    folders = [note for note in take.notes if "the folder" in note]
+    assert bool(folders) == (path not in ("p1/a",))
+
+
+def test_a_folder_above_the_label_is_noted(poses, take, dump, tmp_path):
+    dump("in/monday/squat/a.csv", wide(poses()))
+    ((sequence,), _) = take(tmp_path / "in", image=SIZE)
+    assert sequence.label == "squat"
+    assert any("nearest folder" in note and "monday" in note for note in take.notes)

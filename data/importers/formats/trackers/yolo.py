@@ -18,11 +18,11 @@ import numpy as np
 
 from data.errors import InputError
 from data.importers.clips.collector import Collector
-from data.importers.clips.confidence import mark_unseen
+from data.importers.clips.confidence import mark_unseen, with_confidences
 from data.importers.clips.faults import malformed_as_input_error, quarantined
 from data.importers.clips.joints import order_by_count
 from data.importers.clips.types import Format, Head, ImportOptions, RawClip, ReaderOutput, Source
-from data.importers.readers.image_names import COUNTS, with_confidences
+from data.importers.readers.image_names import COUNTS
 from data.importers.readers.json_stream import open_text
 from data.importers.readers.numbered_files import frame_of, gather_frames
 
