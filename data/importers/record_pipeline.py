@@ -9,8 +9,8 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from data.errors import InputError
-from data.importers.clips.folder_names import folder_fields
 from data.importers.clips.faults import quarantined, unexpected_fault
+from data.importers.clips.folder_names import folder_fields
 from data.importers.clips.to_sequence import number, split_gaps, to_sequence
 from data.importers.clips.types import SPLIT, UNKNOWN, Format, ImportOptions, Note, RawClip, Source, TimedSegment
 from data.importers.clips.vocabulary import SEQUENCE_FIELDS

@@ -97,7 +97,7 @@ def _moment(text: str) -> datetime | None:
     if match := _COMPACT.fullmatch(text):
         *whole, rest = match.groups()
         try:
-            moment = datetime(*map(int, whole))
+            moment = datetime.strptime("".join(whole), "%Y%m%d%H%M%S")
         except ValueError:
             return None
         return moment + timedelta(seconds=int(rest) / 10 ** len(rest)) if rest else moment

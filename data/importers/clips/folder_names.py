@@ -69,6 +69,11 @@ def folder_fields(name: str) -> FolderFields:
     return found
 
 
+def label_folders(name: str) -> int:
+    """Return the number of folders above a file that can be labels."""
+    return sum(map(_may_be_label, PurePosixPath(name).parent.parts))
+
+
 def _is_person(folder: str, labelled: bool) -> bool:
     """Return whether a folder is named like a person: `p1` can also be a label if no other folder is."""
     match = _NUMBERED_PERSON.fullmatch(folder)

@@ -282,8 +282,8 @@ def _timed(
     if not np.isfinite(times).all():
         raise InputError("a timestamp is not a finite number", f"frame {np.argmin(np.isfinite(times))}", None)
     if clip.time_unit != "frames" and (dates := dates_in_digits(times)) is not None:
-        times, clip.time_unit = dates, "s"
-        notes.append(f"times such as {clip.times[0]:.0f} are taken as dates: year, month, day, hour, minute, second")
+        first, times, clip.time_unit = times[0], dates, "s"
+        notes.append(f"times such as {first:.0f} are taken as dates: year, month, day, hour, minute, second")
     unit = clip.time_unit if options.time_unit == "auto" or clip.time_unit == "frames" else options.time_unit
     if unit == "auto" and len(times) > 2 and (np.diff(times) == 1).all():
         unit = "frames" if clip.fps or options.fps else "s"

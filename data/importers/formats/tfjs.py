@@ -27,25 +27,27 @@ from typing import Any
 import numpy as np
 
 from data.errors import InputError
+from data.importers.clips.axes import check_frames_first, with_depth
 from data.importers.clips.collector import Collector
 from data.importers.clips.confidence import mark_unseen
 from data.importers.clips.faults import quarantined
 from data.importers.clips.joints import JointOrder, order_by_count, order_by_name
 from data.importers.clips.types import Format, Head, ImportOptions, RawClip, ReaderOutput, Source
-from data.importers.clips.units import Unit
-from data.importers.clips.upright import lies_along_x
+from data.importers.clips.units import Unit, pixels_or_fractions
+from data.importers.clips.upright import Y_BEFORE_X, lies_along_x
 from data.importers.clips.vocabulary import is_confidence
 from data.importers.formats.writing import PIXELS, frame_times, needs_image
 from data.importers.readers.image_names import COUNTS as IMAGE_COUNTS
 from data.importers.readers.json_frames import MISSING, flattened, read_frames
-from data.importers.readers.json_points import as_points, joints_of, numbers_of
+from data.importers.readers.json_points import as_points, has_names, joints_of, numbers_of, rows_of_joints
 from data.layouts import load_layout
 from data.records import KeypointSequence
 
 _USUAL = {2: itemgetter("x", "y", "score"), 3: itemgetter("x", "y", "z", "score")}
 _NAME = itemgetter("name")
 _NUMBER = r"\s*-?\d[\d.eE+-]*\s*"
-_TENSOR = re.compile(rf"\s*\[(?:\s*\[){{2,4}}{_NUMBER},{_NUMBER},{_NUMBER}\]")
+_TENSOR = re.compile(rf"\s*\[(?:\s*\[){{2,4}}{_NUMBER}(?:,{_NUMBER})+\]|\s*\[\s*\[{_NUMBER}(?:,{_NUMBER}){{33,}}\]")
+_TENSOR_SHAPE = (17, 3)
 _OTHER = ("metainfo",)
 _KEYS = ("keypoints3d", "keypointscores")
 _COUNT = 33
@@ -78,6 +80,7 @@ class _Reader:
     Attributes:
         scored: whether a keypoint has a confidence.
         tensors: whether frames are tensors of MoveNet, with y before x.
+        unnamed: whether the numbers of a keypoint have no names.
         numbers: lowest and highest number of a keypoint; None if keypoints have no numbers.
     """
 
@@ -86,14 +89,13 @@ class _Reader:
 
     def reset(self) -> None:
         """Begin another clip."""
-        self.scored = self.tensors = False
+        self.scored = self.tensors = self.unnamed = False
         self.numbers: tuple[int, int] | None = None
 
     def parse(self, frame: Any, frames: Collector, options: ImportOptions) -> None:
         """Add the people of a frame."""
-        if isinstance(frame, list) and frame and isinstance(frame[0], list):
-            _add_tensor(frame, frames, options)
-            self.scored = self.tensors = True
+        if isinstance(frame, list) and frame and not isinstance(frame[0], dict) and frame[0] is not None:
+            self._add_numbers(frame, frames, options)
             return
         poses = frame if isinstance(frame, list) else frame.get("poses", frame.get("instances", frame))
         for pose in poses if isinstance(poses, list) else [poses]:
@@ -108,11 +110,14 @@ class _Reader:
         number = pose.get("id")
         track = number if isinstance(number, int) else -1
         if "keypoint_scores" in pose:
+            if keypoints and len(keypoints[0]) == 3:
+                raise InputError("the keypoints are lifted to 3-D", None, "export the 2-D keypoints of the detector")
             joints = zip(keypoints, pose["keypoint_scores"], strict=True)
             values = [value for (x, y), score in joints for value in (x, y, score)]
             frames.pose(order_by_count(len(keypoints), IMAGE_COUNTS), values, 2, track)
             self.scored = True
             return
+        self.unnamed = self.unnamed or not has_names(keypoints)
         points = as_points(keypoints)
         self.scored = self.scored or any(is_confidence(name) for point in points[:1] for name in point)
         dimensions = 3 if points and "z" in points[0] else 2
@@ -135,17 +140,56 @@ class _Reader:
             joints[place % _COUNT] = _joint(dimensions, point)
         return [value for joint in joints for value in joint]
 
+    def _add_numbers(self, frame: list[Any], frames: Collector, options: ImportOptions) -> None:
+        """Add a frame of numbers: MoveNet's tensor, `[1, 1, 17, 3]` of y, x and score, or other lists."""
+        if options.space == "world":
+            raise InputError("the poses have no keypoints3D", None, "import them with --space image")
+        while isinstance(frame[0], list) and isinstance(frame[0][0], list):
+            if len(frame) != 1:
+                raise InputError(
+                    f"a frame of numbers has {len(frame)} poses", None, "write one pose a frame, as MoveNet returns it"
+                )
+            frame = frame[0]
+        rows = rows_of_joints(frame) if isinstance(frame[0], list) else frame
+        if rows == frame and isinstance(frame[0], list) and (len(frame), len(frame[0])) == _TENSOR_SHAPE:
+            frames.pose(order_by_count(17, _COUNTS), [value for y, x, score in frame for value in (x, y, score)], 2)
+            self.tensors = self.scored = True
+            return
+        self._add({"keypoints": rows}, frames, options)
+
+    def _name_axes(self, clip: RawClip) -> None:
+        """Decide what numbers without names are, and note it."""
+        check_frames_first(clip.poses)
+        if self.tensors:
+            lies = lies_along_x(clip.poses, clip.layout.torso)
+            if lies and clip.unit == "pixels":
+                clip.poses = clip.poses[..., [1, 0, 2]]
+                clip.notes.append("lists of three numbers are read as x, y, score: bodies lie if they are y, x, score")
+            else:
+                but = ", but then bodies lie along x" if lies else ""
+                clip.notes.append(
+                    f"lists of three numbers are read as y, x, score, as MoveNet returns them{but}: if they are not,"
+                    " name the numbers of each joint"
+                )
+        elif self.scored and clip.poses.shape[-1] == 3:
+            clip.poses, notes = with_depth(clip.poses)
+            clip.notes += notes
+            if clip.unit == "pixels":  # a negative depth was no confidence, so that nothing was seen
+                clip.unit = pixels_or_fractions(clip.poses)
+        else:
+            clip.notes.append("the numbers of a joint have no names: they are taken as x, y and so on")
+        if self.unnamed and lies_along_x(clip.poses, clip.layout.torso):
+            clip.notes.append(f"{Y_BEFORE_X}: if nobody lies, name the numbers of each joint")
+
     def finish(self, clip: RawClip, options: ImportOptions) -> None:
         """Complete a clip by what is known only at its end.
 
         Raises:
-            InputError: if the numbers of joints are those of different joints in COCO and in BlazePose.
+            InputError: if the numbers of joints are those of different joints in COCO and in BlazePose, or if an array
+                has joints before frames.
         """
-        if self.tensors and lies_along_x(clip.poses, clip.layout.torso):
-            clip.notes.append(
-                "lists of three numbers are read as y, x, score, as MoveNet returns them, but then bodies lie along x:"
-                " if nobody lies, name the numbers of each joint"
-            )
+        if self.tensors or self.unnamed:
+            self._name_axes(clip)
         if self.numbers is not None:
             low, high = self.numbers
             first = low > 0 and high in (17, _COUNT)
@@ -168,19 +212,6 @@ class _Reader:
             clip.notes += notes
 
 
-def _add_tensor(frame: list[Any], frames: Collector, options: ImportOptions) -> None:
-    """Add the tensor that MoveNet returns, `[1, 1, 17, 3]` of y, x and score, or its inner part `[17, 3]`."""
-    if options.space == "world":
-        raise InputError("the poses have no keypoints3D", None, "import them with --space image")
-    while isinstance(frame[0][0], list):
-        if len(frame) != 1:
-            raise InputError(
-                f"a frame of numbers has {len(frame)} poses", None, "write one pose a frame, as MoveNet returns it"
-            )
-        frame = frame[0]
-    frames.pose(order_by_count(len(frame), _COUNTS), [value for y, x, score in frame for value in (x, y, score)], 2)
-
-
 def _order(keypoints: list[dict[str, Any]]) -> JointOrder:
     try:
         names = tuple(map(_NAME, keypoints))
@@ -201,13 +232,13 @@ def _joint(dimensions: int, point: dict[str, Any]) -> tuple[float, ...]:
 def _detect(head: Head) -> bool:
     if '"keypoint_scores"' in head.text or _TENSOR.match(head.text):
         return True
-    return '"keypoints"' in head.text and '"x"' in head.text and _is_objects(head.text)
+    return '"keypoints"' in head.text and _is_objects(head.text)
 
 
 def _is_objects(text: str) -> bool:
-    """Return whether keypoints are a list of objects, not of numbers as in COCO."""
+    """Return whether keypoints are a list of objects or of lists, not of numbers as in COCO."""
     after = text.partition('"keypoints"')[2].lstrip(" \t\r\n:")
-    return after.startswith("{") or (after.startswith("[") and after[1:].lstrip().startswith("{"))
+    return after.startswith("{") or (after.startswith("[") and after[1:].lstrip().startswith(("{", "[")))
 
 
 def write(sequences: Iterable[KeypointSequence], path: Path) -> None:

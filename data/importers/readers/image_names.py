@@ -15,12 +15,13 @@ from data.importers.clips.joints import JointOrder, order_by_count
 from data.importers.clips.types import RawClip
 from data.importers.clips.units import ImageSize
 from data.importers.clips.vocabulary import text_of
+from data.importers.readers.numbered_files import HASHED
 from data.records import MAX_TEXT
 
 COUNTS = ((17, "coco17"), (26, "halpe26"), (136, "halpe26"), (133, "coco17"), (18, "openpose18"), (33, "blazepose33"))
 """Number of joints and layout of common models; whole-body models list the joints of the body first."""
 
-_FRAME = re.compile(r"(.*?)[_\-. ]*(\d+)(?:\.[A-Za-z]\w*)?")
+_FRAME = re.compile(rf"(.*?)[_\-. ]*(\d+)(?:{HASHED})?(?:\.[A-Za-z]\w*)?")
 
 
 def clip_and_frame(image: Any) -> tuple[str, int]:
