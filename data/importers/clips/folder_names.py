@@ -12,6 +12,7 @@ _PLACES = frozenset(
         *("data", "dataset", "datasets", "raw", "rawdata", "input", "inputs", "output", "outputs", "out", "results"),
         *("json", "jsons", "csv", "csvs", "txt", "npy", "npz", "pkl", "h5", "bvh", "c3d", "files", "export", "exports"),
         *("keypoint", "keypoints", "kpts", "pose", "poses", "skeleton", "skeletons", "joints", "landmarks", "openpose"),
+        *("runs", "predict", "track", "exp", "mpdata", "videopose", "alphapose", "mediapipe", "mmpose", "yolo"),
         *("labels", "annotation", "annotations", "predictions", "preds", "images", "frames", "videos", "clips"),
     )
 )
@@ -56,7 +57,7 @@ def folder_fields(name: str) -> FolderFields:
         folder = above.pop(0)
         if official_split(folder):
             found._take("split", folder, f"the folder {folder!r} is taken as a split, not as a label")
-        elif simplified(folder) in _PLACES:
+        elif _is_place(folder):
             found.notes.setdefault("", f"the folder {folder!r} is not taken as a label, see --label and --pattern")
         elif "subject" not in found.fields and _is_person(
             folder, "label" in found.fields or any(map(_may_be_label, above))
@@ -74,6 +75,10 @@ def label_folders(name: str) -> int:
     return sum(map(_may_be_label, PurePosixPath(name).parent.parts))
 
 
+def _is_place(folder: str) -> bool:
+    return simplified(folder).rstrip("0123456789") in _PLACES
+
+
 def _is_person(folder: str, labelled: bool) -> bool:
     """Return whether a folder is named like a person: `p1` can also be a label if no other folder is."""
     match = _NUMBERED_PERSON.fullmatch(folder)
@@ -82,4 +87,4 @@ def _is_person(folder: str, labelled: bool) -> bool:
 
 def _may_be_label(folder: str) -> bool:
     """Return whether a folder may be a label."""
-    return not official_split(folder) and simplified(folder) not in _PLACES and not _NUMBERED_PERSON.fullmatch(folder)
+    return not official_split(folder) and not _is_place(folder) and not _NUMBERED_PERSON.fullmatch(folder)

@@ -102,10 +102,14 @@ def _parse(frame: Any, frames: Collector, options: ImportOptions) -> None:
     people = frame
     if isinstance(frame, dict):
         wanted = _WORLD if options.space == "world" else _IMAGE
+        if isinstance(frame.get("pose"), dict):
+            frame = frame["pose"]
         name = next((name for name in frame if simplified(name) in wanted), None)
         if name is None:
             raise InputError(f"the frame has no {wanted[0]}", None, "check --space and the format")
         people = frame[name] or []
+    if isinstance(people, dict) and people and all(name.isdecimal() for name in people):
+        people = [people[name] for name in sorted(people, key=int)]
     if isinstance(people, dict) and "landmark" not in people:
         order = order_by_name(tuple(people))
         frames.pose(order, flattened(list(people.values()), _USUAL, _joint), 3)

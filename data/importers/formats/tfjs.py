@@ -13,7 +13,9 @@ Coordinates up to 2 are fractions of image width and height (the detectors' norm
 `--space world` reads `keypoints3D`.
 
 Related formats are read too: MoveNet's own tensors (y, x, score of 17 joints for each frame), ml5.js (`confidence`;
-`pose` next to `skeleton`), and the predictions of MMPose's inferencer (`instances` with `keypoint_scores`).
+`pose` next to `skeleton`), the predictions of MMPose's inferencer (`instances` with `keypoint_scores`), frames of
+OpenPose that somebody joined to one file (`people` with `pose_keypoints_2d`), and arrays of numbers, whose axes are
+noted.
 """
 
 import json
@@ -28,6 +30,7 @@ import numpy as np
 
 from data.errors import InputError
 from data.importers.clips.axes import check_frames_first, with_depth
+from data.importers.clips.clock import movements
 from data.importers.clips.collector import Collector
 from data.importers.clips.confidence import mark_unseen
 from data.importers.clips.faults import quarantined
@@ -35,11 +38,12 @@ from data.importers.clips.joints import JointOrder, order_by_count, order_by_nam
 from data.importers.clips.types import Format, Head, ImportOptions, RawClip, ReaderOutput, Source
 from data.importers.clips.units import Unit, pixels_or_fractions
 from data.importers.clips.upright import Y_BEFORE_X, lies_along_x
-from data.importers.clips.vocabulary import is_confidence
+from data.importers.clips.vocabulary import is_confidence, time_unit_of
+from data.importers.formats.openpose import COUNTS as OPENPOSE_COUNTS
 from data.importers.formats.writing import PIXELS, frame_times, needs_image
 from data.importers.readers.image_names import COUNTS as IMAGE_COUNTS
 from data.importers.readers.json_frames import MISSING, flattened, read_frames
-from data.importers.readers.json_points import as_points, has_names, joints_of, numbers_of, rows_of_joints
+from data.importers.readers.json_points import as_points, has_names, joints_of, numbers_of, rows_of_joints, with_scores
 from data.layouts import load_layout
 from data.records import KeypointSequence
 
@@ -49,7 +53,15 @@ _NUMBER = r"\s*-?\d[\d.eE+-]*\s*"
 _TENSOR = re.compile(rf"\s*\[(?:\s*\[){{2,4}}{_NUMBER}(?:,{_NUMBER})+\]|\s*\[\s*\[{_NUMBER}(?:,{_NUMBER}){{33,}}\]")
 _TENSOR_SHAPE = (17, 3)
 _OTHER = ("metainfo",)
-_KEYS = ("keypoints3d", "keypointscores")
+_KEYS = (
+    *("keypoints3d", "keypointscores", "persons", "bodies", "posekeypoints2d", "posekeypoints3d"),
+    *("facekeypoints2d", "facekeypoints3d", "handleftkeypoints2d", "handrightkeypoints2d"),
+    *("handleftkeypoints3d", "handrightkeypoints3d"),
+)
+_PEOPLE = ("poses", "instances", "people", "persons", "bodies")
+_AWAY = 0.4
+"""Mean distance of the joints, in heights of a person, from which the next pose is another person's."""
+
 _COUNT = 33
 _NUMBERED = JointOrder(load_layout("blazepose33"), tuple(range(_COUNT)))
 """Order of joints that have numbers; whether they are COCO's 17 is known at the end of a clip."""
@@ -81,6 +93,7 @@ class _Reader:
         scored: whether a keypoint has a confidence.
         tensors: whether frames are tensors of MoveNet, with y before x.
         unnamed: whether the numbers of a keypoint have no names.
+        instances: number of frames that are one instance of MMPose, without a time.
         numbers: lowest and highest number of a keypoint; None if keypoints have no numbers.
     """
 
@@ -90,6 +103,7 @@ class _Reader:
     def reset(self) -> None:
         """Begin another clip."""
         self.scored = self.tensors = self.unnamed = False
+        self.instances = 0
         self.numbers: tuple[int, int] | None = None
 
     def parse(self, frame: Any, frames: Collector, options: ImportOptions) -> None:
@@ -97,15 +111,24 @@ class _Reader:
         if isinstance(frame, list) and frame and not isinstance(frame[0], dict) and frame[0] is not None:
             self._add_numbers(frame, frames, options)
             return
-        poses = frame if isinstance(frame, list) else frame.get("poses", frame.get("instances", frame))
+        poses = frame
+        if isinstance(frame, dict):
+            name = next((name for name in _PEOPLE if isinstance(frame.get(name), (list, dict))), None)
+            poses = frame if name is None else frame[name]
+            self.instances += name is None and _is_instance(frame)
         for pose in poses if isinstance(poses, list) else [poses]:
             if pose is not None:
-                self._add(pose.get("pose", pose), frames, options)
+                inner = pose.get("pose", pose)
+                self._add({"keypoints": inner} if isinstance(inner, list) else inner, frames, options)
 
     def _add(self, pose: dict[str, Any], frames: Collector, options: ImportOptions) -> None:
         world = options.space == "world"
         if world and "keypoints3D" not in pose:
             raise InputError("the poses have no keypoints3D", None, "import them with --space image")
+        if flat := pose.get("pose_keypoints_2d"):
+            frames.pose(order_by_count(len(flat) // 3, OPENPOSE_COUNTS), flat, 2)
+            self.scored = True
+            return
         keypoints = pose["keypoints3D"] if world else joints_of(pose)
         number = pose.get("id")
         track = number if isinstance(number, int) else -1
@@ -118,7 +141,7 @@ class _Reader:
             self.scored = True
             return
         self.unnamed = self.unnamed or not has_names(keypoints)
-        points = as_points(keypoints)
+        points = with_scores(pose, as_points(keypoints))
         self.scored = self.scored or any(is_confidence(name) for point in points[:1] for name in point)
         dimensions = 3 if points and "z" in points[0] else 2
         numbers = numbers_of(points)
@@ -190,6 +213,9 @@ class _Reader:
         """
         if self.tensors or self.unnamed:
             self._name_axes(clip)
+        if self.instances == clip.count > 1 and (movements(clip.poses) > _AWAY).mean() > 1 / 2:
+            clip.frames, clip.count = np.zeros_like(clip.frames), 1
+            clip.notes.append("the file is a list of people who are far apart: it is taken as one image")
         if self.numbers is not None:
             low, high = self.numbers
             first = low > 0 and high in (17, _COUNT)
@@ -212,6 +238,11 @@ class _Reader:
             clip.notes += notes
 
 
+def _is_instance(frame: dict[str, Any]) -> bool:
+    """Return whether a frame is a person as MMPose lists those of one image."""
+    return "keypoint_scores" in frame and "bbox" in frame and not any(map(time_unit_of, frame))
+
+
 def _order(keypoints: list[dict[str, Any]]) -> JointOrder:
     try:
         names = tuple(map(_NAME, keypoints))
@@ -230,7 +261,9 @@ def _joint(dimensions: int, point: dict[str, Any]) -> tuple[float, ...]:
 
 
 def _detect(head: Head) -> bool:
-    if '"keypoint_scores"' in head.text or _TENSOR.match(head.text):
+    if '"keypoint_scores"' in head.text or '"pose_keypoints_2d"' in head.text or _TENSOR.match(head.text):
+        return True
+    if re.search(r'"pose"\s*:\s*\[\s*\{[^{}]*"x"', head.text):
         return True
     return '"keypoints"' in head.text and _is_objects(head.text)
 

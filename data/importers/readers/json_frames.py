@@ -218,17 +218,24 @@ def _numbered_members(values: Iterator[tuple[str, Any]]) -> Iterator[tuple[str, 
 
 
 def _single_poses(values: Iterator[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
-    """Yield the joints of a pose that is the outermost object, `{"keypoints": [{"x": 1, ...}, ...]}`, as one frame."""
+    """Yield the joints of a pose that is the outermost object, `{"keypoints": [{"x": 1, ...}, ...]}`, as one frame.
+
+    The numbers of the size of the images, `{"resolution": [640, 480], ...}`, are yielded together, too.
+    """
     for member, group in groupby(values, lambda entry: entry[0]):
+        if field_of(member) == "size":
+            entries = [value for _, value in group]
+            yield member, entries if len(entries) > 1 else entries[0]
+            continue
         if simplified(member) not in _POSES:
             yield from group
             continue
-        entries = iter(group)
-        first = next(entries)
+        rest = iter(group)
+        first = next(rest)
         if _is_point(first[1]):
-            yield member, {member: [first[1], *(value for _, value in entries)]}
+            yield member, {member: [first[1], *(value for _, value in rest)]}
         else:
-            yield from chain([first], entries)
+            yield from chain([first], rest)
 
 
 def _is_point(value: Any) -> bool:

@@ -17,7 +17,7 @@ _AXIS = re.compile(
     r"(?:coord(?:inate)?|pos(?:ition)?)?([xyz])(?:coord(?:inate)?|pos(?:ition)?|px|pixels?|norm(?:alized)?)?"
 )
 _JOINT_NAMES = ("joint", "keypoint", "landmark", "part", "bodypart", "kp", "kpt", "marker", "node")
-_NUMBERS = ("", "id", "index", "idx", "number", "num", "no", "name")
+_NUMBERS = ("", "id", "index", "idx", "number", "num", "no", "name", "type")
 JOINTS = frozenset(f"{name}{number}" for name in _JOINT_NAMES for number in _NUMBERS)
 _CLIP = (*CLIP_FIELDS, "fps", "width", "height", "size", "unit")
 _UNNAMED = re.compile(r"Unnamed: \d+|index", re.IGNORECASE)
