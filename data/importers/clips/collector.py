@@ -26,11 +26,13 @@ class Collector:
     Attributes:
         layout: layout of the joints, None before the first pose.
         count: number of frames so far.
+        reader: what the reader keeps in mind about the clip until its end; the clip has it, too.
     """
 
     def __init__(self) -> None:
         self.layout: Layout | None = None
         self.count = 0
+        self.reader: Any = None
         self._dimensions = 2
         self._values = array("f")
         self._pending = array("f")
@@ -162,6 +164,7 @@ class Collector:
             time_unit="s" if self._dated else time_unit or time_unit_of(self._time_name) or "auto",
             fps=fps,
             fields=dict(fields or {}),
+            reader=self.reader,
             notes=self._left_out() + ambiguous_note(self._ambiguous),
         )
 

@@ -48,6 +48,9 @@ _FRAME_RATES = ((4.0, 400.0), (0.4, 1000.0))
 _UPSIDE_DOWN = 0.8
 """Fraction of frames with shoulders below hips or hips below shoulders, from which a person is upside down."""
 
+_LEVEL = 0.8
+"""Part of a torso along z, in its length, from which it is along z."""
+
 _CENTRED = 0.2
 """Fraction of negative coordinates, in x and in y, from which the origin is not the corner of the image."""
 
@@ -399,6 +402,10 @@ def _upside_down(keypoints: np.ndarray, clip: RawClip) -> list[str]:
     down = keypoints[shown][:, lower, :-1].mean(axis=1) - keypoints[shown][:, upper, :-1].mean(axis=1)
     if not clip.layout.y_down:
         down[:, 1] *= -1
+    if down.shape[1] == 3 and not clip.layout.y_down:
+        level = np.abs(down[:, 2]) > _LEVEL * np.linalg.norm(down, axis=1)
+        if level.mean() > _UPSIDE_DOWN:
+            return ["bodies are upright along z, not y: if nobody lies, write y upwards"]
     # A torso that is nearly level, as in a push-up, says nothing.
     inverted = down[:, 1] < -0.5 * np.linalg.norm(down, axis=1)
     if inverted.mean() <= _UPSIDE_DOWN:

@@ -4,8 +4,9 @@ The delimiter is a comma, a semicolon (then numbers may have decimal commas) or 
 comment` before the header are skipped. Columns are found by name, in any case, or named with `--columns
 FIELD=COLUMN,...`:
 
-- `sequence` (sequence_id, clip, video and others). Without it all rows are one clip. Where the `label` or the `subject`
-  changes, another clip begins.
+- `sequence` (sequence_id, clip, video, file_name and others). Without it all rows are one clip. Where the `label` or
+  the `subject` changes, another clip begins; subjects whose rows take turns are a clip each. Names of numbered images
+  are clip and frame.
 - `frame` (a frame number), `time` (timestamp, timestamp_ms, datetime and others; numbers, dates or times of day) or
   both. In a wide table without either, each row is a frame.
 - `person` (person_id, track_id, pose and others), if several people are in view.

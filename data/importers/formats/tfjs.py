@@ -75,15 +75,18 @@ _LEGS_OR_ARMS = 11
 def read(source: Source, options: ImportOptions) -> Iterator[ReaderOutput]:
     """Yield the clips of a file."""
     unit: Unit | None = "metres" if options.space == "world" else None
-    reader = _Reader()
-    for record, found in enumerate(read_frames(source, options, reader.parse, unit, _OTHER, _KEYS)):
+    for record, found in enumerate(read_frames(source, options, _parse, unit, _OTHER, _KEYS)):
         try:
             if isinstance(found, RawClip):
-                reader.finish(found, options)
+                found.reader.finish(found, options)
             yield found
         except InputError as error:
             yield quarantined(error, str(source.path), record, found if isinstance(found, RawClip) else None)
-        reader.reset()
+
+
+def _parse(frame: Any, frames: Collector, options: ImportOptions) -> None:
+    frames.reader = frames.reader or _Reader()
+    frames.reader.parse(frame, frames, options)
 
 
 class _Reader:
@@ -98,10 +101,6 @@ class _Reader:
     """
 
     def __init__(self) -> None:
-        self.reset()
-
-    def reset(self) -> None:
-        """Begin another clip."""
         self.scored = self.tensors = self.unnamed = False
         self.instances = 0
         self.numbers: tuple[int, int] | None = None
@@ -130,6 +129,8 @@ class _Reader:
             self.scored = True
             return
         keypoints = pose["keypoints3D"] if world else joints_of(pose)
+        if keypoints is None:
+            return  # nobody was found
         number = pose.get("id")
         track = number if isinstance(number, int) else -1
         if "keypoint_scores" in pose:
@@ -265,13 +266,8 @@ def _detect(head: Head) -> bool:
         return True
     if re.search(r'"pose"\s*:\s*\[\s*\{[^{}]*"x"', head.text):
         return True
-    return '"keypoints"' in head.text and _is_objects(head.text)
-
-
-def _is_objects(text: str) -> bool:
-    """Return whether keypoints are a list of objects or of lists, not of numbers as in COCO."""
-    after = text.partition('"keypoints"')[2].lstrip(" \t\r\n:")
-    return after.startswith("{") or (after.startswith("[") and after[1:].lstrip().startswith(("{", "[")))
+    # A list of objects or of lists, not of numbers as in COCO.
+    return bool(re.search(r'"keypoints"\s*:\s*(\{|\[\s*[\[{])', head.text))
 
 
 def write(sequences: Iterable[KeypointSequence], path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import re
 from array import array
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import chain, groupby
@@ -78,16 +79,24 @@ class _Runs:
         runs: the parts.
         count: number of all frames.
         beside: whether the frames of several people take turns.
+        notes: notes on the clip.
     """
 
     def __init__(self) -> None:
         self.runs: list[_Run] = []
         self.count = 0
         self.beside = False
+        self.notes: list[str] = []
         self._current: _Run | None = None
+        self._members: Counter[str] = Counter()
 
-    def add(self, value: Any, options: ImportOptions, parse: ParseFrame, number: int = -1) -> None:
+    def alone(self, member: str) -> bool:
+        """Return whether a member of the file has at most one frame."""
+        return self._members[member] <= 1
+
+    def add(self, value: Any, options: ImportOptions, parse: ParseFrame, number: int = -1, member: str = "") -> None:
         """Add a frame, or None where nobody was found."""
+        self._members[member] += 1
         before = self._current.stated if self._current else {}
         stated = before if value is None else _stated(value)
         time = _time(value)
@@ -161,10 +170,12 @@ def read_frames(
     Raises:
         InputError: if the file is damaged or has no frame.
     """
-    frames, fields = _Runs(), dict[str, Any]()
+    clips, fields = [_Runs()], dict[str, Any]()
     unread: dict[str, None] = {}
+    names = [""]
     record = 0
     chosen: str | None = None
+    first: Any = None
     for member, value in _single_poses(_numbered_members(stream_json(source.path))):
         if isinstance(value, dict) and isinstance(value.get("frames"), list):
             try:
@@ -175,22 +186,31 @@ def read_frames(
         elif describes(member, value):
             fields = description_of(value) | fields
             unread |= dict.fromkeys(unread_keys(value, read))
-        elif simplified(member) not in ignored and _may_be_frame(value, member, chosen):
-            if not frames.count:
+        elif simplified(member) not in ignored and _may_be_frame(value, member, chosen, first):
+            if chosen is None:
                 unread |= dict.fromkeys(unread_keys(value, read))
+                first = value
+            if chosen not in (None, member) and not (_continues(member, chosen) and clips[-1].alone(chosen)):
+                clips.append(_Runs())
+                names.append(member)
+            names[-1] = names[-1] or member
             chosen = member
-            with malformed_as_input_error(f"frame {frames.count}"):
-                frames.add(value, options, parse, _number_at_end(member))
+            with malformed_as_input_error(f"frame {clips[-1].count}"):
+                clips[-1].add(value, options, parse, _number_at_end(member), member)
         elif value is None and member in ("", "frames", "poses", chosen):
-            frames.add(None, options, parse, _number_at_end(member))  # nobody was found
+            clips[-1].add(None, options, parse, _number_at_end(member), member)  # nobody was found
         elif (field := field_of(member)) is not None:
             fields[field] = value
         elif member and unread_keys({member: None}, read):
             unread[member] = None
-    if frames.count:
-        yield from _finished(frames, source.name, fields, unit, tuple(unread))
-    elif not record:
+    if not clips[0].count:
+        if record:
+            return
         raise InputError("there are 0 frames", str(source.path), "check that this is the right file and format")
+    for name, frames in zip(names, clips, strict=True):
+        several = len(clips) > 1
+        frames.notes += ["each member of the file that has frames is a clip"] * several
+        yield from _finished(frames, f"{source.name}/{name}" if several else source.name, fields, unit, tuple(unread))
 
 
 def flattened[T](
@@ -256,8 +276,10 @@ def _number_at_end(name: str) -> int:
     return int(match[0]) if match else -1
 
 
-def _may_be_frame(value: Any, member: str, chosen: str | None) -> bool:
+def _may_be_frame(value: Any, member: str, chosen: str | None, first: Any) -> bool:
     """Return whether a value can be a frame after those of the chosen array: names, bones or few numbers cannot."""
+    if isinstance(value, dict) and isinstance(first, dict) and value.keys() == first.keys():
+        return True
     form = isinstance(value, dict) or (
         isinstance(value, list)
         and (not value or isinstance(value[0], (dict, list)) or (not member and len(value) > _FEWEST_NUMBERS))
@@ -314,8 +336,9 @@ def _finished(
 ) -> list[RawClip]:
     names = [name, *(f"{name}_{number}" for number in range(1, len(frames.runs)))]
     clips = [_clip(run, own, fields | run.stated, unit, unread) for run, own in zip(frames.runs, names, strict=True)]
-    for clip in clips if frames.beside else ():
-        clip.notes.append("frames of several people take turns: each person is a sequence")
+    beside = ["frames of several people take turns: each person is a sequence"] * frames.beside
+    for clip in clips:
+        clip.notes += beside + frames.notes
     return clips
 
 

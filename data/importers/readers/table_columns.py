@@ -21,6 +21,9 @@ _NUMBERS = ("", "id", "index", "idx", "number", "num", "no", "name", "type")
 JOINTS = frozenset(f"{name}{number}" for name in _JOINT_NAMES for number in _NUMBERS)
 _CLIP = (*CLIP_FIELDS, "fps", "width", "height", "size", "unit")
 _UNNAMED = re.compile(r"Unnamed: \d+|index", re.IGNORECASE)
+_IMAGE = re.compile(r"\d\.(?:jpe?g|png|bmp|webp)\s*$", re.IGNORECASE)
+"""The end of the name of a numbered image, which stands for a frame."""
+
 _PEOPLE = ("person", "personid", "trackid", "track", "pose", "poseid", "personindex", "instance")
 
 
@@ -34,7 +37,7 @@ class Columns:
         sequence: column of the sequence id, which is the same in all rows of a clip.
         clock: column of the time, in `clock_unit`.
         clock_unit: unit of the time.
-        counter: column of the frame number.
+        counter: column of the frame number; if it is that of the sequence, too, it has names of images.
         person: column of the person.
         joint: column of the joint's name; a table with this column is long, with one row per joint.
         roles: columns of x, y, z and confidence, in a long table.
@@ -98,7 +101,14 @@ class Columns:
         counter = place("frame", lambda name: time_unit_of(name) == "frames")
         texts = {name for name, cell in zip(names, first, strict=False) if cell.strip() and not is_number(cell)}
         fields = _fields(place, set() if "person" in named else texts)
-        sequence = place("sequence", lambda name: field_of(name) == "name" and simplified(name) != "name")
+        images = {name for name, cell in zip(names, first, strict=False) if _IMAGE.search(cell)}
+        if counter is None and clock is None:
+            counter = place("frame", lambda name: name in images)
+        sequence = place(
+            "sequence", lambda name: field_of(name) == "name" and simplified(name) != "name" and name not in images
+        )
+        if sequence is None and counter is not None and names[counter] in images:
+            sequence = counter
         person = place("person", lambda name: simplified(name) in _PEOPLE and names.index(name) != fields.get("label"))
         if joint is not None:
             taken |= {joint, *roles.values()}

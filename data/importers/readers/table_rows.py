@@ -7,6 +7,7 @@ Such a block is read again by the csv module, so that only the clip with the bad
 import csv
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from io import StringIO
 from itertools import groupby, pairwise
@@ -19,6 +20,7 @@ import pyarrow.csv as pa_csv
 from data.errors import InputError
 from data.importers.clips.clock import is_ambiguous, seconds_of
 from data.importers.clips.faults import malformed_as_input_error
+from data.importers.readers.image_names import clip_and_frame
 from data.importers.readers.table_columns import Columns, is_long, joints_and_axes
 from data.text import one_spelling
 
@@ -320,6 +322,9 @@ def _parts(sequence: Words | None, *spelled: Words | None) -> list[Words | None]
 def _key(row: list[str], columns: Columns) -> Key:
     places = (columns.sequence, columns.fields.get("label"), columns.fields.get("subject"))
     sequence, label, subject = (row[at] if at is not None and at < len(row) else "" for at in places)
+    if columns.sequence is not None and columns.sequence == columns.counter:
+        with suppress(InputError):  # a name without a number is a clip of one image
+            sequence, _ = clip_and_frame(sequence)
     return sequence, one_spelling(label), one_spelling(subject)
 
 

@@ -117,3 +117,104 @@ def test_an_array_of_numpy_is_described(take, tmp_path):
     with pytest.raises(InputError, match=r"one array \(float64 \[20, 17, 3\]\)") as raised:
         take(tmp_path / "a.npy")
     assert "numpy.savez" in raised.value.remedy
+
+
+def table(poses, column, cells):
+    header = [column, *(f"{joint}_{axis}" for joint in COCO for axis in ("x", "y", "score"))]
+    rows = [[cell, *map(repr, flat(frame))] for cell, frame in zip(cells, poses, strict=True)]
+    return "\n".join(",".join(row) for row in [header, *rows])
+
+
+@pytest.mark.parametrize("column", ["file", "file_name", "video_path", "clip_name"])
+def test_a_column_of_files_tells_clips_apart(poses, take, dump, column):
+    cells = ["a.mp4"] * 3 + ["b.mp4"] * 2
+    sequences, _ = take(dump("a.csv", table(poses(5), column, cells)), image=SIZE)
+    assert [(sequence.sequence_id, len(sequence.keypoints)) for sequence in sequences] == [("a.mp4", 3), ("b.mp4", 2)]
+
+
+@pytest.mark.parametrize("column", ["file_name", "image"])
+def test_a_column_of_numbered_images_is_that_of_the_frames(poses, take, dump, column):
+    cells = [f"squat/img_{t:03d}.JPG" for t in (3, 2, 5)]
+    given = poses(3)
+    ((sequence,), _) = take(dump("a.csv", table(given, column, cells)), image=SIZE, fps=10)
+    np.testing.assert_allclose(sequence.timestamps, (0, 0.1, 0.3))
+    np.testing.assert_allclose(sequence.keypoints, given[[1, 0, 2]] / (480, 480, 1), **TINY)
+
+
+def test_numbered_images_of_several_recordings_are_several_clips(poses, take, dump):
+    cells = [f"guy{who}_squat{t:03d}.jpg" for who in (1, 2) for t in range(3)]
+    sequences, _ = take(dump("a.csv", table(poses(6), "file_name", cells)), image=SIZE)
+    assert [(one.sequence_id, len(one.keypoints)) for one in sequences] == [("guy1_squat", 3), ("guy2_squat", 3)]
+
+
+@pytest.mark.parametrize("names", [("clip_1", "clip_2"), ("squat_01.mp4", "lunge_01.mp4")])
+def test_members_with_frames_are_clips(poses, take, dump, names):
+    given = [poses(4), poses(3, seed=1)]
+    content = {name: [{"keypoints": camel(frame)} for frame in clip] for name, clip in zip(names, given, strict=True)}
+    sequences, _ = take(dump("a.json", content), image=SIZE)
+    assert [sequence.sequence_id for sequence in sequences] == [f"a/{name}" for name in names]
+    for sequence, clip in zip(sequences, given, strict=True):
+        np.testing.assert_allclose(sequence.keypoints, clip / (480, 480, 1), **TINY)
+    assert any("each member" in note for note in take.notes)
+
+
+def test_numbered_joints_of_all_clips_of_a_file_are_those_of_one_layout(poses, take, dump):
+    frames = [
+        {
+            "label": label,
+            "keypoints": [{"id": k, "x": x, "y": y, "score": s} for k, (x, y, s) in enumerate(frame.tolist())],
+        }
+        for label in ("up", "down")
+        for frame in poses()
+    ]
+    sequences, _ = take(dump("a.json", frames), image=SIZE)
+    assert [(sequence.label, sequence.layout) for sequence in sequences] == [("up", "coco17"), ("down", "coco17")]
+
+
+def test_frames_without_keypoints_have_nobody(poses, take, dump):
+    frames = [{"frame": t, "keypoints": camel(frame) if t else None} for t, frame in enumerate(poses())]
+    ((sequence,), _) = take(dump("a.json", frames), image=SIZE)
+    np.testing.assert_array_equal(sequence.keypoints[..., 2].any(axis=1), (0, 1, 1, 1))
+
+
+def test_sizes_and_names_in_metadata(poses, take, dump):
+    meta = {"subjectId": "S07", "activity": "squat", "frameRate": 59.94, "imageSize": {"w": 640, "h": 480}}
+    given = poses()
+    ((sequence,), _) = take(dump("a.json", {"meta": meta, "frames": [{"keypoints": camel(f)} for f in given]}))
+    assert (sequence.subject, sequence.label, sequence.fps) == ("S07", "squat", 59.94)
+    np.testing.assert_allclose(sequence.keypoints, given / (480, 480, 1), **TINY)
+
+
+@pytest.mark.parametrize("write", ["yolo", "ultralytics", "coco"])
+def test_classes_of_detectors_that_are_not_read_are_noted(poses, take, dump, tmp_path, write):
+    given = poses()
+    match write:
+        case "yolo":
+            for t, frame in enumerate(given):
+                dump(f"in/a_{t}.txt", f"{t // 2} 0.5 0.5 0.2 0.6 " + " ".join(map(str, flat(frame / (640, 480, 1)))))
+            path = tmp_path / "in"
+        case "ultralytics":
+            path = dump(
+                "a.json",
+                [
+                    [{"name": "squat", "keypoints": dict(zip(("x", "y", "visible"), frame.T.tolist(), strict=True))}]
+                    for frame in given
+                ],
+            )
+        case _:
+            images = [{"id": t, "file_name": f"a_{t}.jpg", "height": 480} for t in range(4)]
+            poses_ = [{"image_id": t, "category_id": t // 2, "keypoints": flat(given[t])} for t in range(4)]
+            categories = [{"id": k, "name": name} for k, name in enumerate(("squat", "lunge"))]
+            path = dump("a.json", {"images": images, "annotations": poses_, "categories": categories})
+    take(path, image=SIZE)
+    assert any("not read" in note for note in take.notes)
+
+
+def test_rooms_with_z_upwards_are_noted(take, dump):
+    joints = load_layout("kinect20").joints
+    heights = dict.fromkeys(joints, 0.5) | {"shoulder_center": 1.5, "hip_center": 1.0}
+    heights |= {"left_shoulder": 1.4, "right_shoulder": 1.4, "left_hip": 0.9, "right_hip": 0.9}
+    header = ["frame", *(f"{joint}_{axis}" for joint in joints for axis in "xyz")]
+    rows = [[t, *(v for joint in joints for v in (0.1, 2.5, heights[joint]))] for t in range(3)]
+    take(dump("a.csv", "\n".join(",".join(map(str, row)) for row in [header, *rows])))
+    assert any("upright along z" in note for note in take.notes)
