@@ -19,7 +19,7 @@ from dataclasses import replace
 import numpy as np
 
 from data.errors import InputError
-from data.importers.clips.clock import dates_in_digits, is_coarse, spread
+from data.importers.clips.clock import dates_in_digits, is_coarse, movements, spread
 from data.importers.clips.confidence import as_fractions
 from data.importers.clips.people import choose_person, trusted_tracks
 from data.importers.clips.types import (
@@ -47,6 +47,12 @@ _FRAME_RATES = ((4.0, 400.0), (0.4, 1000.0))
 
 _UPSIDE_DOWN = 0.8
 """Fraction of frames with shoulders below hips or hips below shoulders, from which a person is upside down."""
+
+_CROWD = 6
+"""Number of people in a frame from which they are compared."""
+
+_SAME_PERSON = 0.1
+"""Mean distance of the joints of two poses, in heights of a person, below which they are of one person."""
 
 _LEVEL = 0.8
 """Part of a torso along z, in its length, from which it is along z."""
@@ -123,6 +129,7 @@ def _one_person(
     clip: RawClip, scaling: Scaling, options: ImportOptions, repairs: Counter[str], notes: list[str]
 ) -> np.ndarray:
     """Return the keypoints of the chosen person, in canonical units; frames without this person are 0."""
+    _check_people(clip)
     clip.tracks, doubt = trusted_tracks(clip)
     notes += [doubt] if doubt else []
     chosen = choose_person(clip, options.person, clip.fps or options.frame_rate, options.max_gap)
@@ -135,6 +142,21 @@ def _one_person(
     keypoints = np.zeros((clip.count, *clip.poses.shape[1:]), np.float32)
     keypoints[present] = scaling.apply(clip.poses)[chosen[present]]
     return keypoints
+
+
+def _check_people(clip: RawClip) -> None:
+    """Raise InputError if the people of a frame are one person who moves, because frames were taken for people."""
+    people = np.bincount(clip.frames)
+    if np.median(people[people > 0]) < _CROWD:
+        return
+    apart = movements(clip.poses)[np.diff(clip.frames) == 0]
+    apart = apart[np.isfinite(apart)]
+    if len(apart) and np.median(apart) < _SAME_PERSON:
+        raise InputError(
+            f"the {np.median(people[people > 0]):.0f} people of a frame seem to be one person in as many frames",
+            f"there are {clip.count} frames",
+            'write a list of frames, or for several clips an object of lists: {"clip_1": [...], "clip_2": [...]}',
+        )
 
 
 def check_size(frames: int, joints: int, channels: int, people: int = 1) -> None:

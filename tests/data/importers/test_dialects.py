@@ -218,3 +218,15 @@ def test_rooms_with_z_upwards_are_noted(take, dump):
     rows = [[t, *(v for joint in joints for v in (0.1, 2.5, heights[joint]))] for t in range(3)]
     take(dump("a.csv", "\n".join(",".join(map(str, row)) for row in [header, *rows])))
     assert any("upright along z" in note for note in take.notes)
+
+
+def test_clips_that_are_taken_for_frames_are_refused(poses, take, dump):
+    clips = [[{"keypoints": camel(frame)} for frame in poses(8, seed=seed)] for seed in range(3)]
+    _, (fault,) = take(dump("a.json", clips), image=SIZE)
+    assert "one person in as many frames" in fault.detail
+
+
+def test_many_people_in_a_frame_are_people(poses, take, dump):
+    frames = [[{"keypoints": camel(poses(1, left=90 * who)[0])} for who in range(7)]] * 3
+    ((sequence,), _) = take(dump("a.json", frames), image=SIZE)
+    assert len(sequence.keypoints) == 3
