@@ -83,17 +83,10 @@ def to_sequence(
     poses = clip.poses
     if options.dimensions == 2 and poses.shape[-1] == 4:
         poses = np.delete(poses, 2, axis=-1)
-    poses, converted = as_fractions(poses)
-    notes += converted
-    confidence = poses[..., -1]
-    if outside := int(((confidence < 0) | (confidence > 1)).sum()):
-        repairs[CLIPPED] += outside
-        poses = poses.copy()
-        poses[..., -1] = confidence.clip(0, 1)
+    poses = _with_confidences(poses, repairs, notes)
     scaling = _scaling(clip, poses, options.image or clip.image or options.likely_image)
     notes += [scaling.note] if scaling.note else []
-    notes += _outside(clip, poses, options)
-    notes += _centred(clip, poses)
+    notes += _outside(clip, poses, options) + _centred(clip, poses)
     if clip.keep_frames:
         if not poses[..., -1].any():
             raise InputError("no joint is seen in any frame", None, None)
@@ -123,6 +116,18 @@ def to_sequence(
         source=fields.get("source"),
     )
     return sequence, +repairs, notes
+
+
+def _with_confidences(poses: np.ndarray, repairs: Counter[str], notes: list[str]) -> np.ndarray:
+    """Return poses whose confidences are from 0 to 1."""
+    poses, converted = as_fractions(poses)
+    notes += converted
+    confidence = poses[..., -1]
+    if outside := int(((confidence < 0) | (confidence > 1)).sum()):
+        repairs[CLIPPED] += outside
+        poses = poses.copy()
+        poses[..., -1] = confidence.clip(0, 1)
+    return poses
 
 
 def _one_person(
@@ -306,14 +311,7 @@ def _timed(
         return keypoints, None, fps
     if not np.isfinite(times).all():
         raise InputError("a timestamp is not a finite number", f"frame {np.argmin(np.isfinite(times))}", None)
-    if clip.time_unit != "frames" and (dates := dates_in_digits(times)) is not None:
-        first, times, clip.time_unit = times[0], dates, "s"
-        notes.append(f"times such as {first:.0f} are taken as dates: year, month, day, hour, minute, second")
-    unit = clip.time_unit if options.time_unit == "auto" or clip.time_unit == "frames" else options.time_unit
-    if unit == "auto" and len(times) > 2 and (np.diff(times) == 1).all():
-        unit = "frames" if clip.fps or options.fps else "s"
-        taken = "frame numbers" if unit == "frames" else "seconds, one frame per second"
-        notes.append(f"the times count 1, 2, 3: they are taken as {taken}, see --time-unit and --fps")
+    times, unit = _times_and_unit(times, clip, options, notes)
     repeated = np.r_[False, np.diff(times) == 0]
     if unit != "frames" and not clip.keep_frames and is_coarse(times, _factor(times, unit), keypoints):
         finer = spread(times)
@@ -341,6 +339,21 @@ def _timed(
     if clip.fps is None and len(times) > 1:
         fps = float(1 / np.median(np.diff(times)))
     return keypoints, times, fps
+
+
+def _times_and_unit(
+    times: np.ndarray, clip: RawClip, options: ImportOptions, notes: list[str]
+) -> tuple[np.ndarray, TimeUnit]:
+    """Return the times of a clip and their unit, which may still be `auto`; dates in digits become seconds."""
+    if clip.time_unit != "frames" and (dates := dates_in_digits(times)) is not None:
+        notes.append(f"times such as {times[0]:.0f} are taken as dates: year, month, day, hour, minute, second")
+        return dates, "s"
+    unit = clip.time_unit if options.time_unit == "auto" or clip.time_unit == "frames" else options.time_unit
+    if unit == "auto" and len(times) > 2 and (np.diff(times) == 1).all():
+        unit = "frames" if clip.fps or options.fps else "s"
+        taken = "frame numbers" if unit == "frames" else "seconds, one frame per second"
+        notes.append(f"the times count 1, 2, 3: they are taken as {taken}, see --time-unit and --fps")
+    return times, unit
 
 
 def _fill(keypoints: np.ndarray, times: np.ndarray, fill_gap: float) -> int:

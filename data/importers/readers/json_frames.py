@@ -2,7 +2,6 @@
 
 import re
 from array import array
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import chain, groupby
@@ -88,15 +87,9 @@ class _Runs:
         self.beside = False
         self.notes: list[str] = []
         self._current: _Run | None = None
-        self._members: Counter[str] = Counter()
 
-    def alone(self, member: str) -> bool:
-        """Return whether a member of the file has at most one frame."""
-        return self._members[member] <= 1
-
-    def add(self, value: Any, options: ImportOptions, parse: ParseFrame, number: int = -1, member: str = "") -> None:
+    def add(self, value: Any, options: ImportOptions, parse: ParseFrame, number: int = -1) -> None:
         """Add a frame, or None where nobody was found."""
-        self._members[member] += 1
         before = self._current.stated if self._current else {}
         stated = before if value is None else _stated(value)
         time = _time(value)
@@ -120,6 +113,55 @@ class _Runs:
                         return run
         self.runs.append(_Run(stated))
         return self.runs[-1]
+
+
+class _Members:
+    """The members of the outermost object that have frames: an array, frames by number, or an array for each clip.
+
+    Attributes:
+        first: the first frame, None before it.
+        latest: name of the latest member; None before the first frame.
+        count: number of all frames.
+    """
+
+    def __init__(self) -> None:
+        self.first: Any = None
+        self.latest: str | None = None
+        self.count = 0
+        self._clips = [("", _Runs())]
+        self._alone = True
+
+    def may_be_frame(self, value: Any, member: str) -> bool:
+        """Return whether a value can be a frame after those before: names, bones or few numbers cannot."""
+        if isinstance(value, dict) and isinstance(self.first, dict) and value.keys() == self.first.keys():
+            return True
+        form = isinstance(value, dict) or (
+            isinstance(value, list)
+            and (not value or isinstance(value[0], (dict, list)) or (not member and len(value) > _FEWEST_NUMBERS))
+        )
+        return form and (self.latest is None or _continues(member, self.latest))
+
+    def add(self, member: str, value: Any, options: ImportOptions, parse: ParseFrame) -> None:
+        """Add a frame, or None where nobody was found."""
+        name, frames = self._clips[-1]
+        if value is not None:
+            self.first = value if self.first is None else self.first
+            if self.latest not in (None, member) and not (self._alone and _continues(member, self.latest)):
+                name, frames = "", _Runs()
+                self._clips.append((name, frames))
+            self._clips[-1] = (name or member, frames)
+            self._alone = member != self.latest
+            self.latest = member
+        with malformed_as_input_error(f"frame {frames.count}"):
+            frames.add(value, options, parse, _number_at_end(member))
+        self.count += 1
+
+    def named(self, name: str) -> Iterator[tuple[str, _Runs]]:
+        """Yield the clips with their names; `name` is that of a single one."""
+        for member, frames in self._clips:
+            if len(self._clips) > 1:
+                frames.notes.append("each member of the file that has frames is a clip")
+            yield (f"{name}/{member}" if len(self._clips) > 1 else name), frames
 
 
 def _time(frame: Any) -> Any:
@@ -170,12 +212,9 @@ def read_frames(
     Raises:
         InputError: if the file is damaged or has no frame.
     """
-    clips, fields = [_Runs()], dict[str, Any]()
+    members, fields = _Members(), dict[str, Any]()
     unread: dict[str, None] = {}
-    names = [""]
     record = 0
-    chosen: str | None = None
-    first: Any = None
     for member, value in _single_poses(_numbered_members(stream_json(source.path))):
         if isinstance(value, dict) and isinstance(value.get("frames"), list):
             try:
@@ -186,31 +225,21 @@ def read_frames(
         elif describes(member, value):
             fields = description_of(value) | fields
             unread |= dict.fromkeys(unread_keys(value, read))
-        elif simplified(member) not in ignored and _may_be_frame(value, member, chosen, first):
-            if chosen is None:
+        elif simplified(member) not in ignored and members.may_be_frame(value, member):
+            if members.first is None:
                 unread |= dict.fromkeys(unread_keys(value, read))
-                first = value
-            if chosen not in (None, member) and not (_continues(member, chosen) and clips[-1].alone(chosen)):
-                clips.append(_Runs())
-                names.append(member)
-            names[-1] = names[-1] or member
-            chosen = member
-            with malformed_as_input_error(f"frame {clips[-1].count}"):
-                clips[-1].add(value, options, parse, _number_at_end(member), member)
-        elif value is None and member in ("", "frames", "poses", chosen):
-            clips[-1].add(None, options, parse, _number_at_end(member), member)  # nobody was found
+            members.add(member, value, options, parse)
+        elif value is None and member in ("", "frames", "poses", members.latest):
+            members.add(member, None, options, parse)  # nobody was found
         elif (field := field_of(member)) is not None:
             fields[field] = value
         elif member and unread_keys({member: None}, read):
             unread[member] = None
-    if not clips[0].count:
-        if record:
-            return
+    if members.count:
+        for name, frames in members.named(source.name):
+            yield from _finished(frames, name, fields, unit, tuple(unread))
+    elif not record:
         raise InputError("there are 0 frames", str(source.path), "check that this is the right file and format")
-    for name, frames in zip(names, clips, strict=True):
-        several = len(clips) > 1
-        frames.notes += ["each member of the file that has frames is a clip"] * several
-        yield from _finished(frames, f"{source.name}/{name}" if several else source.name, fields, unit, tuple(unread))
 
 
 def flattened[T](
@@ -274,17 +303,6 @@ def _number_at_end(name: str) -> int:
     """Return the number at the end of a name such as `frame_10`, -1 if there is none."""
     match = _NUMBER.search(name)
     return int(match[0]) if match else -1
-
-
-def _may_be_frame(value: Any, member: str, chosen: str | None, first: Any) -> bool:
-    """Return whether a value can be a frame after those of the chosen array: names, bones or few numbers cannot."""
-    if isinstance(value, dict) and isinstance(first, dict) and value.keys() == first.keys():
-        return True
-    form = isinstance(value, dict) or (
-        isinstance(value, list)
-        and (not value or isinstance(value[0], (dict, list)) or (not member and len(value) > _FEWEST_NUMBERS))
-    )
-    return form and (chosen is None or _continues(member, chosen))
 
 
 def _continues(member: str, chosen: str | None) -> bool:

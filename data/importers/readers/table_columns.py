@@ -95,20 +95,9 @@ class Columns:
                 "a long table has joint, x and y, a wide one nose_x, nose_y and so on; name the columns with --columns",
             )
         taken = {at for axes in wide.values() for at in axes.values()}
-        clock = place("time", lambda name: time_unit_of(name) not in (None, "frames") and simplified(name) != "date")
-        if clock is None:
-            clock = place("time", lambda name: simplified(name) == "date")
-        counter = place("frame", lambda name: time_unit_of(name) == "frames")
+        clock, counter, sequence = _times_and_sequence(place, names, first)
         texts = {name for name, cell in zip(names, first, strict=False) if cell.strip() and not is_number(cell)}
         fields = _fields(place, set() if "person" in named else texts)
-        images = {name for name, cell in zip(names, first, strict=False) if _IMAGE.search(cell)}
-        if counter is None and clock is None:
-            counter = place("frame", lambda name: name in images)
-        sequence = place(
-            "sequence", lambda name: field_of(name) == "name" and simplified(name) != "name" and name not in images
-        )
-        if sequence is None and counter is not None and names[counter] in images:
-            sequence = counter
         person = place("person", lambda name: simplified(name) in _PEOPLE and names.index(name) != fields.get("label"))
         if joint is not None:
             taken |= {joint, *roles.values()}
@@ -136,6 +125,27 @@ class Columns:
     def joints(self) -> list[dict[str, int]]:
         """Columns by role for each joint of a row; a row of a long table has one joint."""
         return list(self.wide.values()) or [self.roles]
+
+
+def _times_and_sequence(
+    place: Callable[[str, Callable[[str], bool]], int | None], names: list[str], first: Sequence[str]
+) -> tuple[int | None, int | None, int | None]:
+    """Return the columns of the time, of the frame number, and of the sequence."""
+    clock = place("time", lambda name: time_unit_of(name) not in (None, "frames") and simplified(name) != "date")
+    if clock is None:
+        clock = place("time", lambda name: simplified(name) == "date")
+    counter = place("frame", lambda name: time_unit_of(name) == "frames")
+    images = {name for name, cell in zip(names, first, strict=False) if _IMAGE.search(cell)}
+    if counter is None and clock is None:
+        counter = place("frame", lambda name: name in images)
+
+    def is_sequence(name: str) -> bool:
+        return field_of(name) == "name" and simplified(name) != "name" and name not in images
+
+    sequence = place("sequence", is_sequence)
+    if sequence is None and counter is not None and names[counter] in images:
+        sequence = counter
+    return clock, counter, sequence
 
 
 def _fields(place: Callable[[str, Callable[[str], bool]], int | None], texts: Collection[str]) -> dict[str, int]:
