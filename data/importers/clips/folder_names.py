@@ -12,11 +12,14 @@ _PLACES = frozenset(
         *("data", "dataset", "datasets", "raw", "rawdata", "input", "inputs", "output", "outputs", "out", "results"),
         *("json", "jsons", "csv", "csvs", "txt", "npy", "npz", "pkl", "h5", "bvh", "c3d", "files", "export", "exports"),
         *("keypoint", "keypoints", "kpts", "pose", "poses", "skeleton", "skeletons", "joints", "landmarks", "openpose"),
-        *("runs", "predict", "track", "exp", "mpdata", "videopose", "alphapose", "mediapipe", "mmpose", "yolo"),
+        *("runs", "mpdata", "videopose", "alphapose", "mediapipe", "mmpose", "yolo"),
         *("labels", "annotation", "annotations", "predictions", "preds", "images", "frames", "videos", "clips"),
     )
 )
 """Simplified names of folders in which tools write, whatever is done in the recordings."""
+
+_NUMBERED_PLACES = frozenset(("predict", "track", "exp"))
+"""Folders that Ultralytics numbers: `predict2`."""
 
 _NUMBERED_PERSON = re.compile(
     r"(?:(?P<word>subject|subj|sub|person|participant|user|actor|performer|patient|athlete)|[ps])[_\- ]?\d{1,4}",
@@ -76,7 +79,8 @@ def label_folders(name: str) -> int:
 
 
 def _is_place(folder: str) -> bool:
-    return simplified(folder).rstrip("0123456789") in _PLACES
+    name = simplified(folder)
+    return name in _PLACES or name.rstrip("0123456789") in _NUMBERED_PLACES
 
 
 def _is_person(folder: str, labelled: bool) -> bool:

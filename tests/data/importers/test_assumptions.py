@@ -537,6 +537,8 @@ def test_a_date_with_day_and_month_in_either_order_is_noted(poses, take, dump, w
         ("subject 2/squat/a", "squat", None, "subject 2"),
         ("squat/p1/a", "squat", None, "p1"),
         ("p1/a", "p1", None, "unknown"),
+        ("squat/predict2/labels/a", "squat", None, "unknown"),
+        ("pose1/a", "pose1", None, "unknown"),
     ],
 )
 def test_folders_of_splits_files_and_people_are_no_labels(poses, take, dump, tmp_path, path, label, split, subject):
@@ -544,7 +546,7 @@ def test_folders_of_splits_files_and_people_are_no_labels(poses, take, dump, tmp
     ((sequence,), _) = take(tmp_path / "in", image=SIZE)
     assert (sequence.label, sequence.split, sequence.subject) == (label, split, subject)
     folders = [note for note in take.notes if "the folder" in note]
-    assert bool(folders) == (path not in ("p1/a",))
+    assert bool(folders) == (path not in ("p1/a", "pose1/a"))
 
 
 def test_a_folder_above_the_label_is_noted(poses, take, dump, tmp_path):
