@@ -9,8 +9,8 @@ from airflow.sdk import DAG, Asset, AssetAlias, AssetWatcher, Param, TaskGroup
 
 from poseline_dags import callbacks, settings
 from poseline_dags.dag_manifest import DagManifest, Node, UnusableManifestError, read_dag_manifest
-from poseline_dags.operator import SPAN_ORIGIN, PrepareRun, RunNode
-from poseline_spans import NewSpan, SpanTimetable
+from poseline_dags.operator import PrepareRun, RunNode
+from poseline_spans import SPAN_ORIGIN, NewSpan, SpanTimetable
 
 _LIGHT, _HEAVY, _TRAINING = (datetime.timedelta(hours=hours) for hours in (0.5, 4, 24))
 _ANNOUNCED_BY_NODE = {"Evaluator": "blessed model", "Pusher": "pushed bundle"}
@@ -31,7 +31,8 @@ Each task runs the node of the TFX graph that has its name, with the same code, 
 
 - **Trigger**: the form checks every parameter. If you give no span, the run uses the latest one.
 - **New data**: a new `span-N` folder under `{data}` starts a run.
-- **Backfill**: day N after 1970-01-01 is span N. Run one at a time, so that each model is compared with the one before.
+- **Backfill**: day N after 1970-01-01 is span N, the partition key of its run. Run one at a time, so that each model is
+  compared with the one before.
 - **Clear**: clear a green task to run its node again, a red task to continue. Rejections by a gate and wrong input are
   not retried.
 - **XCom** `return_value` of each task: state, artifact ids and URIs, figures. For lineage, use `poseline lineage`.
@@ -86,7 +87,7 @@ def build(pipeline: str) -> DAG:
 def _dag(pipeline: str, **arguments: Any) -> DAG:
     return DAG(
         f"poseline_{pipeline}",
-        start_date=datetime.datetime.combine(SPAN_ORIGIN, datetime.time(), datetime.UTC),
+        start_date=SPAN_ORIGIN,
         catchup=False,
         max_active_runs=1,
         default_args=_TASK_DEFAULTS,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import hashlib
 import json
 import re
@@ -16,8 +15,6 @@ from poseline_dags import settings
 from poseline_dags.dag_manifest import DagManifest, UnusableManifestError, read_dag_manifest
 from poseline_dags.process import PoselineProcess, visible
 
-SPAN_ORIGIN = datetime.date(1970, 1, 1)
-_BY_DATE = ("backfill", "scheduled")
 _LOGGED_CHARACTERS = 20_000
 
 
@@ -149,16 +146,16 @@ class RunCommand(_PoselineTask):
 
 
 def _span(context: Any) -> int | None:
-    """Return the span of a run from its parameter, the event that started it or its date; None means the latest."""
+    """Return the span of a run from its parameter, its partition key or its event; None means the latest."""
     if (span := context["params"].get("span")) is not None:
         return int(span)
+    if (key := context["dag_run"].partition_key) is not None:
+        if not re.fullmatch(r"\d{1,9}", key):
+            raise AirflowFailException(f"the partition key must be the number of a span, and is {visible(key)!r}")
+        return int(key)
     events = [event for found in (context.get("triggering_asset_events") or {}).values() for event in found]
     spans = [event.extra["payload"]["span"] for event in events if "payload" in (event.extra or {})]
-    if spans:
-        return max(spans)
-    if context["dag_run"].run_type in _BY_DATE:
-        return (context["dag_run"].logical_date.date() - SPAN_ORIGIN).days
-    return None
+    return max(spans, default=None)
 
 
 def _overrides(manifest: DagManifest, parameters: Any) -> list[str]:

@@ -61,8 +61,14 @@ def test_without_a_manifest_one_task_says_what_to_do(facts):
         assert "poseline compile --config baduanjin" in message
 
 
-def test_a_backfill_counts_spans_by_day_and_time_alone_starts_nothing(facts):
-    assert facts["days"] == {"of a backfill": ["1970-01-02", "1970-01-03", "1970-01-04"], "by time alone": []}
+def test_a_backfill_counts_spans_by_date_in_every_time_zone(facts):
+    expected = [[str(day), f"1970-01-0{day + 1}T00:00:00+00:00", None] for day in (1, 2, 3)]
+    assert {zones: found for zones, found in facts["spans"].items() if found != expected} == {}
+    assert len(facts["spans"]) == 36
+
+
+def test_time_alone_starts_nothing(facts):
+    assert facts["spans by time alone"] == []
 
 
 def test_only_complete_spans_are_seen(facts):
