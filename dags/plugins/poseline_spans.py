@@ -39,8 +39,9 @@ class NewSpan(BaseEventTrigger):
     """A trigger that fires when a folder contains a newer span than at the last check.
 
     The number of the newest known span is stored with the asset in Airflow's database. A span that arrives while the
-    triggerer is down is therefore reported when it runs again, and no span is reported twice. Spans that exist at the
-    first check are not reported.
+    triggerer is down is therefore reported when it runs again. A span is known one check after its report, so none is
+    lost if the triggerer is killed between the two; its report is then repeated, and the second run finds everything
+    cached. Spans that exist at the first check are not reported.
 
     Args:
         folder: folder with the span-N folders.
@@ -58,13 +59,15 @@ class NewSpan(BaseEventTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Check the folder again and again; yield an event for each newer span."""
         assert self.asset_state_store is not None, "NewSpan works only inside an AssetWatcher"
+        reported = None
         while True:
             seen = await self.asset_state_store.aget(_LATEST)
             latest = await asyncio.to_thread(latest_span, Path(self.folder))
-            if seen is None or latest > int(seen):
+            if seen is not None and latest > int(seen) and latest != reported:
+                yield TriggerEvent({"span": latest, "folder": self.folder})
+                reported = latest  # known only at the next check: Airflow stores the event after it was yielded
+            elif seen is None or latest > int(seen):
                 await self.asset_state_store.aset(_LATEST, latest)
-                if seen is not None:
-                    yield TriggerEvent({"span": latest, "folder": self.folder})
             await asyncio.sleep(self.seconds)
 
 

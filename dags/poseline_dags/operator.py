@@ -107,11 +107,27 @@ class RunNode(_PoselineTask):
             *("--try", str(ti.try_number), "--cleared", str(cleared), "--with-parent"),
         )
         self.log.info("%s %s in %s s: %s", self.node, result["state"], result["seconds"], result["reason"] or "-")
+        self._log_verdicts(result["figures"])
         for output in result["outputs"]:
             self.log.info("artifact %s (%s %s): %s", output["id"], output["type"], output["key"], output["uri"])
         self.log.info("lineage: poseline lineage run %s --root %s", run_id, shlex.quote(str(settings.ROOT)))
         self._announce(context, result)
         return {name: value for name, value in result.items() if name != "error"}
+
+    def _log_verdicts(self, figures: dict[str, Any]) -> None:
+        """Log each verdict of a gate: as an error if it rejected the model, as a warning if it only warns."""
+        for verdict in figures.get("verdicts", ()):
+            words = "at least" if verdict["direction"] == "min" else "at most"
+            limit = "no limit" if verdict["threshold"] is None else f"{words} {verdict['threshold']}"
+            facts = [verdict["gate"], verdict["figure"], limit, verdict["unit"], verdict["detail"] or "-"]
+            if verdict["passed"]:
+                self.log.info("passed: %s %s (%s %s): %s", *facts)
+            elif verdict["gate"] in figures.get("warned", ()):
+                self.log.warning("rejected, but this gate only warns: %s %s (%s %s): %s", *facts)
+            else:
+                self.log.error("rejected: %s %s (%s %s): %s", *facts)
+        if gates := figures.get("warned_by"):
+            self.log.warning("pushed although rejected by %s, which only warns", " and ".join(gates))
 
     def _announce(self, context: Any, result: dict[str, Any]) -> None:
         """Add an event to the asset if this run made a new blessed model or pushed bundle."""

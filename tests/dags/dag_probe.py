@@ -100,8 +100,10 @@ def unusable(content: str | None) -> str | None:
 facts["unusable"] = {str(content): unusable(content) for content in (None, "{", "[]", '{"format": 1}')}
 
 root, settings.ROOT = settings.ROOT, Path("/nowhere")
-stub = runpy.run_path(sys.argv[1])["poseline_baduanjin"]
-facts["without a manifest"] = {task.task_id: task.doc_md for task in stub.tasks}
+try:
+    runpy.run_path(sys.argv[1])
+except UnusableManifestError as error:
+    facts["without a manifest"] = str(error)
 settings.ROOT = root
 
 

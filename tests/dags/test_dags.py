@@ -54,9 +54,8 @@ def test_defaults_change_nothing_and_changes_become_overrides(facts):
     assert facts["overrides"] == [[], ["training.epochs=3", 'only_warn=["evaluator"]', "training.seed=1"]]
 
 
-def test_without_a_manifest_one_task_says_what_to_do(facts):
-    assert facts["without a manifest"].keys() == {"prepare"}
-    assert "there is no manifest" in facts["without a manifest"]["prepare"]
+def test_an_unusable_manifest_is_an_import_error_that_says_what_to_do(facts):
+    assert "there is no manifest" in facts["without a manifest"]
     for message in facts["unusable"].values():
         assert "poseline compile --config baduanjin" in message
 
