@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import tempfile
 from pathlib import Path
 from typing import Any
 
+import tensorflow  # noqa: F401  (so that this executor is started with TensorFlow, and the conversion from it)
 from absl import logging
 from tfx.dsl.components.base.base_executor import BaseExecutor
 from tfx.types.artifact import Artifact
@@ -39,7 +41,9 @@ class Executor(BaseExecutor):
             dynamic_range=exec_properties["dynamic_range"],
             facts=json.loads(exec_properties["facts"]),
         )
+        # A process that executors are run in has imported TensorFlow and done nothing with it; any other may have.
+        fork = multiprocessing.parent_process() is not None
         with tempfile.TemporaryDirectory(prefix="poseline-convert-") as scratch:
-            run_job(job, exec_properties["time_limit_seconds"], Path(scratch))
+            run_job(job, exec_properties["time_limit_seconds"], Path(scratch), fork=fork)
         for path in sorted(path for path in Path(job.output).rglob("*") if path.is_file()):
             logging.info("wrote %s, %d bytes", path.name, path.stat().st_size)
