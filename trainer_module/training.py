@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import keras
 import tensorflow as tf
 
 from data.layouts import Layout
-from trainer_module.callbacks import AveragedWeights, BestWeights, Checkpoint, Progress, TensorBoardScalars
+from data.system.cpu_phases import CpuPhases
+from trainer_module.callbacks import AveragedWeights, BestWeights, Checkpoint, FirstStep, Progress, TensorBoardScalars
 from trainer_module.dataset import Windows, evaluation_batches, steps_per_epoch, training_batches
 from trainer_module.flat_adamw import FlatAdamW
 from trainer_module.training_config import TrainingConfig
@@ -30,6 +31,7 @@ class TrainingJob:
         checkpoint_dir: folder from which a killed training is resumed; None if it starts again.
         network: name of the network for people; empty if there is only one.
         networks_after: number of networks that are trained after this one.
+        phases: stopwatch that gets the phases of the training.
     """
 
     train: Windows
@@ -41,6 +43,7 @@ class TrainingJob:
     checkpoint_dir: Path | None = None
     network: str = ""
     networks_after: int = 0
+    phases: CpuPhases = field(default_factory=CpuPhases)
 
     @property
     def pose_shape(self) -> tuple[int, int, int]:
@@ -76,6 +79,7 @@ def fit(model: keras.Model, job: TrainingJob, teachers: Sequence[keras.Model] = 
     first_epoch = checkpoint.restore() if checkpoint else 0
     callbacks: list[keras.callbacks.Callback] = [
         Progress(job.network, job.networks_after),
+        FirstStep(job.phases),
         TensorBoardScalars(job.log_dir),
     ]
     if best:
@@ -92,6 +96,7 @@ def fit(model: keras.Model, job: TrainingJob, teachers: Sequence[keras.Model] = 
         verbose=0,
         shuffle=False,
     )
+    job.phases.end("training")
     return {name: [float(value) for value in values] for name, values in history.history.items()}
 
 
