@@ -129,11 +129,16 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
     Keras' own layer trains with dozens of operators, which take longer to trace and to run. Outside training it is
     used, so that an exported graph does not depend on how the network was trained.
+
+    Attributes:
+        fused: whether the fused operators are used; XLA, which takes them apart, is faster with those of Keras.
     """
+
+    fused = True
 
     def call(self, inputs: tf.Tensor, training: bool | None = None, mask: tf.Tensor | None = None) -> tf.Tensor:
         """Return the normalised values, of the same shape."""
-        if not training or not self.trainable:
+        if not (self.fused and training and self.trainable):
             return super().call(inputs, training=training, mask=mask)
         channels = inputs.shape[-1]
         outputs, mean, variance = tf.compat.v1.nn.fused_batch_norm(
