@@ -217,6 +217,8 @@ def _clip_of(
     with malformed_as_input_error(lambda: f"frame {frames.count - 1}"):
         for frame in value["frames"]:
             frames.add(frame, options, parse)
+    if not frames.count:
+        raise InputError("there are 0 frames")
     name = text_of(fields.get("name") or f"{source.name}_{record}", "the id of a clip")
     return _finished(frames, name, fields, unit, tuple(unread))
 
