@@ -55,7 +55,7 @@ ALLOWED = {
         "data/quarantine.py:QuarantineWriter.add",
         "data/store.py:SpanReservation.__init__",
         "pipelines/processes/children.py:ChildProcesses.run",
-        "pipelines/running/plan_cache.py:obtain_plan",
+        "pipelines/running/plan_cache.py:_obtain",
         "pipelines/running/process_operator.py:ProcessOperator.run_executor",
         "pipelines/running/recovery.py:journal",
     ),
