@@ -8,7 +8,6 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import tensorflow  # noqa: F401  (so that this executor is started with TensorFlow, and the conversion from it)
 from absl import logging
 from tfx.dsl.components.base.base_executor import BaseExecutor
 from tfx.types.artifact import Artifact
@@ -43,6 +42,9 @@ class Executor(BaseExecutor):
         )
         # A process that executors are run in has imported TensorFlow and done nothing with it; any other may have.
         fork = multiprocessing.parent_process() is not None
+        if fork:
+            # This import lets the executor start from the server that has imported it (`Plan.is_heavy`).
+            import tensorflow  # noqa: F401
         with tempfile.TemporaryDirectory(prefix="poseline-convert-") as scratch:
             run_job(job, exec_properties["time_limit_seconds"], Path(scratch), fork=fork)
         for path in sorted(path for path in Path(job.output).rglob("*") if path.is_file()):
