@@ -93,9 +93,12 @@ class Collector:
             self._arrange()
             self._check(order, len(values), dimensions)
             self._pending_form = self._last_form = order, len(values), dimensions
-        self._pending += array("f", values)
+        numbers = array("f", values)
+        self._tracks.append(
+            track
+        )  # first, because a number of more than 64 bits fails here, and nothing may be half added
+        self._pending += numbers
         self._frames.append(self.count - 1)
-        self._tracks.append(track)
 
     def _check(self, order: JointOrder, length: int, dimensions: int) -> None:
         if self.layout is None:

@@ -124,6 +124,8 @@ def _hierarchy(text: TextIO) -> list[_Bone]:
             case ["OFFSET"]:
                 bones[-1].offset = float(words[1]), float(words[2]), float(words[3])
             case ["CHANNELS"]:
+                if bones[-1].channels:
+                    raise InputError("a joint has CHANNELS twice", text.name, "write one line for each joint")
                 bones[-1].first = sum(len(bone.channels) for bone in bones)
                 bones[-1].channels = [_channel(word) for word in words[2 : 2 + int(words[1])]]
             case ["MOTION"]:

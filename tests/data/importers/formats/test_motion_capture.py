@@ -329,3 +329,10 @@ def test_an_array_of_objects_that_claims_to_be_longer_than_the_file_is_refused(t
     path.write_bytes(content)
     _, (fault,) = take(path)
     assert "longer than the file" in fault.detail
+
+
+def test_a_bvh_whose_last_joint_has_channels_twice_is_refused(take, dump):
+    text = bvh([[0] * 9] * 2)
+    channels = "CHANNELS 3 Zrotation Xrotation Yrotation"
+    _, (refused,) = take(dump("a.bvh", text.replace(channels, f"{channels}\n{channels}")))
+    assert refused.reason == "a joint has CHANNELS twice"
