@@ -220,6 +220,13 @@ def test_a_reading_that_is_left_ends_its_child(tmp_path):
         os.waitpid(-1, os.WNOHANG)
 
 
+def test_a_system_that_hides_its_own_files_is_not_a_fault_of_each_file(tmp_path, monkeypatch):
+    (tmp_path / "a").write_text("a")
+    monkeypatch.setattr(bounded_reading, "_STATM", tmp_path / "absent")
+    with pytest.raises(InputError, match="the system's own files are hidden"):
+        BoundedReading([tmp_path / "a"] * 2, lambda _: iter(["read"]), lambda path: [path])
+
+
 def test_a_large_file_has_a_large_budget(tmp_path):
     with (tmp_path / "large").open("wb") as file:
         file.truncate(1 << 30)
