@@ -446,5 +446,5 @@ def test_an_archive_that_announces_more_than_the_file_has_is_refused_before_it_i
     entry = content.index(b"PK\x01\x02")  # the first entry of the directory; its compressed size is at 20
     content[entry + 20 : entry + 24] = (2**31 - 1).to_bytes(4, "little")
     path.write_bytes(content)
-    with pytest.raises(InputError, match=r"an array takes 2,147,483,647 bytes of a file of"):
+    with pytest.raises(InputError, match="longer than the file"):
         NpzArchive(path)
