@@ -397,6 +397,8 @@ def _largest_size(part: pq.ParquetFile, path: Path, group: int, first_row: int) 
 
 
 def _unwritable(path: Path, error: OSError) -> InputError:
+    if isinstance(error, (FileExistsError, NotADirectoryError)):
+        return InputError("the span cannot be written: the path is, or goes through, no folder", str(path), "name one")
     return InputError(
         f"the span cannot be written: {error.strerror or error}",
         str(path),
