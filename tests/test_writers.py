@@ -86,7 +86,6 @@ ALLOWED = {
     "removes payloads that the store has recorded, and nothing behind a link": ("lineage/questions/removal.py:remove",),
     "changes no file: the null device, a lock that SQLite takes, bytes in memory": (
         "pipelines/cli/failure_report.py:_discard",
-        "pipelines/cli/main.py:_open_closed_streams",
         "pipelines/processes/preload.py",
         "lineage/store/locking.py:is_locked_sqlite",
         "pipelines/workspace.py:Workspace._begin",
