@@ -56,6 +56,14 @@ class NpzArchive:
                 str(path),
                 "write it with numpy.savez; it is truncated or of another kind",
             ) from error
+        size = path.stat().st_size
+        if large := next((info for info in self._zip.infolist() if info.compress_size > size), None):
+            # The standard library would allocate what is announced before it reads.
+            raise InputError(
+                "an array is longer than the file",
+                f"{path}, array {harmless(large.filename, 80)!r}: {large.compress_size:,} of {size:,} bytes",
+                "copy the file again, it is damaged",
+            )
         self._members = {info.filename.removesuffix(".npy"): info for info in self._zip.infolist()}
 
     def __enter__(self) -> Self:
