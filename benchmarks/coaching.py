@@ -1,20 +1,26 @@
-"""Measures the coach on recorded people that its references have not seen, with the metrics of `serving_targets/coach`.
+"""Measures the coach on recorded people that it has not seen, with the metrics of `serving_targets/coach/metrics.py`.
 
-.venv/bin/python -m benchmarks.coach [--people 1 3] [--datasets FOLDER] [--only counting ...]
+.venv/bin/python -m benchmarks.coaching [--people 1 3] [--datasets FOLDER] [--only counting ...] [--write]
 
 Counting, form and corrections are measured on UI-PRMD: the references are made of the good repetitions of all other
 people, and the exercise is known. No incorrect repetition is used. The counts of Baduanjin are made without any
-reference. Sessions are those of UTKinect, with a classifier of windows that is trained on the other people in a few
-seconds (kernel ridge regression); the order of the actions is not used.
+reference. Sessions are those of UTKinect. The classifier of their windows is not the pipeline's network, but kernel
+ridge regression, which trains on the other people in seconds; the heads of the recogniser are fitted to answers for
+people whom a classifier has not seen. The order of the actions is not used.
+
+Simple methods are measured in the same way, as rows `baseline`: peaks of the first principal component, and distance to
+the reference by dynamic time warping of joint angles. `--write` keeps all rows in `benchmarks/results/coaching.json` and
+in the table of `docs/coach.md`.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,6 +31,7 @@ from data.files import write_atomically
 from serving_targets.coach.coach import Coach, follow_recording, recorded_signal
 from serving_targets.coach.form.faults import bent, fault
 from serving_targets.coach.form.references import Performances, References, build_references, cycle_of
+from serving_targets.coach.head import Answered, fit_heads
 from serving_targets.coach.metrics import (
     causal_agreement,
     correction_metrics,
@@ -35,13 +42,17 @@ from serving_targets.coach.metrics import (
     session_metrics,
 )
 from serving_targets.coach.movement.angles import ANGLES
+from serving_targets.coach.movement.cycles import smoothed
 from serving_targets.coach.movement.signals import body_signal, without_gaps
 from serving_targets.coach.movement.skeleton import SkeletonReader, places
-from serving_targets.coach.recognition import Model
+from serving_targets.coach.recognition import HOP_SECONDS, Model, answers_of
 from serving_targets.coach.settings import CoachSettings, Duration
 from serving_targets.coach.timeline import BACKGROUND, Correction, Timeline, as_predictions, labels_at
 
 DATASETS = Path(os.environ.get("POSELINE_DATASETS") or Path(__file__).parents[2] / "shared" / "data")
+RESULTS = Path(__file__).parent / "results" / "coaching.json"
+DOCUMENT = Path(__file__).parents[1] / "docs" / "coach.md"
+BEGIN, END = "<!-- coaching -->\n", "<!-- /coaching -->\n"
 PARTS = ("counting", "form", "corrections", "sessions")
 FPS = 30.0
 
@@ -220,6 +231,45 @@ def utkinect(folder: Path) -> list[Session]:
     return sessions
 
 
+def measure_baselines(held_out: list[Recording], references: References, figures: dict[str, list[Any]]) -> None:
+    """Count by peaks of the first principal component, and score by dynamic time warping."""
+    for each in held_out:
+        signal, times = recorded_signal("kinect20", each.poses, np.arange(len(each.poses)) / FPS)
+        kind = "correct" if each.good else "incorrect"
+        figures.setdefault(f"counting baseline, {kind}", []).append((len(each.ends), _peaks(without_gaps(signal))))
+        bounds = np.interp(np.concatenate([[0], each.ends]) / FPS, times, np.arange(len(times)))
+        reference = references.movements[each.label].rows[:, : len(ANGLES)]
+        apart = [
+            _warped_distance(cycle_of(signal, a, b)[:, : len(ANGLES)], reference) for a, b in pairwise(bounds.tolist())
+        ]
+        figures.setdefault("form baseline, recordings", []).append((each.label, each.good, -float(np.mean(apart))))
+        rows = figures.setdefault("form baseline, repetitions", [])
+        rows.extend((each.label, each.good, -distance) for distance in apart)
+
+
+def _peaks(signal: np.ndarray) -> float:
+    """Count peaks of the first principal component that rise above its middle by half a standard deviation."""
+    centred = signal - signal.mean(axis=0)
+    line = smoothed(centred @ np.linalg.eigh(np.cov(centred.T))[1][:, [-1]], 9)[:, 0]
+    above, below = line > line.std() / 2, line < -line.std() / 2
+    count, is_up = 0, False
+    for high, low in zip(above, below, strict=True):
+        count += int(high and not is_up)
+        is_up = (is_up or high) and not low
+    return float(count)
+
+
+def _warped_distance(first: np.ndarray, second: np.ndarray) -> float:
+    """Return the mean distance of two cycles along the cheapest way through both."""
+    apart = np.linalg.norm(first[:, None] - second[None], axis=-1)
+    total = np.full((len(first) + 1, len(second) + 1), np.inf)
+    total[0, 0] = 0.0
+    for i, row in enumerate(apart, 1):
+        for j, cost in enumerate(row, 1):
+            total[i, j] = cost + min(total[i - 1, j], total[i, j - 1], total[i - 1, j - 1])
+    return float(total[-1, -1] / (len(first) + len(second)))
+
+
 WINDOW = 60
 """Frames of a window of the sessions' classifier."""
 
@@ -234,12 +284,31 @@ def window_features(window: np.ndarray) -> np.ndarray:
     )
 
 
+GRID_SECONDS = 0.8
+"""Time between two windows of the training."""
+
+
+def train_model(sessions: list[Session]) -> Model:
+    """Train a classifier of windows, and heads on its answers for people whom it has not seen."""
+    classify, settings, labels = train_classifier(sessions)
+    answered = []
+    for person in sorted({each.person for each in sessions}):
+        others, _, known = train_classifier([each for each in sessions if each.person != person])
+        model = Model(others, tuple(known), "kinect20", 4, WINDOW, FPS)
+        for session in (each for each in sessions if each.person == person):
+            answers, times = answers_of(model, session.poses, session.times)
+            nearest = np.searchsorted(session.times, times).clip(0, len(session.times) - 1)
+            answered.append(Answered(answers, [session.labels[frame] for frame in nearest]))
+    heads = fit_heads(answered, round(WINDOW / FPS / HOP_SECONDS))
+    return Model(classify, tuple(labels), "kinect20", 4, WINDOW, FPS, settings.model_copy(update={"heads": heads}))
+
+
 def train_classifier(sessions: list[Session]) -> tuple[Callable[[np.ndarray], np.ndarray], CoachSettings, list[str]]:
-    """Train kernel ridge regression on windows that are labelled by their middle third."""
+    """Train kernel ridge regression on windows that are labelled by their middle."""
     labels = sorted({label for session in sessions for label in session.labels})
     rows, targets = [], []
     for session in sessions:
-        grid = np.arange(0, session.times[-1], 0.4)
+        grid = np.arange(0, session.times[-1], GRID_SECONDS)
         nearest = np.searchsorted(session.times, grid).clip(0, len(session.times) - 1)
         for moment, frame in zip(grid, nearest, strict=True):
             wanted = np.searchsorted(session.times, moment + (np.arange(WINDOW) - WINDOW // 2) / FPS)
@@ -256,7 +325,15 @@ def train_classifier(sessions: list[Session]) -> tuple[Callable[[np.ndarray], np
     dual = np.linalg.solve(scaled + 3e-3 * np.diag(weights**2), weights[:, None] * np.eye(len(labels))[truth])
     dual *= weights[:, None]
 
+    known: dict[bytes, np.ndarray] = {}
+
     def classify(window: np.ndarray) -> np.ndarray:
+        key = hashlib.sha256(window.tobytes()).digest()  # a session is followed offline and live
+        if key not in known:
+            known[key] = answer(window)
+        return known[key]
+
+    def answer(window: np.ndarray) -> np.ndarray:
         row = (window_features(window) - mean) / spread
         scores = np.exp(-_squares(row[None], given) / width) @ dual
         shares = np.exp(5 * (scores[0] - scores.max()))
@@ -281,18 +358,21 @@ def _squares(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     return (first**2).sum(axis=1)[:, None] + (second**2).sum(axis=1) - 2 * first @ second.T
 
 
-def measure_sessions(sessions: list[Session], people: list[int], predictions: Path | None) -> None:
-    """Recognise the sessions of held-out people, offline and live, and print the figures."""
+def measure_sessions(sessions: list[Session], people: list[int], predictions: Path | None) -> Iterator[Row]:
+    """Recognise the sessions of held-out people, offline and live, with and without heads."""
     truth: list[list[str]] = []
-    found: dict[str, list[list[str]]] = {"offline": [], "live": []}
+    found: dict[str, list[list[str]]] = {
+        f"{mode}{part}": [] for part in (", without heads", "") for mode in ("offline", "live")
+    }
     timelines, agreements = [], []
     for person in people:
-        classify, settings, labels = train_classifier([each for each in sessions if each.person != person])
-        model = Model(classify, tuple(labels), "kinect20", 4, WINDOW, FPS, settings)
+        model = train_model([each for each in sessions if each.person != person])
+        plain = replace(model, settings=model.settings.model_copy(update={"heads": None}))
         for number, session in enumerate(each for each in sessions if each.person == person):
             truth.append(session.labels)
             for name, predicted in found.items():
-                coach = Coach("kinect20", model, offline=name == "offline")
+                used = plain if "without" in name else model
+                coach = Coach("kinect20", used, offline=name.startswith("offline"))
                 name_of_session = f"person {person}, session {number}, {name}"
                 timelines.append(follow_recording(coach, session.poses, session.times, name_of_session))
                 predicted.append(labels_at(timelines[-1].segments, session.times))
@@ -301,36 +381,48 @@ def measure_sessions(sessions: list[Session], people: list[int], predictions: Pa
             labels_of_cut = labels_at(shorter.segments, session.times[:cut])
             agreements.append(causal_agreement(found["live"][-1], labels_of_cut, session.times[:cut]))
     for name, predicted in found.items():
-        show(f"sessions, {name}", session_metrics(truth, predicted))
-    print(f"{'sessions, live, cut short':<42}causal_agreement {np.mean(agreements):.3f}")
+        yield row(f"sessions, {name}", session_metrics(truth, predicted))
+    yield Row("sessions, live, cut short", {"causal_agreement": float(np.mean(agreements))})
     if predictions:
         write_atomically(predictions, json.dumps(as_predictions(timelines), indent=1) + "\n")
 
 
-def show(name: str, figures: Any) -> None:
-    """Print one line of figures."""
-    values = {key: value for key, value in asdict(figures).items() if not isinstance(value, dict)}
-    shown = "  ".join(f"{key} {'-' if value is None else f'{value:.3f}'}" for key, value in values.items())
-    print(f"{name:<42}{shown}", flush=True)
+class Row(NamedTuple):
+    """One line of figures."""
+
+    name: str
+    figures: dict[str, float | None]
 
 
-def main() -> None:
-    """Print one line for each table of figures."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--people", type=int, nargs="+", default=[1, 3], help="held-out people; default: %(default)s")
-    parser.add_argument("--datasets", type=Path, default=DATASETS, help="folder of the recorded data sets")
-    parser.add_argument("--predictions", type=Path, help="also write the timelines of the sessions to this JSON file")
-    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help="parts to measure; default: all")
-    arguments = parser.parse_args()
+def row(name: str, figures: Any) -> Row:
+    """Return the figures of a data class, without its tables."""
+    return Row(name, {key: value for key, value in asdict(figures).items() if not isinstance(value, dict)})
+
+
+def table(rows: list[Row]) -> str:
+    """Return the rows as a Markdown table, with all figures of a row in one cell."""
+    lines = ["| measured | figures |", "| --- | --- |"]
+    for each in rows:
+        shown = ", ".join(
+            f"{key.replace('_', ' ')} {'-' if value is None else f'{value:.2f}'}" for key, value in each.figures.items()
+        )
+        lines.append(f"| {each.name} | {shown} |")
+    return "\n".join(lines) + "\n"
+
+
+def measure(arguments: argparse.Namespace) -> Iterator[Row]:
+    """Yield all rows that are wanted."""
     figures: dict[str, list[Any]] = {}
     if set(arguments.only) - {"sessions"}:
         recordings = ui_prmd(arguments.datasets)
         measures = {"counting": measure_counting, "form": measure_form, "corrections": measure_corrections}
         for person in arguments.people:
             references = references_of([each for each in recordings if each.person != person])
+            held_out = [each for each in recordings if each.person == person]
             for part in arguments.only:
                 if part in measures:
-                    measures[part]([each for each in recordings if each.person == person], references, figures)
+                    measures[part](held_out, references, figures)
+            measure_baselines(held_out, references, figures)
     summaries: dict[str, Callable[[list[Any]], Any]] = {
         "counting live": lambda pairs: live_metrics(*zip(*pairs, strict=True)),
         "counting": lambda pairs: counting_metrics(*zip(*pairs, strict=True)),
@@ -338,15 +430,38 @@ def main() -> None:
         "corrections": correction_metrics,
     }
     for name, rows in sorted(figures.items()):
-        show(name, next(summary for start, summary in summaries.items() if name.startswith(start))(rows))
+        yield row(name, next(summary for start, summary in summaries.items() if name.startswith(start))(rows))
     if "counting" in arguments.only:
         for movement, cycles, sides, counted in count_baduanjin(arguments.datasets):
-            print(f"{movement:<42}cycles {cycles}, sides {sides}, counted {counted:.2f}")
+            yield Row(f"counting, {movement}", {"cycles": cycles, "sides": sides, "counted": round(counted, 2)})
     if "sessions" in arguments.only:
         sessions = utkinect(arguments.datasets)
-        measure_sessions(
-            sessions, sorted({each.person for each in sessions} & set(arguments.people)), arguments.predictions
-        )
+        people = sorted({each.person for each in sessions} & set(arguments.people))
+        yield from measure_sessions(sessions, people, arguments.predictions)
+
+
+def main() -> None:
+    """Print one line for each table of figures."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--people", type=int, nargs="+", default=[1, 2, 3, 4, 5, 6, 7, 9], help="held-out people; default: %(default)s"
+    )
+    parser.add_argument("--datasets", type=Path, default=DATASETS, help="folder of the recorded data sets")
+    parser.add_argument("--predictions", type=Path, help="also write the timelines of the sessions to this JSON file")
+    parser.add_argument("--write", action="store_true", help=f"write the figures to {RESULTS.name}")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help="parts to measure; default: all")
+    arguments = parser.parse_args()
+    rows = []
+    for each in measure(arguments):
+        shown = "  ".join(f"{key} {'-' if value is None else f'{value:.3f}'}" for key, value in each.figures.items())
+        print(f"{each.name:<42}{shown}", flush=True)
+        rows.append(each)
+    if arguments.write:
+        content = {"people": arguments.people, "rows": {each.name: each.figures for each in rows}}
+        write_atomically(RESULTS, json.dumps(content, indent=1) + "\n")
+        page = DOCUMENT.read_text(encoding="utf-8")
+        before, _, after = page.partition(BEGIN)
+        write_atomically(DOCUMENT, before + BEGIN + table(rows) + END + after.partition(END)[2])
 
 
 if __name__ == "__main__":
