@@ -9,8 +9,8 @@ ridge regression, which trains on the other people in seconds; the heads of the 
 people whom a classifier has not seen. The order of the actions is not used.
 
 Simple methods are measured in the same way, as rows `baseline`: peaks of the first principal component, and distance to
-the reference by dynamic time warping of joint angles. `--write` keeps all rows in `benchmarks/results/coaching.json` and
-in the table of `docs/coach.md`.
+the reference by dynamic time warping of joint angles.
+`--write` keeps all rows in `benchmarks/results/coaching.json`, and in the table of `docs/coach.md`.
 """
 
 from __future__ import annotations
