@@ -10,7 +10,7 @@ run: setup
 test: setup
 	@tools/services.sh
 	@tools/airflow.sh setup
-	@.venv/bin/python -m pytest $(ARGS)
+	@.venv/bin/python -m pytest --numprocesses 2 --dist loadgroup $(ARGS)
 
 check: setup
 	@.venv/bin/ruff check .

@@ -19,7 +19,9 @@ from pathlib import Path
 from benchmarks.output import OPEN_GATES, run
 
 PROJECT = Path(__file__).parent.parent
-_LEFT_OUT = shutil.ignore_patterns(".venv", ".tools", ".git", ".poseline", "__pycache__", ".*_cache", "*.egg-info")
+_LEFT_OUT = shutil.ignore_patterns(
+    ".venv", ".tools", ".airflow", ".git", ".poseline", "__pycache__", ".*_cache", "*.egg-info"
+)
 
 
 def timed(command: list[str], cwd: Path, log: Path) -> float:

@@ -8,9 +8,9 @@ from typing import Any
 from airflow.sdk import DAG, Asset, AssetAlias, AssetWatcher, Param, TaskGroup
 
 from poseline_dags import callbacks, settings
-from poseline_dags.dag_manifest import DagManifest, Node, UnusableManifestError, read_dag_manifest
-from poseline_dags.operator import SPAN_ORIGIN, PrepareRun, RunNode
-from poseline_spans import NewSpan, SpanTimetable
+from poseline_dags.dag_manifest import DagManifest, Node, read_dag_manifest
+from poseline_dags.operator import PrepareRun, RunNode
+from poseline_spans import SPAN_ORIGIN, NewSpan, SpanTimetable
 
 _LIGHT, _HEAVY, _TRAINING = (datetime.timedelta(hours=hours) for hours in (0.5, 4, 24))
 _ANNOUNCED_BY_NODE = {"Evaluator": "blessed model", "Pusher": "pushed bundle"}
@@ -20,6 +20,7 @@ _TASK_DEFAULTS: dict[str, Any] = {
     "retry_exponential_backoff": True,
     "max_retry_delay": datetime.timedelta(minutes=30),
     "trigger_rule": "none_failed",
+    "on_success_callback": callbacks.note_success,
     "on_failure_callback": callbacks.note_failure,
     "on_retry_callback": callbacks.note_retry,
 }
@@ -31,7 +32,8 @@ Each task runs the node of the TFX graph that has its name, with the same code, 
 
 - **Trigger**: the form checks every parameter. If you give no span, the run uses the latest one.
 - **New data**: a new `span-N` folder under `{data}` starts a run.
-- **Backfill**: day N after 1970-01-01 is span N. Run one at a time, so that each model is compared with the one before.
+- **Backfill**: day N after 1970-01-01 is span N, the partition key of its run. Run one at a time, so that each model is
+  compared with the one before.
 - **Clear**: clear a green task to run its node again, a red task to continue. Rejections by a gate and wrong input are
   not retried.
 - **XCom** `return_value` of each task: state, artifact ids and URIs, figures. For lineage, use `poseline lineage`.
@@ -51,21 +53,28 @@ def asset(pipeline: str, what: str, **more: Any) -> Asset:
 
 
 def build(pipeline: str) -> DAG:
-    """Build the DAG of a pipeline; without a usable manifest it has a single task, which says what is missing."""
-    try:
-        manifest = read_dag_manifest(settings.manifest_file(pipeline), pipeline)
-    except UnusableManifestError as error:
-        with _dag(pipeline, doc_md=str(error), schedule=None) as dag:
-            PrepareRun(task_id="prepare", pipeline=pipeline, doc_md=str(error))
-        return dag
+    """Build the DAG of a pipeline.
+
+    Raises:
+        UnusableManifestError: there is no usable manifest. Airflow shows this as an import error, and keeps the DAG as
+            it was: tasks, watcher, and the events that will start a run when the manifest is usable again.
+    """
+    manifest = read_dag_manifest(settings.manifest_file(pipeline), pipeline)
     watchers = [AssetWatcher(f"{pipeline} new span", NewSpan(manifest.data, settings.WATCH_SECONDS))]
     span = asset(pipeline, "keypoint span", watchers=watchers if manifest.data else [])
-    with _dag(
-        pipeline,
+    with DAG(
+        f"poseline_{pipeline}",
         description=manifest.description,
         doc_md=_DOC.format(title=manifest.description or pipeline, data=manifest.data),
         schedule=SpanTimetable(span),
+        start_date=SPAN_ORIGIN,
+        catchup=False,
+        max_active_runs=1,
         params=_params(manifest),
+        default_args=_TASK_DEFAULTS,
+        on_success_callback=callbacks.note_run_success,
+        on_failure_callback=callbacks.note_run_failure,
+        tags=["poseline"],
     ) as dag:
         prepare = PrepareRun(
             task_id="prepare",
@@ -81,20 +90,6 @@ def build(pipeline: str) -> DAG:
             tasks[node.id] = _task(node, manifest, groups[node.group])
             tasks[node.id].set_upstream([tasks[name] for name in node.upstream] or [prepare])
     return dag
-
-
-def _dag(pipeline: str, **arguments: Any) -> DAG:
-    return DAG(
-        f"poseline_{pipeline}",
-        start_date=datetime.datetime.combine(SPAN_ORIGIN, datetime.time(), datetime.UTC),
-        catchup=False,
-        max_active_runs=1,
-        default_args=_TASK_DEFAULTS,
-        on_success_callback=callbacks.note_success,
-        on_failure_callback=callbacks.note_failure,
-        tags=["poseline"],
-        **arguments,
-    )
 
 
 def _task(node: Node, manifest: DagManifest, group: TaskGroup) -> RunNode:

@@ -29,7 +29,7 @@ with DAG(
     catchup=False,
     max_active_runs=1,
     default_args={"retries": 1, "retry_delay": settings.RETRY_DELAY, "on_failure_callback": callbacks.note_failure},
-    on_failure_callback=callbacks.note_failure,
+    on_failure_callback=callbacks.note_run_failure,
     params={
         "keep": Param(
             20, type="integer", minimum=1, title="Keep", description="Number of recent runs to keep in each pipeline"

@@ -75,6 +75,11 @@ class Verdict(BaseModel):
         return self.figure is None or self.unit == "formats"
 
     @property
+    def judgement(self) -> str:
+        """Whether the figure was accepted, for people."""
+        return "passed" if self.passed else "not measurable" if self.is_open else "rejected"
+
+    @property
     def limit(self) -> str:
         """Threshold, direction and unit for people, for example `at most 300,000 bytes`."""
         words = "at least" if self.direction == "min" else "at most"

@@ -7,6 +7,7 @@ at the end. When you copy a span in by hand, do the same.
 from __future__ import annotations
 
 import asyncio
+import datetime
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -14,12 +15,17 @@ from typing import Any
 
 import pendulum
 from airflow.plugins_manager import AirflowPlugin
+from airflow.settings import TIMEZONE
 from airflow.timetables.base import DagRunInfo, DataInterval, TimeRestriction
 from airflow.timetables.simple import AssetTriggeredTimetable
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
+from airflow.utils.types import DagRunType
 
 _SPAN = re.compile(r"span-(\d+)")
 _LATEST = "latest"
+
+SPAN_ORIGIN = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+"""Day that stands for span 0 in backfills."""
 
 
 def latest_span(folder: Path) -> int:
@@ -33,8 +39,9 @@ class NewSpan(BaseEventTrigger):
     """A trigger that fires when a folder contains a newer span than at the last check.
 
     The number of the newest known span is stored with the asset in Airflow's database. A span that arrives while the
-    triggerer is down is therefore reported when it runs again, and no span is reported twice. Spans that exist at the
-    first check are not reported.
+    triggerer is down is therefore reported when it runs again. A span is known one check after its report, so none is
+    lost if the triggerer is killed between the two; its report is then repeated, and the second run finds everything
+    cached. Spans that exist at the first check are not reported.
 
     Args:
         folder: folder with the span-N folders.
@@ -52,45 +59,74 @@ class NewSpan(BaseEventTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Check the folder again and again; yield an event for each newer span."""
         assert self.asset_state_store is not None, "NewSpan works only inside an AssetWatcher"
+        reported = None
         while True:
             seen = await self.asset_state_store.aget(_LATEST)
             latest = await asyncio.to_thread(latest_span, Path(self.folder))
-            if seen is None or latest > int(seen):
+            if seen is not None and latest > int(seen) and latest != reported:
+                yield TriggerEvent({"span": latest, "folder": self.folder})
+                reported = latest  # known only at the next check: Airflow stores the event after it was yielded
+            elif seen is None or latest > int(seen):
                 await self.asset_state_store.aset(_LATEST, latest)
-                if seen is not None:
-                    yield TriggerEvent({"span": latest, "folder": self.folder})
             await asyncio.sleep(self.seconds)
+
+
+class SpanRun(DagRunInfo):
+    """A run of a backfill: its partition key is the number of its span, and it has no date."""
+
+    @property
+    def logical_date(self) -> None:
+        """Return None: two runs for one span must not claim the same date."""
+        return
 
 
 class SpanTimetable(AssetTriggeredTimetable):
     """A timetable that starts a run when a span arrives, and in backfills maps day N after 1970-01-01 to span N.
 
-    TFX numbers spans by date in the same way. The clock starts no run, unless the DAG has catch-up enabled: then there
-    is one run for each day since its start date.
+    TFX numbers spans by date in the same way. A backfill has dates as its bounds because Airflow asks for dates; its
+    runs have the number of their span as partition key. Whoever triggers a run may state that key as well. The clock
+    starts no run.
     """
 
     description = "runs when a new span arrives; in backfills, day N after 1970-01-01 is span N"
     periodic = True
+    partitioned_at_runtime = True  # accepts partition keys, although no asset event carries one
 
     @property
     def summary(self) -> str:
         """Return the text in the schedule column."""
         return "New span"
 
-    def next_dagrun_info(
-        self, *, last_automated_data_interval: DataInterval | None, restriction: TimeRestriction
+    def next_dagrun_info_v2(
+        self, *, last_dagrun_info: DagRunInfo | None, restriction: TimeRestriction
     ) -> DagRunInfo | None:
-        """Return the next day, if the DAG has catch-up enabled; otherwise None."""
-        if not restriction.catchup or restriction.earliest is None:
+        """Return the next run of a backfill, which alone asks with `catchup` and two bounds; otherwise None."""
+        if not restriction.catchup or restriction.earliest is None or restriction.latest is None:
             return None
-        if last_automated_data_interval:
-            day = last_automated_data_interval.start.add(days=1)
-        else:
-            day = restriction.earliest.start_of("day")
-            day = day if day == restriction.earliest else day.add(days=1)
-        if restriction.latest is not None and day > restriction.latest:
+        span = int(last_dagrun_info.partition_key or 0) + 1 if last_dagrun_info else span_of(restriction.earliest)
+        if span > span_of(restriction.latest):
             return None
-        return DagRunInfo(run_after=pendulum.instance(day), data_interval=DataInterval.exact(pendulum.instance(day)))
+        day = pendulum.instance(SPAN_ORIGIN).add(days=span)
+        # Airflow drops runs without an interval in the past, and finds earlier runs for a partition by its date.
+        return SpanRun(pendulum.now("UTC"), DataInterval.exact(day), partition_date=day, partition_key=str(span))
+
+    def generate_run_id(self, *, run_type: DagRunType, run_after: pendulum.DateTime, **more: Any) -> str:
+        """Return a run id; that of a backfill has the number of the span in place of a date."""
+        if span := more.pop("partition_key", None):
+            return run_type.generate_run_id(suffix=f"span-{span}__{run_after.isoformat()}")
+        return super().generate_run_id(run_type=run_type, run_after=run_after, **more)
+
+
+def span_of(bound: datetime.datetime) -> int:
+    """Return the span that a bound of a backfill stands for: the number of its date, whoever wrote it where.
+
+    A date reaches a timetable as midnight in the time zone of the request, of Airflow or of somebody's browser. Only
+    the last is unknown; the nearest date is right from Hawaii (UTC-10) to Tonga (UTC+13).
+    """
+    for moment in (bound, bound.astimezone(TIMEZONE)):
+        if moment.time() == datetime.time():
+            return (moment.date() - SPAN_ORIGIN.date()).days
+    return (bound + datetime.timedelta(hours=13.5) - SPAN_ORIGIN).days
 
 
 class PoselinePlugin(AirflowPlugin):

@@ -10,22 +10,33 @@ from poseline_dags import settings
 
 
 def note_success(context: Any) -> None:
-    """Log that a DAG run or a task succeeded."""
-    _note("success", context)
+    """Log that a task succeeded."""
+    _note("success", context, context["ti"])
 
 
 def note_failure(context: Any) -> None:
-    """Log that a DAG run or a task failed and is not retried."""
-    _note("failure", context)
+    """Log that a task failed and is not retried."""
+    _note("failure", context, context["ti"])
 
 
 def note_retry(context: Any) -> None:
     """Log that a task failed and will be retried."""
-    _note("retry", context)
+    _note("retry", context, context["ti"])
 
 
-def _note(event: str, context: Any) -> None:
-    dag_run, ti, error = context.get("dag_run"), context.get("ti"), context.get("exception") or context.get("reason")
+def note_run_success(context: Any) -> None:
+    """Log that a DAG run succeeded."""
+    _note("success", context)
+
+
+def note_run_failure(context: Any) -> None:
+    """Log that a DAG run failed."""
+    _note("failure", context)
+
+
+def _note(event: str, context: Any, ti: Any = None) -> None:
+    """Append a line; `ti` is the task instance that it is about, None for a whole run."""
+    dag_run, error = context.get("dag_run"), context.get("exception") or context.get("reason")
     entry = {
         "time": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "event": event,

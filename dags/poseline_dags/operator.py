@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import hashlib
 import json
 import re
@@ -16,8 +15,6 @@ from poseline_dags import settings
 from poseline_dags.dag_manifest import DagManifest, UnusableManifestError, read_dag_manifest
 from poseline_dags.process import PoselineProcess, visible
 
-SPAN_ORIGIN = datetime.date(1970, 1, 1)
-_BY_DATE = ("backfill", "scheduled")
 _LOGGED_CHARACTERS = 20_000
 
 
@@ -110,11 +107,27 @@ class RunNode(_PoselineTask):
             *("--try", str(ti.try_number), "--cleared", str(cleared), "--with-parent"),
         )
         self.log.info("%s %s in %s s: %s", self.node, result["state"], result["seconds"], result["reason"] or "-")
+        self._log_verdicts(result["figures"])
         for output in result["outputs"]:
             self.log.info("artifact %s (%s %s): %s", output["id"], output["type"], output["key"], output["uri"])
         self.log.info("lineage: poseline lineage run %s --root %s", run_id, shlex.quote(str(settings.ROOT)))
         self._announce(context, result)
         return {name: value for name, value in result.items() if name != "error"}
+
+    def _log_verdicts(self, figures: dict[str, Any]) -> None:
+        """Log each verdict of a gate: as an error if it rejected the model, as a warning if it only warns."""
+        for verdict in figures.get("verdicts", ()):
+            words = "at least" if verdict["direction"] == "min" else "at most"
+            limit = "no limit" if verdict["threshold"] is None else f"{words} {verdict['threshold']}"
+            facts = [verdict["gate"], verdict["figure"], limit, verdict["unit"], verdict["detail"] or "-"]
+            if verdict["passed"]:
+                self.log.info("passed: %s %s (%s %s): %s", *facts)
+            elif verdict["gate"] in figures.get("warned", ()):
+                self.log.warning("rejected, but this gate only warns: %s %s (%s %s): %s", *facts)
+            else:
+                self.log.error("rejected: %s %s (%s %s): %s", *facts)
+        if gates := figures.get("warned_by"):
+            self.log.warning("pushed although rejected by %s, which only warns", " and ".join(gates))
 
     def _announce(self, context: Any, result: dict[str, Any]) -> None:
         """Add an event to the asset if this run made a new blessed model or pushed bundle."""
@@ -149,16 +162,16 @@ class RunCommand(_PoselineTask):
 
 
 def _span(context: Any) -> int | None:
-    """Return the span of a run from its parameter, the event that started it or its date; None means the latest."""
+    """Return the span of a run from its parameter, its partition key or its event; None means the latest."""
     if (span := context["params"].get("span")) is not None:
         return int(span)
+    if (key := context["dag_run"].partition_key) is not None:
+        if not re.fullmatch(r"\d{1,9}", key):
+            raise AirflowFailException(f"the partition key must be the number of a span, and is {visible(key)!r}")
+        return int(key)
     events = [event for found in (context.get("triggering_asset_events") or {}).values() for event in found]
     spans = [event.extra["payload"]["span"] for event in events if "payload" in (event.extra or {})]
-    if spans:
-        return max(spans)
-    if context["dag_run"].run_type in _BY_DATE:
-        return (context["dag_run"].logical_date.date() - SPAN_ORIGIN).days
-    return None
+    return max(spans, default=None)
 
 
 def _overrides(manifest: DagManifest, parameters: Any) -> list[str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import enum
 import json
+import logging
 import os
 import shlex
 import signal
@@ -23,6 +24,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException, Airfl
 
 _LOGGED_CHARACTERS = 20_000
 _SECONDS_TO_END = 4.0  # Airflow kills the task itself after 5 s
+_WARNINGS = ("warning:", "WARNING:", "Warning:")
 _SECRETS = ("AIRFLOW_", "_AIRFLOW")
 _UNSEEN = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 _KEPT = "\n\t\u200c\u200d"  # the joiners are a part of the spelling of many scripts
@@ -108,11 +110,15 @@ class PoselineProcess:
         try:
             output, error_text = self._pump(self._process)
             code = self._process.wait()
-            if code:
-                self._log.info("%s", visible(output[:_LOGGED_CHARACTERS]))
         finally:
             self.end()
-        return _result_or_exception(code, output, error_text)
+        try:
+            result = _visible_values(json.loads(output))
+        except ValueError:
+            result = {}
+            if code:
+                self._log.error("%s", visible(output[:_LOGGED_CHARACTERS]))
+        return _result_or_exception(code, result, error_text)
 
     def end(self) -> None:
         """End the command and all its child processes, first with SIGTERM, so that it can record its failure."""
@@ -143,19 +149,16 @@ class PoselineProcess:
         error_text: list[str] = []
         for line in process.stderr:
             text = visible(line.rstrip("\n"))
-            self._log.info("%s", text)
             if error_text or text.startswith(("error:", "Error:")):
                 error_text.append(text)
+            level = logging.ERROR if error_text else logging.WARNING if text.startswith(_WARNINGS) else logging.INFO
+            self._log.log(level, "%s", text)
         reader.join()
         return "".join(output), "\n".join(error_text)
 
 
-def _result_or_exception(code: int, output: str, error_text: str) -> dict[str, Any]:
+def _result_or_exception(code: int, result: dict[str, Any], error_text: str) -> dict[str, Any]:
     """Return the command's result, or raise the exception by which Airflow decides whether to retry."""
-    try:
-        result = _visible_values(json.loads(output))
-    except ValueError:
-        result = {}
     if code == 0 and result:
         return result
     if code == ExitCode.SKIPPED:

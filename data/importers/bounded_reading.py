@@ -27,7 +27,7 @@ import stat
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, NoReturn
@@ -57,6 +57,9 @@ _SILENT = "silence"
 _TRIES_TO_END = 50
 _GRACE = 2
 """Seconds of CPU time after the timer, at which the kernel ends the child."""
+
+_RESERVE = 4 << 20
+"""Bytes that are kept for saying that no memory is left."""
 
 _KINDS = (
     (stat.S_ISFIFO, "a pipe"),
@@ -248,6 +251,7 @@ class _Work:
         self._paths = paths
         self._fault = ""
         self._sending = False
+        self._reserve = b""
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGXCPU):
             signal.signal(number, signal.SIG_DFL)
         signal.signal(signal.SIGPROF, self._interrupt)
@@ -266,22 +270,19 @@ class _Work:
         budget = None
         try:
             budget = Budget.of(self._paths(job))
-            self._limit(budget)
-            self._send_results(number, job, budget)
+            with self._limited(budget):
+                self._send_results(number, job, budget)
         except InputError as error:
             fault = error
         except (MemoryError, _OutOfBudgetError) as error:
             assert budget is not None
             what = str(error) if isinstance(error, _OutOfBudgetError) else budget.memory_fault
-            self._limit(None)
             self._send(number, (InputError(what, None, REMEDY),))
             return False
         except Exception as error:
             fault = unexpected_fault(error)
         else:
-            self._limit(None)
             return True
-        self._limit(None)
         self._send(number, (fault,))
         return True
 
@@ -292,17 +293,25 @@ class _Work:
             if sent > budget.results:
                 raise _OutOfBudgetError(f"the file stands for more than {budget.results >> 20} MB of records")
 
-    def _limit(self, budget: Budget | None) -> None:
-        """Set the limits of the process, None for no limits."""
-        if budget is None:
-            signal.setitimer(signal.ITIMER_PROF, 0)
-            lower_limit(resource.RLIMIT_DATA, resource.getrlimit(resource.RLIMIT_DATA)[1])
-            return
+    @contextmanager
+    def _limited(self, budget: Budget) -> Iterator[None]:
+        """Limit the process during the block.
+
+        A reader may leave no memory at all, and what it holds is freed only when its error has been handled. So the
+        limits end first, and a reserve is freed before: it is of use where the process has other limits, too.
+        """
         self._fault = budget.time_fault
+        self._reserve = bytes(_RESERVE)
         signal.setitimer(signal.ITIMER_PROF, budget.seconds, 0.1)
         used = sum(os.times()[:2])
         lower_limit(resource.RLIMIT_CPU, int(used + budget.seconds) + _GRACE)
         lower_limit(resource.RLIMIT_DATA, data_bytes() + budget.memory)
+        try:
+            yield
+        finally:
+            self._reserve = b""
+            signal.setitimer(signal.ITIMER_PROF, 0)
+            lower_limit(resource.RLIMIT_DATA, resource.getrlimit(resource.RLIMIT_DATA)[1])
 
     def _interrupt(self, *_: Any) -> None:
         if not self._sending:  # half a message would make the next ones unreadable

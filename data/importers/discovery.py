@@ -8,6 +8,7 @@ from data.errors import InputError
 from data.importers.bounded_reading import regular_size
 from data.importers.clips.types import Format, Head, Source
 from data.importers.formats.registry import FORMATS
+from data.importers.frame_files import joined
 from data.importers.readers.json_stream import HEAD_BYTES, encoding_of
 from data.importers.unknown_file import unknown_file
 
@@ -44,7 +45,8 @@ def find_sources(paths: Sequence[Path], format_name: str | None) -> tuple[Format
         )
     other = Counter(path.suffix or path.name for path, _ in files) - Counter(p.suffix or p.name for p, _ in chosen)
     kinds = ", ".join(f"{count} {suffix}" for suffix, count in other.most_common(5))
-    return format_, format_.gather(chosen), [f"files of other kinds were not read: {kinds}"] if kinds else []
+    format_, sources = joined(format_, format_.gather(chosen))
+    return format_, sources, [f"files of other kinds were not read: {kinds}"] if kinds else []
 
 
 def detect(path: Path) -> Format | None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from data.errors import InputError
 from data.importers.clips.faults import quarantined, unexpected_fault
+from data.importers.clips.folder_names import folder_fields
 from data.importers.clips.to_sequence import number, split_gaps, to_sequence
 from data.importers.clips.types import SPLIT, UNKNOWN, Format, ImportOptions, Note, RawClip, Source, TimedSegment
 from data.importers.clips.vocabulary import SEQUENCE_FIELDS
@@ -76,10 +77,12 @@ def _keep(
     try:
         overrides = _overrides(found, source, options)
         if isinstance(found, RawClip):
-            fields = {**_folder_label(source), **found.fields, **overrides}
+            folders = folder_fields(source.name)
+            fields = folders.fields | found.fields | overrides
             fields.setdefault("source", source.path.name)
             sequence, repairs, assumed = to_sequence(found, options, fields)
-            yield from (Note(text, file) for text in [*assumed, *_unnamed(fields, options)])
+            doubts = [text for name, text in folders.notes.items() if fields.get(name) == folders.fields.get(name)]
+            yield from (Note(text, file) for text in [*assumed, *doubts, *_unnamed(fields, options)])
         else:
             sequence = _with_fields(found, overrides)
         sequence = _with_segments(sequence, _sidecar(options.segments, sequence.sequence_id, source))
@@ -147,12 +150,6 @@ def compile_pattern(pattern: str) -> re.Pattern[str]:
         return re.compile(expression)
     except re.error as error:
         raise InputError(f"the pattern is unusable: {error}", pattern, "name every field once") from error
-
-
-def _folder_label(source: Source) -> dict[str, str]:
-    """Return the name of the file's folder as the label, unless it is the imported folder itself."""
-    folder = PurePosixPath(source.name).parent.name
-    return {"label": folder} if folder else {}
 
 
 def _with_fields(sequence: KeypointSequence, fields: dict[str, str]) -> KeypointSequence:

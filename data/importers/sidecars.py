@@ -159,8 +159,10 @@ def _figure(row: Mapping[str, str], column: str, where: str) -> float:
 
 
 def _checked(segment: TimedSegment, where: str) -> TimedSegment:
-    figures = (segment.start, segment.end, segment.repetitions or 0.0)
-    if not all(map(math.isfinite, figures)) or not 0 <= segment.start < segment.end or not segment.label:
+    if segment.repetitions is not None and not 0 <= segment.repetitions < math.inf:
+        what = f"the segment {segment.label[:40]!r} has {segment.repetitions:g} repetitions"
+        raise InputError(what, where, "give a count of 0 or more, or leave it out")
+    if not 0 <= segment.start < segment.end < math.inf or not segment.label:
         raise InputError(
             f"the segment {segment.label[:40]!r} from {segment.start:g} to {segment.end:g} is invalid",
             where,

@@ -28,6 +28,9 @@ MAX_QUARANTINED = 0.05
 BATCH_BYTES = 8 << 20
 """Size of the files that a process reads in one go."""
 
+_MANY = 3
+"""Number of sequences of one frame from which a note says so."""
+
 PROBED_BYTES = 256 << 20
 """Size of the files that are read to find the height of images that is nowhere stated."""
 
@@ -166,6 +169,7 @@ class _Tally:
     read: int = 0
     sequences: int = 0
     frames: int = 0
+    single: int = 0
     layout: str = ""
     repaired: Counter[str] = field(default_factory=Counter)
     _consistency: Consistency = field(default_factory=Consistency)
@@ -191,6 +195,9 @@ class _Tally:
                 yield from self._checked(outcome)
             else:
                 self.quarantine.add(outcome)
+        if self.single >= _MANY and self.single * 2 > self.sequences:
+            few = f"{self.single:,} of {self.sequences:,} sequences have one frame"
+            self.notes.add(Note(f"{few}: number the files of a clip to join them"))
         self._check_quarantined()
 
     def summary(self) -> dict[str, Any]:
@@ -221,6 +228,7 @@ class _Tally:
         self.layout = kept.sequences[0].layout
         self.sequences += len(kept.sequences)
         self.frames += sum(len(sequence.keypoints) for sequence in kept.sequences)
+        self.single += sum(len(sequence.keypoints) == 1 for sequence in kept.sequences)
         self.repaired += kept.repairs
         return kept.sequences
 

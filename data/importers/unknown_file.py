@@ -7,6 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from data.errors import InputError
 from data.importers.bounded_reading import read_bounded
 from data.importers.clips.types import Format, ImportOptions, RawClip, Source
@@ -57,6 +59,8 @@ def unknown_file(path: Path) -> tuple[str, str]:
 
 
 def _advice(path: Path, names: set[str]) -> str:
+    if path.suffix.lower() == ".npy":
+        return "save the array with numpy.savez(FILE, keypoints=ARRAY), [T, 17, 2 or 3] in the order of COCO"
     suited = [one for one in FORMATS.values() if path.name.lower().endswith(one.suffixes)]
     if not suited:
         return f"convert it, or rename it if it has another kind: known endings are {', '.join(_endings())}"
@@ -102,6 +106,8 @@ def _contents(path: Path) -> tuple[str, set[str]]:
     names: list[str] = []
     if start.startswith(b"PK"):
         seen = _archive(path, names)
+    elif start.startswith(np.lib.format.MAGIC_PREFIX):
+        seen = _array(path)
     elif start.startswith(SIGNATURE):
         with Hdf5File(path) as file:
             names += file.names
@@ -166,6 +172,17 @@ def _table(path: Path, names: list[str]) -> str:
     names += cells
     more = f" and {len(cells) - _MOST_NAMES} more" if len(cells) > _MOST_NAMES else ""
     return f"the columns {listed(cells[:_MOST_NAMES])}{more}"
+
+
+def _array(path: Path) -> str:
+    with path.open("rb") as file:
+        version = np.lib.format.read_magic(file)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        try:
+            shape, _, dtype = read(file)
+        except (ValueError, SyntaxError) as error:
+            return f"an array that cannot be read: {error}"
+    return f"one array ({dtype} {list(shape)})"
 
 
 def _archive(path: Path, names: list[str]) -> str:

@@ -93,9 +93,7 @@ def _trace(answer: Trace, out: Terminal) -> None:
             ("to retrain", "a person in its data asked to be forgotten" if answer.retrain else None),
         ],
     )
-    gates = (
-        (g.node, g.gate, _figure(g.figure), _threshold(g), g.unit, "yes" if g.passed else "NO") for g in answer.gates
-    )
+    gates = ((g.node, g.gate, _figure(g.figure), _threshold(g), g.unit, _passed(g)) for g in answer.gates)
     _rows(out, "gates", ("node", "gate", "figure", "threshold", "unit", "passed"), gates)
     splits = (
         (d.artifact, d.span, split, n["sequences"], n["windows"], ", ".join(d.subjects[split]))
@@ -315,6 +313,10 @@ def _pairs(out: Terminal, values: Iterable[tuple[str, Any]]) -> None:
 
 def _figure(value: Any) -> str:
     return f"{value:.6g}" if isinstance(value, float) else "-" if value is None else str(value)
+
+
+def _passed(verdict: GateVerdict) -> str:
+    return "yes" if verdict.passed else "not measurable" if verdict.is_open else "NO"
 
 
 def _threshold(verdict: GateVerdict) -> str:

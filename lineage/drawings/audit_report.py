@@ -122,6 +122,7 @@ def _gate(node: str, verdict: Verdict) -> dict[str, Any]:
         "figure": figure(verdict.figure),
         "threshold": verdict.limit,
         "passed": verdict.passed,
+        "judgement": verdict.judgement,
     }
 
 

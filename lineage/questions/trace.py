@@ -109,6 +109,7 @@ class GateVerdict:
         unit: unit of figure and threshold.
         passed: whether the figure keeps the limit.
         detail: further explanation, for example which file the figure is from.
+        is_open: whether the figure could not be judged then; it is not passed either.
         node: id of the gate's node.
         run: name of the run in which the gate ran.
         artifact: id of the artifact that contains the verdict.
@@ -121,6 +122,7 @@ class GateVerdict:
     unit: str
     passed: bool
     detail: str
+    is_open: bool
     node: str
     run: str
     artifact: int
@@ -366,7 +368,7 @@ def _verdicts(store: LineageStore, gates: set[int]) -> list[GateVerdict]:
         if artifact.type in JUDGEMENTS:
             verdicts += [
                 GateVerdict(
-                    **verdict.model_dump(exclude={"is_open"}),
+                    **verdict.model_dump(),
                     node=execution.node,
                     run=execution.run,
                     artifact=artifact.id,

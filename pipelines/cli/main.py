@@ -93,6 +93,7 @@ class _Poseline(click.Group):
         if not standalone_mode or _COMPLETION in os.environ:
             return super().main(args, prog_name, complete_var, standalone_mode, **extra)
         arguments = sys.argv[1:] if args is None else list(args)
+        _open_closed_streams()
         _print_any_character()
         _be_interrupted_by_signals()
         code = 0
@@ -103,6 +104,19 @@ class _Poseline(click.Group):
         except BaseException as error:  # whatever it is, it must not end as exit code 1
             code = report_failure(error, arguments)
         sys.exit(code)
+
+
+def _open_closed_streams() -> None:
+    """Open standard streams that the caller has closed (`>&-`), so that no file gets their number.
+
+    What a library or a child process prints would then be written into that file.
+    """
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:  # the lowest free number is taken
+        os.set_inheritable(descriptor, True)
+    os.close(descriptor)
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, "w" if number else "r", encoding="utf-8", closefd=False))  # noqa: SIM115
 
 
 def _be_interrupted_by_signals() -> None:

@@ -22,6 +22,7 @@ from payloads.claims import HoldsFor
 from payloads.data_judgement import DataJudgement, Finding
 from payloads.evaluation import Evaluation
 from payloads.judgements import EdgeJudgement, ServingJudgement
+from payloads.push import PushRecord
 from payloads.sequences import count_by_split, read_sequences
 from payloads.verdict import Verdict
 from pipelines.running.local_runner import RunResult
@@ -81,6 +82,8 @@ class Report:
         claims: what the test shows about the model, as a sentence; None if it was not tested.
         holds_for: whom the test stands for; None if that is not known.
         rejected: names of the verdicts that did not pass, without those of gates that only warn.
+        warned: names of the verdicts that did not pass, of gates that only warn.
+        warned_by: gates that rejected the model which was pushed, because they only warn.
         rejected_since: name and time of the run that found this, if the rejection is taken from the cache.
         files: file or format name to its figures: size, accuracy, differences, times.
         latency_ms: `p50` and `p95` of the int8 file.
@@ -102,6 +105,8 @@ class Report:
     claims: str | None = None
     holds_for: HoldsFor | None = None
     rejected: list[str] = field(default_factory=list)
+    warned: list[str] = field(default_factory=list)
+    warned_by: list[str] = field(default_factory=list)
     rejected_since: str | None = None
     files: dict[str, dict[str, Any]] = field(default_factory=dict)
     latency_ms: dict[str, float] = field(default_factory=dict)
@@ -187,8 +192,8 @@ def _read_data_gate(report: Report, outputs: Outputs) -> None:
 def _add_verdicts(report: Report, gate: str, verdicts: Iterable[Verdict], only_warn: Collection[str]) -> None:
     for verdict in verdicts:
         report.verdicts.append(verdict)
-        if not verdict.passed and gate not in only_warn:
-            report.rejected.append(verdict.gate)
+        if not verdict.passed:
+            (report.warned if gate in only_warn else report.rejected).append(verdict.gate)
 
 
 def _read_evaluation(report: Report, outputs: Outputs, only_warn: Collection[str]) -> None:
@@ -230,6 +235,7 @@ def _read_push(report: Report, outputs: Outputs) -> None:
     properties = outputs["pushed_model"].custom_properties
     if properties["pushed"].int_value:
         report.state = "pushed"
+        report.warned_by = list(PushRecord.read(Path(outputs["pushed_model"].uri)).warned_by)
         version = properties["version"].string_value
         targets = json.loads(properties["targets"].string_value)
         report.pushed = {name: str(Path(path) / version) for name, path in targets.items()}

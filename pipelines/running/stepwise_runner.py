@@ -32,7 +32,10 @@ from pipelines.running.run_context import RunContext
 from pipelines.tfx_patches.shared_store import shared_store
 from pipelines.workspace import Workspace
 
-_FIGURES = ("data", "accuracy", "verdicts", "files", "latency_ms", "pushed", "rolled_back")
+_FIGURES = (
+    *("data", "accuracy", "verdicts", "rejected", "warned", "files", "latency_ms"),
+    *("pushed", "warned_by", "rolled_back"),
+)
 
 
 @dataclass(frozen=True)

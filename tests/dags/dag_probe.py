@@ -13,6 +13,8 @@ import pendulum
 from airflow.sdk.exceptions import AirflowException, ParamValidationError
 from airflow.timetables.base import TimeRestriction
 
+import poseline_spans
+
 HEAVY = ("tfx", "tensorflow", "apache_beam", "ml_metadata")
 WRONG = {
     "epochs below the bound": {"epochs": 0},
@@ -24,6 +26,7 @@ WRONG = {
     "no key and value": {"overrides": ["no equals sign"]},
 }
 HOSTILE = "\x1b]0;owned\x07\x9b\u202e<script> می\u200cخواهم"
+ZONES = ["UTC", "Asia/Shanghai", "America/New_York", "Pacific/Honolulu", "Pacific/Auckland", "Asia/Kathmandu"]
 RUN_IDS = ["manual__2026-11-23T02:10:40.123456+00:00", "../../etc", "x" * 250, "a/b c\nd", "."]
 
 # The dag-processor has loaded these modules before it parses a DAG; Airflow itself imports them with the first DAG.
@@ -97,20 +100,28 @@ def unusable(content: str | None) -> str | None:
 facts["unusable"] = {str(content): unusable(content) for content in (None, "{", "[]", '{"format": 1}')}
 
 root, settings.ROOT = settings.ROOT, Path("/nowhere")
-stub = runpy.run_path(sys.argv[1])["poseline_baduanjin"]
-facts["without a manifest"] = {task.task_id: task.doc_md for task in stub.tasks}
+try:
+    runpy.run_path(sys.argv[1])
+except UnusableManifestError as error:
+    facts["without a manifest"] = str(error)
 settings.ROOT = root
 
 
-def days(*, catchup: bool) -> list[str]:
-    restriction = TimeRestriction(pendulum.datetime(1970, 1, 2), pendulum.datetime(1970, 1, 4), catchup)
+def spans(zone: str, default: str = "UTC", *, catchup: bool = True) -> list[list]:
+    """Return the partition keys of a backfill whose dates were written in a time zone; Airflow has a default one."""
+    poseline_spans.TIMEZONE = pendulum.timezone(default)
+    first, last = (pendulum.datetime(1970, 1, day, tz=zone) for day in (2, 4))
+    if zone != default:
+        first, last = first.in_timezone("UTC"), last.in_timezone("UTC")  # as a browser sends them
+    restriction = TimeRestriction(first, last, catchup)
     info, found = None, []
     while info := SpanTimetable([]).next_dagrun_info_v2(last_dagrun_info=info, restriction=restriction):
-        found.append(info.logical_date.date().isoformat())
+        found.append([info.partition_key, info.partition_date.isoformat(), info.logical_date])
     return found
 
 
-facts["days"] = {"of a backfill": days(catchup=True), "by time alone": days(catchup=False)}
+facts["spans"] = {f"{zone}, {default}": spans(zone, default) for zone in ZONES for default in ZONES}
+facts["spans by time alone"] = spans("UTC", catchup=False)
 with tempfile.TemporaryDirectory() as folder:
     for name in ("span-2", "span-10", ".span-11-x", "span-12.part", "span-x"):
         (Path(folder) / name).mkdir()

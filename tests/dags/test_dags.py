@@ -54,15 +54,20 @@ def test_defaults_change_nothing_and_changes_become_overrides(facts):
     assert facts["overrides"] == [[], ["training.epochs=3", 'only_warn=["evaluator"]', "training.seed=1"]]
 
 
-def test_without_a_manifest_one_task_says_what_to_do(facts):
-    assert facts["without a manifest"].keys() == {"prepare"}
-    assert "there is no manifest" in facts["without a manifest"]["prepare"]
+def test_an_unusable_manifest_is_an_import_error_that_says_what_to_do(facts):
+    assert "there is no manifest" in facts["without a manifest"]
     for message in facts["unusable"].values():
         assert "poseline compile --config baduanjin" in message
 
 
-def test_a_backfill_counts_spans_by_day_and_time_alone_starts_nothing(facts):
-    assert facts["days"] == {"of a backfill": ["1970-01-02", "1970-01-03", "1970-01-04"], "by time alone": []}
+def test_a_backfill_counts_spans_by_date_in_every_time_zone(facts):
+    expected = [[str(day), f"1970-01-0{day + 1}T00:00:00+00:00", None] for day in (1, 2, 3)]
+    assert {zones: found for zones, found in facts["spans"].items() if found != expected} == {}
+    assert len(facts["spans"]) == 36
+
+
+def test_time_alone_starts_nothing(facts):
+    assert facts["spans by time alone"] == []
 
 
 def test_only_complete_spans_are_seen(facts):

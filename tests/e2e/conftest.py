@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).parents[2]
-_LEFT_OUT = shutil.ignore_patterns(".venv", ".tools", ".git", ".poseline", "__pycache__", ".*_cache", "*.egg-info")
+_LEFT_OUT = shutil.ignore_patterns(
+    ".venv", ".tools", ".airflow", ".git", ".poseline", "__pycache__", ".*_cache", "*.egg-info"
+)
 
 # The training takes seconds, on synthetic people and with a narrow network. The gates accept everything; other tests
 # check their verdicts.

@@ -234,7 +234,9 @@ def test_a_rejection_by_a_measured_time_is_measured_again(bench, first_run):
         in bench.poseline(*bench.run_arguments("--dry-run", "--json", *slow)).stdout
     )
     warned = (*slow, "--set", "only_warn=[serving_smoke]")
-    assert bench.run(*warned)["state"] == "pushed"
+    report = bench.run(*warned)
+    said = [report[name] for name in ("state", "rejected", "warned", "warned_by")]
+    assert said == ["pushed", [], ["max_latency_p95_ms"], ["ServingSmoke"]]
     assert bench.run(*warned)["did_nothing"]  # a gate that only warns rejects nothing
 
 

@@ -1,5 +1,6 @@
 """How `make run` ends for each exit code of `poseline run`."""
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -17,7 +18,10 @@ def test_only_a_rejection_by_a_gate_ends_without_an_error_of_make(tmp_path, code
         file.parent.mkdir(parents=True)
         file.write_text(f"#!/bin/sh\n{content}\n")
         file.chmod(0o755)
-    done = subprocess.run(["make", "run", "ARGS=--span 2"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    # The tests may themselves run below `make test`, whose variables would make this a sub-make.
+    plain = {name: value for name, value in os.environ.items() if name not in {"MAKEFLAGS", "MAKELEVEL", "MFLAGS"}}
+    command = ["make", "run", "ARGS=--span 2"]
+    done = subprocess.run(command, cwd=tmp_path, env=plain, capture_output=True, text=True, check=False)
     assert done.stdout == "run --span 2\n"
     assert (done.returncode == 0) == ends_well
     assert ("***" in done.stderr) != ends_well

@@ -1,7 +1,7 @@
 """Times that are written as text: dates, times of day and durations."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
@@ -9,8 +9,16 @@ _DURATION = re.compile(r"(?:(\d{1,9}):)?(\d{1,2}):(\d{1,2}(?:[.,]\d{1,9})?)")
 _FORMATS = (
     *("%Y/%m/%d %H:%M:%S.%f", "%Y/%m/%d %H:%M:%S", "%d/%m/%Y %H:%M:%S.%f", "%d/%m/%Y %H:%M:%S"),
     *("%d.%m.%Y %H:%M:%S.%f", "%d.%m.%Y %H:%M:%S", "%m/%d/%Y %H:%M:%S.%f", "%m/%d/%Y %H:%M:%S"),
-    *("%Y-%m-%d-%H-%M-%S-%f", "%Y-%m-%d_%H-%M-%S", "%Y%m%d_%H%M%S", "%Y-%m-%d %H:%M:%S:%f"),
+    "%Y-%m-%d %H:%M:%S:%f",
 )
+_COMPACT = re.compile(r"(\d{4})[-_.]?(\d\d)[-_.]?(\d\d)[-_ T]?(\d\d)[-_.]?(\d\d)[-_.]?(\d\d)(?:[-_.]?(\d{1,9}))?")
+"""Dates as file names have them, such as `20240301_100059_960` and `2024-03-01_10-00-59`."""
+
+_EITHER = re.compile(r"\s*(\d{1,2})([/.-])(\d{1,2})\2\d{4}\b")
+"""The beginning of dates whose day and month may be in either order."""
+
+_DIGITS = (14, 17, 20)
+"""Numbers of digits of dates that are written as one number, to seconds, milliseconds and microseconds."""
 
 _DAY = 86_400.0
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -43,11 +51,56 @@ def seconds_of(text: str) -> float | None:
     return ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - _EPOCH).total_seconds()
 
 
+def is_ambiguous(text: str) -> bool:
+    """Return whether the day and the month of a date can be in either order, as in `03/01/2024`."""
+    match = _EITHER.match(text)
+    return match is not None and max(int(match[1]), int(match[3])) <= 12 and match[1] != match[3]
+
+
+def ambiguous_note(text: str) -> list[str]:
+    """Return a note on a date whose day and month can be in either order; empty without one."""
+    return [f"the date {text[:20]!r} is read as day, month, year: it matters if a clip goes on after midnight"] * bool(
+        text
+    )
+
+
+def dates_in_digits(times: np.ndarray) -> np.ndarray | None:
+    """Return in seconds dates that are written as one number, such as 20240301100059960; None for other times.
+
+    Args:
+        times: float64 `[T]`. Numbers of more than 15 digits are known to 4 ms.
+    """
+    digits = len(f"{times[0]:.0f}") if len(times) and 0 < times[0] < 1e20 else 0
+    scale = 10.0 ** (digits - 14)
+    if digits not in _DIGITS or not ((times >= 1.9e13 * scale) & (times < 2.2e13 * scale)).all():
+        return None
+    moments = [_of_digits(int(time), int(scale)) for time in times.tolist()]
+    return None if None in moments else np.array(moments, np.float64)
+
+
+def _of_digits(number: int, scale: int) -> float | None:
+    whole, rest = divmod(number, scale)
+    minutes, second = divmod(whole, 100)
+    try:
+        moment = datetime.strptime(str(minutes), "%Y%m%d%H%M").replace(tzinfo=UTC)
+    except ValueError:
+        return None
+    # A number that was rounded can have 60 seconds.
+    return (moment - _EPOCH).total_seconds() + second + rest / scale if second <= 60 else None
+
+
 def _moment(text: str) -> datetime | None:
     try:
         return datetime.fromisoformat(text)
     except ValueError:
         pass
+    if match := _COMPACT.fullmatch(text):
+        *whole, rest = match.groups()
+        try:
+            moment = datetime.strptime("".join(whole), "%Y%m%d%H%M%S")
+        except ValueError:
+            return None
+        return moment + timedelta(seconds=int(rest) / 10 ** len(rest)) if rest else moment
     for form in _FORMATS:
         try:
             return datetime.strptime(text, form)

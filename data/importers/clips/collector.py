@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from data.errors import InputError
-from data.importers.clips.clock import past_midnight, seconds_of
+from data.importers.clips.clock import ambiguous_note, is_ambiguous, past_midnight, seconds_of
 from data.importers.clips.joints import JointOrder, left_out_note
 from data.importers.clips.types import RawClip, TimeUnit
 from data.importers.clips.units import ImageSize, Unit, pixels_or_fractions
@@ -26,11 +26,13 @@ class Collector:
     Attributes:
         layout: layout of the joints, None before the first pose.
         count: number of frames so far.
+        reader: what the reader keeps in mind about the clip until its end; the clip has it, too.
     """
 
     def __init__(self) -> None:
         self.layout: Layout | None = None
         self.count = 0
+        self.reader: Any = None
         self._dimensions = 2
         self._values = array("f")
         self._pending = array("f")
@@ -41,6 +43,7 @@ class Collector:
         self._times = array("d")
         self._time_name = ""
         self._dated = False
+        self._ambiguous = ""
 
     def frame(self, members: Mapping[str, Any] | None = None) -> None:
         """Begin a frame, with the time among its members if there is one."""
@@ -52,11 +55,15 @@ class Collector:
             return
         time, moment = members[found], None
         if isinstance(time, str):
-            moment = None if is_number(time) else seconds_of(time)
+            moment = None if _is_plain(time) else seconds_of(time)
         if moment is None:
+            if isinstance(time, str) and not _is_plain(time):
+                raise InputError(f"the time {time[:40]!r} is neither a number nor a date", None, "write seconds")
             self.frame_at(float(time), found)
         else:
             self._dated = True
+            if not self._ambiguous and is_ambiguous(time):
+                self._ambiguous = time
             self.frame_at(moment, found)
 
     def frame_at(self, time: float | None, name: str = "") -> None:
@@ -86,9 +93,12 @@ class Collector:
             self._arrange()
             self._check(order, len(values), dimensions)
             self._pending_form = self._last_form = order, len(values), dimensions
-        self._pending += array("f", values)
+        numbers = array("f", values)
+        self._tracks.append(
+            track
+        )  # first, because a number of more than 64 bits fails here, and nothing may be half added
+        self._pending += numbers
         self._frames.append(self.count - 1)
-        self._tracks.append(track)
 
     def _check(self, order: JointOrder, length: int, dimensions: int) -> None:
         if self.layout is None:
@@ -157,7 +167,8 @@ class Collector:
             time_unit="s" if self._dated else time_unit or time_unit_of(self._time_name) or "auto",
             fps=fps,
             fields=dict(fields or {}),
-            notes=self._left_out(),
+            reader=self.reader,
+            notes=self._left_out() + ambiguous_note(self._ambiguous),
         )
 
     def _left_out(self) -> list[str]:
@@ -165,3 +176,8 @@ class Collector:
             return []
         order, length, dimensions = self._last_form
         return left_out_note(length // (dimensions + 1), order)
+
+
+def _is_plain(text: str) -> bool:
+    """Return whether a text is a number; Python also takes `20240301_100059` as one."""
+    return is_number(text) and "_" not in text

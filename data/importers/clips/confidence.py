@@ -1,9 +1,43 @@
-"""The confidence of joints for which a file states none: a joint at the origin was not found."""
+"""The confidence of joints: flags and percentages, and files without any, where a joint at the origin was not found."""
 
 import numpy as np
 
 _CENTRED = 0.1
 """Fraction of negative coordinates from which the origin is that of a body instead of an image."""
+
+
+OCCLUDED = 0.5
+"""Confidence of an annotated joint that is hidden (COCO's visibility flag 1)."""
+
+_PERCENT_FROM = 10.0
+"""Confidence that most joints exceed if confidences are percentages; some networks write up to 6 instead of 1."""
+
+
+def with_confidences(poses: np.ndarray) -> np.ndarray:
+    """Convert COCO's visibility flags 0, 1 and 2 to confidences; without any 2 they are confidences already."""
+    flags = poses[..., -1]
+    if not ((flags == 2).any() and np.isin(flags, (0, 1, 2)).all()):
+        return poses
+    poses = poses.copy()
+    poses[..., -1] = np.choose(flags.astype(int), (0.0, OCCLUDED, 1.0))
+    return poses
+
+
+def as_fractions(poses: np.ndarray) -> tuple[np.ndarray, list[str]]:
+    """Return poses whose confidences are from 0 to 1 if they are percentages or flags, and a note if they were.
+
+    Args:
+        poses: floats `[N, J, D + 1]`, confidence last.
+    """
+    flagged = with_confidences(poses)
+    if flagged is not poses:
+        return flagged, ["confidences are 0, 1 and 2: they are taken as COCO's flags, 1 for a hidden joint"]
+    given = poses[..., -1][poses[..., -1] > 0]
+    if not len(given) or given.max() > 100 or np.median(given) < _PERCENT_FROM:
+        return poses, []
+    poses = poses.copy()
+    poses[..., -1] /= 100
+    return poses, [f"confidences reach {given.max():.4g}: they are taken as percentages"]
 
 
 def mark_unseen(poses: np.ndarray) -> tuple[np.ndarray, list[str]]:

@@ -19,7 +19,8 @@ from dataclasses import replace
 import numpy as np
 
 from data.errors import InputError
-from data.importers.clips.clock import is_coarse, spread
+from data.importers.clips.clock import dates_in_digits, is_coarse, movements, spread
+from data.importers.clips.confidence import as_fractions
 from data.importers.clips.people import choose_person, trusted_tracks
 from data.importers.clips.types import (
     CLIPPED,
@@ -30,7 +31,7 @@ from data.importers.clips.types import (
     RawClip,
     TimeUnit,
 )
-from data.importers.clips.units import ImageSize, Reach, Scaling, room_scaling, scaling_of_unit
+from data.importers.clips.units import PIXELS_FROM, ImageSize, Reach, Scaling, room_scaling, scaling_of_unit
 from data.records import MAX_SEQUENCE_VALUES, SESSION_LABEL, KeypointSequence, Segment, check_fps
 from data.windows import resample
 
@@ -46,6 +47,18 @@ _FRAME_RATES = ((4.0, 400.0), (0.4, 1000.0))
 
 _UPSIDE_DOWN = 0.8
 """Fraction of frames with shoulders below hips or hips below shoulders, from which a person is upside down."""
+
+_CROWD = 6
+"""Number of people in a frame from which they are compared."""
+
+_SAME_PERSON = 0.1
+"""Mean distance of the joints of two poses, in heights of a person, below which they are of one person."""
+
+_LEVEL = 0.8
+"""Part of a torso along z, in its length, from which it is along z."""
+
+_CENTRED = 0.2
+"""Fraction of negative coordinates, in x and in y, from which the origin is not the corner of the image."""
 
 
 def to_sequence(
@@ -70,14 +83,10 @@ def to_sequence(
     poses = clip.poses
     if options.dimensions == 2 and poses.shape[-1] == 4:
         poses = np.delete(poses, 2, axis=-1)
-    confidence = poses[..., -1]
-    if outside := int(((confidence < 0) | (confidence > 1)).sum()):
-        repairs[CLIPPED] += outside
-        poses = poses.copy()
-        poses[..., -1] = confidence.clip(0, 1)
+    poses = _with_confidences(poses, repairs, notes)
     scaling = _scaling(clip, poses, options.image or clip.image or options.likely_image)
     notes += [scaling.note] if scaling.note else []
-    notes += _outside(clip, poses, options)
+    notes += _outside(clip, poses, options) + _centred(clip, poses)
     if clip.keep_frames:
         if not poses[..., -1].any():
             raise InputError("no joint is seen in any frame", None, None)
@@ -109,10 +118,23 @@ def to_sequence(
     return sequence, +repairs, notes
 
 
+def _with_confidences(poses: np.ndarray, repairs: Counter[str], notes: list[str]) -> np.ndarray:
+    """Return poses whose confidences are from 0 to 1."""
+    poses, converted = as_fractions(poses)
+    notes += converted
+    confidence = poses[..., -1]
+    if outside := int(((confidence < 0) | (confidence > 1)).sum()):
+        repairs[CLIPPED] += outside
+        poses = poses.copy()
+        poses[..., -1] = confidence.clip(0, 1)
+    return poses
+
+
 def _one_person(
     clip: RawClip, scaling: Scaling, options: ImportOptions, repairs: Counter[str], notes: list[str]
 ) -> np.ndarray:
     """Return the keypoints of the chosen person, in canonical units; frames without this person are 0."""
+    _check_people(clip)
     clip.tracks, doubt = trusted_tracks(clip)
     notes += [doubt] if doubt else []
     chosen = choose_person(clip, options.person, clip.fps or options.frame_rate, options.max_gap)
@@ -125,6 +147,21 @@ def _one_person(
     keypoints = np.zeros((clip.count, *clip.poses.shape[1:]), np.float32)
     keypoints[present] = scaling.apply(clip.poses)[chosen[present]]
     return keypoints
+
+
+def _check_people(clip: RawClip) -> None:
+    """Raise InputError if the people of a frame are one person who moves, because frames were taken for people."""
+    people = np.bincount(clip.frames)
+    if np.median(people[people > 0]) < _CROWD:
+        return
+    apart = movements(clip.poses)[np.diff(clip.frames) == 0]
+    apart = apart[np.isfinite(apart)]
+    if len(apart) and np.median(apart) < _SAME_PERSON:
+        raise InputError(
+            f"the {np.median(people[people > 0]):.0f} people of a frame seem to be one person in as many frames",
+            f"there are {clip.count} frames",
+            'write a list of frames, or for several clips an object of lists: {"clip_1": [...], "clip_2": [...]}',
+        )
 
 
 def check_size(frames: int, joints: int, channels: int, people: int = 1) -> None:
@@ -274,11 +311,7 @@ def _timed(
         return keypoints, None, fps
     if not np.isfinite(times).all():
         raise InputError("a timestamp is not a finite number", f"frame {np.argmin(np.isfinite(times))}", None)
-    unit = clip.time_unit if options.time_unit == "auto" or clip.time_unit == "frames" else options.time_unit
-    if unit == "auto" and len(times) > 2 and (np.diff(times) == 1).all():
-        unit = "frames" if clip.fps or options.fps else "s"
-        taken = "frame numbers" if unit == "frames" else "seconds, one frame per second"
-        notes.append(f"the times count 1, 2, 3: they are taken as {taken}, see --time-unit and --fps")
+    times, unit = _times_and_unit(times, clip, options, notes)
     repeated = np.r_[False, np.diff(times) == 0]
     if unit != "frames" and not clip.keep_frames and is_coarse(times, _factor(times, unit), keypoints):
         finer = spread(times)
@@ -308,6 +341,21 @@ def _timed(
     return keypoints, times, fps
 
 
+def _times_and_unit(
+    times: np.ndarray, clip: RawClip, options: ImportOptions, notes: list[str]
+) -> tuple[np.ndarray, TimeUnit]:
+    """Return the times of a clip and their unit, which may still be `auto`; dates in digits become seconds."""
+    if clip.time_unit != "frames" and (dates := dates_in_digits(times)) is not None:
+        notes.append(f"times such as {times[0]:.0f} are taken as dates: year, month, day, hour, minute, second")
+        return dates, "s"
+    unit = clip.time_unit if options.time_unit == "auto" or clip.time_unit == "frames" else options.time_unit
+    if unit == "auto" and len(times) > 2 and (np.diff(times) == 1).all():
+        unit = "frames" if clip.fps or options.fps else "s"
+        taken = "frame numbers" if unit == "frames" else "seconds, one frame per second"
+        notes.append(f"the times count 1, 2, 3: they are taken as {taken}, see --time-unit and --fps")
+    return times, unit
+
+
 def _fill(keypoints: np.ndarray, times: np.ndarray, fill_gap: float) -> int:
     """Interpolate, in place, short runs of frames without the person; return the number of these frames."""
     seen = np.any(keypoints[..., -1] > 0, axis=1)
@@ -327,7 +375,42 @@ def _scaling(clip: RawClip, poses: np.ndarray, image: ImageSize | None) -> Scali
         return clip.unit
     if clip.unit == "room":
         return room_scaling(np.where(poses[..., -1:] > 0, poses[..., :-1], np.nan), clip.layout)
+    if clip.unit in ("fractions", "signed_fractions"):
+        _check_fractions(poses, from_corner=clip.unit == "fractions")
     return scaling_of_unit(clip.unit, poses.shape[-1] - 1, image)
+
+
+def _check_fractions(poses: np.ndarray, from_corner: bool) -> None:
+    """Raise InputError for pixels, or for coordinates around 0, which cannot be fractions from the corner."""
+    seen = poses[..., :2][poses[..., -1] > 0]
+    if not len(seen):
+        return
+    low, high = seen.min(axis=0), seen.max(axis=0)
+    where = f"x is from {low[0]:.3g} to {high[0]:.3g}, y from {low[1]:.3g} to {high[1]:.3g}"
+    if from_corner and _around_zero(seen):
+        raise InputError(
+            "coordinates should be fractions of the image width and height, but are around 0",
+            where,
+            "measure them from the upper left corner, from 0 to 1; for landmarks in metres see --space world",
+        )
+    if np.percentile(np.abs(seen), 90) > PIXELS_FROM:
+        raise InputError(
+            "coordinates should be fractions of the image width and height, but are pixels",
+            where,
+            "divide them by the width and the height",
+        )
+
+
+def _around_zero(points: np.ndarray) -> bool:
+    """Return whether image coordinates `[N, 2]` are measured from a place in the middle instead of the corner."""
+    return bool(len(points) and ((points < 0).mean(axis=0) > _CENTRED).all())
+
+
+def _centred(clip: RawClip, poses: np.ndarray) -> list[str]:
+    """Return a note if the coordinates are measured from the body or from the middle of the image."""
+    if clip.unit not in ("pixels", "image_heights") or not _around_zero(poses[..., :2][poses[..., -1] > 0]):
+        return []
+    return ["coordinates are around 0, not from the corner of the image: where a person is in the image is not known"]
 
 
 def _outside(clip: RawClip, poses: np.ndarray, options: ImportOptions) -> list[str]:
@@ -354,6 +437,10 @@ def _upside_down(keypoints: np.ndarray, clip: RawClip) -> list[str]:
     down = keypoints[shown][:, lower, :-1].mean(axis=1) - keypoints[shown][:, upper, :-1].mean(axis=1)
     if not clip.layout.y_down:
         down[:, 1] *= -1
+    if down.shape[1] == 3 and not clip.layout.y_down:
+        level = np.abs(down[:, 2]) > _LEVEL * np.linalg.norm(down, axis=1)
+        if level.mean() > _UPSIDE_DOWN:
+            return ["bodies are upright along z, not y: if nobody lies, write y upwards"]
     # A torso that is nearly level, as in a push-up, says nothing.
     inverted = down[:, 1] < -0.5 * np.linalg.norm(down, axis=1)
     if inverted.mean() <= _UPSIDE_DOWN:

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -141,6 +141,7 @@ class RawClip:
         repairs: number of repairs while reading, by name.
         keep_frames: whether all frames are kept as recorded; there is then one pose a frame.
         notes: what the reader assumed or left out, for the user.
+        reader: what the reader keeps in mind about the clip until it is complete.
     """
 
     name: str
@@ -160,6 +161,7 @@ class RawClip:
     repairs: Counter[str] = field(default_factory=Counter)
     keep_frames: bool = False
     notes: list[str] = field(default_factory=list)
+    reader: Any = None
 
 
 # Names of repairs.

@@ -57,7 +57,7 @@ _TIMES: dict[str, TimeUnit] = {
 _FIELDS = {
     "label": (
         *("label", "action", "actionname", "actionlabel", "class", "classname"),
-        *("activity", "exercise", "exercisename"),
+        *("activity", "activityname", "exercise", "exercisename", "gesture", "posture", "movement", "labelname"),
     ),
     "subject": (
         *("subject", "subjectid", "person", "personid", "performer", "participant", "participantid"),
@@ -72,7 +72,10 @@ _FIELDS = {
     "height": ("height", "imageheight", "videoheight", "frameheight", "imgheight", "imgh"),
     "size": ("resolution", "imagesize", "videosize", "framesize", "imageresolution", "videoresolution", "imgshape"),
     "unit": ("units", "unit"),
-    "name": ("sequenceid", "sequence", "id", "clip", "clipid", "video", "videoid", "videoname", "name", "session"),
+    "name": (
+        *("sequenceid", "sequence", "id", "clip", "clipid", "clipname", "video", "videoid", "videoname", "name"),
+        *("session", "file", "filename", "filepath", "videofile", "videofilename", "videopath", "sourcefile"),
+    ),
 }
 
 
@@ -148,7 +151,7 @@ def size_of(value: Any) -> ImageSize:
     """
     if isinstance(value, dict):
         named = {field_of(text_of(name, "a name")): number for name, number in value.items()}
-        value = [named.get("width"), named.get("height")]
+        value = [named.get("width", value.get("w")), named.get("height", value.get("h"))]
     if isinstance(value, str) and (match := _SIZE.fullmatch(value)):
         value = match.groups()
     if not isinstance(value, (list, tuple)) or len(value) < 2:

@@ -69,15 +69,20 @@ def read(source: Source, options: ImportOptions) -> Iterator[ReaderOutput]:
                     joints[value["id"]] = (len(value["keypoints"]), order_by_name(names_of(value["keypoints"])))
     table = _table(images, videos)
     unread: list[str] | None = None
+    categories = dict[Any, None]()
     for record, (member, value) in enumerate(stream_json(source.path)):
         if member in ("", "annotations"):
             try:
                 with malformed_as_input_error(f"annotation {record}"):
                     unread = unread_keys(value, _READ) if unread is None else unread
                     _add(value, table, images, joints)
+                    categories.setdefault(value.get("category_id"))
             except InputError as error:
                 yield quarantined(error, str(source.path), record)
-    yield from (Note(text, str(source.path)) for text in unread_note("keys", unread or []))
+    notes = unread_note("keys", unread or [])
+    if len(categories) > 1:
+        notes.append(f"the {len(categories)} categories of the annotations are not read as labels: see --labels")
+    yield from (Note(text, str(source.path)) for text in notes)
     for clip in clips_of(table, source.name):
         yield quarantined(clip[1], str(source.path), 0, name=clip[0]) if isinstance(clip, tuple) else clip
 

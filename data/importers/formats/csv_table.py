@@ -4,8 +4,9 @@ The delimiter is a comma, a semicolon (then numbers may have decimal commas) or 
 comment` before the header are skipped. Columns are found by name, in any case, or named with `--columns
 FIELD=COLUMN,...`:
 
-- `sequence` (sequence_id, clip, video and others). Without it all rows are one clip. Where the `label` or the `subject`
-  changes, another clip begins.
+- `sequence` (sequence_id, clip, video, file_name and others). Without it all rows are one clip. Where the `label` or
+  the `subject` changes, another clip begins; subjects whose rows take turns are a clip each. Names of numbered images
+  are clip and frame.
 - `frame` (a frame number), `time` (timestamp, timestamp_ms, datetime and others; numbers, dates or times of day) or
   both. In a wide table without either, each row is a frame.
 - `person` (person_id, track_id, pose and others), if several people are in view.
@@ -33,10 +34,11 @@ from pathlib import Path
 import numpy as np
 
 from data.errors import InputError
-from data.importers.clips.clock import past_midnight
+from data.importers.clips.clock import ambiguous_note, past_midnight
 from data.importers.clips.confidence import mark_unseen
 from data.importers.clips.faults import malformed_as_input_error, quarantined
 from data.importers.clips.joints import JointOrder, left_out_note, order_by_count, order_by_name
+from data.importers.clips.to_sequence import MAX_PEOPLE
 from data.importers.clips.types import Format, Head, ImportOptions, RawClip, ReaderOutput, Source, TimeUnit
 from data.importers.clips.units import FRACTIONS_UP_TO, ImageSize, Unit
 from data.importers.clips.vocabulary import CLIP_FIELDS, UNITS, rate_of, size_of, unread_note
@@ -66,6 +68,8 @@ _SIZES = ("width", "height", "size")
 _SPARE = {"repetitions", "quality"}
 """Fields that a clip can do without."""
 
+_BESIDE = "rows of several people take turns: each person is a sequence"
+
 _ROOM_COUNTS = ((20, "kinect20"), (25, "kinect25"), (17, "coco17"), (33, "blazepose33"), (22, "uiprmd22"))
 
 
@@ -88,17 +92,32 @@ def read_table(source: Source, options: ImportOptions, unit: Unit | None) -> Ite
     with open_text(source.path, newline=None) as text:
         head = head_of(text)
         columns = Columns.found(head.header, options.columns, options.space, head.cells)
+        open_: dict[Key, _Clip] = {}
         clip: _Clip | None = None
         record = run = 0
         for key, rows in read_runs(text, columns, head):
             if clip is not None and key != clip.key:
-                yield clip.finish(source, record, unit)
+                together = key[:2] == clip.key[:2] and (key in open_ or clip.shares_time(rows))
+                together &= len(open_) < MAX_PEOPLE
+                continued = open_.get(key) if together else None
+                if not together or (continued is not None and not continued.is_before(rows)):
+                    yield from _finished(open_, source, unit)
+                    continued = None
                 run = run + 1 if key[0] == clip.key[0] else 0
-                clip, record = None, record + 1
-            clip = clip or _Clip(key, run, columns, options.image)
+                record += continued is None
+                clip = continued
+                if continued is not None:
+                    continued.taken_up = True
+            clip = clip or open_.setdefault(key, _Clip(key, run, record, columns, options.image))
             clip.add(rows)
-        if clip is not None:
-            yield clip.finish(source, record, unit)
+        yield from _finished(open_, source, unit)
+
+
+def _finished(clips: "dict[Key, _Clip]", source: Source, unit: Unit | None) -> Iterator[ReaderOutput]:
+    """Yield clips, and remove them from the table of those whose rows are still being read."""
+    beside = [_BESIDE] * any(clip.taken_up for clip in clips.values())
+    while clips:
+        yield clips.pop(next(iter(clips))).finish(source, unit, beside)
 
 
 def joints_in_header(text: str) -> int:
@@ -113,17 +132,21 @@ def joints_in_header(text: str) -> int:
 class _Clip:
     """The rows of one clip in compact arrays; after an error its further rows are ignored."""
 
-    def __init__(self, key: Key, run: int, columns: Columns, image: ImageSize | None) -> None:
+    def __init__(self, key: Key, run: int, record: int, columns: Columns, image: ImageSize | None) -> None:
         """Begin a clip.
 
         Args:
             key: sequence, label and subject.
             run: number of clips of this sequence before, with another label or subject.
+            record: number of clips in the file before.
             columns: columns of the table.
             image: size of the images that the user states.
         """
         self.key = key
         self._run = run
+        self._record = record
+        self.taken_up = False
+        self._latest = 0
         self._columns = columns
         self._image = image
         self._changing: dict[str, None] = {}
@@ -131,6 +154,7 @@ class _Clip:
         self._fields: dict[str, str] = {}
         self._count = 0
         self._clocked = self._dated = False
+        self._ambiguous = ""
         self._times = array("d")
         self._people: dict[str, int] = {}
         self._person = array("q")
@@ -146,13 +170,27 @@ class _Clip:
             except InputError as error:
                 self._fault = error
 
+    def shares_time(self, rows: Rows | Cells) -> bool:
+        """Return whether rows of another person are of the same time as this clip's, as if the two took turns."""
+        if not self._times:
+            return self._latest == 1  # rows without a time that take turns one by one
+        start = _first_time(rows, self._columns, self._clocked)
+        return start is not None and start <= self._times[-1]
+
+    def is_before(self, rows: Rows | Cells) -> bool:
+        """Return whether the clip's rows are before these in time."""
+        start = _first_time(rows, self._columns, self._clocked)
+        return not self._times or start is None or start > self._times[-1]
+
     def _add(self, rows: Rows) -> None:
+        self._latest = len(rows.values)
         if not self._count:
             self._clocked = rows.clock is not None and bool(np.isfinite(rows.clock[0]))
         for field, texts in rows.fields.items():
             for text in texts:
                 self._state(field, text_of_cell(text.strip()))
         self._dated |= rows.dated
+        self._ambiguous = self._ambiguous or rows.ambiguous
         times = rows.clock if self._clocked else rows.counter
         if times is not None:
             self._times.frombytes(times.tobytes())
@@ -185,26 +223,27 @@ class _Clip:
             )
         self._changing[field] = None
 
-    def finish(self, source: Source, record: int, unit: Unit | None) -> ReaderOutput:
-        """Return the clip, or a quarantined record if it is unusable."""
+    def finish(self, source: Source, unit: Unit | None, notes: list[str]) -> ReaderOutput:
+        """Return the clip with these notes in addition, or a quarantined record if it is unusable."""
+        record = self._record
         named = text_of_cell(self.key[0]) + f"_{self._run}" * (self._run > 0)
         if self._columns.sequence is None:
             named = f"{source.name}_{record}" if record or "label" in self._columns.fields else source.name
         try:
             if self._fault is not None:
                 raise self._fault
-            return self._clip(named, unit)
+            return self._clip(named, unit, notes)
         except InputError as error:
             return quarantined(error, str(source.path), record, name=named)
 
-    def _clip(self, name: str, unit: Unit | None) -> RawClip:
+    def _clip(self, name: str, unit: Unit | None, notes: list[str]) -> RawClip:
         channels = len(self._columns.axes) + 1
         values = np.frombuffer(self._values, np.float32).reshape(self._count, -1, channels)
         frame, times = np.arange(self._count), None
         time_unit: TimeUnit = self._columns.clock_unit if self._clocked else "frames"
         if self._dated:
             time_unit = "s"
-        notes = unread_note("columns", self._columns.unread)
+        notes = notes + unread_note("columns", self._columns.unread) + ambiguous_note(self._ambiguous)
         if self._times and self._columns.joint is None and self._count > 1 and len(set(self._times)) == 1:
             notes.append("the time is the same in all rows: it is not used, each row is a frame")
         elif self._times:
@@ -286,6 +325,16 @@ class _Clip:
         if sorted(numbers) != list(range(first, first + len(names))):
             raise InputError("the numbers of joints have gaps", ", ".join(names)[:200], "name the joints")
         return JointOrder(layout, tuple(numbers.index(joint + first) for joint in range(len(layout.joints))))
+
+
+def _first_time(rows: Rows | Cells, columns: Columns, clocked: bool) -> float | None:
+    """Return the time of the first of these rows, None if there is none."""
+    try:
+        numbers = rows if isinstance(rows, Rows) else converted(rows[:1], columns, 0)
+    except InputError:
+        return None  # the fault is reported where the row is added
+    times = numbers.clock if clocked else numbers.counter
+    return None if times is None else float(times[0])
 
 
 def _positive(text: str) -> float | None:

@@ -40,6 +40,9 @@ _COUNTS = ((33, "blazepose33"),)
 _CENTRED = 0.1
 """Largest coordinate of the middle of the hips, as a part of the usual coordinate, of poses that are centred on it."""
 
+_AXES = {2: ("x", "y"), 3: ("x", "y", "z"), 4: ("x", "y", "z", "visibility"), 5: (*"xyz", "visibility", "presence")}
+"""What lists of numbers hold."""
+
 _IMAGE = ("landmarks", "poselandmarks", "normalizedlandmarks", "landmark")
 _WORLD = ("worldlandmarks", "poseworldlandmarks")
 
@@ -99,22 +102,35 @@ def _parse(frame: Any, frames: Collector, options: ImportOptions) -> None:
     people = frame
     if isinstance(frame, dict):
         wanted = _WORLD if options.space == "world" else _IMAGE
+        if isinstance(frame.get("pose"), dict):
+            frame = frame["pose"]
         name = next((name for name in frame if simplified(name) in wanted), None)
         if name is None:
             raise InputError(f"the frame has no {wanted[0]}", None, "check --space and the format")
         people = frame[name] or []
+    if isinstance(people, dict) and people and all(name.isdecimal() for name in people):
+        people = [people[name] for name in sorted(people, key=int)]
     if isinstance(people, dict) and "landmark" not in people:
         order = order_by_name(tuple(people))
         frames.pose(order, flattened(list(people.values()), _USUAL, _joint), 3)
         return
     if isinstance(people, dict):
         people = people["landmark"]
-    if people and isinstance(people[0], dict) and "landmark" not in people[0]:
+    if people and _is_landmark(people[0]):
         people = [people]
     for person in people:
         landmarks = person["landmark"] if isinstance(person, dict) else person
+        if landmarks and isinstance(landmarks[0], list):
+            landmarks = [dict(zip(_AXES[len(row)], row, strict=True)) for row in landmarks]
         if landmarks:
             frames.pose(order_by_count(len(landmarks), _COUNTS), flattened(landmarks, _USUAL, _joint), 3)
+
+
+def _is_landmark(value: Any) -> bool:
+    """Return whether a value is one landmark: an object, or a list of numbers."""
+    if isinstance(value, list):
+        return bool(value) and isinstance(value[0], (int, float))
+    return isinstance(value, dict) and "landmark" not in value
 
 
 def _joint(landmark: dict[str, Any]) -> tuple[float, ...]:

@@ -13,7 +13,9 @@ Coordinates up to 2 are fractions of image width and height (the detectors' norm
 `--space world` reads `keypoints3D`.
 
 Related formats are read too: MoveNet's own tensors (y, x, score of 17 joints for each frame), ml5.js (`confidence`;
-`pose` next to `skeleton`), and the predictions of MMPose's inferencer (`instances` with `keypoint_scores`).
+`pose` next to `skeleton`), the predictions of MMPose's inferencer (`instances` with `keypoint_scores`), frames of
+OpenPose that somebody joined to one file (`people` with `pose_keypoints_2d`), and arrays of numbers, whose axes are
+noted.
 """
 
 import json
@@ -27,27 +29,39 @@ from typing import Any
 import numpy as np
 
 from data.errors import InputError
+from data.importers.clips.axes import check_frames_first, with_depth
+from data.importers.clips.clock import movements
 from data.importers.clips.collector import Collector
 from data.importers.clips.confidence import mark_unseen
 from data.importers.clips.faults import quarantined
 from data.importers.clips.joints import JointOrder, order_by_count, order_by_name
 from data.importers.clips.types import Format, Head, ImportOptions, RawClip, ReaderOutput, Source
-from data.importers.clips.units import Unit
-from data.importers.clips.upright import lies_along_x
-from data.importers.clips.vocabulary import is_confidence
+from data.importers.clips.units import Unit, pixels_or_fractions
+from data.importers.clips.upright import Y_BEFORE_X, lies_along_x
+from data.importers.clips.vocabulary import is_confidence, time_unit_of
+from data.importers.formats.openpose import COUNTS as OPENPOSE_COUNTS
 from data.importers.formats.writing import PIXELS, frame_times, needs_image
 from data.importers.readers.image_names import COUNTS as IMAGE_COUNTS
 from data.importers.readers.json_frames import MISSING, flattened, read_frames
-from data.importers.readers.json_points import as_points, joints_of, numbers_of
+from data.importers.readers.json_points import as_points, has_names, joints_of, numbers_of, rows_of_joints, with_scores
 from data.layouts import load_layout
 from data.records import KeypointSequence
 
 _USUAL = {2: itemgetter("x", "y", "score"), 3: itemgetter("x", "y", "z", "score")}
 _NAME = itemgetter("name")
 _NUMBER = r"\s*-?\d[\d.eE+-]*\s*"
-_TENSOR = re.compile(rf"\s*\[(?:\s*\[){{2,4}}{_NUMBER},{_NUMBER},{_NUMBER}\]")
+_TENSOR = re.compile(rf"\s*\[(?:\s*\[){{2,4}}{_NUMBER}(?:,{_NUMBER})+\]|\s*\[\s*\[{_NUMBER}(?:,{_NUMBER}){{33,}}\]")
+_TENSOR_SHAPE = (17, 3)
 _OTHER = ("metainfo",)
-_KEYS = ("keypoints3d", "keypointscores")
+_KEYS = (
+    *("keypoints3d", "keypointscores", "persons", "bodies", "posekeypoints2d", "posekeypoints3d"),
+    *("facekeypoints2d", "facekeypoints3d", "handleftkeypoints2d", "handrightkeypoints2d"),
+    *("handleftkeypoints3d", "handrightkeypoints3d"),
+)
+_PEOPLE = ("poses", "instances", "people", "persons", "bodies")
+_AWAY = 0.4
+"""Mean distance of the joints, in heights of a person, from which the next pose is another person's."""
+
 _COUNT = 33
 _NUMBERED = JointOrder(load_layout("blazepose33"), tuple(range(_COUNT)))
 """Order of joints that have numbers; whether they are COCO's 17 is known at the end of a clip."""
@@ -61,15 +75,18 @@ _LEGS_OR_ARMS = 11
 def read(source: Source, options: ImportOptions) -> Iterator[ReaderOutput]:
     """Yield the clips of a file."""
     unit: Unit | None = "metres" if options.space == "world" else None
-    reader = _Reader()
-    for record, found in enumerate(read_frames(source, options, reader.parse, unit, _OTHER, _KEYS)):
+    for record, found in enumerate(read_frames(source, options, _parse, unit, _OTHER, _KEYS)):
         try:
             if isinstance(found, RawClip):
-                reader.finish(found, options)
+                found.reader.finish(found, options)
             yield found
         except InputError as error:
             yield quarantined(error, str(source.path), record, found if isinstance(found, RawClip) else None)
-        reader.reset()
+
+
+def _parse(frame: Any, frames: Collector, options: ImportOptions) -> None:
+    frames.reader = frames.reader or _Reader()
+    frames.reader.parse(frame, frames, options)
 
 
 class _Reader:
@@ -78,42 +95,54 @@ class _Reader:
     Attributes:
         scored: whether a keypoint has a confidence.
         tensors: whether frames are tensors of MoveNet, with y before x.
+        unnamed: whether the numbers of a keypoint have no names.
+        instances: number of frames that are one instance of MMPose, without a time.
         numbers: lowest and highest number of a keypoint; None if keypoints have no numbers.
     """
 
     def __init__(self) -> None:
-        self.reset()
-
-    def reset(self) -> None:
-        """Begin another clip."""
-        self.scored = self.tensors = False
+        self.scored = self.tensors = self.unnamed = False
+        self.instances = 0
         self.numbers: tuple[int, int] | None = None
 
     def parse(self, frame: Any, frames: Collector, options: ImportOptions) -> None:
         """Add the people of a frame."""
-        if isinstance(frame, list) and frame and isinstance(frame[0], list):
-            _add_tensor(frame, frames, options)
-            self.scored = self.tensors = True
+        if isinstance(frame, list) and frame and not isinstance(frame[0], dict) and frame[0] is not None:
+            self._add_numbers(frame, frames, options)
             return
-        poses = frame if isinstance(frame, list) else frame.get("poses", frame.get("instances", frame))
+        poses = frame
+        if isinstance(frame, dict):
+            name = next((name for name in _PEOPLE if isinstance(frame.get(name), (list, dict))), None)
+            poses = frame if name is None else frame[name]
+            self.instances += name is None and _is_instance(frame)
         for pose in poses if isinstance(poses, list) else [poses]:
             if pose is not None:
-                self._add(pose.get("pose", pose), frames, options)
+                inner = pose.get("pose", pose)
+                self._add({"keypoints": inner} if isinstance(inner, list) else inner, frames, options)
 
     def _add(self, pose: dict[str, Any], frames: Collector, options: ImportOptions) -> None:
         world = options.space == "world"
         if world and "keypoints3D" not in pose:
             raise InputError("the poses have no keypoints3D", None, "import them with --space image")
+        if flat := pose.get("pose_keypoints_2d"):
+            frames.pose(order_by_count(len(flat) // 3, OPENPOSE_COUNTS), flat, 2)
+            self.scored = True
+            return
         keypoints = pose["keypoints3D"] if world else joints_of(pose)
+        if keypoints is None:
+            return  # nobody was found
         number = pose.get("id")
         track = number if isinstance(number, int) else -1
         if "keypoint_scores" in pose:
+            if keypoints and len(keypoints[0]) == 3:
+                raise InputError("the keypoints are lifted to 3-D", None, "export the 2-D keypoints of the detector")
             joints = zip(keypoints, pose["keypoint_scores"], strict=True)
             values = [value for (x, y), score in joints for value in (x, y, score)]
             frames.pose(order_by_count(len(keypoints), IMAGE_COUNTS), values, 2, track)
             self.scored = True
             return
-        points = as_points(keypoints)
+        self.unnamed = self.unnamed or not has_names(keypoints)
+        points = with_scores(pose, as_points(keypoints))
         self.scored = self.scored or any(is_confidence(name) for point in points[:1] for name in point)
         dimensions = 3 if points and "z" in points[0] else 2
         numbers = numbers_of(points)
@@ -135,17 +164,59 @@ class _Reader:
             joints[place % _COUNT] = _joint(dimensions, point)
         return [value for joint in joints for value in joint]
 
+    def _add_numbers(self, frame: list[Any], frames: Collector, options: ImportOptions) -> None:
+        """Add a frame of numbers: MoveNet's tensor, `[1, 1, 17, 3]` of y, x and score, or other lists."""
+        if options.space == "world":
+            raise InputError("the poses have no keypoints3D", None, "import them with --space image")
+        while isinstance(frame[0], list) and isinstance(frame[0][0], list):
+            if len(frame) != 1:
+                raise InputError(
+                    f"a frame of numbers has {len(frame)} poses", None, "write one pose a frame, as MoveNet returns it"
+                )
+            frame = frame[0]
+        rows = rows_of_joints(frame) if isinstance(frame[0], list) else frame
+        if rows == frame and isinstance(frame[0], list) and (len(frame), len(frame[0])) == _TENSOR_SHAPE:
+            frames.pose(order_by_count(17, _COUNTS), [value for y, x, score in frame for value in (x, y, score)], 2)
+            self.tensors = self.scored = True
+            return
+        self._add({"keypoints": rows}, frames, options)
+
+    def _name_axes(self, clip: RawClip) -> None:
+        """Decide what numbers without names are, and note it."""
+        check_frames_first(clip.poses)
+        if self.tensors:
+            lies = lies_along_x(clip.poses, clip.layout.torso)
+            if lies and clip.unit == "pixels":
+                clip.poses = clip.poses[..., [1, 0, 2]]
+                clip.notes.append("lists of three numbers are read as x, y, score: bodies lie if they are y, x, score")
+            else:
+                but = ", but then bodies lie along x" if lies else ""
+                clip.notes.append(
+                    f"lists of three numbers are read as y, x, score, as MoveNet returns them{but}: if they are not,"
+                    " name the numbers of each joint"
+                )
+        elif self.scored and clip.poses.shape[-1] == 3:
+            clip.poses, notes = with_depth(clip.poses)
+            clip.notes += notes
+            if clip.unit == "pixels":  # a negative depth was no confidence, so that nothing was seen
+                clip.unit = pixels_or_fractions(clip.poses)
+        else:
+            clip.notes.append("the numbers of a joint have no names: they are taken as x, y and so on")
+        if self.unnamed and lies_along_x(clip.poses, clip.layout.torso):
+            clip.notes.append(f"{Y_BEFORE_X}: if nobody lies, name the numbers of each joint")
+
     def finish(self, clip: RawClip, options: ImportOptions) -> None:
         """Complete a clip by what is known only at its end.
 
         Raises:
-            InputError: if the numbers of joints are those of different joints in COCO and in BlazePose.
+            InputError: if the numbers of joints are those of different joints in COCO and in BlazePose, or if an array
+                has joints before frames.
         """
-        if self.tensors and lies_along_x(clip.poses, clip.layout.torso):
-            clip.notes.append(
-                "lists of three numbers are read as y, x, score, as MoveNet returns them, but then bodies lie along x:"
-                " if nobody lies, name the numbers of each joint"
-            )
+        if self.tensors or self.unnamed:
+            self._name_axes(clip)
+        if self.instances == clip.count > 1 and (movements(clip.poses) > _AWAY).mean() > 1 / 2:
+            clip.frames, clip.count = np.zeros_like(clip.frames), 1
+            clip.notes.append("the file is a list of people who are far apart: it is taken as one image")
         if self.numbers is not None:
             low, high = self.numbers
             first = low > 0 and high in (17, _COUNT)
@@ -168,17 +239,9 @@ class _Reader:
             clip.notes += notes
 
 
-def _add_tensor(frame: list[Any], frames: Collector, options: ImportOptions) -> None:
-    """Add the tensor that MoveNet returns, `[1, 1, 17, 3]` of y, x and score, or its inner part `[17, 3]`."""
-    if options.space == "world":
-        raise InputError("the poses have no keypoints3D", None, "import them with --space image")
-    while isinstance(frame[0][0], list):
-        if len(frame) != 1:
-            raise InputError(
-                f"a frame of numbers has {len(frame)} poses", None, "write one pose a frame, as MoveNet returns it"
-            )
-        frame = frame[0]
-    frames.pose(order_by_count(len(frame), _COUNTS), [value for y, x, score in frame for value in (x, y, score)], 2)
+def _is_instance(frame: dict[str, Any]) -> bool:
+    """Return whether a frame is a person as MMPose lists those of one image."""
+    return "keypoint_scores" in frame and "bbox" in frame and not any(map(time_unit_of, frame))
 
 
 def _order(keypoints: list[dict[str, Any]]) -> JointOrder:
@@ -199,15 +262,12 @@ def _joint(dimensions: int, point: dict[str, Any]) -> tuple[float, ...]:
 
 
 def _detect(head: Head) -> bool:
-    if '"keypoint_scores"' in head.text or _TENSOR.match(head.text):
+    if '"keypoint_scores"' in head.text or '"pose_keypoints_2d"' in head.text or _TENSOR.match(head.text):
         return True
-    return '"keypoints"' in head.text and '"x"' in head.text and _is_objects(head.text)
-
-
-def _is_objects(text: str) -> bool:
-    """Return whether keypoints are a list of objects, not of numbers as in COCO."""
-    after = text.partition('"keypoints"')[2].lstrip(" \t\r\n:")
-    return after.startswith("{") or (after.startswith("[") and after[1:].lstrip().startswith("{"))
+    if re.search(r'"pose"\s*:\s*\[\s*\{[^{}]*"x"', head.text):
+        return True
+    # A list of objects or of lists, not of numbers as in COCO.
+    return bool(re.search(r'"keypoints"\s*:\s*(\{|\[\s*[\[{])', head.text))
 
 
 def write(sequences: Iterable[KeypointSequence], path: Path) -> None:

@@ -64,13 +64,14 @@ class Hdf5File:
         for name in self.names:
             try:
                 found = self._object(name)
+                with self._explained(name):  # NumPy has no equivalent of some types
+                    is_dataset = isinstance(found, self._h5py.Dataset)
+                    form = (
+                        f"{found.dtype.kind}{found.dtype.itemsize} {list(found.shape or ())}" if is_dataset else "group"
+                    )
             except InputError as error:
-                parts.append(f"{name} ({error.what})")
-                continue
-            if isinstance(found, self._h5py.Dataset):
-                parts.append(f"{name} ({found.dtype.kind}{found.dtype.itemsize} {list(found.shape or ())})")
-            else:
-                parts.append(f"{name} (group)")
+                form = error.what
+            parts.append(f"{name} ({form})")
         return harmless(", ".join(parts), 500)
 
     def read(self, name: str) -> np.ndarray:

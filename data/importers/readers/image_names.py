@@ -10,19 +10,18 @@ import numpy as np
 
 from data.errors import InputError
 from data.importers.clips.collector import Collector
+from data.importers.clips.confidence import with_confidences
 from data.importers.clips.joints import JointOrder, order_by_count
 from data.importers.clips.types import RawClip
 from data.importers.clips.units import ImageSize
 from data.importers.clips.vocabulary import text_of
+from data.importers.readers.numbered_files import HASHED
 from data.records import MAX_TEXT
 
 COUNTS = ((17, "coco17"), (26, "halpe26"), (136, "halpe26"), (133, "coco17"), (18, "openpose18"), (33, "blazepose33"))
 """Number of joints and layout of common models; whole-body models list the joints of the body first."""
 
-OCCLUDED = 0.5
-"""Confidence of an annotated joint that is hidden (COCO's visibility flag 1)."""
-
-_FRAME = re.compile(r"(.*?)[_\-. ]*(\d+)(?:\.[A-Za-z]\w*)?")
+_FRAME = re.compile(rf"(.*?)[_\-. ]*(\d+)(?:{HASHED})?(?:\.[A-Za-z]\w*)?")
 
 
 def clip_and_frame(image: Any) -> tuple[str, int]:
@@ -128,16 +127,6 @@ def new_table() -> dict[str, Annotated]:
 def triples(pose: np.ndarray, pixels: float) -> list[float]:
     """Return a canonical pose as x, y and confidence of each joint in one row, for an image height of `pixels`."""
     return (pose * (pixels, pixels, 1)).ravel().tolist()
-
-
-def with_confidences(poses: np.ndarray) -> np.ndarray:
-    """Convert COCO's visibility flags 0, 1 and 2 to confidences; without any 2 they are confidences already."""
-    flags = poses[..., -1]
-    if not ((flags == 2).any() and np.isin(flags, (0, 1, 2)).all()):
-        return poses
-    poses = poses.copy()
-    poses[..., -1] = np.choose(flags.astype(int), (0.0, OCCLUDED, 1.0))
-    return poses
 
 
 def _track_number(track: Any) -> int:

@@ -4,7 +4,7 @@ import re
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from itertools import chain
+from itertools import chain, groupby
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from data.importers.clips.vocabulary import (
     simplified,
     size_of,
     text_of,
+    time_unit_of,
     unread_note,
 )
 from data.importers.readers.json_stream import stream_json
@@ -40,46 +41,134 @@ _CLASSES = ("class", "classname")
 _PEOPLE = ("person", "personid")
 """Simplified names of what a detector finds in a frame: the number of a class, or `person`, is no label."""
 
+_POSES = ("keypoints", "joints", "landmarks", "poselandmarks", "worldlandmarks", "poseworldlandmarks")
+"""Simplified names of the joints of a pose."""
+
+_MOST_AXES = 5
+
 _NUMBER = re.compile(r"[0-9]{1,15}$")
+_FEWEST_NUMBERS = 30
+"""Largest number of numbers that are not a pose."""
 
 ParseFrame = Callable[[Any, Collector, ImportOptions], None]
 """Adds the people of one frame, as decoded from JSON, to a collector that has begun this frame."""
 
 
 class _Run:
-    """Consecutive frames with the same label and subject.
+    """The frames of one label and one subject.
 
     Attributes:
         stated: the label and the subject, as far as the frames state them.
         frames: the frames.
         numbers: the numbers in the names of the frames, in the order of the file.
+        time: the time of the latest frame, as the file has it; None if it has none.
     """
 
     def __init__(self, stated: dict[str, str]) -> None:
         self.stated = stated
         self.frames = Collector()
         self.numbers: list[int] = []
+        self.time: Any = None
 
 
 class _Runs:
-    """The frames of a clip, which are cut where the label or the subject that they state changes."""
+    """The frames of a clip, which are cut where the label or the subject that they state changes.
+
+    Attributes:
+        runs: the parts.
+        count: number of all frames.
+        beside: whether the frames of several people take turns.
+        notes: notes on the clip.
+    """
 
     def __init__(self) -> None:
         self.runs: list[_Run] = []
         self.count = 0
+        self.beside = False
+        self.notes: list[str] = []
+        self._current: _Run | None = None
 
     def add(self, value: Any, options: ImportOptions, parse: ParseFrame, number: int = -1) -> None:
         """Add a frame, or None where nobody was found."""
-        before = self.runs[-1].stated if self.runs else {}
+        before = self._current.stated if self._current else {}
         stated = before if value is None else _stated(value)
-        if not self.runs or stated != before:
-            self.runs.append(_Run(stated))
-        run = self.runs[-1]
+        time = _time(value)
+        if self._current is None or stated != before:
+            self._current = self._run(stated, time, self._current)
+        run = self._current
+        run.time = time
         run.frames.frame(value if isinstance(value, dict) else None)
         run.numbers.append(number)
         self.count += 1
         if value is not None:
             parse(value, run.frames, options)
+
+    def _run(self, stated: dict[str, str], time: Any, before: _Run | None) -> _Run:
+        """Return a new run, or the one of a person whose frames take turns with those of others."""
+        if before is not None and before.stated.get("label") == stated.get("label"):
+            self.beside |= time is not None and time == before.time
+            if self.beside:
+                for run in self.runs:
+                    if run.stated == stated and run.time != time:
+                        return run
+        self.runs.append(_Run(stated))
+        return self.runs[-1]
+
+
+class _Members:
+    """The members of the outermost object that have frames: an array, frames by number, or an array for each clip.
+
+    Attributes:
+        first: the first frame, None before it.
+        latest: name of the latest member; None before the first frame.
+        count: number of all frames.
+    """
+
+    def __init__(self) -> None:
+        self.first: Any = None
+        self.latest: str | None = None
+        self.count = 0
+        self._clips = [("", _Runs())]
+        self._alone = True
+
+    def may_be_frame(self, value: Any, member: str) -> bool:
+        """Return whether a value can be a frame after those before: names, bones or few numbers cannot."""
+        if isinstance(value, dict) and isinstance(self.first, dict) and value.keys() == self.first.keys():
+            return True
+        form = isinstance(value, dict) or (
+            isinstance(value, list)
+            and (not value or isinstance(value[0], (dict, list)) or (not member and len(value) > _FEWEST_NUMBERS))
+        )
+        return form and (self.latest is None or _continues(member, self.latest))
+
+    def add(self, member: str, value: Any, options: ImportOptions, parse: ParseFrame) -> None:
+        """Add a frame, or None where nobody was found."""
+        name, frames = self._clips[-1]
+        if value is not None:
+            self.first = value if self.first is None else self.first
+            if self.latest not in (None, member) and not (self._alone and _continues(member, self.latest)):
+                name, frames = "", _Runs()
+                self._clips.append((name, frames))
+            self._clips[-1] = (name or member, frames)
+            self._alone = member != self.latest
+            self.latest = member
+        with malformed_as_input_error(f"frame {frames.count}"):
+            frames.add(value, options, parse, _number_at_end(member))
+        self.count += 1
+
+    def named(self, name: str) -> Iterator[tuple[str, _Runs]]:
+        """Yield the clips with their names; `name` is that of a single one."""
+        for member, frames in self._clips:
+            if len(self._clips) > 1:
+                frames.notes.append("each member of the file that has frames is a clip")
+            yield (f"{name}/{member}" if len(self._clips) > 1 else name), frames
+
+
+def _time(frame: Any) -> Any:
+    """Return the time or the number of a frame as the file has it, None if it has none."""
+    if not isinstance(frame, dict):
+        return None
+    return next((value for name, value in frame.items() if time_unit_of(name)), None)
 
 
 def _stated(frame: Any) -> dict[str, str]:
@@ -123,11 +212,10 @@ def read_frames(
     Raises:
         InputError: if the file is damaged or has no frame.
     """
-    frames, fields = _Runs(), dict[str, Any]()
+    members, fields = _Members(), dict[str, Any]()
     unread: dict[str, None] = {}
     record = 0
-    chosen: str | None = None
-    for member, value in _numbered_members(stream_json(source.path)):
+    for member, value in _single_poses(_numbered_members(stream_json(source.path))):
         if isinstance(value, dict) and isinstance(value.get("frames"), list):
             try:
                 yield from _clip_of(value, source, record, options, parse, unit, read)
@@ -137,20 +225,19 @@ def read_frames(
         elif describes(member, value):
             fields = description_of(value) | fields
             unread |= dict.fromkeys(unread_keys(value, read))
-        elif simplified(member) not in ignored and _may_be_frame(value, member, chosen):
-            if not frames.count:
+        elif simplified(member) not in ignored and members.may_be_frame(value, member):
+            if members.first is None:
                 unread |= dict.fromkeys(unread_keys(value, read))
-            chosen = member
-            with malformed_as_input_error(f"frame {frames.count}"):
-                frames.add(value, options, parse, _number_at_end(member))
-        elif value is None and member in ("", "frames", "poses", chosen):
-            frames.add(None, options, parse, _number_at_end(member))  # nobody was found
+            members.add(member, value, options, parse)
+        elif value is None and member in ("", "frames", "poses", members.latest):
+            members.add(member, None, options, parse)  # nobody was found
         elif (field := field_of(member)) is not None:
             fields[field] = value
         elif member and unread_keys({member: None}, read):
             unread[member] = None
-    if frames.count:
-        yield from _finished(frames, source.name, fields, unit, tuple(unread))
+    if members.count:
+        for name, frames in members.named(source.name):
+            yield from _finished(frames, name, fields, unit, tuple(unread))
     elif not record:
         raise InputError("there are 0 frames", str(source.path), "check that this is the right file and format")
 
@@ -179,6 +266,34 @@ def _numbered_members(values: Iterator[tuple[str, Any]]) -> Iterator[tuple[str, 
             yield member, value
 
 
+def _single_poses(values: Iterator[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
+    """Yield the joints of a pose that is the outermost object, `{"keypoints": [{"x": 1, ...}, ...]}`, as one frame.
+
+    The numbers of the size of the images, `{"resolution": [640, 480], ...}`, are yielded together, too.
+    """
+    for member, group in groupby(values, lambda entry: entry[0]):
+        if field_of(member) == "size":
+            entries = [value for _, value in group]
+            yield member, entries if len(entries) > 1 else entries[0]
+            continue
+        if simplified(member) not in _POSES:
+            yield from group
+            continue
+        rest = iter(group)
+        first = next(rest)
+        if _is_point(first[1]):
+            yield member, {member: [first[1], *(value for _, value in rest)]}
+        else:
+            yield from chain([first], rest)
+
+
+def _is_point(value: Any) -> bool:
+    """Return whether a value is one joint instead of a pose."""
+    if isinstance(value, list):
+        return 2 <= len(value) <= _MOST_AXES and all(isinstance(number, (int, float)) for number in value)
+    return isinstance(value, dict) and ("x" in value or isinstance(value.get("position"), dict))
+
+
 def _are_numbered(names: Iterable[str]) -> bool:
     """Return whether names are numbers, or differ only in the number at their end."""
     return len({name.rstrip("0123456789") for name in names}) == 1 and all(_number_at_end(name) >= 0 for name in names)
@@ -188,12 +303,6 @@ def _number_at_end(name: str) -> int:
     """Return the number at the end of a name such as `frame_10`, -1 if there is none."""
     match = _NUMBER.search(name)
     return int(match[0]) if match else -1
-
-
-def _may_be_frame(value: Any, member: str, chosen: str | None) -> bool:
-    """Return whether a value can be a frame after those of the chosen array: names, bones or numbers cannot."""
-    form = isinstance(value, dict) or (isinstance(value, list) and (not value or isinstance(value[0], (dict, list))))
-    return form and (chosen is None or _continues(member, chosen))
 
 
 def _continues(member: str, chosen: str | None) -> bool:
@@ -217,6 +326,8 @@ def _clip_of(
     with malformed_as_input_error(lambda: f"frame {frames.count - 1}"):
         for frame in value["frames"]:
             frames.add(frame, options, parse)
+    if not frames.count:
+        raise InputError("there are 0 frames")
     name = text_of(fields.get("name") or f"{source.name}_{record}", "the id of a clip")
     return _finished(frames, name, fields, unit, tuple(unread))
 
@@ -242,7 +353,11 @@ def _finished(
     frames: _Runs, name: str, fields: dict[str, Any], unit: Unit | None, unread: tuple[str, ...]
 ) -> list[RawClip]:
     names = [name, *(f"{name}_{number}" for number in range(1, len(frames.runs)))]
-    return [_clip(run, own, fields | run.stated, unit, unread) for run, own in zip(frames.runs, names, strict=True)]
+    clips = [_clip(run, own, fields | run.stated, unit, unread) for run, own in zip(frames.runs, names, strict=True)]
+    beside = ["frames of several people take turns: each person is a sequence"] * frames.beside
+    for clip in clips:
+        clip.notes += beside + frames.notes
+    return clips
 
 
 def _clip(run: _Run, name: str, fields: dict[str, Any], unit: Unit | None, unread: tuple[str, ...]) -> RawClip:

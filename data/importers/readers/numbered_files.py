@@ -6,7 +6,10 @@ from pathlib import Path, PurePosixPath
 
 from data.importers.clips.types import Source
 
-_NAME = re.compile(r"(.*?)[_\-.]?(\d+)(?:_keypoints)?")
+HASHED = r"(?:_(?:jpe?g|png|bmp|webp))?\.rf\.[0-9A-Za-z]{8,40}"
+"""What Roboflow adds to the name of an image: its ending, and a hash."""
+
+_NAME = re.compile(rf"(.*?)[_\-.]?(\d+)(?:_keypoints|{HASHED})?")
 
 
 def frame_of(path: Path) -> int | None:

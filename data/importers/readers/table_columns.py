@@ -17,10 +17,13 @@ _AXIS = re.compile(
     r"(?:coord(?:inate)?|pos(?:ition)?)?([xyz])(?:coord(?:inate)?|pos(?:ition)?|px|pixels?|norm(?:alized)?)?"
 )
 _JOINT_NAMES = ("joint", "keypoint", "landmark", "part", "bodypart", "kp", "kpt", "marker", "node")
-_NUMBERS = ("", "id", "index", "idx", "number", "num", "no", "name")
+_NUMBERS = ("", "id", "index", "idx", "number", "num", "no", "name", "type")
 JOINTS = frozenset(f"{name}{number}" for name in _JOINT_NAMES for number in _NUMBERS)
 _CLIP = (*CLIP_FIELDS, "fps", "width", "height", "size", "unit")
 _UNNAMED = re.compile(r"Unnamed: \d+|index", re.IGNORECASE)
+_IMAGE = re.compile(r"\d\.(?:jpe?g|png|bmp|webp)\s*$", re.IGNORECASE)
+"""The end of the name of a numbered image, which stands for a frame."""
+
 _PEOPLE = ("person", "personid", "trackid", "track", "pose", "poseid", "personindex", "instance")
 
 
@@ -34,7 +37,7 @@ class Columns:
         sequence: column of the sequence id, which is the same in all rows of a clip.
         clock: column of the time, in `clock_unit`.
         clock_unit: unit of the time.
-        counter: column of the frame number.
+        counter: column of the frame number; if it is that of the sequence, too, it has names of images.
         person: column of the person.
         joint: column of the joint's name; a table with this column is long, with one row per joint.
         roles: columns of x, y, z and confidence, in a long table.
@@ -92,13 +95,9 @@ class Columns:
                 "a long table has joint, x and y, a wide one nose_x, nose_y and so on; name the columns with --columns",
             )
         taken = {at for axes in wide.values() for at in axes.values()}
-        clock = place("time", lambda name: time_unit_of(name) not in (None, "frames") and simplified(name) != "date")
-        if clock is None:
-            clock = place("time", lambda name: simplified(name) == "date")
-        counter = place("frame", lambda name: time_unit_of(name) == "frames")
+        clock, counter, sequence = _times_and_sequence(place, names, first)
         texts = {name for name, cell in zip(names, first, strict=False) if cell.strip() and not is_number(cell)}
         fields = _fields(place, set() if "person" in named else texts)
-        sequence = place("sequence", lambda name: field_of(name) == "name" and simplified(name) != "name")
         person = place("person", lambda name: simplified(name) in _PEOPLE and names.index(name) != fields.get("label"))
         if joint is not None:
             taken |= {joint, *roles.values()}
@@ -126,6 +125,27 @@ class Columns:
     def joints(self) -> list[dict[str, int]]:
         """Columns by role for each joint of a row; a row of a long table has one joint."""
         return list(self.wide.values()) or [self.roles]
+
+
+def _times_and_sequence(
+    place: Callable[[str, Callable[[str], bool]], int | None], names: list[str], first: Sequence[str]
+) -> tuple[int | None, int | None, int | None]:
+    """Return the columns of the time, of the frame number, and of the sequence."""
+    clock = place("time", lambda name: time_unit_of(name) not in (None, "frames") and simplified(name) != "date")
+    if clock is None:
+        clock = place("time", lambda name: simplified(name) == "date")
+    counter = place("frame", lambda name: time_unit_of(name) == "frames")
+    images = {name for name, cell in zip(names, first, strict=False) if _IMAGE.search(cell)}
+    if counter is None and clock is None:
+        counter = place("frame", lambda name: name in images)
+
+    def is_sequence(name: str) -> bool:
+        return field_of(name) == "name" and simplified(name) != "name" and name not in images
+
+    sequence = place("sequence", is_sequence)
+    if sequence is None and counter is not None and names[counter] in images:
+        sequence = counter
+    return clock, counter, sequence
 
 
 def _fields(place: Callable[[str, Callable[[str], bool]], int | None], texts: Collection[str]) -> dict[str, int]:

@@ -7,6 +7,7 @@ Such a block is read again by the csv module, so that only the clip with the bad
 import csv
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from io import StringIO
 from itertools import groupby, pairwise
@@ -17,8 +18,9 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from data.errors import InputError
-from data.importers.clips.clock import seconds_of
+from data.importers.clips.clock import is_ambiguous, seconds_of
 from data.importers.clips.faults import malformed_as_input_error
+from data.importers.readers.image_names import clip_and_frame
 from data.importers.readers.table_columns import Columns, is_long, joints_and_axes
 from data.text import one_spelling
 
@@ -66,6 +68,7 @@ class Rows:
         joint: the joint of each row.
         values: float32 `[N, joints, D + 1]`, confidence last; a joint that lacks a number is 0.
         dated: whether the times were texts, and are now seconds.
+        ambiguous: a date among them whose day and month can be in either order, empty if there is none.
     """
 
     fields: dict[str, list[str]]
@@ -75,6 +78,7 @@ class Rows:
     joint: Words | None
     values: np.ndarray
     dated: bool = False
+    ambiguous: str = ""
 
 
 Cells = list[list[str]]
@@ -207,7 +211,9 @@ def converted(cells: Cells, columns: Columns, before: int) -> Rows:
     }
     figures_of_rows = np.array(figures).reshape(len(cells), -1)
     rows = _rows(figures_of_rows, columns, fields, words(columns.person), words(columns.joint))
-    return replace(rows, dated=dated)
+    clock = columns.clock
+    unsure = "" if clock is None or not dated else next((row[clock] for row in cells if is_ambiguous(row[clock])), "")
+    return replace(rows, dated=dated, ambiguous=unsure)
 
 
 def _blocks(text: TextIO, first: str) -> Iterator[str]:
@@ -316,6 +322,9 @@ def _parts(sequence: Words | None, *spelled: Words | None) -> list[Words | None]
 def _key(row: list[str], columns: Columns) -> Key:
     places = (columns.sequence, columns.fields.get("label"), columns.fields.get("subject"))
     sequence, label, subject = (row[at] if at is not None and at < len(row) else "" for at in places)
+    if columns.sequence is not None and columns.sequence == columns.counter:
+        with suppress(InputError):  # a name without a number is a clip of one image
+            sequence, _ = clip_and_frame(sequence)
     return sequence, one_spelling(label), one_spelling(subject)
 
 

@@ -2,7 +2,9 @@
 
 import json
 import pickle
+from datetime import datetime, timedelta
 
+import h5py
 import numpy as np
 import pytest
 
@@ -435,3 +437,344 @@ def test_what_is_not_read_is_named_in_all_formats(poses, take, tmp_path, format_
     sequences, quarantined = take(path, image=SIZE)
     assert (take.format, len(sequences), quarantined) == (format_, 1, [])
     assert any(note.endswith("not read: mood") for note in take.notes)
+
+
+@pytest.mark.parametrize("write", ["csv", "json"])
+def test_confidences_up_to_100_are_percentages(poses, take, dump, write):
+    given = poses()
+    percent = given * (1, 1, 100)
+    path = (
+        dump("a.csv", wide(percent))
+        if write == "csv"
+        else dump("a.json", [[{"keypoints": named(pose)}] for pose in percent])
+    )
+    ((sequence,), _) = take(path, image=SIZE)
+    np.testing.assert_allclose(sequence.keypoints, heights(given), **TINY)
+    assert any("percentages" in note for note in take.notes)
+
+
+def test_confidences_of_networks_that_exceed_1_are_no_percentages(poses, take, dump):
+    ((sequence,), _) = take(dump("a.csv", wide(poses() * (1, 1, 6))), image=SIZE)
+    assert sequence.keypoints[..., 2].min() == 1
+    assert take.repairs["confidences clipped to 0..1"] > 0
+
+
+def test_flags_of_a_table_are_confidences(poses, take, dump):
+    given = poses()
+    given[..., 2] = np.arange(17) % 3
+    ((sequence,), _) = take(dump("a.csv", wide(given, axes=("x", "y", "visibility"))), image=SIZE)
+    np.testing.assert_array_equal(sequence.keypoints[0, :3, 2], (0, 0.5, 1))
+
+
+@pytest.mark.parametrize("write", ["csv", "tfjs", "ultralytics"])
+def test_coordinates_around_0_are_no_fractions_of_an_image(poses, take, dump, write):
+    given = (poses(left=250) - (320, 240, 0)) / (320, 240, 1)
+    contents = {
+        "csv": wide(given),
+        "tfjs": [[{"keypoints": named(pose)}] for pose in given],
+        "ultralytics": [
+            [{"keypoints": dict(zip(("x", "y", "visible"), pose.T.tolist(), strict=True))}] for pose in given
+        ],
+    }
+    _, (fault,) = take(dump(f"a.{'csv' if write == 'csv' else 'json'}", contents[write]), image=SIZE)
+    assert "around 0" in fault.detail
+
+
+def test_pixels_around_0_are_noted(poses, take, dump):
+    take(dump("a.csv", wide(poses(left=250) - (320, 240, 0))), image=SIZE)
+    assert any("around 0" in note for note in take.notes)
+
+
+@pytest.mark.parametrize("write", ["csv", "json"])
+@pytest.mark.parametrize(
+    "form",
+    ["%Y%m%d_%H%M%S_%f", "%Y%m%d-%H%M%S.%f", "%Y-%m-%d_%H-%M-%S_%f", "%Y%m%d%H%M%S%f", "%Y%m%d_%H%M%S", "%Y%m%d%H%M%S"],
+)
+def test_dates_without_separators_are_times(poses, take, dump, write, form):
+    step = 0.04 if "%f" in form else 1
+    start = datetime(2024, 3, 1, 10, 0, 59, 960_000 if "%f" in form else 0)
+    times = [(start + timedelta(seconds=step * t)).strftime(form) for t in range(4)]
+    times = [time[:-3] if "%f" in form else time for time in times]
+    given = poses()
+    if write == "csv":
+        path = dump("a.csv", wide(given, before=["timestamp"], rows=[[time] for time in times]))
+    else:
+        frames = [
+            {"timestamp": time, "poses": [{"keypoints": named(pose)}]} for time, pose in zip(times, given, strict=True)
+        ]
+        path = dump("a.json", frames)
+    (sequence, *others), _ = take(path, image=SIZE)
+    assert not others
+    np.testing.assert_allclose(sequence.timestamps, step * np.arange(4), atol=0.005)
+
+
+@pytest.mark.parametrize("write", ["csv", "json"])
+@pytest.mark.parametrize(("date", "noted"), [("03/01/2024", True), ("13/01/2024", False), ("2024/03/01", False)])
+def test_a_date_with_day_and_month_in_either_order_is_noted(poses, take, dump, write, date, noted):
+    times = [f"{date} 10:00:0{second}" for second in range(4)]
+    given = poses()
+    if write == "csv":
+        path = dump("a.csv", wide(given, before=["time"], rows=[[time] for time in times]))
+    else:
+        frames = [
+            {"time": time, "poses": [{"keypoints": named(pose)}]} for time, pose in zip(times, given, strict=True)
+        ]
+        path = dump("a.json", frames)
+    ((sequence,), _) = take(path, image=SIZE)
+    np.testing.assert_allclose(sequence.timestamps, np.arange(4))
+    assert any("day, month, year" in note for note in take.notes) == noted
+
+
+@pytest.mark.parametrize(
+    ("path", "label", "split", "subject"),
+    [
+        ("train/a", "unknown", "train", "unknown"),
+        ("Validation/squat/a", "squat", "Validation", "unknown"),
+        ("squat/test/a", "squat", "test", "unknown"),
+        ("squat/json/a", "squat", None, "unknown"),
+        ("keypoints/a", "unknown", None, "unknown"),
+        ("squat/subject_01/a", "squat", None, "subject_01"),
+        ("subject 2/squat/a", "squat", None, "subject 2"),
+        ("squat/p1/a", "squat", None, "p1"),
+        ("p1/a", "p1", None, "unknown"),
+        ("squat/predict2/labels/a", "squat", None, "unknown"),
+        ("pose1/a", "pose1", None, "unknown"),
+    ],
+)
+def test_folders_of_splits_files_and_people_are_no_labels(poses, take, dump, tmp_path, path, label, split, subject):
+    dump(f"in/{path}.csv", wide(poses()))
+    ((sequence,), _) = take(tmp_path / "in", image=SIZE)
+    assert (sequence.label, sequence.split, sequence.subject) == (label, split, subject)
+    folders = [note for note in take.notes if "the folder" in note]
+    assert bool(folders) == (path not in ("p1/a", "pose1/a"))
+
+
+def test_a_folder_above_the_label_is_noted(poses, take, dump, tmp_path):
+    dump("in/monday/squat/a.csv", wide(poses()))
+    ((sequence,), _) = take(tmp_path / "in", image=SIZE)
+    assert sequence.label == "squat"
+    assert any("nearest folder" in note and "monday" in note for note in take.notes)
+
+
+def two_people(poses):
+    return {"p1": poses(left=100), "p2": poses(left=400, seed=1)}
+
+
+@pytest.mark.parametrize("write", ["wide", "long", "no time", "json"])
+def test_people_whose_rows_take_turns_are_a_sequence_each(poses, take, dump, write):
+    people = two_people(poses)
+    turns = [(t, who) for t in range(4) for who in people]
+    match write:
+        case "wide" | "no time":
+            before = ["frame", "subject"] if write == "wide" else ["subject"]
+            rows = [[t, who][-len(before) :] for t, who in turns]
+            given = np.stack([people[who][t] for t, who in turns])
+            path = dump("a.csv", wide(given, before=before, rows=rows))
+        case "long":
+            lines = [
+                f"{t},{who},{joint},{x},{y},{c}"
+                for t, who in turns
+                for joint, (x, y, c) in zip(COCO, people[who][t], strict=True)
+            ]
+            path = dump("a.csv", "\n".join(["frame,subject,joint,x,y,score", *lines]))
+        case _:
+            frames = [{"frame": t, "subject": who, "keypoints": named(people[who][t])} for t, who in turns]
+            path = dump("a.json", frames)
+    sequences, _ = take(path, image=SIZE)
+    assert [sequence.subject for sequence in sequences] == ["p1", "p2"]
+    for sequence in sequences:
+        np.testing.assert_allclose(sequence.keypoints, heights(people[sequence.subject]), **TINY)
+    assert any("take turns" in note for note in take.notes)
+
+
+def test_people_one_after_the_other_and_their_second_recordings_are_clips(poses, take, dump):
+    people = two_people(poses)
+    order = ["p1", "p2", "p1"]
+    given = np.concatenate([people[who] for who in order])
+    path = dump("a.csv", wide(given, before=["frame", "subject"], rows=[[t, who] for who in order for t in range(4)]))
+    sequences, _ = take(path, image=SIZE)
+    assert [(sequence.subject, len(sequence.keypoints)) for sequence in sequences] == [("p1", 4), ("p2", 4), ("p1", 4)]
+    assert not any("take turns" in note for note in take.notes)
+
+
+BODY = np.array(
+    [
+        *((320, 60), (328, 52), (312, 52), (338, 58), (302, 58), (360, 110), (280, 110), (385, 170), (255, 170)),
+        *((395, 230), (245, 230), (345, 240), (295, 240), (350, 320), (290, 320), (352, 400), (288, 400)),
+    ],
+    float,
+)
+"""COCO's joints of somebody who stands, in pixels."""
+ASIDE = np.array([200, 0, 0])
+
+
+def standing(frames=20):
+    """Return poses of somebody who stands and sways: `[T, 17, 3]` in pixels and scores."""
+    given = np.repeat(np.c_[BODY, 0.5 + 0.02 * np.arange(17)][None], frames, axis=0)
+    given[:, :, 0] += 3 * np.sin(np.arange(frames))[:, None]
+    return given
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda p: p,
+        lambda p: p.transpose(0, 2, 1),
+        lambda p: p[..., :2],
+        lambda p: p[..., :2].transpose(0, 2, 1),
+        lambda p: p.reshape(len(p), -1),
+        lambda p: p / (640, 480, 1) @ np.array([[0, 1, 0], [1, 0, 0], [0, 0, 1]]),
+    ],
+)
+def test_arrays_without_names_are_read_and_noted(take, dump, write):
+    given = standing()
+    written = write(given)
+    ((sequence,), _) = take(dump("a.json", written.tolist()), image=SIZE)
+    np.testing.assert_allclose(sequence.keypoints[..., :2], heights(given)[..., :2], **TINY)
+    scored = 3 in written.shape[1:] or written.shape[-1] == 51
+    np.testing.assert_allclose(sequence.keypoints[..., 2], given[..., 2] if scored else 1, **TINY)
+    assert any("names" in note or "y, x, score" in note for note in take.notes)
+
+
+@pytest.mark.parametrize("write", [lambda frame: frame, lambda frame: frame.T])
+def test_lists_of_numbers_in_frames_are_read_and_noted(take, dump, write):
+    given = standing()
+    frames = [{"keypoints": write(frame).tolist()} for frame in given]
+    ((sequence,), _) = take(dump("a.json", {"fps": 25, "frames": frames}), image=SIZE)
+    np.testing.assert_allclose(sequence.keypoints, heights(given), **TINY)
+    assert any("have no names" in note for note in take.notes)
+
+
+def test_somebody_who_lies_in_an_array_is_noted(take, dump):
+    lying = standing()[..., [1, 0, 2]]
+    take(dump("a.json", lying.tolist()), image=SIZE)
+    assert any("y, x, score" in note for note in take.notes)
+
+
+def test_a_third_number_below_0_is_a_depth(take, dump):
+    given = standing() / (640, 480, 1)
+    given[..., 2] = -0.25
+    frames = [{"keypoints": dict(zip(COCO, frame.tolist(), strict=True))} for frame in given]
+    ((sequence,), _) = take(dump("a.json", frames), image=SIZE)
+    np.testing.assert_allclose(sequence.keypoints[..., 2], -0.25 * 640 / 480, **TINY)
+    np.testing.assert_array_equal(sequence.keypoints[..., 3], 1)
+    assert any("a depth" in note for note in take.notes)
+
+
+@pytest.mark.parametrize("write", ["json", "npz"])
+def test_an_array_with_joints_before_frames_is_refused(take, dump, tmp_path, write):
+    given = standing(17).transpose(1, 0, 2)
+    path = dump("a.json", given.tolist()) if write == "json" else tmp_path / "a.npz"
+    if write == "npz":
+        np.savez(path, keypoints=given)
+    _, (fault,) = take(path, image=SIZE)
+    assert "first axis seems to be the joints" in fault.detail
+
+
+@pytest.mark.parametrize(
+    ("write", "clips"),
+    [
+        (lambda p: p.transpose(0, 2, 1), 1),
+        (lambda p: p[:, None], 1),
+        (lambda p: np.stack([p, p + ASIDE], axis=1), 2),
+        (lambda p: np.stack([p, p + ASIDE]), 2),
+    ],
+)
+def test_axes_of_an_archive_are_found(take, tmp_path, write, clips):
+    given = standing()
+    np.savez(tmp_path / "a.npz", keypoints=write(given))
+    sequences, _ = take(tmp_path / "a.npz", image=SIZE)
+    assert len(sequences) == clips
+    for place, sequence in enumerate(sequences):
+        np.testing.assert_allclose(sequence.keypoints, heights(given + place * ASIDE), **TINY)
+    assert any("several clips or people" in note for note in take.notes) == (write(given).ndim == 4)
+
+
+def test_numbers_of_landmarks_without_names(take, dump):
+    landmarks = np.random.default_rng(0).uniform(0.3, 0.6, (4, 33, 4))
+    ((sequence,), _) = take(dump("a.json", [{"landmarks": frame.tolist()} for frame in landmarks]), image=SIZE)
+    assert take.format == "mediapipe"
+    np.testing.assert_allclose(sequence.keypoints, landmarks * (4 / 3, 1, 4 / 3, 1), **TINY)
+
+
+def test_videos_prepared_for_videopose3d_have_size_and_rate_but_no_person_and_action(take, tmp_path):
+    given = standing()
+    metadata = {"layout_name": "coco", "video_metadata": {"squat.mp4": {"w": 1280, "h": 960, "fps": 25}}}
+    positions = {"squat.mp4": {"custom": [given[..., :2]]}}
+    np.savez(tmp_path / "data_2d_custom.npz", positions_2d=positions, metadata=metadata)
+    ((sequence,), _) = take(tmp_path / "data_2d_custom.npz")
+    assert (sequence.sequence_id, sequence.subject, sequence.label, sequence.fps) == ("squat", "unknown", "unknown", 25)
+    np.testing.assert_allclose(sequence.keypoints[..., :2], given[..., :2] / 960, **TINY)
+
+
+def test_a_project_of_sleap_names_what_to_export(take, tmp_path):
+    with h5py.File(tmp_path / "a.slp", "w") as file:
+        file.create_group("metadata").attrs["json"] = b"{}"
+        file["frames"] = np.zeros(3)
+    _, (fault,) = take(tmp_path / "a.slp")
+    assert "sleap-convert --format analysis" in fault.detail
+
+
+@pytest.mark.parametrize("folder", ["", "squat", "train/squat", "squat/clip_7", "squat/p1"])
+@pytest.mark.parametrize("write", ["pose", "MMPose", "landmarks"])
+def test_files_of_one_frame_are_joined_by_their_numbers(take, dump, tmp_path, write, folder):
+    given = standing(12)
+    landmarks = np.random.default_rng(0).uniform(0.3, 0.6, (12, 33, 4))
+    names = ("x", "y", "z", "visibility")
+    for t, frame in enumerate(given):
+        pose = {"keypoints": frame[:, :2].tolist(), "keypoint_scores": frame[:, 2].tolist(), "bbox_score": 0.9}
+        content = {
+            "pose": {"keypoints": named(frame), "score": 0.9},
+            "MMPose": [pose],
+            "landmarks": {"landmarks": [dict(zip(names, point, strict=True)) for point in landmarks[t].tolist()]},
+        }
+        dump(f"in/{folder}/img_{t if t < 9 else t + 1}.json", content[write] if t != 4 else [])
+    ((sequence,), _) = take(tmp_path / "in", image=SIZE)
+    wanted = landmarks * (4 / 3, 1, 4 / 3, 1) if write == "landmarks" else heights(given)
+    assert len(sequence.keypoints) == 12
+    np.testing.assert_allclose(np.delete(sequence.keypoints, 4, 0), np.delete(wanted, 4, 0), **TINY)
+    np.testing.assert_allclose(sequence.timestamps[-3:], np.array([10, 11, 12]) / 30)
+    assert sequence.label == ("squat" if folder else "unknown")
+    assert any("joined to clips" in note for note in take.notes)
+
+
+def test_files_of_one_frame_without_numbers_are_noted(poses, dump, tmp_path):
+    for name, frame in zip("abcd", poses(), strict=True):
+        dump(f"in/{name}.json", {"keypoints": named(frame)})
+    summary = import_to_span(None, tmp_path / "in", tmp_path / "out")
+    assert (summary.sequences, summary.frames) == (4, 4)
+    assert any("4 of 4 sequences have one frame" in note for note in summary.notes)
+
+
+def test_numbered_files_of_several_frames_stay_clips(poses, dump, take, tmp_path):
+    for number in range(4):
+        dump(f"in/squat_{number}.json", [[{"keypoints": named(frame)}] for frame in poses()])
+    sequences, _ = take(tmp_path / "in", image=SIZE)
+    assert [len(sequence.keypoints) for sequence in sequences] == [4] * 4
+
+
+def test_a_bad_file_of_one_frame_is_quarantined_alone(poses, dump, take, tmp_path):
+    for number, frame in enumerate(poses(6)):
+        dump(f"in/squat_{number}.json", {"keypoints": named(frame)} if number != 3 else "{")
+    ((sequence,), (fault,)) = take(tmp_path / "in", image=SIZE, fill_gap=0)
+    assert fault.file.endswith("squat_3.json")
+    np.testing.assert_array_equal(sequence.keypoints[..., 2].any(axis=1), np.arange(6) != 3)
+
+
+def test_names_of_images_may_have_the_hash_of_roboflow(poses, dump, take, tmp_path):
+    given = poses(4)
+    for number, frame in enumerate(given):
+        line = " ".join(f"{x / 640} {y / 480} 2" for x, y, _ in frame)
+        dump(f"in/squat_mp4-{number:04d}_jpg.rf.{number * 7919:032x}.txt", f"0 0.5 0.5 0.2 0.6 {line}\n")
+    images = [
+        {"id": t, "file_name": f"squat_mp4-{t:04d}_png.rf.{t * 7919:032x}.jpg", "height": 480, "width": 640}
+        for t in range(4)
+    ]
+    boxes = [
+        {"id": t, "image_id": t, "category_id": 1, "keypoints": frame.ravel().tolist()} for t, frame in enumerate(given)
+    ]
+    coco = {"images": images, "annotations": boxes, "categories": [{"id": 1, "keypoints": COCO}]}
+    for path in (tmp_path / "in", dump("a.json", coco)):
+        ((sequence,), _) = take(path, image=SIZE)
+        assert sequence.sequence_id == "squat_mp4"
+        np.testing.assert_allclose(sequence.keypoints[..., :2], heights(given)[..., :2], **TINY)

@@ -68,6 +68,7 @@ SAID = {
     "superscript.eaf": "a time is '1²'",
     "spaces.eaf": "longer than 1000 characters",
     "deep.eaf": "not a valid ELAN document",
+    "deeper.eaf": "more than 267 MB of memory",
     "wide.csv": "more than 256 columns",
     "huge.csv": "from 1e+308 to inf is invalid",
     "odd": "kept 1 of 1",
@@ -163,6 +164,10 @@ def read(job):
             sum(itertools.repeat(1))
         case "memory":
             bytearray(1 << 30)
+        case "small pieces":
+            kept = ()
+            while True:
+                kept = (kept, bytes(400))  # so that no piece of the usual sizes is left
         case "results":
             yield from (bytes(1 << 18) for _ in range(10))
         case "crash":
@@ -187,6 +192,7 @@ def test_whatever_a_reader_does_becomes_an_error_and_the_next_file_is_read(spool
         "python loop": "takes more than 1 s of CPU time",
         "swallowing loop": "takes more than 1 s of CPU time",
         "memory": "takes more than 256 MB of memory",
+        "small pieces": "takes more than 256 MB of memory",
         "results": "stands for more than 1 MB",
         "crash": "ended by SIGABRT",
         "kill": "ended by SIGKILL",

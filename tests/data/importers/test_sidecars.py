@@ -128,6 +128,8 @@ def test_elan_documents_that_declare_entities_are_rejected(tmp_path, encoding, k
         ("s.csv", "sequence,start,end,label\na,2,1,x\n", "from 2 to 1"),
         ("s.csv", "sequence,start,end,label\na,one,2,x\n", "start is 'one'"),
         ("s.csv", "sequence,start,end,label\na,nan,2,x\n", "is invalid"),
+        ("s.csv", "sequence,start,end,label,repetitions\na,1,2,x,nan\n", "'x' has nan repetitions"),
+        ("s.eaf", EAF.replace("x 4", f"x {'9' * 400}"), "'draw the bow' has inf repetitions"),
         ("s.csv", "sequence,start,label\na,1,x\n", "column 'end' is missing"),
         ("s.csv", "who,start,end,label\na,1,2,x\n", "no sequence is named"),
     ],

@@ -213,6 +213,28 @@ def test_output_that_nobody_reads_is_no_error(arguments):
     assert (done.returncode, done.stderr) == (141, "")
 
 
+def test_streams_that_are_closed_are_no_error_and_their_numbers_go_to_no_file():
+    done = shell("$POSELINE data formats >&- && $POSELINE data formats <&- 2>&-")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "openpose" in done.stdout
+    script = """if True:
+        import click, os
+        from pipelines.cli.main import main
+        def show():
+            os.write(9, str(os.open("/dev/zero", os.O_RDONLY)).encode())
+        main.get_command = lambda *_: click.Command("show", callback=show)
+        main(["show"])
+    """
+    done = subprocess.run(
+        ["bash", "-c", '"$0" -c "$1" 9>&1 >&- <&- 2>&-', sys.executable, script],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert int(done.stdout) > 2
+
+
 def test_a_full_disk_behind_the_output_is_reported():
     done = shell("$POSELINE config > /dev/full")
     assert done.returncode == 3

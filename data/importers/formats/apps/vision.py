@@ -40,6 +40,9 @@ JOINTS = _CENTRAL | {
 }
 """Name of each of Vision's joints in the layouts."""
 
+_RAW = re.compile(r"VN\w+\(_?rawValue: (\w+)\)")
+"""A name as Swift prints it, if its text is not asked for."""
+
 _PEOPLE = ("people", "persons", "observations", "bodies", "poses", "results")
 _MEMBERS = ("joints", "keypoints", "points", "recognizedpoints", "landmarks", "pose", "body")
 _KEYS = (*_PEOPLE, *_MEMBERS, "joint", "joint name", "jointname", "key", "location", *map(simplified, JOINTS))
@@ -66,9 +69,9 @@ def _add(person: Any, frames: Collector) -> None:
     if not person:
         return
     if isinstance(person, dict):
-        person = {name: point for name, point in person.items() if name in JOINTS}
+        person = {short: point for name, point in person.items() if (short := _RAW.sub(r"\1", name)) in JOINTS}
     points = as_points(person)
-    names = [point.get("name") or _name_of(point) for point in points]
+    names = [_RAW.sub(r"\1", point.get("name") or _name_of(point)) for point in points]
     if not names or (unknown := [name for name in names if name not in JOINTS]):
         shown = listed(unknown[:5]) if names else "none"
         raise InputError("the joints are not those of Vision", f"there are {shown}", "check the format")
@@ -82,7 +85,8 @@ def _member(value: dict[str, Any], wanted: tuple[str, ...]) -> str | None:
 
 def _name_of(point: dict[str, Any]) -> str:
     """Return the name of a joint in a list of joints."""
-    return next((text for text in point.values() if isinstance(text, str) and text in JOINTS), "")
+    texts = (_RAW.sub(r"\1", text) for text in point.values() if isinstance(text, str))
+    return next((text for text in texts if text in JOINTS), "")
 
 
 def _joint(point: dict[str, Any]) -> tuple[float, float, float]:
@@ -98,7 +102,7 @@ def _joint(point: dict[str, Any]) -> tuple[float, float, float]:
 
 
 def _detect(head: Head) -> bool:
-    return bool(re.search(r'"(left|right)_(upLeg|forearm|shoulder_1)_joint"', head.text))
+    return bool(re.search(r'[" ](left|right)_(upLeg|forearm|shoulder_1)_joint[")]', head.text))
 
 
 FORMAT = Format(

@@ -44,14 +44,16 @@ _CENTRAL = {
 }
 _SIDED = {
     "shoulder": ("arm", "upperarm", "uparm", "shldr", "shoulder"),
-    "elbow": ("forearm", "elbow", "lowerarm", "lowarm"),
-    "wrist": ("hand", "wrist"),
+    "elbow": ("elbow", "forearm", "lowerarm", "lowarm"),
+    "wrist": ("wrist", "hand"),
+    "hand": ("hand",),
     "hip": ("upleg", "thigh", "hip", "upperleg", "hipjoint"),
-    "knee": ("leg", "knee", "shin", "calf", "lowerleg", "lowleg"),
-    "ankle": ("foot", "ankle"),
-    "foot": ("toebase", "toe", "toe0", "ball", "toes"),
+    "knee": ("knee", "leg", "shin", "calf", "lowerleg", "lowleg"),
+    "ankle": ("ankle", "foot"),
+    "foot": ("toebase", "toe", "toe0", "ball", "toes", "foot"),
 }
-"""Simplified names of each joint, the first one that occurs is taken: some skeletons have a collar named shoulder."""
+"""Simplified names of each joint, the first one that occurs and is no other joint is taken: some skeletons have a
+collar named shoulder, and in most the foot begins at the ankle."""
 
 
 @dataclass
@@ -122,6 +124,8 @@ def _hierarchy(text: TextIO) -> list[_Bone]:
             case ["OFFSET"]:
                 bones[-1].offset = float(words[1]), float(words[2]), float(words[3])
             case ["CHANNELS"]:
+                if bones[-1].channels:
+                    raise InputError("a joint has CHANNELS twice", text.name, "write one line for each joint")
                 bones[-1].first = sum(len(bone.channels) for bone in bones)
                 bones[-1].channels = [_channel(word) for word in words[2 : 2 + int(words[1])]]
             case ["MOTION"]:
@@ -200,11 +204,11 @@ def _joints(bones: list[_Bone], joints: tuple[str, ...]) -> dict[int, int]:
     wanted = {joint: [("", name) for name in names] for joint, names in _CENTRAL.items()}
     for side in ("left", "right"):
         wanted |= {f"{side}_{joint}": [(side, name) for name in names] for joint, names in _SIDED.items()}
-    found = {
-        joints.index(joint): next(places[name] for name in names if name in places)
-        for joint, names in wanted.items()
-        if any(name in places for name in names)
-    }
+    found: dict[int, int] = {}
+    for joint, names in wanted.items():
+        bone = next((places[name] for name in names if name in places and places[name] not in found.values()), None)
+        if bone is not None:
+            found[joints.index(joint)] = bone
     if len(found) < 10:
         raise InputError(
             f"the skeleton has {len(found)} joints of a person by name",

@@ -2,7 +2,8 @@
 
 Source: https://github.com/facebookresearch/VideoPose3D (`DATASETS.md`): `positions_2d` or `positions_3d` holds an
 object with subjects, in them actions, in them an array of poses, or a list of one array per camera. The array is a
-pickle; no code in it is run, and it may hold only plain containers and arrays. Other tools write the poses as a plain
+pickle; no code in it is run, and it may hold only plain containers and arrays. `metadata` may state size and frame rate
+of videos that were prepared for it (action `custom`). Other tools write the poses as a plain
 array, `[T, 17, 2 or 3]` or `[N, T, 17, 2 or 3]`, under the name `keypoints`, `kpts`, `reconstruction`, `poses_3d` and
 others.
 
@@ -19,11 +20,12 @@ from typing import Any
 import numpy as np
 
 from data.errors import InputError
+from data.importers.clips.axes import check_frames_first, steps
 from data.importers.clips.confidence import mark_unseen
 from data.importers.clips.faults import malformed_as_input_error, quarantined
 from data.importers.clips.to_sequence import check_size
-from data.importers.clips.types import Format, Head, ImportOptions, RawClip, ReaderOutput, Source
-from data.importers.clips.units import FRACTIONS_UP_TO, Unit
+from data.importers.clips.types import Format, Head, ImportOptions, Note, RawClip, ReaderOutput, Source
+from data.importers.clips.units import FRACTIONS_UP_TO, ImageSize, Unit
 from data.importers.clips.upright import Y_BEFORE_X, lies_along_x, upright
 from data.importers.clips.vocabulary import simplified, text_of
 from data.importers.readers.npz_archive import NpzArchive
@@ -43,6 +45,11 @@ _ROOM = ("hip_center", *_BODY, "spine", "shoulder_center", "", "head", *_ARMS)
 _OF_32 = (0, 1, 2, 3, 6, 7, 8, 12, 13, 14, 15, 17, 18, 19, 25, 26, 27)
 """Places of the 17 joints among the 32 of the original recordings."""
 
+_JOINTS = (17, 32)
+
+_CUSTOM = "custom"
+"""The action of videos that somebody prepares for VideoPose3D."""
+
 _CONFIDENCES_UP_TO = 1.2
 """Largest confidence: some networks exceed 1 a little."""
 
@@ -60,26 +67,64 @@ def read(source: Source, options: ImportOptions) -> Iterator[ReaderOutput]:
         if name is None:
             raise InputError("there are no poses", f"{source.path} has {archive.described()}", "check the format")
         try:
-            arrays = _single(archive.read(name), source.name)
+            values = archive.read(name)
+            arrays = _single(values, source.name)
+            if values.ndim == 4:
+                shape = " x ".join(map(str, values.shape))
+                yield Note(f"the array of {shape} numbers is taken as several clips or people", str(source.path))
         except InputError as error:
             if "Python objects" not in error.what:
                 raise
             arrays = _nested(archive.objects(name), source.name)
+        videos = _videos(archive)
         record = -1
         for record, (clip, fields, poses) in enumerate(arrays):
             try:
                 with malformed_as_input_error(clip):
-                    yield _clip(clip, fields, np.asarray(poses))
+                    yield _described(_clip(clip, fields, np.asarray(poses)), videos)
             except InputError as error:
                 yield quarantined(error, str(source.path), record, name=clip)
 
 
+def _videos(archive: NpzArchive) -> dict[str, Any]:
+    """Return what the metadata of VideoPose3D's own videos state: width, height and frame rate, by video."""
+    if "metadata" not in archive:
+        return {}
+    try:
+        (metadata,) = archive.objects("metadata")
+        return dict(metadata.get("video_metadata") or {})
+    except (InputError, ValueError, TypeError, AttributeError):
+        return {}  # the poses can do without
+
+
+def _described(clip: RawClip, videos: dict[str, Any]) -> RawClip:
+    """Return a clip of a video with its size and rate; the names `VIDEO` and `custom` are no person and no action."""
+    video = clip.fields.get("subject", "")
+    if clip.fields.get("label") == _CUSTOM:
+        clip.name = video.rpartition(".")[0] or video
+        clip.fields = {"view": clip.fields["view"]} if "view" in clip.fields else {}
+    found = videos.get(video)
+    if isinstance(found, dict):
+        width, height, fps = (found.get(key) for key in ("w", "h", "fps"))
+        clip.fps = float(fps) if fps else None
+        if height and clip.unit != "room":
+            clip.image = ImageSize(float(height), float(width) if width else None)
+    return clip
+
+
 def _single(values: np.ndarray, name: str) -> Iterator[tuple[str, dict[str, str], np.ndarray]]:
-    if values.ndim == 4:
-        for number, poses in enumerate(values):
-            yield name if len(values) == 1 else f"{name}_{number}", {}, poses
-    else:
+    """Yield (name, fields, poses) of each clip or person of an array; poses of several are divided."""
+    if values.ndim == 3 and values.shape[2] in _JOINTS and values.shape[1] in (2, 3):
+        values = values.transpose(0, 2, 1)  # [T, 2 or 3, 17]
+    if values.ndim == 4 and values.shape[3] in _JOINTS and values.shape[2] in (2, 3):
+        values = values.transpose(0, 1, 3, 2)
+    if values.ndim != 4:
         yield name, {}, values
+        return
+    if values.shape[1] == 1 < values.shape[0] or steps(values, 0) < steps(values, 1):
+        values = values.transpose(1, 0, 2, 3)  # [T, people, 17, 2 or 3]
+    for number, poses in enumerate(values):
+        yield name if len(values) == 1 else f"{name}_{number}", {}, poses
 
 
 def _nested(content: Any, name: str) -> Iterator[tuple[str, dict[str, str], np.ndarray]]:
@@ -107,8 +152,9 @@ def _without_number(action: str) -> str:
 
 
 def _clip(name: str, fields: dict[str, str], given: np.ndarray) -> RawClip:
-    if given.ndim != 3 or given.dtype.kind not in "fiu" or given.shape[1] not in (17, 32):
+    if given.ndim != 3 or given.dtype.kind not in "fiu" or given.shape[1] not in _JOINTS:
         raise InputError(f"poses have the shape {list(given.shape)}", None, "write [T, 17, 2 or 3]")
+    check_frames_first(given)
     count, joints, dimensions = given.shape
     check_size(count, joints, dimensions + 1)
     if dimensions not in (2, 3):

@@ -25,6 +25,7 @@ from data.importers.clips.confidence import mark_unseen
 from data.importers.clips.faults import malformed_as_input_error
 from data.importers.clips.joints import order_by_name
 from data.importers.clips.types import Format, Head, ImportOptions, RawClip, ReaderOutput, Source
+from data.importers.clips.vocabulary import text_of
 from data.importers.readers.hdf5_file import SIGNATURE, Hdf5File
 from data.importers.readers.json_stream import open_text
 from data.importers.readers.safe_pickle import plain_values
@@ -76,6 +77,11 @@ class Header:
                 "there are no columns of x and y", None, "DeepLabCut writes rows scorer, bodyparts, coords"
             )
         joints = {person: tuple(dict.fromkeys(p for q, p, _ in columns if q == person)) for person, _, _ in columns}
+        for person, part, _ in columns:
+            if missing := [axis for axis in ("x", "y") if (person, part, axis) not in columns]:
+                raise InputError(
+                    f"the body part {part[:80]!r} has no {missing[0]}", None, "DeepLabCut writes x and y of all"
+                )
         most = max(joints.values(), key=len)
         return cls(
             tuple(person for person, names in joints.items() if names == most), most, columns, min(columns.values())
@@ -105,8 +111,6 @@ def _clip_of_csv(source: Source) -> RawClip:
     with open_text(source.path, newline=None) as text:
         header = _header(text)
         order = header.order
-        if None in order[:2]:
-            raise InputError("a body part has no x or no y", str(source.path), None)
         row = 0
         with malformed_as_input_error(lambda: f"row {row}"):
             for row, cells in enumerate(filter(any, csv.reader(_lines(text)))):
@@ -125,16 +129,25 @@ def _clip_of_hdf5(source: Source) -> RawClip:
         table = file.read(f"{group}/table")
         kind = file.attribute(f"{group}/table", "values_block_0_kind")
     with malformed_as_input_error("the columns"):
-        names = plain_values(bytes(kind), f"{source.path}, columns")
-        rows = [[str(part) for part in name] for name in names]
+        if not isinstance(kind, bytes):
+            raise InputError(
+                "the columns of the table have no names", str(source.path), "export it from DeepLabCut again"
+            )
+        names = plain_values(kind, f"{source.path}, columns")
+        rows = [[text_of(part, "the name of a column") for part in name] for name in names]
         levels = ("scorer", "individuals", "bodyparts", "coords") if len(rows[0]) == 4 else _LEVELS
         header = Header.of({level: [row[place] for row in rows] for place, level in enumerate(levels)})
         values = table["values_block_0"].astype(np.float32)
+        if values.shape != (len(table), len(rows)):
+            raise InputError(
+                f"{len(rows)} columns are named, the table is {list(values.shape)}", None, "export it again"
+            )
         if len(table) * max(len(header.order), 1) > 2 * MAX_SEQUENCE_VALUES:
             raise InputError("there are more rows than a sequence may have", f"{len(table)}", "cut the recording")
         ordered = [np.ones(len(table), np.float32) if at is None else values[:, at] for at in header.order]
         index = table["index"] if "index" in (table.dtype.names or ()) else np.arange(len(table))
-        numbers = index.astype(np.float64) if index.dtype.kind in "iuf" else np.arange(len(table), dtype=np.float64)
+        numbered = index.dtype.kind in "iuf" and index.ndim == 1
+        numbers = index.astype(np.float64) if numbered else np.arange(len(table), dtype=np.float64)
     return _clip(source.name, header, np.stack(ordered, axis=1).ravel(), numbers)
 
 

@@ -26,7 +26,7 @@ def read(source: Source, options: ImportOptions) -> Iterator[ReaderOutput]:
             raise InputError(
                 "there are no tracks of named nodes",
                 f"{source.path} has {file.described()}",
-                "export the project: sleap-convert --format analysis PROJECT.slp",
+                "a project is not read: export it with sleap-convert --format analysis PROJECT.slp",
             )
         names = tuple(file.texts("node_names"))
         tracks = file.read("tracks")
@@ -72,7 +72,7 @@ def _clip(name: str, names: tuple[str, ...], tracks: np.ndarray, scores: np.ndar
 
 
 def _detect(head: Head) -> bool:
-    return head.data.startswith(SIGNATURE) and b"node_names" in head.data
+    return head.data.startswith(SIGNATURE) and (b"node_names" in head.data or head.path.suffix.lower() == ".slp")
 
 
 FORMAT = Format(

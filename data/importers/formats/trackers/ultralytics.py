@@ -12,6 +12,7 @@ many there are. Coordinates up to 2 are fractions of image width and height (`no
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ from data.importers.clips.vocabulary import is_confidence, simplified, time_unit
 from data.importers.readers.image_names import COUNTS, Annotated, clip_and_frame
 from data.importers.readers.json_frames import read_frames
 from data.importers.readers.json_stream import stream_json
+from data.text import listed
 
 _LISTS = ("detections", "predictions", "results", "people", "persons", "objects", "instances", "poses", "summary")
 _KEYS = (*_LISTS, "class", "box", "x1", "x2", "y1", "y2", "origshape", "visible", "speed", "path", "trackid")
@@ -33,6 +35,8 @@ _KEYS = (*_LISTS, "class", "box", "x1", "x2", "y1", "y2", "origshape", "visible"
 
 _AWAY = 0.4
 """Mean distance of the joints, in heights of a person, from which the next pose is another person's."""
+
+_MOST_CLASSES = 100
 
 _MOST_PEOPLE = 8
 """Largest number of people whose turns are recognised."""
@@ -44,7 +48,11 @@ def read(source: Source, options: ImportOptions) -> Iterator[ReaderOutput]:
     if _is_detection(first) and ((key := _frame_key(first)) or member.isdecimal()):
         yield from _by_frame(source, key)
         return
-    for found in read_frames(source, options, _parse, None, (), _KEYS):
+    classes = dict[str, None]()
+    parse = partial(_parse, classes)
+    for found in read_frames(source, options, parse, None, (), _KEYS):
+        if isinstance(found, RawClip) and classes.keys() - {"person"}:
+            found.notes.append(f"the class of detections, {listed(list(classes)[:5])}, is not read: see --label")
         if isinstance(found, RawClip) and _is_detection(first) and found.times is None:
             try:
                 _divide(found)
@@ -109,7 +117,7 @@ def _by_frame(source: Source, key: str | None) -> Iterator[ReaderOutput]:
     yield clip.clip(source.name, 0)
 
 
-def _parse(frame: Any, frames: Collector, options: ImportOptions) -> None:
+def _parse(classes: dict[str, None], frame: Any, frames: Collector, options: ImportOptions) -> None:
     found = frame
     if isinstance(frame, dict) and not _is_detection(frame):
         name = next((name for name in frame if simplified(name) in _LISTS), None)
@@ -120,6 +128,8 @@ def _parse(frame: Any, frames: Collector, options: ImportOptions) -> None:
         points = detection.get("keypoints")
         if not points:
             continue  # an object, or a person without a pose
+        if isinstance(name := detection.get("name"), str) and len(classes) < _MOST_CLASSES:
+            classes[name] = None
         track = detection.get("track_id", detection.get("id"))
         values = _triples(points)
         frames.pose(order_by_count(len(values) // 3, COUNTS), values, 2, int(track) if track is not None else -1)

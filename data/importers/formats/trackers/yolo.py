@@ -18,13 +18,14 @@ import numpy as np
 
 from data.errors import InputError
 from data.importers.clips.collector import Collector
-from data.importers.clips.confidence import mark_unseen
+from data.importers.clips.confidence import mark_unseen, with_confidences
 from data.importers.clips.faults import malformed_as_input_error, quarantined
 from data.importers.clips.joints import order_by_count
 from data.importers.clips.types import Format, Head, ImportOptions, RawClip, ReaderOutput, Source
-from data.importers.readers.image_names import COUNTS, with_confidences
+from data.importers.readers.image_names import COUNTS
 from data.importers.readers.json_stream import open_text
 from data.importers.readers.numbered_files import frame_of, gather_frames
+from data.text import listed
 
 MAX_CHARS = 1 << 20
 """Length of the longest file of a frame."""
@@ -48,6 +49,7 @@ def read(source: Source, options: ImportOptions) -> Iterator[ReaderOutput]:
     """Yield the clip of a source, and a quarantined record for each file that cannot be read."""
     frames = Collector()
     scored: set[bool] = set()
+    classes: set[int] = set()
     for position, path in enumerate(source.paths):
         number = frame_of(path)
         frames.frame_at(float(position if number is None else number), "frame")
@@ -55,10 +57,15 @@ def read(source: Source, options: ImportOptions) -> Iterator[ReaderOutput]:
             with malformed_as_input_error(path.name), open_text(path) as text:
                 for line in text.read(MAX_CHARS).splitlines():
                     if line.strip():
-                        scored.add(_add([float(word) for word in line.split()], frames))
+                        numbers = [float(word) for word in line.split()]
+                        scored.add(_add(numbers, frames))
+                        classes.add(int(numbers[0]))
         except InputError as error:
             yield quarantined(error, str(path), 0)
-    yield _completed(frames.clip(source.name), scored)
+    clip = _completed(frames.clip(source.name), scored)
+    if classes - {0}:
+        clip.notes.append(f"the classes {listed(sorted(map(str, classes)))} are not read: see --labels")
+    yield clip
 
 
 def _add(numbers: list[float], frames: Collector) -> bool:

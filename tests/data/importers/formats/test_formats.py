@@ -42,6 +42,16 @@ def test_movenet_frames_of_several_poses_with_times(poses, take, dump):
     np.testing.assert_allclose(sequence.keypoints, heights(other), **TINY)
 
 
+def test_a_clip_without_frames_among_others_is_quarantined_alone(poses, take, dump):
+    frames = [
+        {"keypoints": [{"x": x, "y": y, "name": n} for n, (x, y, _) in zip(COCO, frame.tolist(), strict=True)]}
+        for frame in poses()
+    ]
+    path = dump("m.json", [{"frames": frames, "name": "walk"}, {"name": "rest", "frames": []}])
+    ((sequence,), (record,)) = take(path, image=ImageSize(480))
+    assert (sequence.sequence_id, record.record, record.reason) == ("walk", 1, "there are # frames")
+
+
 def test_posenet_frames_of_one_pose_in_a_bare_array(poses, take, dump):
     given = poses()
     frames = [

@@ -67,6 +67,25 @@ def test_a_bvh_with_z_up_is_turned_upright(take, dump):
     assert "bodies are upright along +z, which is taken as up" in take.notes
 
 
+@pytest.mark.parametrize("explicit", [True, False])
+def test_wrists_and_hands_ankles_and_feet_are_not_confused(take, dump, explicit):
+    limbs = ["Hip", "Knee", "Ankle", "Foot", "Shoulder", "Elbow", "Wrist", "Hand"]
+    limbs = [limb for limb in limbs if explicit or limb not in ("Ankle", "Wrist")]
+    lines = ["HIERARCHY", "ROOT Pelvis", "{", "OFFSET 0 0 0", "CHANNELS 3 Xposition Yposition Zposition"]
+    for place, name in enumerate(["Neck", *(f"{side}_{limb}" for side in "LR" for limb in limbs)]):
+        lines += [f"JOINT {name}", "{", f"OFFSET {place} 50 0", "CHANNELS 0", "}"]
+    path = dump("a.bvh", "\n".join([*lines, "}", "MOTION", "Frames: 2", "Frame Time: 0.04", "0 0 0", "0 0 0"]))
+    ((sequence,), _) = take(path)
+    joints = load_layout("kinect20").joints
+    across = {joint: float(sequence.keypoints[0, joints.index(joint), 0]) for joint in joints}
+    wanted = {"hip": "Hip", "knee": "Knee", "elbow": "Elbow"}
+    wanted |= {"ankle": "Ankle", "foot": "Foot", "wrist": "Wrist", "hand": "Hand"} if explicit else {}
+    wanted |= {} if explicit else {"ankle": "Foot", "wrist": "Hand"}
+    for joint, limb in wanted.items():
+        np.testing.assert_allclose(across[f"left_{joint}"], (limbs.index(limb) + 1) / 100, atol=1e-5)
+    assert any(sequence.keypoints[0, joints.index("left_foot"), 3:]) == explicit
+
+
 def test_a_bvh_without_a_person_and_one_that_is_cut_are_explained(take, dump):
     text = bvh([[0] * 9] * 2)
     _, (refused,) = take(dump("a.bvh", text.replace("Arm", "Wing").replace("Leg", "Claw")))
@@ -299,3 +318,10 @@ def test_a_c3d_that_is_cut_and_one_of_a_tool_are_explained(take, tmp_path):
     (tmp_path / "b.c3d").write_bytes(c3d([f"M{n}" for n in range(12)], np.ones((5, 12, 4))))
     _, (refused,) = take(tmp_path / "b.c3d")
     assert "M0, M1" in refused.detail
+
+
+def test_a_bvh_whose_last_joint_has_channels_twice_is_refused(take, dump):
+    text = bvh([[0] * 9] * 2)
+    channels = "CHANNELS 3 Zrotation Xrotation Yrotation"
+    _, (refused,) = take(dump("a.bvh", text.replace(channels, f"{channels}\n{channels}")))
+    assert refused.reason == "a joint has CHANNELS twice"

@@ -136,6 +136,15 @@ def test_yolo_labels_in_pixels(poses, take, dump):
     np.testing.assert_allclose(sequence.keypoints, heights(given), **TINY)
 
 
+def test_a_number_of_a_person_that_is_no_number_leaves_the_other_people_as_they_are(poses, take, dump):
+    one, other = poses(2, seed=1, left=60), poses(2, seed=2, left=400)
+    for t in range(2):
+        path = dump(f"a/{t}.txt", yolo(one[t], after=(0.9, 3)) + "\n" + yolo(other[t], after=(0.9, 1e300)))
+    ((sequence,), refused) = take(path.parent, image=SIZE)
+    assert [one.reason for one in refused] == ["a value is malformed for this format"] * 2
+    np.testing.assert_allclose(sequence.keypoints, heights(one), **TINY)
+
+
 def test_yolo_labels_with_flags_of_visibility(poses, take, dump):
     given = poses(4)
     given[..., 2] = np.random.default_rng(0).integers(0, 3, given.shape[:2])
@@ -202,6 +211,48 @@ def test_deeplabcut_as_hdf5(poses, take, tmp_path):
     np.testing.assert_allclose(sequence.keypoints, heights(one), **TINY)
 
 
+def nested():
+    names = ["net"]
+    for _ in range(40):
+        names = [names, names]
+    return names
+
+
+@pytest.mark.parametrize(
+    ("shape", "names", "words"),
+    [
+        ((51, 3), None, "51 columns are named, the table is [5, 51, 3]"),
+        ((50,), None, "51 columns are named, the table is [5, 50]"),
+        ((51,), [(nested(), joint, kind) for joint in COCO for kind in "xyz"], "the name of a column is a list"),
+        ((51,), [("net", joint, kind) for joint in COCO for kind in "ayz"], "has no x"),
+        ((51,), [("net", joint, kind) for joint in COCO for kind in ("xyz" if joint == "nose" else "xz_")], "has no y"),
+    ],
+)
+def test_deeplabcut_columns_that_do_not_fit_the_table(poses, take, tmp_path, shape, names, words):
+    path = deeplabcut_hdf5(tmp_path / "a.h5", poses(5))
+    with h5py.File(path, "r+") as file:
+        kind = file["df_with_missing/table"].attrs["values_block_0_kind"]
+        del file["df_with_missing/table"]
+        table = np.zeros(5, [("index", "<i8"), ("values_block_0", "<f8", shape)])
+        attributes = file.create_dataset("df_with_missing/table", data=table).attrs
+        attributes["values_block_0_kind"] = np.bytes_(pickle.dumps(names)) if names else kind
+    _, (refused,) = take(path, image=SIZE)
+    assert words in refused.detail
+
+
+def test_deeplabcut_hdf5_with_numbers_of_frames_in_several_columns_counts_the_rows(poses, take, tmp_path):
+    given = poses(5)
+    path = deeplabcut_hdf5(tmp_path / "a.h5", given)
+    with h5py.File(path, "r+") as file:
+        kind = file["df_with_missing/table"].attrs["values_block_0_kind"]
+        del file["df_with_missing/table"]
+        table = np.zeros(5, [("index", "<i8", (3,)), ("values_block_0", "<f8", (51,))])
+        table["values_block_0"] = given.reshape(5, -1)
+        file.create_dataset("df_with_missing/table", data=table).attrs["values_block_0_kind"] = kind
+    ((sequence,), _) = take(path, image=SIZE)
+    np.testing.assert_allclose(sequence.keypoints, heights(given), **TINY)
+
+
 def sleap(path, people, transposed=True):
     """Write an analysis file of people, each `[T, 17, 3]`."""
     tracks = np.stack(people)
@@ -262,3 +313,10 @@ def test_an_hdf5_of_something_else_is_described(take, tmp_path):
         file["angles"] = np.zeros((3, 4))
     _, (refused,) = take(tmp_path / "a.h5", "sleap")
     assert "angles (f8 [3, 4])" in refused.detail
+
+
+def test_an_hdf5_with_a_type_that_numpy_does_not_have_is_described(take, tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        h5py.h5d.create(file.id, b"moments", h5py.h5t.UNIX_D32LE, h5py.h5s.create_simple((4,)))
+    _, (refused,) = take(tmp_path / "a.h5", "sleap")
+    assert "moments (the file cannot be read as HDF5)" in refused.detail
