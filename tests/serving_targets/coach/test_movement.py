@@ -143,6 +143,19 @@ def test_a_known_movement_is_counted_from_its_first_repetition(raises):
         assert count.repetitions == pytest.approx(done, abs=0.35)
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_scratching_is_not_a_known_movement(standing, raises, seed):
+    cycle = body_signal(raises(1, seconds=2.4))[::3]
+    joints, random = np.repeat(standing[None], 600, axis=0), np.random.default_rng(seed)
+    for name in ("left_elbow", "right_elbow", "left_knee"):
+        path = np.convolve(np.cumsum(random.normal(0, 1, 660)), np.hanning(61) / 30, "valid")
+        bend = 60 * (path - path.min()) / np.ptp(path) + 1e-6
+        joints = bent(joints, name, -bend)
+    poses = np.concatenate([joints, np.ones((600, 20, 1))], axis=-1)
+    known = (cycle, mirrored(cycle))
+    assert count_repetitions(body_signal(poses)[::3], known, 2.4).repetitions < 1
+
+
 def test_the_boundaries_of_repetitions_are_where_they_begin(raises, still):
     cycle = resampled(body_signal(raises(1, noise=0)), 24)
     signal = signal_of(np.concatenate([still(3), raises(4, seconds=2.5)]))
