@@ -65,13 +65,14 @@ def coach(
         raise click.UsageError("--live reads standard input: give no SOURCE, --report or --streaming with it")
     if not live and not sources:
         raise click.UsageError("give a SOURCE, or --live")
+    options = options_from(source_options)
     with open_coach(bundle, key) as shipped:
         for sentence in shipped.lacks:
             say(harmless(f"note: {sentence}", LONGEST), error=True)
         if live:
-            _coach_live(shipped, source_options["layout"], language, as_json=as_json)
+            _coach_live(shipped, options.layout, language, as_json=as_json)
             return
-        coached = _coached(shipped, sources, options_from(source_options), offline=not streaming)
+        coached = _coached(shipped, sources, options, offline=not streaming)
         timelines = _show_all(coached, shipped, report, overwrite, language, as_json=as_json)
     if as_json:
         from serving_targets.coach.timeline import as_predictions
