@@ -102,6 +102,8 @@ class NpzArchive:
         where = f"{self.path}, array {name!r}"
         if info is None or info.file_size > MAX_COLUMN_BYTES:
             raise InputError("the array is missing or too large", where, None)
+        if info.compress_size > self.path.stat().st_size:
+            raise InputError("the array is longer than the file", where, "copy the file again, it is damaged")
         try:
             with self._zip.open(info) as stream:
                 version = np.lib.format.read_magic(stream)

@@ -320,6 +320,17 @@ def test_a_c3d_that_is_cut_and_one_of_a_tool_are_explained(take, tmp_path):
     assert "M0, M1" in refused.detail
 
 
+def test_an_array_of_objects_that_claims_to_be_longer_than_the_file_is_refused(take, tmp_path):
+    path = tmp_path / "a.npz"
+    np.savez(path, positions_3d={"S1": {"Walking": [np.zeros((3, 17, 3))]}})
+    content = bytearray(path.read_bytes())
+    entry = content.rindex(b"PK\x01\x02")
+    content[entry + 20 : entry + 24] = (600 << 20).to_bytes(4, "little")  # the compressed size in the directory
+    path.write_bytes(content)
+    _, (fault,) = take(path)
+    assert "longer than the file" in fault.detail
+
+
 def test_a_bvh_whose_last_joint_has_channels_twice_is_refused(take, dump):
     text = bvh([[0] * 9] * 2)
     channels = "CHANNELS 3 Zrotation Xrotation Yrotation"
