@@ -46,6 +46,12 @@ def test_leaning_is_forward_where_the_feet_point_even_in_a_left_handed_world(sta
     assert angle(leaning[0] * (1, 1, -1), "trunk") == pytest.approx(20, abs=1)
 
 
+def test_an_image_does_not_show_the_lean(standing):
+    flat = standing * (1, 1, 0)
+    assert np.isnan(angle(flat, "trunk"))
+    assert np.isfinite([angle(flat, name) for name in ANGLES if name != "trunk"]).all()
+
+
 def test_directions_are_what_makes_an_angle_larger_or_smaller():
     assert [direction("left_elbow", +1), direction("right_hip", -1)] == ["straighten", "bend"]
     assert [direction("left_shoulder", +1), direction("trunk", -1)] == ["raise", "lean_back"]
