@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from data.consistency import Consistency
+from data.digests import file_digest
 from data.errors import InputError
 from data.files import creating_folder, open_own, try_lock
 from data.records import MAX_SEQUENCE_VALUES, SCHEMA, KeypointSequence, clip_id, from_batch, to_batch
@@ -302,11 +303,12 @@ def read_index(span_dir: Path) -> list[SequenceKey]:
 
 def content_digest(span_dir: Path) -> str:
     """Return the SHA-256 of a span's file names and contents, independent of its path and of file times."""
-    digest = hashlib.sha256()
-    for path in part_files(span_dir):
-        with path.open("rb") as file:
-            digest.update(f"{path.name}\0{hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
-    return digest.hexdigest()
+    return digest_of_parts((path.name, file_digest(path)) for path in part_files(span_dir))
+
+
+def digest_of_parts(parts: Iterable[tuple[str, str]]) -> str:
+    """Return the content digest of a span from the names and SHA-256 digests of its files, in name order."""
+    return hashlib.sha256("".join(f"{name}\0{digest}\n" for name, digest in parts).encode()).hexdigest()
 
 
 def open_part(path: Path) -> pq.ParquetFile:
@@ -395,6 +397,8 @@ def _largest_size(part: pq.ParquetFile, path: Path, group: int, first_row: int) 
 
 
 def _unwritable(path: Path, error: OSError) -> InputError:
+    if isinstance(error, (FileExistsError, NotADirectoryError)):
+        return InputError("the span cannot be written: the path is, or goes through, no folder", str(path), "name one")
     return InputError(
         f"the span cannot be written: {error.strerror or error}",
         str(path),

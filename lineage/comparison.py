@@ -12,6 +12,7 @@ import contextlib
 import json
 import os
 import shlex
+import stat
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -99,6 +100,28 @@ def differences(root: Path, folder: Path, digest: str, *, thorough: bool = False
         return [Difference("missing", str(folder), "the whole payload")]
     found = _read(root, folder, {} if thorough else _last_comparison(root, folder, digest), expected=digest)
     return [] if found.digest == digest else name_differences(root, digest, found, folder)
+
+
+def known_listing(root: Path, folder: Path) -> Listing | None:
+    """Return the listing of a folder without reading its files; None if one may have changed since they were read.
+
+    Args:
+        root: root of the runs.
+        folder: folder that `read_listing` has listed. A link in it is never known, because its target may change.
+    """
+    compared, settled = _last_record(root, folder)
+    found = {name: _state(state) for name, state in entries(folder).items() if not stat.S_ISLNK(state.st_mode)}
+    unchanged = settled.keys() == compared.keys() and found == {name: entry.state for name, entry in settled.items()}
+    return _listing(settled) if unchanged else None
+
+
+def read_listing(root: Path, folder: Path) -> Listing:
+    """Return the listing of a folder, and keep the state of the files under the root for `known_listing`.
+
+    Raises:
+        OSError: if a file cannot be read.
+    """
+    return _read(root, folder, {})
 
 
 def still_holds(root: Path, folder: Path, files: Collection[ListedFile]) -> bool:

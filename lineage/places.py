@@ -23,6 +23,11 @@ def comparison_file(root: Path, folder: Path) -> Path:
     return root / "compared" / name[:2] / f"{name}.json"
 
 
+def checked_file(root: Path, key: str) -> Path:
+    """Return the path of the note that a span was found sound; the key is a digest of its content and of the check."""
+    return root / "checked" / key[:2] / key
+
+
 def plans_folder(root: Path) -> Path:
     """Return the folder of the compiled plans; those of an orchestrator's runs have the names of the runs."""
     return root / "plans"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from payloads.json_payload import JsonPayload
 
@@ -117,6 +117,7 @@ class ConversionRecord(JsonPayload):
         evaluation: test windows kept for ModelValidator.
         versions: library to its version.
         seconds: wall time of the conversion.
+        cpu_seconds: stage to its processor time, from the start of the converting process.
     """
 
     FILE: ClassVar[str] = "conversion.json"
@@ -130,3 +131,4 @@ class ConversionRecord(JsonPayload):
     evaluation: JudgedWindows
     versions: dict[str, str]
     seconds: float
+    cpu_seconds: dict[str, float] = Field(default_factory=dict)

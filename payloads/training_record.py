@@ -14,6 +14,7 @@ class TrainingRecord(JsonPayload):
 
     Attributes:
         seconds: wall time.
+        cpu_seconds: phase to its processor time, from the start of Trainer's process.
         epochs: number of epochs trained.
         warm_start: folder of the model whose weights it started from; None for random weights.
         windows: split to its number of windows.
@@ -26,6 +27,7 @@ class TrainingRecord(JsonPayload):
     FILE: ClassVar[str] = "training.json"
 
     seconds: float
+    cpu_seconds: dict[str, float] = Field(default_factory=dict)
     epochs: int
     warm_start: str | None = None
     windows: dict[str, int] = Field(default_factory=dict)

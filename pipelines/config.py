@@ -197,6 +197,10 @@ def _find(name_or_file: str) -> Path:
     path = Path(name_or_file)
     if path.is_file():
         return path
+    if path.exists():
+        if path.is_dir():
+            raise InputError("the configuration is a folder", str(path), "give the YAML file in it")
+        raise InputError("the configuration is a pipe or device", str(path), "save what it holds to a file")
     nearest = difflib.get_close_matches(name_or_file, config_names(), 1, 0)
     raise InputError(
         f"no configuration {shortened(name_or_file)!r}",

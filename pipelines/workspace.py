@@ -42,6 +42,11 @@ class Workspace:
         """Return the path of a compiled plan."""
         return plans_folder(self.root) / f"{name}.json"
 
+    @property
+    def imports_file(self) -> Path:
+        """The file of what the project's modules import, which plans are made from."""
+        return self.root / "imports.json"
+
     def plan_file_of_run(self, run_id: str) -> Path:
         """Return the path of the plan of a run that an orchestrator steps through."""
         return self.plan_file(run_id)

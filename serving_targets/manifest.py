@@ -150,6 +150,8 @@ class Manifest(_Part):
             raise ValueError(f"must include {' and '.join(sorted(missing))}")
         if {MANIFEST, SIGNATURE} & set(names):
             raise ValueError(f"must not include {MANIFEST} and {SIGNATURE}")
+        if sum(file.bytes for file in files) > MOST_BYTES:
+            raise ValueError(f"must not stand for more than {MOST_BYTES >> 20} MB together")
         return files
 
     @property

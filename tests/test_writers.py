@@ -56,7 +56,7 @@ ALLOWED = {
         "data/quarantine.py:QuarantineWriter.add",
         "data/store.py:SpanReservation.__init__",
         "pipelines/processes/children.py:ChildProcesses.run",
-        "pipelines/running/plan_cache.py:obtain_plan",
+        "pipelines/running/plan_cache.py:_obtain",
         "pipelines/running/process_operator.py:ProcessOperator.run_executor",
         "pipelines/running/recovery.py:journal",
     ),
@@ -74,6 +74,7 @@ ALLOWED = {
         "components/serving_smoke/judge.py",
         "lineage/exchange/prov.py",
         "lineage/store/backend.py:_native_messages",
+        "pipelines/cli/main.py:_open_closed_streams",
     ),
     "renames what it staged to a version that does not exist, and removes that again if the push fails": (
         "components/pusher/publish.py:_publish",

@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from data.files import replacing
 from data.output.progress import duration, say_progress, time_left
+from data.system.cpu_phases import CpuPhases
 from data.text import say
 
 
@@ -60,6 +61,28 @@ class Progress(keras.callbacks.Callback):
         if steps := epochs - epoch - 1 + epochs * self._networks_after:
             parts.append(f"{duration(time_left(self._seconds, steps))} left")
         say_progress(", ".join(parts))
+
+
+class FirstStep(keras.callbacks.Callback):
+    """Counts the processor time up to the end of the first step, nearly all of which is tracing.
+
+    Args:
+        phases: processor time of the training.
+    """
+
+    def __init__(self, phases: CpuPhases) -> None:
+        super().__init__()
+        self._phases = phases
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """See `keras.callbacks.Callback`."""
+        self._waiting = True
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """See `keras.callbacks.Callback`."""
+        if self._waiting:
+            self._waiting = False
+            self._phases.end("first step")
 
 
 class TensorBoardScalars(keras.callbacks.Callback):

@@ -12,6 +12,7 @@ import tensorflow_transform as tft
 from tfx.components.trainer.fn_args_utils import FnArgs
 
 from data.layouts import Layout, load_layout
+from data.system.cpu_phases import CpuPhases
 from payloads.training_record import TrainingRecord
 from trainer_module.dataset import Windows, read_windows
 from trainer_module.distillation import train_teachers
@@ -35,11 +36,12 @@ def run_fn(fn_args: FnArgs) -> None:
     Args:
         fn_args: files and folders of the Trainer node. `custom_config` has the keys of `TrainerSettings`.
     """
-    start = time.monotonic()
+    start, phases = time.monotonic(), CpuPhases()
     settings = TrainerSettings.from_custom_config(fn_args.custom_config)
     keras.utils.set_random_seed(settings.training.seed)
     transform = tft.TFTransformOutput(fn_args.transform_graph_path)
     feature_spec = transform.transformed_feature_spec()
+    phases.end("start")
     job = TrainingJob(
         train=read_windows(fn_args.train_files, feature_spec),
         evaluation=read_windows(fn_args.eval_files, feature_spec) if settings.has_eval else None,
@@ -48,19 +50,24 @@ def run_fn(fn_args: FnArgs) -> None:
         config=settings.training,
         log_dir=Path(fn_args.model_run_dir),
         checkpoint_dir=settings.checkpoint_dir,
+        phases=phases,
     )
+    phases.end("reading")
 
     model = build_model(settings.model, job.layout.reference, job.pose_shape, len(job.labels))
     base_model = fn_args.base_model if job.config.warm_start else None
     if base_model:
         warm_up(model, Path(base_model).parent / KERAS_MODEL)
+    phases.end("building")
     teachers = train_teachers(settings.model, job) if job.config.teacher else []
     history = fit(model, job, teachers)
     folder = Path(fn_args.serving_model_dir)
     export(model, transform, folder)
     model.save(folder.parent / KERAS_MODEL)
+    phases.end("export")
     record = TrainingRecord(
         seconds=round(time.monotonic() - start, 2),
+        cpu_seconds=phases.seconds,
         epochs=len(history["loss"]),
         warm_start=base_model,
         windows={"train": _count(job.train), "eval": _count(job.evaluation)},

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import keras
 import tensorflow as tf
 
 from data.layouts import Layout
-from trainer_module.callbacks import AveragedWeights, BestWeights, Checkpoint, Progress, TensorBoardScalars
+from data.system.cpu_phases import CpuPhases
+from trainer_module.callbacks import AveragedWeights, BestWeights, Checkpoint, FirstStep, Progress, TensorBoardScalars
 from trainer_module.dataset import Windows, evaluation_batches, steps_per_epoch, training_batches
 from trainer_module.flat_adamw import FlatAdamW
+from trainer_module.models.layers import BatchNormalization
 from trainer_module.training_config import TrainingConfig
 
 
@@ -30,6 +32,7 @@ class TrainingJob:
         checkpoint_dir: folder from which a killed training is resumed; None if it starts again.
         network: name of the network for people; empty if there is only one.
         networks_after: number of networks that are trained after this one.
+        phases: stopwatch that gets the phases of the training.
     """
 
     train: Windows
@@ -41,6 +44,7 @@ class TrainingJob:
     checkpoint_dir: Path | None = None
     network: str = ""
     networks_after: int = 0
+    phases: CpuPhases = field(default_factory=CpuPhases)
 
     @property
     def pose_shape(self) -> tuple[int, int, int]:
@@ -63,6 +67,9 @@ def fit(model: keras.Model, job: TrainingJob, teachers: Sequence[keras.Model] = 
         Values of each metric by its name, one per epoch.
     """
     config = job.config
+    for layer in model._flatten_layers():
+        if isinstance(layer, BatchNormalization):
+            layer.fused = not config.jit_compile
     steps = steps_per_epoch(job.train, config)
     model.compile(
         _optimizer(config, steps),
@@ -76,6 +83,7 @@ def fit(model: keras.Model, job: TrainingJob, teachers: Sequence[keras.Model] = 
     first_epoch = checkpoint.restore() if checkpoint else 0
     callbacks: list[keras.callbacks.Callback] = [
         Progress(job.network, job.networks_after),
+        FirstStep(job.phases),
         TensorBoardScalars(job.log_dir),
     ]
     if best:
@@ -92,6 +100,7 @@ def fit(model: keras.Model, job: TrainingJob, teachers: Sequence[keras.Model] = 
         verbose=0,
         shuffle=False,
     )
+    job.phases.end("training")
     return {name: [float(value) for value in values] for name, values in history.history.items()}
 
 

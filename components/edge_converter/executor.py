@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,12 @@ class Executor(BaseExecutor):
             dynamic_range=exec_properties["dynamic_range"],
             facts=json.loads(exec_properties["facts"]),
         )
+        # A process that executors are run in has imported TensorFlow and done nothing with it; any other may have.
+        fork = multiprocessing.parent_process() is not None
+        if fork:
+            # This import lets the executor start from the server that has imported it (`Plan.is_heavy`).
+            import tensorflow  # noqa: F401
         with tempfile.TemporaryDirectory(prefix="poseline-convert-") as scratch:
-            run_job(job, exec_properties["time_limit_seconds"], Path(scratch))
+            run_job(job, exec_properties["time_limit_seconds"], Path(scratch), fork=fork)
         for path in sorted(path for path in Path(job.output).rglob("*") if path.is_file()):
             logging.info("wrote %s, %d bytes", path.name, path.stat().st_size)

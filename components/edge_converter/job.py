@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from data.errors import NodeError
-from serving_targets.sandbox.child_process import run_module
+from serving_targets.sandbox.child_process import run_forked, run_module
 
 FAILURE = "failure.json"
 STAGE = "stage.txt"
@@ -50,7 +50,12 @@ class ConversionJob:
 
 
 def run_job(
-    job: ConversionJob, time_limit_seconds: float, scratch: Path, worker: str = "components.edge_converter.worker"
+    job: ConversionJob,
+    time_limit_seconds: float,
+    scratch: Path,
+    worker: str = "components.edge_converter.worker",
+    *,
+    fork: bool = False,
 ) -> None:
     """Convert a model in a child process.
 
@@ -59,13 +64,15 @@ def run_job(
         time_limit_seconds: seconds after which the process is killed.
         scratch: empty folder for the job description, the log and the description of a failure.
         worker: dotted name of the converting module.
+        fork: whether the process is a copy of this one, which has imported TensorFlow but not used it.
 
     Raises:
         NodeError: the process crashed, exceeded its time limit or failed; the message names the stage.
     """
     description = scratch / "job.json"
     description.write_text(json.dumps(asdict(job)))
-    ending = run_module(worker, [str(description)], scratch / "log.txt", time_limit_seconds)
+    run = run_forked if fork else run_module
+    ending = run(worker, [str(description)], scratch / "log.txt", time_limit_seconds)
     if ending.code is None:
         raise NodeError(
             f"the conversion {ending.fault}; it was {_stage(scratch)}",

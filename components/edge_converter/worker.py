@@ -35,6 +35,7 @@ from components.edge_converter.window_reader import read_keys, read_windows
 from components.edge_converter.window_selection import WindowKey, select_stratified, select_whole_sequences
 from data.digests import file_digest, list_folder
 from data.errors import NodeError, PoselineError
+from data.system.cpu_phases import CpuPhases
 from data.system.limits import die_with_parent
 from data.text import say
 from data.windows import WindowSpec
@@ -90,32 +91,38 @@ def convert(job: ConversionJob, stage: Stage) -> None:
     Raises:
         NodeError: the SavedModel has no suitable endpoint, or a converted file cannot be used.
     """
-    start = time.monotonic()
+    start, phases = time.monotonic(), CpuPhases()
     contract = _contract(job)
     classes = len(contract.labels)
 
+    phases.end("start")
     stage("reading the examples")
     windows = _select_windows(job, contract.window_shape)
 
+    phases.end("reading")
     stage("running the SavedModel")
     model = tf.saved_model.load(job.saved_model)
     raw = _raw_endpoint(model, job.saved_model)
     probabilities = raw(**{INPUT: tf.constant(windows.golden_windows)})[OUTPUT].numpy()
     _check_output(probabilities, (len(windows.golden), classes), f"SavedModel {job.saved_model}")
 
+    phases.end("SavedModel")
     stage("converting to float TFLite")
     output = Path(job.output)
     float_model, int8_model = output / FLOAT_MODEL, output / INT8_MODEL
     float_model.write_bytes(_to_tflite(model, raw, windows.shape, job.saved_model))
     _check_operators(float_model)
 
+    phases.end("float")
     stage("quantising to int8")
     recipe = quantise(float_model, int8_model, job.core_scope, windows.calibration)
     _check_operators(int8_model)
 
+    phases.end("int8")
     stage("making the other formats")
     files = [float_model, int8_model, *_write_other_formats(job, float_model.read_bytes())]
 
+    phases.end("other formats")
     stage("running the converted files")
     for path in files:
         path.write_bytes(embed_contract(path.read_bytes(), contract))
@@ -123,11 +130,13 @@ def convert(job: ConversionJob, stage: Stage) -> None:
         path: np.abs(_run(path, windows.golden_windows, classes) - probabilities).max(axis=1) for path in files
     }
 
+    phases.end("comparison")
     stage("writing the windows")
     np.savez(output / GOLDEN_WINDOWS, windows=windows.golden_windows, probabilities=probabilities)
     _write_evaluation_windows(job, windows, contract.labels)
     seconds = round(time.monotonic() - start, 2)
-    _describe_conversion(job, windows, recipe, differences, contract, seconds).write(output)
+    phases.end("writing")
+    _describe_conversion(job, windows, recipe, differences, contract, seconds, phases.seconds).write(output)
 
 
 def _select_windows(job: ConversionJob, shape: tuple[int, int, int]) -> _Windows:
@@ -168,6 +177,7 @@ def _describe_conversion(
     differences: dict[Path, np.ndarray],
     contract: Contract,
     seconds: float,
+    cpu_seconds: dict[str, float],
 ) -> ConversionRecord:
     return ConversionRecord(
         input=TensorRecord(name=INPUT, shape=(1, *windows.shape), dtype="float32"),
@@ -179,6 +189,7 @@ def _describe_conversion(
         evaluation=JudgedWindows(windows=len(windows.evaluation), of=windows.test_count, split="test"),
         versions={name: version(name) for name in ("tensorflow", "ai-edge-litert", "ai-edge-quantizer")},
         seconds=seconds,
+        cpu_seconds=cpu_seconds,
     )
 
 

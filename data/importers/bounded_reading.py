@@ -61,6 +61,7 @@ _GRACE = 2
 _RESERVE = 4 << 20
 """Bytes that are kept for saying that no memory is left."""
 
+_STATM = Path("/proc/self/statm")
 _KINDS = (
     (stat.S_ISFIFO, "a pipe"),
     (stat.S_ISSOCK, "a socket"),
@@ -199,6 +200,7 @@ class BoundedReading[Job, T]:
 
     def _start(self, first: int) -> "_Child":
         """Fork a child for the jobs from the given one."""
+        data_bytes()  # if the child cannot know it either, that is no fault of a file
         source, target = os.pipe()
         spooled = None
         if self._spool is not None:
@@ -414,6 +416,17 @@ def regular_size(path: Path) -> int:
 
 
 def data_bytes() -> int:
-    """Return the size of this process's data segment, as RLIMIT_DATA counts it."""
-    with Path("/proc/self/statm").open("rb") as file:
-        return int(file.read().split()[5]) * resource.getpagesize()
+    """Return the size of this process's data segment, as RLIMIT_DATA counts it.
+
+    Raises:
+        InputError: the system does not say it.
+    """
+    try:
+        with _STATM.open("rb") as file:
+            return int(file.read().split()[5]) * resource.getpagesize()
+    except OSError as error:
+        raise InputError(
+            f"no file can be read within limits, because the system's own files are hidden: {error.strerror}",
+            str(_STATM),
+            "mount /proc (mount -t proc proc /proc), or allow reading it",
+        ) from error

@@ -27,6 +27,7 @@ _PATH_FAULTS = {
     errno.EPERM: _PERMISSIONS,
     errno.EROFS: ("the file or folder cannot be written: its file system is read-only", "name a place on another one"),
     errno.ENOENT: ("the file or folder does not exist", "check the path"),
+    errno.EEXIST: ("the place is taken by something else", "name one that is free"),
     errno.ENOTDIR: ("a part of the path is a file, not a folder", "check the path"),
     errno.EISDIR: ("the path is a folder, not a file", "name a file"),
     errno.ELOOP: ("the path leads through a circle of links", "name the place itself"),

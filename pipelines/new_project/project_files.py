@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,6 +13,8 @@ import yaml
 
 from data.errors import InputError
 from data.files import write_atomically
+from data.settings.json_text import read_bytes
+from data.text import plain_reason
 from pipelines.new_project.choice import Choice
 from pipelines.new_project.choices import Choices
 from pipelines.new_project.survey import Survey
@@ -20,6 +23,8 @@ SCHEMA_NAME = "schema.pbtxt"
 LAYOUT_NAME = "layout.yaml"
 MADE = ".made"
 """Folder with the files as they were made, by which the changes of the user are recognised."""
+
+_MOST_BYTES = 1_000_000
 
 
 def config_text(name: str, data: str, survey: Survey, choices: Choices) -> str:
@@ -80,7 +85,7 @@ def write_project(folder: Path, texts: Mapping[str, str]) -> dict[str, str]:
     changes = {}
     for name, text in merged.items():
         file = folder / name
-        before = file.read_text("utf-8") if file.exists() else ""
+        before = _read(file) if file.exists() else ""
         changes[name] = "".join(
             difflib.unified_diff(before.splitlines(True), text.splitlines(True), f"{name} before", f"{name} now", n=1)
         )
@@ -96,6 +101,8 @@ def check_folder(folder: Path, config: str) -> None:
         folder: folder of the pipeline.
         config: name of its configuration file.
     """
+    if os.path.lexists(folder) and not folder.is_dir():
+        raise InputError("the place of the pipeline is no folder", str(folder), "choose another with --to")
     others = (file.name for file in sorted((folder / MADE).glob("*.yaml")) if file.name not in (config, LAYOUT_NAME))
     if other := next((name for name in others if (folder / name).exists()), None):
         raise InputError(
@@ -125,7 +132,16 @@ def merged_text(folder: Path, name: str, text: str) -> str:
             str(folder),
             f"choose another folder with --to, or move {name} away to have it made anew",
         )
-    return merge(file.read_text("utf-8"), made.read_text("utf-8"), text)
+    return merge(_read(file), _read(made), text)
+
+
+def _read(file: Path) -> str:
+    try:
+        return read_bytes(file, _MOST_BYTES).decode("utf-8")
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"the file cannot be read: {plain_reason(error)}", str(file), "move it away to have it made anew"
+        ) from error
 
 
 def merge(own: str, made: str, new: str) -> str:

@@ -68,7 +68,7 @@ def forecast(
     if not backend.exists(connection):
         first = plan.nodes[NodeId.KEYPOINT_EXAMPLE_GEN]
         late_binding.bind_before_cache(
-            plan.config, span, pipeline_pb2.PipelineNode.FromString(first.SerializeToString())
+            plan.config, workspace.root, span, pipeline_pb2.PipelineNode.FromString(first.SerializeToString())
         )
         return [Forecast(node, True, "nothing has been run in this root yet") for node in plan.nodes]
     outputs: dict[str, Outputs | None] = {}
@@ -99,7 +99,7 @@ def _predict(
     if spec is None:
         chosen = resolve(handle.store, plan.config.name, node, lambda spec_: _input(spec_, outputs))
         return Forecast(node_id, False, "resolves the last blessed results"), chosen
-    late_binding.bind_before_cache(plan.config, span, node)
+    late_binding.bind_before_cache(plan.config, workspace.root, span, node)
     inputs = {key: _input(spec_, outputs) for key, spec_ in node.inputs.inputs.items()}
     key = cache_key.cache_key(node, plan.ir.pipeline_info, spec, inputs)
     found = cache_key.cached_outputs(handle, key)

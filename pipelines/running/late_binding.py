@@ -6,7 +6,9 @@ id, because they must not decide whether an earlier result is used.
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,17 +18,22 @@ from tfx.proto.orchestration import pipeline_pb2
 from tfx.types.artifact import Artifact
 
 from components.pusher.signing import KEY_FILE, SIGNER
+from data.digests import Listing
 from data.errors import InputError
+from data.files import write_atomically
 from data.splits import SplitPolicy
-from data.store import content_digest, span_folder
+from data.store import content_digest, digest_of_parts, span_folder
 from data.text import listed
 from data.validation import validate_span
+from lineage.comparison import known_listing, read_listing
 from lineage.measures import BLESSINGS, FORMS
 from lineage.node_ids import NodeId
 from lineage.nodes import NODES
+from lineage.places import checked_file
 from payloads.judgements import Judgement
 from payloads.push import PushRecord
 from payloads.verdict import Verdict
+from pipelines.compilation.fingerprint import closure
 from pipelines.config import PipelineConfig
 from pipelines.pushed import altered_versions, push_targets, why_push_again
 from pipelines.running.cache_key import CacheKey
@@ -50,8 +57,14 @@ def chosen_span(config: PipelineConfig, span: int | None) -> Path:
     return span_folder(config.data, span)
 
 
-def bind_before_cache(config: PipelineConfig, span: int | None, node: pipeline_pb2.PipelineNode) -> None:
+def bind_before_cache(config: PipelineConfig, root: Path, span: int | None, node: pipeline_pb2.PipelineNode) -> None:
     """Set the parameters that decide whether an earlier result is used: the span that is read, the key that signs.
+
+    Args:
+        config: configuration of the run.
+        root: root of the runs, which remembers the spans that were checked.
+        span: number of the span to read; None reads the latest.
+        node: node whose parameters are set.
 
     Raises:
         InputError: the data cannot be trained on, or the key cannot be used; the message names file, row, reason and
@@ -64,32 +77,57 @@ def bind_before_cache(config: PipelineConfig, span: int | None, node: pipeline_p
         return
     folder = chosen_span(config, span)
     contract = read_window_contract(config.schema_file)
-    states = ((part.name, part.stat()) for part in sorted(folder.iterdir()))
-    state = tuple((name, s.st_size, s.st_mtime_ns, s.st_ctime_ns, s.st_ino) for name, s in states)
     parameters = node.parameters.parameters
     parameters["span"].field_value.int_value = int(folder.name.rpartition("-")[2])
     parameters["span_digest"].field_value.string_value = _checked_digest(
-        folder, state, config.layout, contract.channels, config.split.model_dump_json()
+        root, folder, _state(folder), config.layout, contract.channels, config.split.model_dump_json()
     )
 
 
+def _state(folder: Path) -> tuple[tuple[str | int, ...], ...]:
+    states = ((part.name, part.stat()) for part in sorted(folder.iterdir()))
+    return tuple((name, s.st_size, s.st_mtime_ns, s.st_ctime_ns, s.st_ino) for name, s in states)
+
+
 @functools.lru_cache(maxsize=1)
-def _checked_digest(folder: Path, state: object, layout: str, channels: int, policy: str) -> str:
+def _checked_digest(root: Path, folder: Path, state: object, layout: str, channels: int, policy: str) -> str:
     """Return the digest of a span's content after a check that it can be trained on.
 
-    A run predicts its nodes before it launches them, so this is called twice. The second call reads nothing if the
-    names, sizes and times of the files (`state`) are the same.
+    A span that was checked before, with the same settings and by the same code, is read again only if the names, sizes
+    and times of its files are no longer what they were then (`lineage/comparison.py`). A run predicts its nodes before
+    it launches them, so this is called twice; the second call reads nothing if `state` is the same.
     """
-    del state
+
+    def note(digest: str) -> Path:
+        code = closure(["data.validation"]).digest()
+        key = "\n".join((digest, layout, str(channels), policy, code))
+        return checked_file(root, hashlib.sha256(key.encode()).hexdigest())
+
+    known = known_listing(root, folder)
+    if known is not None and note(_span_digest(known)).exists():
+        return _span_digest(known)
     validate_span(folder, layout=layout, channels=channels, policy=SplitPolicy.model_validate_json(policy))
-    return content_digest(folder)
+    digest = content_digest(folder)
+    if root.is_dir():
+        with contextlib.suppress(OSError):  # without the note the span is checked again
+            listed = _span_digest(read_listing(root, folder))
+            if listed == digest and _state(folder) == state:
+                write_atomically(note(digest), "")
+    return digest
 
 
-def refuse_changed_span(config: PipelineConfig, properties: Mapping[str, Any]) -> None:
+def _span_digest(listing: Listing) -> str:
+    """Return the content digest of a span from the listing of its folder; what is in a subfolder is no part of it."""
+    parts = (file for file in listing.files if file.path.endswith(".parquet") and "/" not in file.path)
+    return digest_of_parts((file.path, file.sha256) for file in parts)
+
+
+def refuse_changed_span(config: PipelineConfig, root: Path, properties: Mapping[str, Any]) -> None:
     """Raise an error if a span changed while a node read it; the node's result would be cached for other data.
 
     Args:
         config: configuration of the run.
+        root: root of the runs.
         properties: execution properties of the node; without `span_digest` it does not read a span.
 
     Raises:
@@ -98,7 +136,7 @@ def refuse_changed_span(config: PipelineConfig, properties: Mapping[str, Any]) -
     if "span_digest" not in properties:
         return
     node = pipeline_pb2.PipelineNode(node_info=pipeline_pb2.NodeInfo(id=NodeId.KEYPOINT_EXAMPLE_GEN))
-    bind_before_cache(config, properties["span"], node)
+    bind_before_cache(config, root, properties["span"], node)
     if _parameter(node, "span_digest") != properties["span_digest"]:
         raise InputError(
             "the data changed while they were read",

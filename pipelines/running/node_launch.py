@@ -126,7 +126,7 @@ def _launch(run: RunContext, node_id: str, started: Callable[[str], None]) -> No
     use_cache = run.use_cache and earlier is None
     if earlier is not None:
         attempts.supersede(run, earlier)
-    late_binding.bind_before_cache(run.plan.config, run.span, node)
+    late_binding.bind_before_cache(run.plan.config, run.workspace.root, run.span, node)
     spec = run.plan.executor_spec(node_id)
     if spec is None:
         return _drive(run, node, None, None, NodeResult(node_id, RESOLVED))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from data.errors import InputError
 from pipelines.compilation.compiler import compile_to
+from pipelines.compilation.fingerprint import remembering
 from pipelines.compilation.lint import lint
 from pipelines.compilation.plan import Plan, compile_key
 from pipelines.config import PipelineConfig
@@ -31,6 +32,13 @@ def obtain_plan(
     Raises:
         InputError: the configuration, the schema and the gates do not fit together.
     """
+    with remembering(workspace.imports_file):
+        return _obtain(config, workspace, children, say)
+
+
+def _obtain(
+    config: PipelineConfig, workspace: Workspace, children: ChildProcesses, say: Callable[[str], object]
+) -> Plan:
     path = workspace.plan_file(f"{config.name}-{compile_key(config)[:16]}")
     found = _load_if_sound(path)
     if found is None:

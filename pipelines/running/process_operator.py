@@ -89,5 +89,6 @@ class ProcessOperator(base_executor_operator.BaseExecutorOperator):
 
     def _refuse_altered_inputs(self, execution_info: data_types.ExecutionInfo) -> None:
         """Raise an error if an input was altered while the executor read it."""
-        refuse_altered(self._run.workspace.root, itertools.chain.from_iterable(execution_info.input_dict.values()))
-        late_binding.refuse_changed_span(self._run.plan.config, execution_info.exec_properties)
+        root = self._run.workspace.root
+        refuse_altered(root, itertools.chain.from_iterable(execution_info.input_dict.values()))
+        late_binding.refuse_changed_span(self._run.plan.config, root, execution_info.exec_properties)

@@ -1,12 +1,14 @@
-"""Runs a module in a new interpreter with limits, and reports how the process ended."""
+"""Runs a module in a process of its own with limits, and reports how the process ended."""
 
 from __future__ import annotations
 
 import contextlib
 import math
+import multiprocessing
 import os
 import re
 import resource
+import runpy
 import signal
 import subprocess
 import sys
@@ -85,12 +87,50 @@ def run_module(module: str, arguments: Sequence[str], log: Path, time_limit_seco
     return Ending(code, time.monotonic() - start, time_limit_seconds, log.read_text(errors="replace"))
 
 
+def run_forked(module: str, arguments: Sequence[str], log: Path, time_limit_seconds: float) -> Ending:
+    """Do what `run_module` does in a copy of this process, so that what it has imported is not imported again.
+
+    Call it only in a process that has not used TensorFlow yet: a copy has none of the threads that are then waited for.
+    """
+    start = time.monotonic()
+    child = multiprocessing.get_context("fork").Process(target=_become, args=(module, arguments, log))
+    child.start()
+    try:
+        for wait in _waits(time_limit_seconds):
+            if child.exitcode is None:
+                child.join(wait)
+        code = child.exitcode
+    finally:
+        if child.exitcode is None:
+            with contextlib.suppress(ProcessLookupError):  # it has no session yet
+                os.killpg(child.pid or 0, signal.SIGKILL)
+            child.kill()
+            child.join()
+    return Ending(code, time.monotonic() - start, time_limit_seconds, log.read_text(errors="replace"))
+
+
+def _become(module: str, arguments: Sequence[str], log: Path) -> None:
+    """Turn this process into `python -m module arguments...`."""
+    os.setsid()
+    with log.open("wb") as output, Path(os.devnull).open("rb") as nothing:
+        for source, descriptor in ((nothing, 0), (output, 1), (output, 2)):
+            os.dup2(source.fileno(), descriptor)
+    sys.stdout, sys.stderr = (os.fdopen(descriptor, "w", 1, closefd=False) for descriptor in (1, 2))
+    os.chdir(PROJECT_ROOT)
+    sys.argv[1:] = arguments
+    runpy.run_module(module, run_name="__main__", alter_sys=True)
+
+
+def _waits(seconds: float) -> Sequence[float]:
+    return (_TICK_SECONDS,) * int(seconds / _TICK_SECONDS) + (seconds % _TICK_SECONDS,)
+
+
 def _wait(child: subprocess.Popen[bytes], seconds: float) -> int | None:
     """Return the exit code of a child; None if it does not end in time.
 
     The time is counted in short waits: while this process is stopped (SIGSTOP), it does not pass.
     """
-    for wait in (_TICK_SECONDS,) * int(seconds / _TICK_SECONDS) + (seconds % _TICK_SECONDS,):
+    for wait in _waits(seconds):
         with contextlib.suppress(subprocess.TimeoutExpired):
             return child.wait(wait)
     return None

@@ -240,12 +240,16 @@ def test_a_model_that_is_not_fit_for_devices_is_an_error(job, tmp_path, edge, ou
         ("raise RuntimeError('broken pipe dream')", 20, "ended with exit code 1 while quantising"),
     ],
 )
-def test_the_end_of_the_converting_process_is_understood(job, scratch, tmp_path, monkeypatch, source, limit, expected):
+@pytest.mark.parametrize("fork", [False, True])
+def test_the_end_of_the_converting_process_is_understood(
+    job, scratch, tmp_path, monkeypatch, source, limit, expected, fork
+):
     (tmp_path / "fake_worker.py").write_text(source)
     (scratch / "stage.txt").write_text("quantising")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.syspath_prepend(str(tmp_path))
     with pytest.raises(NodeError, match=expected) as caught:
-        run_job(job, limit, scratch, worker="fake_worker")
+        run_job(job, limit, scratch, worker="fake_worker", fork=fork)
     assert job.saved_model in caught.value.where
     assert "RuntimeError" not in source or "broken pipe dream" in caught.value.where
 

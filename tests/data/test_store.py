@@ -194,3 +194,14 @@ def test_two_imports_at_once_take_different_numbers_and_a_dead_one_holds_none(tm
     third = store.SpanReservation(folder, 1)
     assert third.span == 1
     third.release()
+
+
+def test_a_data_folder_that_is_no_folder_is_not_taken_for_a_full_disk(tmp_path):
+    (tmp_path / "dangling").symlink_to("nowhere")
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "file").touch()
+    for name in ("dangling", "pipe", "file", "file/data"):
+        with pytest.raises(InputError, match="no folder"):
+            store.SpanReservation(tmp_path / name, None)
+        with pytest.raises(InputError, match="no folder"):
+            store.write_span(tmp_path / name, 1, sequences(1))

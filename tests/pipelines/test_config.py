@@ -1,4 +1,5 @@
 import json
+import os
 import typing
 from pathlib import Path
 
@@ -190,3 +191,13 @@ def test_a_gates_file_without_a_gate_is_rejected(tmp_path, section):
 def test_every_gate_that_may_only_warn_is_a_node():
     annotation = PipelineConfig.model_fields["only_warn"].annotation
     assert set(typing.get_args(typing.get_args(annotation)[0])) == GATES.keys()
+
+
+def test_a_configuration_that_is_no_file_is_called_what_it_is(tmp_path):
+    os.mkfifo(tmp_path / "pipe.yaml")
+    for place, message in (
+        (tmp_path, "the configuration is a folder"),
+        (tmp_path / "pipe.yaml", "is a pipe or device"),
+    ):
+        with pytest.raises(InputError, match=message):
+            load_config(str(place))

@@ -94,6 +94,7 @@ def _text(old, new):
         ],
         (_file("a" * 5000), "at most 1000 characters"),
         (_file("a", bytes=2**40), "files.2.bytes"),
+        (_file("a", bytes=10**9), "not stand for more than 953 MB together"),
         (_file("a", sha256="0"), "files.2.sha256"),
         (
             _edit(files=[{"path": "a", "sha256": "0" * 64, "bytes": 1}]),

@@ -21,6 +21,7 @@ from trainer_module.models import build_model
 from trainer_module.models.ddnet import Resample
 from trainer_module.models.layers import (
     CORE,
+    BatchNormalization,
     CentreCrop,
     JointStreams,
     PoseStreams,
@@ -148,3 +149,35 @@ def test_the_centre_crop_leaves_a_frame_of_the_shortest_window() -> None:
     for frames in range(1, 6):
         pose = poses(2)[:, :frames]
         assert np.isfinite(CentreCrop(LAYOUT, 0.2)(pose)).all()
+
+
+@pytest.mark.parametrize("learned", [True, False])
+def test_the_fused_normalisation_trains_as_that_of_keras(learned: bool) -> None:
+    random = np.random.default_rng(0)
+    pose, weight = (random.normal(3, 2, (6, 5, 1, 4)).astype(np.float32) for _ in range(2))
+
+    def train(kind: type[keras.layers.Layer]) -> tuple[str, list[np.ndarray]]:
+        layer = kind(momentum=0.9, center=learned, scale=learned, name="batch_normalization")
+        layer.build(pose.shape)
+        for variable in layer.trainable_variables:
+            variable.assign(np.linspace(0.5, 2, 4))
+        found = []
+        for _ in range(3):
+            with tf.GradientTape() as tape:
+                inputs = tf.constant(pose)
+                tape.watch(inputs)
+                outputs = layer(inputs, training=True)
+                loss = tf.reduce_sum(outputs * weight)
+            found += [outputs, *tape.gradient(loss, [inputs, *(v.value for v in layer.trainable_variables)])]
+        found += [layer(pose, training=False), *layer.weights]
+        return str([variable.path for variable in layer.weights]), [np.asarray(value) for value in found]
+
+    (names, values), (expected_names, expected) = train(BatchNormalization), train(keras.layers.BatchNormalization)
+    assert names == expected_names
+    for value, other in zip(values, expected, strict=True):
+        np.testing.assert_allclose(value, other, rtol=1e-4, atol=1e-4)
+
+
+def test_the_layers_of_a_network_have_the_names_that_saved_networks_have() -> None:
+    layer = BatchNormalization()
+    assert layer.name.startswith("batch_normalization")

@@ -56,6 +56,14 @@ class NpzArchive:
                 str(path),
                 "write it with numpy.savez; it is truncated or of another kind",
             ) from error
+        size = path.stat().st_size
+        if large := next((info for info in self._zip.infolist() if info.compress_size > size), None):
+            # The standard library would allocate what is announced before it reads.
+            raise InputError(
+                "an array is longer than the file",
+                f"{path}, array {harmless(large.filename, 80)!r}: {large.compress_size:,} of {size:,} bytes",
+                "copy the file again, it is damaged",
+            )
         self._members = {info.filename.removesuffix(".npy"): info for info in self._zip.infolist()}
 
     def __enter__(self) -> Self:
@@ -102,8 +110,6 @@ class NpzArchive:
         where = f"{self.path}, array {name!r}"
         if info is None or info.file_size > MAX_COLUMN_BYTES:
             raise InputError("the array is missing or too large", where, None)
-        if info.compress_size > self.path.stat().st_size:
-            raise InputError("the array is longer than the file", where, "copy the file again, it is damaged")
         try:
             with self._zip.open(info) as stream:
                 version = np.lib.format.read_magic(stream)

@@ -68,7 +68,7 @@ SAID = {
     "superscript.eaf": "a time is '1²'",
     "spaces.eaf": "longer than 1000 characters",
     "deep.eaf": "not a valid ELAN document",
-    "deeper.eaf": "more than 267 MB of memory",
+    "deeper.eaf": "the file takes more than",
     "wide.csv": "more than 256 columns",
     "huge.csv": "from 1e+308 to inf is invalid",
     "odd": "kept 1 of 1",
@@ -218,6 +218,13 @@ def test_a_reading_that_is_left_ends_its_child(tmp_path):
         assert next(iter(reading)) == (0, "C loop")
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)
+
+
+def test_a_system_that_hides_its_own_files_is_not_a_fault_of_each_file(tmp_path, monkeypatch):
+    (tmp_path / "a").write_text("a")
+    monkeypatch.setattr(bounded_reading, "_STATM", tmp_path / "absent")
+    with pytest.raises(InputError, match="the system's own files are hidden"):
+        BoundedReading([tmp_path / "a"] * 2, lambda _: iter(["read"]), lambda path: [path])
 
 
 def test_a_large_file_has_a_large_budget(tmp_path):

@@ -129,6 +129,7 @@ def test_an_expected_error_has_its_own_exit_code(ended_by, error, code, message)
         (errno.EACCES, "permission denied"),
         (errno.EROFS, "read-only"),
         (errno.ENOENT, "does not exist"),
+        (errno.EEXIST, "taken by something else"),
         (errno.ENOTDIR, "a part of the path is a file"),
         (errno.EISDIR, "the path is a folder"),
     ],

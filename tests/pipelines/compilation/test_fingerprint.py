@@ -6,7 +6,9 @@ import pytest
 
 from data.project import PROJECT_ROOT
 from pipelines.compilation import fingerprint
-from pipelines.compilation.fingerprint import ENTRY_POINTS, closure
+from pipelines.compilation.fingerprint import ENTRY_POINTS, closure, remembering
+
+PARSE = ast.parse
 
 
 @pytest.fixture
@@ -131,3 +133,27 @@ def test_an_edit_of_a_file_that_was_not_edited_for_long_is_noticed(project):
     path.write_text(path.read_text().replace("base", "bass"))
     assert len(before) == 1
     assert closure(["high.entry"]).digest() not in before
+
+
+def test_a_module_is_parsed_again_only_if_its_file_changed(project, tmp_path_factory, monkeypatch):
+    file = tmp_path_factory.mktemp("root") / "imports.json"
+
+    def found():
+        """Return the closure as a new process finds it, and how many modules were parsed for it."""
+        parsed = []
+        monkeypatch.setattr(fingerprint, "_remembered", {})
+        monkeypatch.setattr(ast, "parse", lambda *given, _parse=PARSE: parsed.append(given) or _parse(*given))
+        with remembering(file):
+            return closure(["high.late"]), len(parsed)
+
+    monkeypatch.setattr(fingerprint, "_SETTLED_NS", 0)
+    first, count = found()
+    assert count == len([path for path in first.files if path.suffix == ".py"])
+    assert found() == (first, 0)
+    (project / "high" / "late.py").write_text("from high import other\n")
+    changed, count = found()
+    assert "high/other.py" in names(changed, project)
+    assert count == 2
+    for damage in ("", "{", "[1]", '{"version": 1}', file.read_text()[:-9]):
+        file.write_text(damage)
+        assert found()[0] == changed

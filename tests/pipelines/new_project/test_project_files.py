@@ -1,5 +1,6 @@
 """The files of a new pipeline: new labels and recordings come in, and what the user changed stays."""
 
+import os
 import re
 from dataclasses import replace
 
@@ -13,7 +14,7 @@ from data.splits import assign_splits
 from data.store import read_index
 from pipelines.config import load_config
 from pipelines.new_project.create import create_project
-from pipelines.new_project.project_files import merge
+from pipelines.new_project.project_files import check_folder, merge, merged_text
 from pipelines.new_project.raw_recordings import import_recordings
 from schema.window_contract import read_window_contract
 from tests.pipelines.new_project.recordings import clip, people, span
@@ -74,6 +75,26 @@ def test_a_file_of_somebody_else_is_not_replaced(tmp_path):
     with pytest.raises(InputError, match=r"but no \.made/schema\.pbtxt"):
         create_project("mine", span(tmp_path / "data", people(4, ("curl", "press"))), tmp_path / "mine")
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["schema.pbtxt"]
+
+
+def test_a_place_that_is_no_folder_is_refused(tmp_path):
+    (tmp_path / "link").symlink_to("nowhere")
+    (tmp_path / "file").touch()
+    for name in ("link", "file"):
+        with pytest.raises(InputError, match="the place of the pipeline is no folder"):
+            check_folder(tmp_path / name, "mine.yaml")
+    check_folder(tmp_path / "new", "mine.yaml")
+
+
+def test_files_that_cannot_be_merged_are_refused_and_a_pipe_is_not_waited_for(tmp_path):
+    (tmp_path / ".made").mkdir()
+    (tmp_path / ".made" / "pipe").touch()
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "binary").write_bytes(b"\xff\xfe")
+    (tmp_path / ".made" / "binary").touch()
+    for name, reason in (("pipe", "not a regular file"), ("binary", "can't decode")):
+        with pytest.raises(InputError, match=reason):
+            merged_text(tmp_path, name, "new")
 
 
 def _write_raw(raw):

@@ -1,6 +1,10 @@
 """What decides whether an earlier result is used: the key that signs a push, and what a gate could not measure."""
 
 import json
+import os
+import shutil
+import time
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -8,9 +12,13 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from tfx.proto.orchestration import pipeline_pb2
 from tfx.types.standard_artifacts import InfraBlessing
 
+from data.errors import InputError
+from data.project import PROJECT_ROOT
+from data.store import content_digest
 from payloads.judgements import FormatFigures, ServingJudgement
 from payloads.verdict import check_threshold
 from pipelines.config import load_config
+from pipelines.running import late_binding
 from pipelines.running.late_binding import bind_before_cache, why_stale
 from pipelines.workspace import Workspace
 from serving_targets.signature import fingerprint
@@ -25,7 +33,7 @@ def key_file(tmp_path):
 
 def _bound(config):
     node = pipeline_pb2.PipelineNode(node_info=pipeline_pb2.NodeInfo(id="Pusher"))
-    bind_before_cache(config, None, node)
+    bind_before_cache(config, Path("no root"), None, node)
     return {name: value.field_value.string_value for name, value in node.parameters.parameters.items()}
 
 
@@ -68,3 +76,58 @@ def _why_stale(folder, judgement, only_warn):
     judgement.write(folder)
     config = load_config("baduanjin", [f"only_warn={only_warn}"])
     return why_stale(config, Workspace(folder), "ServingSmoke", {"blessing": [blessing]})
+
+
+@pytest.fixture
+def span(tmp_path):
+    """The bundled sample's span in a data folder, older than the steps in which file systems count time."""
+    shutil.copytree(PROJECT_ROOT / "data" / "sample", tmp_path / "data")
+    (tmp_path / "root").mkdir()
+    time.sleep(0.2)
+    return tmp_path / "data" / "span-1"
+
+
+def _digest(span, **overrides):
+    """Return the digest of a span as a new process finds it."""
+    late_binding._checked_digest.cache_clear()
+    config = load_config("baduanjin", [f"data={span.parent}", *(f"{key}={value}" for key, value in overrides.items())])
+    node = pipeline_pb2.PipelineNode(node_info=pipeline_pb2.NodeInfo(id="KeypointExampleGen"))
+    bind_before_cache(config, span.parents[1] / "root", None, node)
+    return node.parameters.parameters["span_digest"].field_value.string_value
+
+
+def _read_again(*_, **__):
+    raise AssertionError("the span was read again")
+
+
+def test_a_span_that_was_checked_is_not_read_again_until_a_file_changes(span, monkeypatch):
+    digest = _digest(span)
+    assert digest == content_digest(span)
+    with monkeypatch.context() as patch:
+        patch.setattr(late_binding, "validate_span", _read_again)
+        patch.setattr(late_binding, "content_digest", _read_again)
+        assert _digest(span) == digest
+        with pytest.raises(AssertionError, match="read again"):
+            _digest(span, split="{method: hash}")  # the people of each split are checked, too
+    part = next(span.glob("*.parquet"))
+    content, times = part.read_bytes(), part.stat()
+    part.write_bytes(content[:-8] + bytes([content[-8] ^ 1]) + content[-7:])
+    os.utime(part, ns=(times.st_atime_ns, times.st_mtime_ns))
+    for _ in range(2):  # what is wrong is never taken as checked
+        with pytest.raises(InputError, match="Parquet"):
+            _digest(span)
+    part.write_bytes(content)
+    assert _digest(span) == digest
+    part.rename(part.with_name("part-00001.parquet"))
+    assert _digest(span) == content_digest(span) != digest
+
+
+def test_a_linked_part_is_read_every_time(span, monkeypatch):
+    part = next(span.glob("*.parquet"))
+    part.rename(span.parents[1] / part.name)
+    part.symlink_to(span.parents[1] / part.name)
+    time.sleep(0.2)
+    assert _digest(span) == content_digest(span)
+    monkeypatch.setattr(late_binding, "validate_span", _read_again)
+    with pytest.raises(AssertionError, match="read again"):
+        _digest(span)

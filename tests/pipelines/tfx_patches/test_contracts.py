@@ -68,6 +68,22 @@ def test_the_patches_replace_what_tfx_calls():
     assert "_get_executions_by_all_contexts(" in inspect.getsource(channel_resolver.resolve_single_channel)
 
 
+def test_a_driver_does_not_load_what_tfx_needs_for_other_executors():
+    script = (
+        "from pipelines.driver import prepare_driver\n"
+        "prepare_driver()\n"
+        "import sys\n"
+        "import pipelines.running.local_runner\n"
+        "from tfx.types.standard_artifacts import Model\n"
+        "assert Model().type_name == 'Model'\n"
+        "unused = ('requests', 'httplib2', 'google.auth', 'setuptools.dist', 'pandas')\n"
+        "loaded = [name for name in unused if name in sys.modules]\n"
+        "assert not loaded, loaded\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=PROJECT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 def test_the_replacements_take_the_arguments_of_the_originals():
     pairs = [
         (bounded_queries._original_cached_outputs, bounded_queries.cached_outputs),

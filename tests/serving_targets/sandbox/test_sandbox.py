@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from data.errors import NodeError
-from serving_targets.sandbox.child_process import Ending, run_module
+from serving_targets.sandbox.child_process import Ending, run_forked, run_module
 from serving_targets.sandbox.result_files import SandboxFigures, read_figures, write_figures
 from serving_targets.sandbox.sandbox import sandbox_latency, sandbox_saved_model, sandbox_tflite
 from tests.processes import ends
@@ -34,11 +34,13 @@ def test_a_crash_is_a_result(tflite_model, windows, tmp_path, monkeypatch):
     assert result.probabilities is None
 
 
-def test_a_child_ends_with_all_that_it_started(tmp_path, monkeypatch):
+@pytest.mark.parametrize("run", [run_module, run_forked])
+def test_a_child_ends_with_all_that_it_started(tmp_path, monkeypatch, run):
     source = "import subprocess, sys, time\nprint(subprocess.Popen(['sleep', '60']).pid, flush=True)\ntime.sleep(60)\n"
     (tmp_path / "lingering.py").write_text(source)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    ending = run_module("lingering", [], tmp_path / "log.txt", 1)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    ending = run("lingering", [], tmp_path / "log.txt", 1)
     assert ending.code is None
     assert ends(int(ending.log), 10)
 

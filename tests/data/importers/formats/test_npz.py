@@ -437,3 +437,14 @@ def test_sessions_and_all_that_is_known_of_them_come_back(tmp_path):
         np.testing.assert_array_equal(one.frame_times, other.frame_times)
         for name in ("sequence_id", "subject", "label", "fps", "segments", "quality", "repetitions", "view", "split"):
             assert getattr(one, name) == getattr(other, name), name
+
+
+def test_an_archive_that_announces_more_than_the_file_has_is_refused_before_it_is_read(tmp_path):
+    path = tmp_path / "a.npz"
+    np.savez_compressed(path, **arrays())
+    content = bytearray(path.read_bytes())
+    entry = content.index(b"PK\x01\x02")  # the first entry of the directory; its compressed size is at 20
+    content[entry + 20 : entry + 24] = (2**31 - 1).to_bytes(4, "little")
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="longer than the file"):
+        NpzArchive(path)
