@@ -45,6 +45,7 @@ ALLOWED = {
         "pipelines/cli/data.py:data_propose_schema",
         "pipelines/cli/failure_report.py:_write_log",
         "pipelines/workspace.py:Workspace.prepare",
+        "serving_targets/coaching/page.py:write_page",
         "serving_targets/releases.py:move_latest",
         "serving_targets/signature.py",
         "trainer_module/callbacks.py:Checkpoint.on_epoch_end",
@@ -70,6 +71,7 @@ ALLOWED = {
     "writes in a temporary folder or file that it has just made, or to the null device": (
         "data/importers/bounded_reading.py",
         "serving_targets/sandbox",
+        "serving_targets/coaching/recordings.py:open_recordings",
         "components/serving_smoke/judge.py",
         "lineage/exchange/prov.py",
         "lineage/store/backend.py:_native_messages",

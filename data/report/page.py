@@ -26,6 +26,9 @@ from data.text import harmless, natural
 SHOWN = 12
 """Number of random, of worst and of quarantined clips that are drawn."""
 
+STYLE, SCRIPT = Path(__file__).parent / "page.css", Path(__file__).parent / "page.js"
+"""Files with the style and the script of this page and of others that look like it."""
+
 _ROWS = 60
 _SPANS = 20
 _NAME_LENGTH = 80
@@ -97,12 +100,12 @@ def render(span_dir: Path, against: Path | None = None) -> str:
     other = collect(against) if against else None
     environment = templates(Path(__file__).parent)
     environment.filters |= {"shown": partial(harmless, limit=_NAME_LENGTH), "breakable": _breakable}
-    script = (Path(__file__).parent / "page.js").read_text(encoding="utf-8")
+    script = SCRIPT.read_text(encoding="utf-8")
     reasons, quarantined = _quarantine(span_dir)
     return environment.get_template("page.html.j2").render(
         title=f"{span_dir.absolute().parent.name} / {span_dir.name}",
         against=f"{against.absolute().parent.name} / {against.name}" if against else None,
-        style=(Path(__file__).parent / "page.css").read_text(encoding="utf-8"),
+        style=STYLE.read_text(encoding="utf-8"),
         script=script,
         script_digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         layout=here.layout,

@@ -35,6 +35,7 @@ _GROUPS = {
 }
 """Groups of commands: each is the `group` of its module."""
 _COMMANDS = {
+    "coach": _Entry("pipelines.cli.coach", "Count, score and correct the movements in recordings."),
     "compile": _Entry("pipelines.cli.orchestrated", "Write the DAG manifest for an orchestrator."),
     "config": _Entry("pipelines.cli.inspection", "Print every key of a configuration with its value."),
     "doctor": _Entry("pipelines.cli.inspection", "Check this machine and the installed packages."),

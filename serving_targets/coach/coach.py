@@ -128,14 +128,14 @@ class Coach:
         model = Model(
             classify=Classifier(loaded.int8_model).predict,
             labels=manifest.labels,
-            layout=manifest.layout.name,
+            layout=manifest.layout.reference,
             channels=channels,
             length=length,
             fps=manifest.fps,
             settings=read_settings(loaded.folder),
         )
         references = read_references(loaded.folder)
-        return cls(layout or manifest.layout.name, model, references, offline=offline)
+        return cls(layout or model.layout, model, references, offline=offline)
 
     @property
     def ignored(self) -> dict[str, int]:

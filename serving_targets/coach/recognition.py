@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 
+from data.errors import InputError
 from serving_targets.coach.decoding import DurationDecoder
+from serving_targets.coach.head import decided, features
 from serving_targets.coach.settings import CoachSettings, Duration
-from serving_targets.coach.stream import Tick
+from serving_targets.coach.stream import Resampler, Tick
 from serving_targets.coach.timeline import BACKGROUND, BACKGROUND_LABELS
 
 HOP_SECONDS = 0.2
@@ -20,6 +22,8 @@ _LOOK_AHEAD_SECONDS = 1.0
 """Longest time after which a label is decided in a stream."""
 _DECODER_SECONDS = 0.4
 """Part of it that the decoder waits; the rest is for the windows that reach beyond a step."""
+_HEAD_DECODER_SECONDS = 0.2
+"""The same with a head, which reads windows that reach further."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,30 @@ class Step:
     end: float
 
 
+def hop_of(model: Model) -> int:
+    """Return the number of frames between two windows that are classified."""
+    return max(round(HOP_SECONDS * model.fps), 1)
+
+
+def answers_of(model: Model, poses: np.ndarray, times: np.ndarray) -> tuple[npt.NDArray[np.float64], list[float]]:
+    """Return the model's answers `[steps, classes]` for a session, and the time of the middle of each step; for heads.
+
+    Args:
+        model: classifier of windows.
+        poses: `[T, J, C]` as the model takes them, confidence last.
+        times: times of the frames in seconds, `[T]`.
+    """
+    resampler = Resampler(model.fps, poses.shape[1:])
+    recogniser = Recogniser(replace(model, settings=CoachSettings()), offline=False)
+    answers, middles = [], []
+    for pose, time in zip(poses, times, strict=True):
+        for tick in resampler.push(pose, float(time)):
+            if recogniser.complete(tick):
+                answers.append(recogniser.given())
+                middles.append(tick.time - hop_of(model) / model.fps / 2)
+    return np.array(answers).reshape(len(answers), len(model.labels)), middles
+
+
 class Recogniser:
     """Decides which movement is performed, a step of `HOP_SECONDS` at a time.
 
@@ -68,30 +96,37 @@ class Recogniser:
 
     def __init__(self, model: Model, *, offline: bool) -> None:
         self._model = model
-        self._hop = max(round(HOP_SECONDS * model.fps), 1)
-        self._labels = [BACKGROUND if label in BACKGROUND_LABELS else label for label in model.labels]
+        heads = model.settings.heads
+        self._head = None if heads is None else heads.offline if offline else heads.streaming
+        self._matrix = self._head.matrix if self._head else None
+        if self._head and self._head.matrix.shape[1] != len(self._head.offsets) * len(model.labels) + 1:
+            raise InputError("the heads of the coach do not fit its model", "coach.json", "push the model again")
+        self._labels = list(self._head.weights) if self._head else list(model.labels)
+        self._labels = [BACKGROUND if label in BACKGROUND_LABELS else label for label in self._labels]
         self._knows_background = BACKGROUND in self._labels
-        if not self._knows_background:
+        if not self._knows_background and not self._head:
             self._labels.append(BACKGROUND)
-        seconds = self._hop / model.fps
+        self._hop, seconds = hop_of(model), hop_of(model) / model.fps
         durations = [model.settings.durations.get(label, Duration()) for label in self._labels]
-        waited = None if offline else max(int(_DECODER_SECONDS / seconds), 0)
+        decoder_seconds = _HEAD_DECODER_SECONDS if self._head else _DECODER_SECONDS
+        waited = None if offline else max(int(decoder_seconds / seconds + 1e-6), 0)
         self._decoder = DurationDecoder(
             np.array([round(each.minimum / seconds) for each in durations], np.intp),
             np.array([each.typical / seconds for each in durations]),
             waited,
         )
-        spanned = -(-model.length // self._hop)
+        self._spanned = -(-model.length // self._hop)
         # A step ends one hop after it starts, and the newest window with it.
-        ahead = int((_LOOK_AHEAD_SECONDS - _DECODER_SECONDS) / seconds) - 1
-        self._ahead = spanned - 1 if offline else max(min(ahead, spanned - 1), 0)
-        self._spanned = spanned
+        ahead = int((_LOOK_AHEAD_SECONDS - decoder_seconds) / seconds + 1e-6) - 1
+        wanted = max(self._head.offsets) if self._head else self._spanned - 1
+        self._ahead = max(wanted if offline else min(ahead, wanted), 0)
+        self._kept = self._ahead - min(self._head.offsets) + 1 if self._head else self._spanned
         self.reset()
 
     def reset(self) -> None:
         """Forget everything, as before the first tick."""
         self._window: deque[np.ndarray] = deque(maxlen=self._model.length)
-        self._answers: deque[npt.NDArray[np.float64]] = deque(maxlen=self._spanned)
+        self._answers: deque[npt.NDArray[np.float64]] = deque(maxlen=max(self._kept, self._ahead + 1))
         self._since_answer = 0
         self._steps: deque[float] = deque()
         self._answered = self._evaluated = 0
@@ -99,16 +134,19 @@ class Recogniser:
 
     def push(self, tick: Tick) -> list[Step]:
         """Take a tick and return the steps that are decided by it."""
-        self._window.append(tick.pose)
-        if self._since_answer == 0:
-            self._steps.append(tick.time)
-        self._since_answer += 1
-        if self._since_answer < self._hop:
+        if not self.complete(tick):
             return []
-        self._since_answer = 0
         self._answers.append(self._answer())
         self._answered += 1
         return self._evaluate(self._answered - self._ahead)
+
+    def complete(self, tick: Tick) -> bool:
+        """Take a tick and return whether it completes a step."""
+        self._window.append(tick.pose)
+        if self._since_answer == 0:
+            self._steps.append(tick.time)
+        self._since_answer = (self._since_answer + 1) % self._hop
+        return self._since_answer == 0
 
     def finish(self, end: float) -> list[Step]:
         """Decide all steps until the end, in seconds, and forget everything."""
@@ -120,14 +158,20 @@ class Recogniser:
         self.reset()
         return steps
 
-    def _answer(self) -> npt.NDArray[np.float64]:
+    def given(self) -> npt.NDArray[np.float64]:
+        """Return what the model says of the newest window."""
         window = np.stack(self._window)
         missing = self._model.length - len(window)
         if missing:  # as windows of short sequences are padded in training
             padding = np.repeat(window[-1:], missing, axis=0)
             padding[..., -1] = 0
             window = np.concatenate([window, padding])
-        given = np.asarray(self._model.classify(window), float)
+        return np.asarray(self._model.classify(window), float)
+
+    def _answer(self) -> npt.NDArray[np.float64]:
+        given = self.given()
+        if self._head:
+            return given
         priors = np.array([self._model.settings.priors.get(label, 1.0) for label in self._model.labels])
         scaled = np.maximum(given / priors, 1e-9) ** (1 / self._model.settings.temperature)
         if not self._knows_background:
@@ -136,20 +180,31 @@ class Recogniser:
         return scaled / scaled.sum()
 
     def _evaluate(self, until: int) -> list[Step]:
-        """Give the decoder every step before number `until`: the mean of the windows that contain it."""
+        """Give the decoder every step before number `until`."""
         decided = []
         oldest = self._answered - len(self._answers)
         while self._evaluated < until:
-            # Answer n belongs to the window that ends with step n, so step s is in the windows s to s + spanned - 1.
-            ends = range(max(self._evaluated, oldest), min(self._evaluated + self._ahead + 1, self._answered))
-            middle = self._evaluated + (self._spanned - 1) / 2
-            weights = np.array([1 / (1 + abs(end - middle)) for end in ends])
-            mean = weights @ np.stack([self._answers[end - oldest] for end in ends]) / weights.sum()
-            label = self._decoder.push(np.log(np.maximum(mean, 1e-9)))
+            probabilities = self._by_head(oldest) if self._head else self._mean(oldest)
+            label = self._decoder.push(np.log(np.maximum(probabilities, 1e-9)))
             self._evaluated += 1
             if label is not None:
                 decided.append(self._step(label, None))
         return decided
+
+    def _mean(self, oldest: int) -> npt.NDArray[np.float64]:
+        """Return the mean of the windows that contain the next step; `oldest` is the number of the oldest answer."""
+        # Answer n belongs to the window that ends with step n, so step s is in the windows s to s + spanned - 1.
+        ends = range(max(self._evaluated, oldest), min(self._evaluated + self._ahead + 1, self._answered))
+        middle = self._evaluated + (self._spanned - 1) / 2
+        weights = np.array([1 / (1 + abs(end - middle)) for end in ends])
+        return weights @ np.stack([self._answers[end - oldest] for end in ends]) / weights.sum()
+
+    def _by_head(self, oldest: int) -> npt.NDArray[np.float64]:
+        """Return what the head says of the next step; `oldest` is the number of the oldest answer."""
+        assert self._head is not None
+        assert self._matrix is not None
+        answers = np.stack(self._answers)[: self._evaluated + self._ahead + 1 - oldest]
+        return decided(self._matrix, features(answers, self._evaluated - oldest, self._head.offsets))
 
     def _step(self, label: int, end: float | None) -> Step:
         start = self._steps.popleft()

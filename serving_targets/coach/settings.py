@@ -11,6 +11,7 @@ from data.errors import InputError
 from data.settings.json_text import read_json
 from data.text import shortened
 from serving_targets.coach.form.references import References
+from serving_targets.coach.head import Heads
 
 SETTINGS = "coach.json"
 REFERENCES = "references.json"
@@ -41,6 +42,7 @@ class CoachSettings(BaseModel):
         priors: label to its share in the windows of the training, which is divided out; 1 if it is not listed.
         durations: label to its durations; the default if it is not listed.
         background: probability of `none` where the model has no such label.
+        heads: heads that decide by several windows; temperature, priors and background are not used with them.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -50,6 +52,7 @@ class CoachSettings(BaseModel):
     priors: Annotated[dict[str, Annotated[float, Field(gt=0, le=1)]], Field(max_length=10_000)] = {}
     durations: Annotated[dict[str, Duration], Field(max_length=10_000)] = {}
     background: Annotated[float, Field(gt=0, lt=1)] = 0.4
+    heads: Heads | None = None
 
 
 def read_settings(folder: Path) -> CoachSettings:

@@ -78,6 +78,21 @@ def write_version(folder, version, model, **changes):
     return manifest
 
 
+def coach_bundle(folder, model, **files):
+    """Write version 1 with more files, such as `references="{...}"` for `references.json`."""
+    manifest = write_version(folder, 1, model)
+    for name, text in files.items():
+        (folder / f"{name}.json").write_text(text)
+    extra = tuple(
+        BundleFile(path=f"{name}.json", sha256=file_digest(folder / f"{name}.json"), bytes=len(text.encode()))
+        for name, text in files.items()
+    )
+    listed = manifest.files + extra
+    digest = behaviour_digest(listed, manifest.labels, "coco17", manifest.channels, SPEC)
+    (folder / "manifest.json").write_text(manifest.model_copy(update={"files": listed, "digest": digest}).to_json())
+    return folder
+
+
 @pytest.fixture
 def sequence():
     """Return a sequence whose windows of 8 frames show the given classes one after the other."""

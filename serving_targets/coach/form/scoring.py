@@ -6,14 +6,12 @@ from itertools import pairwise
 
 import numpy as np
 
+from serving_targets.coach.form.deviations import deviations, evidence_of, fault_curves
 from serving_targets.coach.form.references import (
     PHASES,
     Movement,
     References,
     cycle_of,
-    deviations,
-    evidence_of,
-    extreme_window,
     facing_like,
     form_distance,
     form_features,
@@ -72,26 +70,20 @@ def corrections(
     reference = movement.rows
     facing, is_mirrored = facing_like(cycles, reference)
     facing = in_phase(facing, reference)
-    each = deviations(facing, reference)
-    apart = np.nan_to_num(each.mean(axis=0))
-    spread = np.sqrt(
-        np.array(movement.deviation_tolerance) ** 2 + np.array(movement.deviation_noise) ** 2 / len(cycles)
-    )
-    correlation = np.array(references.correlation)
-    window = extreme_window(reference)
+    apart = deviations(facing, reference).mean(axis=0)
+    filters, faults = movement.fault_filters, fault_curves(reference)
     found: list[tuple[Correction, float]] = []
     taken: set[int] = set()
     for _ in range(MOST_CORRECTIONS):
-        evidence, degrees = evidence_of(apart, spread, correlation, float(window.mean()))
-        evidence[:, list(taken)] = 0
+        evidence, degrees = evidence_of(apart, filters, faults)
+        evidence[[kind for kind in range(len(faults)) if kind % len(ANGLES) in taken]] = 0
         evidence[np.abs(degrees) < _LEAST_DEGREES] = 0
-        kind, angle = np.unravel_index(int(evidence.argmax()), evidence.shape)
-        strength, size = float(evidence[kind, angle]), float(degrees[kind, angle])
+        kind = int(evidence.argmax())
+        angle, strength, size = kind % len(ANGLES), float(evidence[kind]), float(degrees[kind])
         if strength <= references.alarm:
             break
-        taken.add(int(angle))
-        apart = apart.copy()
-        apart[2 * angle : 2 * angle + 2] -= size * np.array([(1.0, 1.0), (float(window.mean()), 0.75)][kind])
+        taken.add(angle)
+        apart = apart - size * faults[kind]
         shown = int(MIRRORED_ANGLES[angle]) if is_mirrored else int(angle)
         moment = _moment(facing, reference, int(angle), size, boundaries)
         name = ANGLES[shown]

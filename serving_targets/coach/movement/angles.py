@@ -41,7 +41,7 @@ def joint_angles(joints: Poses) -> npt.NDArray[np.float64]:
         joints: coordinates `[T, 20, 3]` with y upwards, NaN where a joint is missing.
 
     Returns:
-        `[T, 9]` in the order of `ANGLES`, NaN where a joint is missing.
+        `[T, 9]` in the order of `ANGLES`, NaN where a joint is missing, and for the lean in 2-D poses.
     """
     trunk = joints[:, JOINT["shoulder_center"]] - joints[:, JOINT["hip_center"]]
     angles = []
@@ -57,6 +57,8 @@ def joint_angles(joints: Poses) -> npt.NDArray[np.float64]:
             angles.append(_between(first, second))
     _, up, forward = np.moveaxis(body_axes(joints), 1, 0)
     lean = np.arctan2((trunk * forward).sum(axis=-1), (trunk * up).sum(axis=-1))
+    if not np.nan_to_num(joints[..., 2]).any():  # an image does not show how far somebody leans to it
+        lean[:] = np.nan
     return np.stack([*angles, np.degrees(lean)], axis=-1)
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
 from serving_targets.coach.movement import cycles
-from serving_targets.coach.movement.signals import Signal, without_gaps
+from serving_targets.coach.movement.cycles import Ticks
+from serving_targets.coach.movement.signals import Signal, resampled, without_gaps
 
 RATE = 10.0
 """Ticks per second of the signals that are counted."""
@@ -27,6 +29,13 @@ _RETURNED = 0.35
 """A movement has returned when it is nearer to its start than this share of how far it was away."""
 _WORST_MISFIT = 0.45
 """A movement that fits its own cycle worse is not a repeated one."""
+_LOOSE_MISFIT, _LEAST_ALIKE = 0.15, 0.3
+"""A movement that fits its own cycle loosely, and whose cycle does not correlate with a known one, is not that one.
+
+Either alone is not enough: some people perform a movement in a way of their own, but then evenly.
+"""
+_MOST_SHIFT = 3
+"""Rows by which a cycle may begin earlier or later than the known one."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +84,26 @@ def count_repetitions(signal: Signal, known: Sequence[Signal] = (), seconds: flo
     whole = np.arange(int(course.progress[-1] + 0.5) + 1)
     reached = np.interp(whole, even, np.arange(len(part)))
     reached[0] = 0
+    if known and course.misfit > _LOOSE_MISFIT and _alike(part, reached, known) < _LEAST_ALIKE:
+        return Count(0.0, period=period, misfit=course.misfit)
     return Count(float(course.progress[-1]), tuple(float(first + tick) for tick in reached), period, course.misfit)
+
+
+def _alike(part: Signal, bounds: Ticks, known: Sequence[Signal]) -> float:
+    """Return how repetitions correlate with the known cycle that they are most like; 1 if there are none."""
+    likeness = []
+    for cycle in known:
+        target = np.nan_to_num(cycle - cycle.mean(axis=0))
+        each = [resampled(part, len(cycle), start, end) for start, end in pairwise(bounds.tolist()) if end - start >= 4]
+        moved = [row - row.mean(axis=0) for row in each]
+        size = np.linalg.norm(target)
+        shifted = [np.roll(target, shift, axis=0) for shift in range(-_MOST_SHIFT, _MOST_SHIFT + 1)]
+        best = [
+            max(float((row * way).sum()) for way in shifted) / max(float(np.linalg.norm(row) * size), 1e-9)
+            for row in moved
+        ]
+        likeness.append(float(np.mean(best)) if best else 1.0)
+    return max(likeness)
 
 
 def _once(part: Signal, first: int) -> Count:

@@ -6,7 +6,6 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from data.digests import file_digest
 from data.errors import InputError
 from data.layouts import load_layout
 from serving_targets.coach.coach import Coach, follow_recording, recorded_signal
@@ -14,8 +13,7 @@ from serving_targets.coach.form.references import Performances, build_references
 from serving_targets.coach.recognition import Model
 from serving_targets.coach.settings import CoachSettings, Duration
 from serving_targets.coach.timeline import labels_at, runs
-from serving_targets.manifest import BundleFile, behaviour_digest
-from tests.serving_targets.conftest import LABELS, SPEC, write_version
+from tests.serving_targets.conftest import LABELS, coach_bundle
 
 FPS = 30
 
@@ -182,21 +180,6 @@ def test_an_endless_movement_takes_no_more_memory(references, raises):
     assert coach.timeline("s").repetitions == pytest.approx(50, abs=2)
 
 
-def _bundle(folder, model, **files):
-    """Write a bundle with more files."""
-    manifest = write_version(folder, 1, model)
-    for name, text in files.items():
-        (folder / f"{name}.json").write_text(text)
-    extra = tuple(
-        BundleFile(path=f"{name}.json", sha256=file_digest(folder / f"{name}.json"), bytes=len(text.encode()))
-        for name, text in files.items()
-    )
-    listed = manifest.files + extra
-    digest = behaviour_digest(listed, manifest.labels, "coco17", manifest.channels, SPEC)
-    (folder / "manifest.json").write_text(manifest.model_copy(update={"files": listed, "digest": digest}).to_json())
-    return folder
-
-
 @pytest.fixture
 def shown():
     """Poses of coco17 for which the bundle's model says one label after the other, 4 seconds each."""
@@ -210,7 +193,7 @@ def shown():
 
 
 def test_a_bundle_without_files_of_the_coach_is_used_as_it_is(tflite_model, shown, tmp_path):
-    folder = _bundle(tmp_path / "1", tflite_model.read_bytes())
+    folder = coach_bundle(tmp_path / "1", tflite_model.read_bytes())
     timeline = follow(Coach.load(folder), shown, 10)
     names = [label for label, _, _ in runs(labels_at(timeline.segments, np.arange(120) / 10)) if label != "none"]
     assert names == ["left (old)", "middle (old)", "right (old)"]
@@ -219,7 +202,9 @@ def test_a_bundle_without_files_of_the_coach_is_used_as_it_is(tflite_model, show
 
 def test_settings_and_references_of_a_bundle_are_used(tflite_model, references, shown, tmp_path):
     settings = json.dumps({"durations": {"middle (old)": {"minimum": 8, "typical": 20}}})
-    folder = _bundle(tmp_path / "1", tflite_model.read_bytes(), coach=settings, references=references.model_dump_json())
+    folder = coach_bundle(
+        tmp_path / "1", tflite_model.read_bytes(), coach=settings, references=references.model_dump_json()
+    )
     timeline = follow(Coach.load(folder, "kinect20", offline=True), np.zeros((3, 20, 4)), 10)
     assert timeline.segments == ()
     labels = [segment.label for segment in follow(Coach.load(folder, offline=True), shown, 10).segments]
@@ -228,14 +213,14 @@ def test_settings_and_references_of_a_bundle_are_used(tflite_model, references, 
 
 @pytest.mark.parametrize("text", ["{", '{"temperature": 0}', '{"unknown": 1}', "[" * 100_000])
 def test_damaged_settings_are_explained(tflite_model, tmp_path, text):
-    folder = _bundle(tmp_path / "1", tflite_model.read_bytes(), coach=text)
+    folder = coach_bundle(tmp_path / "1", tflite_model.read_bytes(), coach=text)
     with pytest.raises(InputError, match="cannot be used") as caught:
         Coach.load(folder)
     assert "coach.json" in caught.value.where
 
 
 def test_an_unknown_layout_is_explained(tflite_model, tmp_path):
-    folder = _bundle(tmp_path / "1", tflite_model.read_bytes())
+    folder = coach_bundle(tmp_path / "1", tflite_model.read_bytes())
     with pytest.raises(InputError, match="layout"):
         Coach.load(folder, "octopus8")
     assert load_layout("coco17").joints

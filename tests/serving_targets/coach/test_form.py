@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from serving_targets.coach.form.deviations import DEVIATIONS, FAULTS
 from serving_targets.coach.form.faults import bent, fault
 from serving_targets.coach.form.references import Performances, References, build_references, cycle_of
 from serving_targets.coach.form.scoring import corrections, cut_cycles, score
@@ -82,6 +83,13 @@ def test_nothing_is_corrected_when_it_was_good(references, raises):
     assert corrections(few(raises)[:0], (), references, "raise") == []
 
 
+def test_filters_without_any_weight_find_nothing(references, raises):
+    table = json.loads(references.model_dump_json())
+    table["movements"]["raise"]["filters"] = [[0] * DEVIATIONS] * FAULTS
+    blind = References.model_validate(table)
+    assert corrections(few(raises, degrees=-60), tuple(2.0 * i for i in range(6)), blind, "raise") == []
+
+
 def test_joints_that_are_never_seen_are_not_judged(references, raises):
     poses = raises(2, degrees=91)
     poses[:, [5, 6, 7], 3] = 0
@@ -106,7 +114,7 @@ def test_a_single_person_is_enough_for_a_reference(raises):
         lambda table: table["movements"]["raise"]["cycle"][0].pop(),
         lambda table: table["movements"]["raise"].update(seconds=0),
         lambda table: table["movements"]["raise"]["form_tolerance"].__setitem__(0, 0.0),
-        lambda table: table["correlation"][0].__setitem__(1, 5.0),
+        lambda table: table["movements"]["raise"]["filters"][3].pop(),
         lambda table: table.update(schema_version=2),
         lambda table: table.update(people=["anna"]),
     ],

@@ -46,6 +46,12 @@ def test_leaning_is_forward_where_the_feet_point_even_in_a_left_handed_world(sta
     assert angle(leaning[0] * (1, 1, -1), "trunk") == pytest.approx(20, abs=1)
 
 
+def test_an_image_does_not_show_the_lean(standing):
+    flat = standing * (1, 1, 0)
+    assert np.isnan(angle(flat, "trunk"))
+    assert np.isfinite([angle(flat, name) for name in ANGLES if name != "trunk"]).all()
+
+
 def test_directions_are_what_makes_an_angle_larger_or_smaller():
     assert [direction("left_elbow", +1), direction("right_hip", -1)] == ["straighten", "bend"]
     assert [direction("left_shoulder", +1), direction("trunk", -1)] == ["raise", "lean_back"]
@@ -141,6 +147,19 @@ def test_a_known_movement_is_counted_from_its_first_repetition(raises):
         signal = signal_of(raises(done, seconds=3.0))
         count = count_repetitions(signal, (cycle, mirrored(cycle)), seconds=2.0)
         assert count.repetitions == pytest.approx(done, abs=0.35)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_scratching_is_not_a_known_movement(standing, raises, seed):
+    cycle = body_signal(raises(1, seconds=2.4))[::3]
+    joints, random = np.repeat(standing[None], 600, axis=0), np.random.default_rng(seed)
+    for name in ("left_elbow", "right_elbow", "left_knee"):
+        path = np.convolve(np.cumsum(random.normal(0, 1, 660)), np.hanning(61) / 30, "valid")
+        bend = 60 * (path - path.min()) / np.ptp(path) + 1e-6
+        joints = bent(joints, name, -bend)
+    poses = np.concatenate([joints, np.ones((600, 20, 1))], axis=-1)
+    known = (cycle, mirrored(cycle))
+    assert count_repetitions(body_signal(poses)[::3], known, 2.4).repetitions < 1
 
 
 def test_the_boundaries_of_repetitions_are_where_they_begin(raises, still):

@@ -1,0 +1,1 @@
+"""The coach, measured on recorded people that it has not seen."""
