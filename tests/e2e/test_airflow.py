@@ -254,17 +254,6 @@ def test_the_same_run_on_this_machine_is_cached(airflow, first):
     assert json.loads(done.stdout)["did_nothing"]
 
 
-def test_a_gate_that_only_warns_is_seen_in_log_result_and_event(airflow, first):
-    slow = "gates.serving_smoke.max_latency_p95_ms=0.00001"
-    airflow.trigger("muted", PARAMETERS | {"gates_that_warn": ["serving_smoke"], "overrides": [slow]})
-    assert airflow.ended("muted") == "success"
-    assert "rejected, but this gate only warns: max_latency_p95_ms" in airflow.log("muted", "ServingSmoke")
-    assert "pushed although rejected by ServingSmoke" in airflow.log("muted", "Pusher")
-    assert airflow.result("muted", "Pusher")["figures"]["warned_by"] == ["ServingSmoke"]
-    events = airflow.call("GET", "/assets/events?source_run_id=muted&source_task_id=Pusher")["asset_events"]
-    assert [event["extra"]["figures"]["warned_by"] for event in events] == [["ServingSmoke"]]
-
-
 def test_a_local_run_serves_as_cache_and_a_cleared_green_task_runs_again(airflow, first):
     airflow.trigger("second", PARAMETERS)
     assert airflow.ended("second") == "success"
@@ -281,6 +270,17 @@ def test_a_local_run_serves_as_cache_and_a_cleared_green_task_runs_again(airflow
     assert again["execution_id"] > before
     [run] = [run for run in airflow.audit()["runs"] if run["properties"].get("airflow_run_id") == "second"]
     assert run["more than one good attempt"] == []
+
+
+def test_a_gate_that_only_warns_is_seen_in_log_result_and_event(airflow, first):
+    slow = "gates.serving_smoke.max_latency_p95_ms=0.00001"
+    airflow.trigger("muted", PARAMETERS | {"gates_that_warn": ["serving_smoke"], "overrides": [slow]})
+    assert airflow.ended("muted") == "success"
+    assert "rejected, but this gate only warns: max_latency_p95_ms" in airflow.log("muted", "ServingSmoke")
+    assert "pushed although rejected by ServingSmoke" in airflow.log("muted", "Pusher")
+    assert airflow.result("muted", "Pusher")["figures"]["warned_by"] == ["ServingSmoke"]
+    events = airflow.call("GET", "/assets/events?source_run_id=muted&source_task_id=Pusher")["asset_events"]
+    assert [event["extra"]["figures"]["warned_by"] for event in events] == [["ServingSmoke"]]
 
 
 def test_a_new_span_starts_a_run_and_bad_data_fails_it_once(airflow, first):
