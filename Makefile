@@ -10,7 +10,7 @@ run: setup
 test: setup
 	@tools/services.sh
 	@tools/airflow.sh setup
-	@.venv/bin/python -m pytest --numprocesses 2 --dist loadgroup $(ARGS)
+	@.venv/bin/python -m pytest --numprocesses 2 --no-loadscope-reorder $(ARGS)
 
 check: setup
 	@.venv/bin/ruff check .

@@ -6,8 +6,9 @@ import argparse
 import json
 import os
 import platform
+import statistics
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -31,22 +32,36 @@ TINY = ("training.epochs=2", "training.jit_compile=false", *OPEN_GATES)
 def run[T](doc: str | None, epochs: int, measure: Callable[[Path, int], T], show: Callable[[T], None]) -> None:
     """Run a benchmark as its command line says: measure in a temporary folder, print, and write JSON with `--to`.
 
+    With `--rounds` it measures several times, and prints the medians.
+
     Args:
         doc: docstring of the benchmark's module, which `--help` prints.
         epochs: default number of training epochs.
-        measure: function from the folder and the number of epochs to the figures, in seconds.
+        measure: function from the folder and the number of epochs to the figures, in seconds: numbers in dictionaries.
         show: function that prints the figures.
     """
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--epochs", type=int, default=epochs, help="number of training epochs; default: %(default)s")
     parser.add_argument("--to", type=Path, help="also write the figures to this JSON file")
+    parser.add_argument("--rounds", type=int, default=1, help="number of measurements; default: %(default)s")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="poseline-benchmark-") as folder:
-        seconds = measure(Path(folder), arguments.epochs)
+    measured = []
+    for _ in range(arguments.rounds):
+        with tempfile.TemporaryDirectory(prefix="poseline-benchmark-") as folder:
+            measured.append(measure(Path(folder), arguments.epochs))
+    seconds = _medians(measured)
     show(seconds)
     if arguments.to:
-        figures = {"seconds": seconds, "epochs": arguments.epochs, "machine": machine()}
+        numbers = {"epochs": arguments.epochs, "rounds": arguments.rounds}
+        figures = {"seconds": seconds, **numbers, "measured": measured, "machine": machine()}
         write_atomically(arguments.to, json.dumps(figures, indent=1) + "\n")
+
+
+def _medians(measured: Sequence[Any]) -> Any:
+    """Return the median of numbers, or of the numbers at the same place in dictionaries."""
+    if isinstance(measured[0], dict):
+        return {key: _medians([found[key] for found in measured]) for key in measured[0]}
+    return statistics.median(measured)
 
 
 def machine() -> dict[str, Any]:

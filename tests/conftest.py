@@ -1,24 +1,30 @@
-"""Tests of one folder share their fixtures, so they run in one process; `make test` runs two processes."""
+"""`make test` runs two processes. Tests of one folder share what their fixtures make, so they run in one of the two."""
 
-from pathlib import Path
+from pathlib import PurePosixPath
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
-TESTS = Path(__file__).parent
+AIRFLOW = "tests/e2e/test_airflow.py"
 
 
-def group_of(path: Path) -> str:
-    """Return the group of a test file: its first folder below tests/, or the file itself.
+class ByFolder(LoadScopeScheduling):
+    """A scheduler that gives all tests of a folder below `tests/` to the same process.
 
     Airflow's tests are long and use nothing that the other end-to-end tests make, so they are a group of their own.
     """
-    inside = path.relative_to(TESTS)
-    return str(inside) if inside.name == "test_airflow.py" else inside.parts[0]
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return file if file == AIRFLOW else PurePosixPath(file).parts[1]
 
 
-@pytest.hookimpl(tryfirst=True)
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ByFolder:
+    """Let pytest-xdist divide the tests by folder."""
+    return ByFolder(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Name the group of each test, and begin with the longest ones, the end-to-end tests."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(group_of(item.path)))
+    """Begin with the longest tests, the end-to-end ones."""
     items.sort(key=lambda item: "e2e" not in item.path.parts)

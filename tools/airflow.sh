@@ -136,14 +136,13 @@ start() {
   choose_passwords
   for part in $PARTS; do alive "$part" || launch "$part"; done
   local deadline=$((SECONDS + 180))
-  while [ $SECONDS -lt $deadline ]; do
+  until healthy; do
     for part in $PARTS; do
       alive "$part" || die "$part ended" "$(tail -n 3 "$AIRFLOW_HOME/run/$part.log")" "log: $AIRFLOW_HOME/run/$part.log"
     done
-    if healthy; then break; fi
+    [ $SECONDS -lt $deadline ] || die "Airflow did not become healthy within three minutes" "logs: $AIRFLOW_HOME/run/"
     sleep 0.5
   done
-  healthy || die "Airflow did not become healthy within three minutes" "logs: $AIRFLOW_HOME/run/"
   say "up at $ADDRESS"
   say "to stop it: make airflow-down"
 }

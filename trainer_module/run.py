@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import keras
+import tensorflow as tf
 import tensorflow_transform as tft
 from tfx.components.trainer.fn_args_utils import FnArgs
 
@@ -38,6 +41,8 @@ def run_fn(fn_args: FnArgs) -> None:
     """
     start, phases = time.monotonic(), CpuPhases()
     settings = TrainerSettings.from_custom_config(fn_args.custom_config)
+    if not settings.training.jit_compile:
+        _share_cores()
     keras.utils.set_random_seed(settings.training.seed)
     transform = tft.TFTransformOutput(fn_args.transform_graph_path)
     feature_spec = transform.transformed_feature_spec()
@@ -77,6 +82,16 @@ def run_fn(fn_args: FnArgs) -> None:
         history=history,
     )
     record.write(job.log_dir)
+
+
+def _share_cores() -> None:
+    """Let an operator use half of the cores, as several operators run at the same time.
+
+    Ours are small: on two cores, operators of one thread each take a quarter less of both, wall time and CPU time. XLA
+    runs one operator at a time.
+    """
+    with contextlib.suppress(RuntimeError):  # the process has used TensorFlow before
+        tf.config.threading.set_intra_op_parallelism_threads(max(1, len(os.sched_getaffinity(0)) // 2))
 
 
 def _count(windows: Windows | None) -> int:

@@ -14,7 +14,7 @@ from data.system.cpu_phases import CpuPhases
 from trainer_module.callbacks import AveragedWeights, BestWeights, Checkpoint, FirstStep, Progress, TensorBoardScalars
 from trainer_module.dataset import Windows, evaluation_batches, steps_per_epoch, training_batches
 from trainer_module.flat_adamw import FlatAdamW
-from trainer_module.models.layers import BatchNormalization
+from trainer_module.models.layers import FastTraining
 from trainer_module.training_config import TrainingConfig
 
 
@@ -68,8 +68,8 @@ def fit(model: keras.Model, job: TrainingJob, teachers: Sequence[keras.Model] = 
     """
     config = job.config
     for layer in model._flatten_layers():
-        if isinstance(layer, BatchNormalization):
-            layer.fused = not config.jit_compile
+        if isinstance(layer, FastTraining):
+            layer.fast = not config.jit_compile
     steps = steps_per_epoch(job.train, config)
     model.compile(
         _optimizer(config, steps),
@@ -113,15 +113,26 @@ def cross_entropy(target: tf.Tensor, output: tf.Tensor) -> tf.Tensor:
     return -tf.reduce_sum(target * tf.math.log(output + keras.config.epsilon()), axis=-1)
 
 
-def _optimizer(config: TrainingConfig, steps: int) -> keras.optimizers.Optimizer:
-    """Return AdamW with a warm-up, a cosine schedule and an exponential moving average of the weights."""
+def learning_rate(config: TrainingConfig, steps: int) -> keras.optimizers.schedules.LearningRateSchedule:
+    """Return the learning rate over all steps: a warm-up, then a cosine.
+
+    Args:
+        config: settings of the training.
+        steps: number of steps in an epoch.
+    """
     warmup = round(config.warmup_epochs * steps)
-    schedule = keras.optimizers.schedules.CosineDecay(
+    return keras.optimizers.schedules.CosineDecay(
         initial_learning_rate=config.learning_rate / 100,
         warmup_target=config.learning_rate,
         warmup_steps=warmup,
         decay_steps=max(1, config.epochs * steps - warmup),
     )
-    optimizer = FlatAdamW(schedule, weight_decay=config.weight_decay, clipnorm=1.0, ema_momentum=config.ema)
+
+
+def _optimizer(config: TrainingConfig, steps: int) -> keras.optimizers.Optimizer:
+    """Return AdamW with an exponential moving average of the weights."""
+    optimizer = FlatAdamW(
+        learning_rate(config, steps), weight_decay=config.weight_decay, clipnorm=1.0, ema_momentum=config.ema
+    )
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return optimizer

@@ -20,6 +20,9 @@ from pipelines.evaluation import eval_config
 MODULE = """from {module} import {name}
 """
 
+TRAINERS = {"poseline": "trainer_module.run", "template": "benchmarks.baselines.template_trainer"}
+"""Name of a trainer to its module: Poseline's own, or the one that TFX's template would have."""
+
 
 def build(plan: Plan, examples: Path, module_folder: Path, root: Path) -> tfx.dsl.Pipeline:
     """Build the plain pipeline with the settings of a Poseline plan.
@@ -99,12 +102,17 @@ def _custom_config(plan: Plan, node: str) -> dict[str, object]:
     return json.loads(plan.nodes[node].parameters.parameters["custom_config"].field_value.string_value)
 
 
-def write_modules(folder: Path) -> None:
-    """Write the module files that plain TFX takes; an edit to one of them invalidates the cache of its node."""
+def write_modules(folder: Path, trainer: str) -> None:
+    """Write the module files that plain TFX takes; an edit to one of them invalidates the cache of its node.
+
+    Args:
+        folder: folder of the files.
+        trainer: module of the trainer.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     for file, module, name in (
         ("preprocessing_module.py", "transform_module.preprocessing", "preprocessing_fn"),
-        ("trainer_module_file.py", "trainer_module.run", "run_fn"),
+        ("trainer_module_file.py", trainer, "run_fn"),
     ):
         path = folder / file
         if not path.exists():
@@ -118,9 +126,10 @@ def main() -> None:
     parser.add_argument("--examples", type=Path, required=True)
     parser.add_argument("--modules", type=Path, required=True)
     parser.add_argument("--root", type=Path, required=True)
+    parser.add_argument("--trainer", choices=TRAINERS, required=True)
     arguments = parser.parse_args()
     arguments.root.mkdir(parents=True, exist_ok=True)
-    write_modules(arguments.modules)
+    write_modules(arguments.modules, TRAINERS[arguments.trainer])
     pipeline = build(Plan.load(arguments.plan), arguments.examples, arguments.modules, arguments.root)
     tfx.orchestration.LocalDagRunner().run(pipeline)
 

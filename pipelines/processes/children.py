@@ -16,12 +16,12 @@ import tempfile
 import threading
 import traceback
 from collections.abc import Callable
-from multiprocessing import connection, forkserver
+from multiprocessing import connection, forkserver, util
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-from data.errors import NodeError, PoselineError
+from data.errors import InputError, NodeError, PoselineError
 from data.files import open_own, staging_folder
 from data.system.child_environment import child_environment
 from data.system.limits import die_with_parent
@@ -29,12 +29,16 @@ from pipelines.processes.child_failure import describe, explain_exit, memory_kil
 from pipelines.processes.import_blocker import block_heavy_imports
 
 _PRELOAD = ("pipelines.processes.preload",)
+_SHORT = "/tmp"
+_LONGEST = 107 - len("/pymp-12345678/listener-12345678")
+"""Length of the longest temporary folder in which multiprocessing can make a socket: `sun_path` has 108 bytes."""
 
 
 class ChildProcesses:
     """The child processes of one driver, which end when the driver ends."""
 
     def __init__(self) -> None:
+        _make_short_socket_paths()
         os.environ.update(child_environment())  # multiprocessing gives its processes the environment of this one
         self._warm = multiprocessing.get_context("forkserver")
         self._warm.set_forkserver_preload(list(_PRELOAD))
@@ -102,6 +106,26 @@ class ChildProcesses:
             self._terminated = True
             for process in self._alive:
                 process.kill()
+
+
+def _make_short_socket_paths() -> None:
+    """Let multiprocessing make its sockets elsewhere if the folder for temporary files has too long a path for them.
+
+    Raises:
+        InputError: there is no other folder for them.
+    """
+    given = tempfile.gettempdir()
+    if len(os.fsencode(given)) <= _LONGEST:
+        return
+    tempfile.tempdir = _SHORT
+    try:
+        util.get_temp_dir()  # makes the folder and remembers it
+    except OSError as error:
+        raise InputError(
+            "the path of the folder for temporary files is too long for sockets", given, "set TMPDIR to a shorter path"
+        ) from error
+    finally:
+        tempfile.tempdir = given
 
 
 def _interrupted() -> NodeError:

@@ -27,8 +27,11 @@ def poseline(bench, *arguments, cwd, **environment):
 
 
 def test_a_copied_root_works_elsewhere_and_leaves_the_old_one_alone(bench, first_run, tmp_path):
-    """The copy is named relative to a folder whose own files look like the project's."""
-    here, temporary = tmp_path / "it's 100% ‘ünï’ 中文", tmp_path / "temporary"
+    """The copy is named relative to a folder whose own files look like the project's.
+
+    The path of the folder for temporary files is too long for a socket.
+    """
+    here, temporary = tmp_path / "it's 100% ‘ünï’ 中文", tmp_path / ("temporary " * 10)
     for folder in (here / "pipelines", temporary):
         folder.mkdir(parents=True)
     for name in ("pipelines/__init__.py", "data.py", "keras.py"):

@@ -23,6 +23,7 @@ from trainer_module.models.layers import (
     CORE,
     BatchNormalization,
     CentreCrop,
+    Conv2D,
     JointStreams,
     PoseStreams,
     gate,
@@ -178,6 +179,29 @@ def test_the_fused_normalisation_trains_as_that_of_keras(learned: bool) -> None:
         np.testing.assert_allclose(value, other, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("frames", [16, 5])
+@pytest.mark.parametrize("joints", [1, 3])
+@pytest.mark.parametrize(("kernel", "stride"), [(1, 1), (1, 2), (5, 1), (5, 2), (4, 3)])
+def test_the_fast_convolution_trains_as_that_of_keras(kernel: int, stride: int, joints: int, frames: int) -> None:
+    pose = np.random.default_rng(0).normal(size=(6, frames, joints, 4)).astype(np.float32)
+
+    def train(kind: type[keras.layers.Layer]) -> list[np.ndarray]:
+        layer = kind(3, (kernel, 1), (stride, 1), padding="same", activation="tanh")
+        layer.build(pose.shape)
+        layer.kernel.assign(np.random.default_rng(1).normal(size=layer.kernel.shape))
+        layer.bias.assign([0.5, 0, -0.5])
+        with tf.GradientTape() as tape:
+            inputs = tf.constant(pose)
+            tape.watch(inputs)
+            outputs = layer(inputs, training=True)
+            loss = tf.reduce_sum(outputs * np.linspace(-1, 1, outputs.shape[1], dtype=np.float32)[:, None, None])
+        gradients = tape.gradient(loss, [inputs, *(variable.value for variable in layer.trainable_variables)])
+        return [np.asarray(value) for value in (outputs, *gradients)]
+
+    for value, expected in zip(train(Conv2D), train(keras.layers.Conv2D), strict=True):
+        np.testing.assert_allclose(value, expected, rtol=1e-4, atol=1e-4)
+
+
 def test_the_layers_of_a_network_have_the_names_that_saved_networks_have() -> None:
-    layer = BatchNormalization()
-    assert layer.name.startswith("batch_normalization")
+    assert BatchNormalization().name.startswith("batch_normalization")
+    assert Conv2D(1, 1).name.startswith("conv2d")

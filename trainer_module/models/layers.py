@@ -123,22 +123,29 @@ class LateFusion(keras.layers.Layer):
         return {**super().get_config(), "classes": self.classes}
 
 
-@keras.saving.register_keras_serializable("poseline")
-class BatchNormalization(keras.layers.BatchNormalization):
-    """Batch normalisation of the last axis of `[N, T, J, C]` that trains with TensorFlow's fused operators.
+class FastTraining:
+    """A layer that computes the same in training as outside, with operators that are faster on a processor.
 
-    Keras' own layer trains with dozens of operators, which take longer to trace and to run. Outside training it is
-    used, so that an exported graph does not depend on how the network was trained.
+    Outside training the operators are those of Keras, so that an exported graph does not depend on how the network was
+    trained.
 
     Attributes:
-        fused: whether the fused operators are used; XLA, which takes them apart, is faster with those of Keras.
+        fast: whether the faster operators are used; XLA, which takes them apart, is faster with those of Keras.
     """
 
-    fused = True
+    fast = True
+
+
+@keras.saving.register_keras_serializable("poseline")
+class BatchNormalization(FastTraining, keras.layers.BatchNormalization):
+    """Batch normalisation of the last axis of `[N, T, J, C]` that trains with TensorFlow's fused operators.
+
+    Keras' own layer trains with dozens of operators, which take longer to trace and to run.
+    """
 
     def call(self, inputs: tf.Tensor, training: bool | None = None, mask: tf.Tensor | None = None) -> tf.Tensor:
         """Return the normalised values, of the same shape."""
-        if not (self.fused and training and self.trainable):
+        if not (self.fast and training and self.trainable):
             return super().call(inputs, training=training, mask=mask)
         channels = inputs.shape[-1]
         outputs, mean, variance = tf.compat.v1.nn.fused_batch_norm(
@@ -152,6 +159,31 @@ class BatchNormalization(keras.layers.BatchNormalization):
         for moving, batch in ((self.moving_mean, mean), (self.moving_variance, variance * (count - 1) / count)):
             moving.assign(moving * self.momentum + batch * (1 - self.momentum))
         return outputs
+
+
+@keras.saving.register_keras_serializable("poseline")
+class Conv2D(FastTraining, keras.layers.Conv2D):
+    """Convolution over the time axis of `[N, T, J, C]`, with kernels `[K, 1]` and padding `same`.
+
+    In training a kernel of one frame is a product of matrices, and with one joint time is the last axis of an image, as
+    the convolutions of oneDNN compute a row at once: `[N, 1, T, C]`.
+    """
+
+    def call(self, inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:
+        """Return the activations, `[N, T', J, filters]`."""
+        return super().call(inputs) if not (self.fast and training) else self.activation(self._fast(inputs))
+
+    def _fast(self, inputs: tf.Tensor) -> tf.Tensor:
+        kernel, stride, joints = tf.convert_to_tensor(self.kernel), self.strides[0], inputs.shape[2]
+        if kernel.shape[0] == stride == 1:
+            rows = tf.reshape(inputs, (-1, inputs.shape[3])) @ tf.reshape(kernel, kernel.shape[2:])
+        elif joints == 1:
+            image = tf.reshape(inputs, (-1, 1, *inputs.shape[1::2]))
+            rows = tf.nn.conv2d(image, tf.reshape(kernel, (1, -1, *kernel.shape[2:])), (1, stride), "SAME")
+        else:
+            rows = tf.nn.conv2d(inputs, kernel, (stride, 1), "SAME")
+        outputs = tf.reshape(rows, (-1, -(-inputs.shape[1] // stride), joints, self.filters))
+        return outputs + self.bias if self.use_bias else outputs
 
 
 def same_scale(stream: keras.KerasTensor) -> keras.KerasTensor:
@@ -170,7 +202,7 @@ def temporal_convolution(
     The convolution is two-dimensional with a kernel of width 1, because TFLite adds reshape operators around a
     one-dimensional one.
     """
-    x = keras.layers.Conv2D(channels, (kernel, 1), (stride, 1), padding="same", use_bias=False)(x)
+    x = Conv2D(channels, (kernel, 1), (stride, 1), padding="same", use_bias=False)(x)
     x = BatchNormalization(momentum=0.9)(x)
     return keras.layers.Activation(activation)(x) if activation else x
 
@@ -182,6 +214,6 @@ def gate(x: keras.KerasTensor, reduction: int = 4) -> keras.KerasTensor:
     """
     channels = x.shape[-1]
     weights = keras.layers.GlobalAveragePooling2D(keepdims=True)(x)
-    weights = keras.layers.Conv2D(max(channels // reduction, 8), 1, activation="relu")(weights)
-    weights = keras.layers.Conv2D(channels, 1, activation="sigmoid")(weights)
+    weights = Conv2D(max(channels // reduction, 8), 1, activation="relu")(weights)
+    weights = Conv2D(channels, 1, activation="sigmoid")(weights)
     return keras.layers.Multiply()([x, weights])
