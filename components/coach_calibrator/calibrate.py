@@ -1,30 +1,27 @@
-"""Chooses the coach's settings: temperature by windows, durations by segments, priors and background by sessions."""
+"""Chooses the settings of the coach: temperature, durations, and how to recognise movements in sessions."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
 from dataclasses import replace
-from itertools import islice, pairwise
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
 from components.artifacts.sandboxed_model import UnusableModelError, sandboxed_model
+from components.coach_calibrator.heads import with_heads
+from components.coach_calibrator.replay import Replay, score
 from components.coach_calibrator.search import best_of, loss_at, temperature_of
-from data.records import KeypointSequence
 from data.sessions.background import BACKGROUND, BACKGROUND_LABELS
 from data.windows import WindowSpec, cut_windows
 from payloads.coach_record import CalibrationRecord
 from payloads.recordings import read_recordings
 from payloads.sequences import read_sequences
-from serving_targets.coach.metrics import session_metrics
-from serving_targets.coach.recognition import Model, Recogniser, Step
+from serving_targets.coach.recognition import Model
 from serving_targets.coach.settings import CoachSettings, Duration
-from serving_targets.coach.stream import Resampler, Tick
-from serving_targets.coach.timeline import Segment, labels_at
 from serving_targets.contract import read_contract
-from serving_targets.session_evaluation import limited, true_labels
+from serving_targets.session_evaluation import limited
 
 MOST_WINDOWS = 500
 """Windows that choose the temperature; more do not change it."""
@@ -36,8 +33,6 @@ _BACKGROUNDS = (0.4, 0.2, 0.3, 0.5, 0.6)
 """Levels of the background for a model that does not."""
 _LONGEST_MINIMUM, _LONGEST_TYPICAL = 60.0, 3600.0
 """Limits of `Duration`."""
-
-Classify = Callable[[np.ndarray], np.ndarray]
 
 
 def calibrate(int8_model: Path, examples: Path, seconds: float) -> tuple[CoachSettings, CalibrationRecord]:
@@ -77,14 +72,17 @@ def _calibrated(
         settings = model.settings
         reasons["temperature"] = "there is no eval split"
     sessions = list(limited((each for each in read_recordings(examples, "eval") if each.segments), seconds))
-    score = None
+    found = None
     if sessions:
         shares = _shares(examples, model.labels)
-        settings, score = _by_sessions(replace(model, settings=settings), sessions, shares)
+        replays = [Replay.of(replace(model, settings=settings), each) for each in sessions]
+        plain, best = _by_sessions(replace(model, settings=settings), replays, shares)
+        settings, found, reason = with_heads(model, replays, plain, best)
+        reasons |= {"heads": reason} if reason else {}
     else:
-        reasons["priors, background"] = "the eval split has no sessions"
+        reasons["priors, background, heads"] = "the eval split has no sessions"
     record = CalibrationRecord(
-        windows=len(truth), sessions=len(sessions), session_score=score, reasons=reasons, **losses
+        windows=len(truth), sessions=len(sessions), session_score=found, reasons=reasons, **losses
     )
     return settings, record
 
@@ -135,25 +133,8 @@ def _shares(examples: Path, labels: tuple[str, ...]) -> dict[str, float]:
     return {label: count / total for label, count in counts.items() if count}
 
 
-def _by_sessions(
-    model: Model, sessions: list[KeypointSequence], shares: dict[str, float]
-) -> tuple[CoachSettings, float]:
+def _by_sessions(model: Model, replays: list[Replay], shares: dict[str, float]) -> tuple[CoachSettings, float]:
     """Return the settings with the best priors and background, and their score in the sessions."""
-    truth = [true_labels(session) for session in sessions]
-    streams = [_ticks(session, model.fps) for session in sessions]
-    answers: list[list[np.ndarray]] = []
-    for ticks in streams:
-        heard: list[np.ndarray] = []
-        answers.append(heard)
-        _recognised(replace(model, classify=_remembering(model.classify, heard)), ticks)
-
-    def score(tried: CoachSettings) -> float:
-        found = []
-        for session, ticks, heard in zip(sessions, streams, answers, strict=True):
-            repeated = replace(model, classify=_repeating(heard), settings=tried)
-            found.append(_labels(_recognised(repeated, ticks), session))
-        figures = session_metrics(truth, found)
-        return (figures.frame_accuracy + figures.edit + figures.f1_50) / 3
 
     def with_priors(exponent: float, weight: float = 1.0) -> CoachSettings:
         factors = {label: weight if label in BACKGROUND_LABELS else 1.0 for label in shares}
@@ -162,46 +143,11 @@ def _by_sessions(
         rounded = {label: max(round(prior / greatest, 5), 1e-5) for label, prior in priors.items()}
         return model.settings.model_copy(update={"priors": rounded if len(set(rounded.values())) > 1 else {}})
 
-    exponent, best = best_of(_EXPONENTS, lambda value: score(with_priors(value)))
+    exponent, best = best_of(_EXPONENTS, lambda value: score(replays, with_priors(value)))
     chosen = with_priors(exponent)
     if BACKGROUND_LABELS & set(model.labels):
-        weight, best = best_of(_WEIGHTS, lambda value: score(with_priors(exponent, value)))
+        weight, best = best_of(_WEIGHTS, lambda value: score(replays, with_priors(exponent, value)))
         return with_priors(exponent, weight), best
-    background, best = best_of(_BACKGROUNDS, lambda value: score(chosen.model_copy(update={"background": value})))
-    return chosen.model_copy(update={"background": background}), best
-
-
-def _ticks(session: KeypointSequence, fps: float) -> list[Tick]:
-    resampler = Resampler(fps, session.keypoints.shape[1:])
-    poses = zip(session.keypoints, session.frame_times, strict=True)
-    return [tick for pose, time in poses for tick in resampler.push(pose, float(time))]
-
-
-def _recognised(model: Model, ticks: list[Tick]) -> list[Step]:
-    recogniser = Recogniser(model, offline=True)
-    steps = [step for tick in ticks for step in recogniser.push(tick)]
-    return steps + recogniser.finish(ticks[-1].time + 1 / model.fps if ticks else 0.0)
-
-
-def _labels(steps: list[Step], session: KeypointSequence) -> list[str]:
-    times = session.frame_times - session.frame_times[0]
-    return labels_at([Segment(step.label, step.start, step.end) for step in steps], times)
-
-
-def _remembering(classify: Classify, heard: list[np.ndarray]) -> Classify:
-    def answer(window: np.ndarray) -> np.ndarray:
-        heard.append(classify(window))
-        return heard[-1]
-
-    return answer
-
-
-def _repeating(heard: list[np.ndarray]) -> Classify:
-    """Return a classifier that answers as another one did for the same session; the windows are the same."""
-    answers: Iterator[np.ndarray] = iter(heard)
-
-    def answer(_: np.ndarray) -> np.ndarray:
-        [given] = islice(answers, 1)
-        return given
-
-    return answer
+    levels = {value: chosen.model_copy(update={"background": value}) for value in _BACKGROUNDS}
+    background, best = best_of(levels, lambda value: score(replays, levels[value]))
+    return levels[background], best
