@@ -88,7 +88,7 @@ class _Data:
     Attributes:
         examples: windows of every split.
         schema: curated schema.
-        gate: node that must pass before a model is trained.
+        gate: node that must pass before the data are used.
     """
 
     examples: BaseChannel
@@ -176,6 +176,7 @@ def _train(settings: _Settings, data: _Data) -> tuple[BaseChannel, Sequence[Base
         custom_config=settings.facts,
         disable_statistics=True,
     )
+    transform.add_upstream_node(data.gate)
     warm_start = _warm_start(data) if config.training.warm_start else None
     trainer = Trainer(
         run_fn=RUN_FN,
@@ -192,8 +193,6 @@ def _train(settings: _Settings, data: _Data) -> tuple[BaseChannel, Sequence[Base
             "training": config.training.model_dump(),
         },
     )
-    # Transform need not wait: what it makes of refused data is not used, and a second core is idle until then.
-    trainer.add_upstream_node(data.gate)
     nodes = (transform, warm_start, trainer) if warm_start else (transform, trainer)
     return trainer.outputs["model"], nodes
 
@@ -246,8 +245,7 @@ def _gates(
         NodeId.MODEL_VALIDATOR: model_validator.outputs["blessing"],
         NodeId.SERVING_SMOKE: smoke.outputs["blessing"],
     }
-    # The longest first, so that the two that judge the converted model end at about the same time.
-    return edge_model, blessings, (baseline, converter, evaluator, smoke, model_validator)
+    return edge_model, blessings, (baseline, evaluator, converter, model_validator, smoke)
 
 
 def _ship(
