@@ -13,8 +13,6 @@ from typing import Protocol
 from tfx.orchestration.portable import partial_run_utils
 
 from data.errors import InputError
-from lineage.node_ids import NodeId
-from lineage.nodes import NODES
 from lineage.store.locking import using_root
 from lineage.store.reader import LineageStore
 from pipelines.compilation.plan import Plan, ancestors, descendants
@@ -152,8 +150,7 @@ def _choose(plan: Plan, from_node: str | None, until_node: str | None) -> set[st
 
 def _run_nodes(run: RunContext, chosen: set[str], progress: Progress, result: RunResult) -> None:
     nodes = run.plan.nodes
-    # What takes long begins first, so that two nodes that begin at the same time end at about the same time.
-    waiting = sorted((node for node in nodes if node in chosen), key=lambda node: not NODES[NodeId(node)].heavy)
+    waiting = [node for node in nodes if node in chosen]
     running: dict[Future[NodeResult], str] = {}
     with ThreadPoolExecutor(run.plan.config.runner.parallel_nodes, "node") as pool:
         while waiting or running:
