@@ -47,9 +47,9 @@ NODES: dict[NodeId, NodeDescription] = {
     NodeId.EXAMPLE_VALIDATOR: NodeDescription("ingest_and_guard", "Compares the statistics with the schema."),
     NodeId.DATA_GATE: NodeDescription(
         "ingest_and_guard",
-        "Stops the run on anomalies before it trains. A rejection is final: the task fails and is not retried.",
+        "Stops the run on anomalies. A rejection is final: the task fails and is not retried.",
         gate="data_gate",
-        before=NodeId.TRAINER,
+        before=NodeId.TRANSFORM,
         judges="statistics",
     ),
     NodeId.TRANSFORM: NodeDescription(

@@ -91,7 +91,7 @@ class _Data:
     Attributes:
         examples: windows of every split.
         schema: curated schema.
-        gate: node that must pass before a model is trained.
+        gate: node that must pass before the data are used.
     """
 
     examples: BaseChannel
@@ -196,6 +196,7 @@ def _train(settings: _Settings, data: _Data) -> tuple[BaseChannel, Sequence[Base
         custom_config=settings.facts,
         disable_statistics=True,
     )
+    transform.add_upstream_node(data.gate)
     warm_start = _warm_start(data) if config.training.warm_start else None
     trainer = Trainer(
         run_fn=RUN_FN,
@@ -212,8 +213,6 @@ def _train(settings: _Settings, data: _Data) -> tuple[BaseChannel, Sequence[Base
             "training": config.training.model_dump(),
         },
     )
-    # Transform need not wait: what it makes of refused data is not used, and a second core is idle until then.
-    trainer.add_upstream_node(data.gate)
     nodes = (transform, warm_start, trainer) if warm_start else (transform, trainer)
     return trainer.outputs["model"], nodes
 
@@ -265,8 +264,7 @@ def _gates(settings: _Settings, data: _Data, model: BaseChannel) -> tuple[_Judge
         NodeId.SERVING_SMOKE: smoke.outputs["blessing"],
     }
     judged, coaching = _coach(settings, data, edge_model, blessings)
-    # The longest first, so that the two that judge the converted model end at about the same time.
-    return judged, (baseline, converter, evaluator, smoke, model_validator, *coaching)
+    return judged, (baseline, evaluator, converter, model_validator, smoke, *coaching)
 
 
 def _coach(

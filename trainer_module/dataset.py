@@ -17,6 +17,9 @@ from transform_module.preprocessing import LABEL_ID, POSE
 
 _READ_BATCH = 256
 
+_BATCHES_AHEAD = 2
+"""Number of batches that are prepared at the same time, and that wait for the training."""
+
 
 @dataclass(frozen=True)
 class Windows:
@@ -107,7 +110,10 @@ def training_batches(
         return pose, target, weight
 
     order = tf.data.Dataset.range(first_epoch, config.epochs).flat_map(batches).enumerate(first_epoch * steps)
-    return order.map(prepare, num_parallel_calls=tf.data.AUTOTUNE).prefetch(2)
+    # The tuning of TensorFlow would hold a training up when it ends, by as long as a minute, to measure once more.
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return order.map(prepare, num_parallel_calls=_BATCHES_AHEAD).prefetch(_BATCHES_AHEAD).with_options(options)
 
 
 def steps_per_epoch(windows: Windows, config: TrainingConfig) -> int:

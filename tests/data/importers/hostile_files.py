@@ -189,7 +189,7 @@ SIDECARS = {
     "superscript.eaf": lambda: elan(time="1²"),
     "spaces.eaf": lambda: elan(value="x" + " x" * 400_000 + "!"),
     "deep.eaf": lambda: b"<a>" * 500_000,
-    "deeper.eaf": lambda: b"<a>" * 1_000_000,
+    "deeper.eaf": lambda: b"<a>" * 3_000_000,
     "wide.csv": lambda: b"sequence,start,end,label," * 9_000 + b"\n" + b"a\n" * 200_000,
     "huge.csv": lambda: b"sequence,label,start,end\na,b,1e308,1e309\n",
 }
