@@ -16,10 +16,12 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks.baselines.plain_tfx import TRAINERS
 from benchmarks.output import OPEN_GATES, run
 
 PROJECT = Path(__file__).parent.parent
+TRAINERS = {"poseline": "trainer_module.run", "template": "benchmarks.baselines.template_trainer"}
+"""Name of a trainer of plain TFX to its module: Poseline's own, or the one that TFX's template would have."""
+
 _LEFT_OUT = shutil.ignore_patterns(
     ".venv", ".tools", ".airflow", ".git", ".poseline", "__pycache__", ".*_cache", "*.egg-info"
 )
@@ -60,11 +62,11 @@ def measure(folder: Path, epochs: int) -> dict[str, dict[str, float]]:
     compile_plan = [sys.executable, "-m", "pipelines.cli", "compile", *options, "--to", str(folder / "plan.json")]
     edited = [copy / "trainer_module" / "run.py"]
     commands = {"poseline": poseline}
-    for trainer in TRAINERS:
+    for trainer, module in TRAINERS.items():
         place = folder / f"plain-{trainer}"
         command = [sys.executable, "-m", "benchmarks.baselines.plain_tfx", "--plan", str(folder / "plan.json")]
         command += ["--examples", str(folder / "examples"), "--modules", str(place / "modules")]
-        commands[f"plain TFX, {trainer}"] = [*command, "--root", str(place / "root"), "--trainer", trainer]
+        commands[f"plain TFX, {trainer}"] = [*command, "--root", str(place / "root"), "--trainer", module]
         edited.append(place / "modules" / "trainer_module_file.py")
     seconds: dict[str, dict[str, float]] = {}
     for situation in ("cold", "unchanged", "trainer edited"):

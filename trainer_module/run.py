@@ -87,8 +87,8 @@ def run_fn(fn_args: FnArgs) -> None:
 def _share_cores() -> None:
     """Let an operator use half of the cores, as several operators run at the same time.
 
-    Ours are small: on two cores, operators of one thread each take a quarter less of both, wall time and CPU time. XLA
-    runs one operator at a time.
+    Ours are small: on two cores, operators of one thread each take a tenth to a quarter less CPU time. XLA runs one
+    operator at a time.
     """
     with contextlib.suppress(RuntimeError):  # the process has used TensorFlow before
         tf.config.threading.set_intra_op_parallelism_threads(max(1, len(os.sched_getaffinity(0)) // 2))

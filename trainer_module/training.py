@@ -14,7 +14,7 @@ from data.system.cpu_phases import CpuPhases
 from trainer_module.callbacks import AveragedWeights, BestWeights, Checkpoint, FirstStep, Progress, TensorBoardScalars
 from trainer_module.dataset import Windows, evaluation_batches, steps_per_epoch, training_batches
 from trainer_module.flat_adamw import FlatAdamW
-from trainer_module.models.layers import FastTraining
+from trainer_module.models.layers import train_fast
 from trainer_module.training_config import TrainingConfig
 
 
@@ -67,9 +67,7 @@ def fit(model: keras.Model, job: TrainingJob, teachers: Sequence[keras.Model] = 
         Values of each metric by its name, one per epoch.
     """
     config = job.config
-    for layer in model._flatten_layers():
-        if isinstance(layer, FastTraining):
-            layer.fast = not config.jit_compile
+    train_fast(model, not config.jit_compile)
     steps = steps_per_epoch(job.train, config)
     model.compile(
         _optimizer(config, steps),

@@ -20,9 +20,6 @@ from pipelines.evaluation import eval_config
 MODULE = """from {module} import {name}
 """
 
-TRAINERS = {"poseline": "trainer_module.run", "template": "benchmarks.baselines.template_trainer"}
-"""Name of a trainer to its module: Poseline's own, or the one that TFX's template would have."""
-
 
 def build(plan: Plan, examples: Path, module_folder: Path, root: Path) -> tfx.dsl.Pipeline:
     """Build the plain pipeline with the settings of a Poseline plan.
@@ -126,10 +123,10 @@ def main() -> None:
     parser.add_argument("--examples", type=Path, required=True)
     parser.add_argument("--modules", type=Path, required=True)
     parser.add_argument("--root", type=Path, required=True)
-    parser.add_argument("--trainer", choices=TRAINERS, required=True)
+    parser.add_argument("--trainer", required=True, metavar="MODULE", help="module of the trainer")
     arguments = parser.parse_args()
     arguments.root.mkdir(parents=True, exist_ok=True)
-    write_modules(arguments.modules, TRAINERS[arguments.trainer])
+    write_modules(arguments.modules, arguments.trainer)
     pipeline = build(Plan.load(arguments.plan), arguments.examples, arguments.modules, arguments.root)
     tfx.orchestration.LocalDagRunner().run(pipeline)
 

@@ -14,7 +14,7 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 
 from trainer_module.dataset import evaluation_batches, read_windows, steps_per_epoch, training_batches
 from trainer_module.models import build_model
-from trainer_module.models.layers import FastTraining
+from trainer_module.models.layers import train_fast
 from trainer_module.run import TrainerSettings
 from trainer_module.saved_model_export import PROBABILITIES
 from trainer_module.training import cross_entropy, learning_rate
@@ -30,9 +30,7 @@ def run_fn(fn_args: FnArgs) -> None:
     spec = transform.transformed_feature_spec()
     train, evaluation = read_windows(fn_args.train_files, spec), read_windows(fn_args.eval_files, spec)
     model = build_model(settings.model, settings.layout.reference, train.poses.shape[1:], classes)
-    for layer in model._flatten_layers():
-        if isinstance(layer, FastTraining):
-            layer.fast = False
+    train_fast(model, False)
     steps = steps_per_epoch(train, config)
     optimizer = keras.optimizers.AdamW(
         learning_rate(config, steps),

@@ -124,7 +124,7 @@ class LateFusion(keras.layers.Layer):
 
 
 class FastTraining:
-    """A layer that computes the same in training as outside, with operators that are faster on a processor.
+    """A layer that trains with operators that are faster on a processor than those of Keras, with the same results.
 
     Outside training the operators are those of Keras, so that an exported graph does not depend on how the network was
     trained.
@@ -134,6 +134,13 @@ class FastTraining:
     """
 
     fast = True
+
+
+def train_fast(model: keras.Model, fast: bool) -> None:
+    """Choose whether the layers of a model train with the faster operators."""
+    for layer in model._flatten_layers():
+        if isinstance(layer, FastTraining):
+            layer.fast = fast
 
 
 @keras.saving.register_keras_serializable("poseline")
