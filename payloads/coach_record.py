@@ -45,11 +45,11 @@ class CalibrationRecord(JsonPayload):
 
     Attributes:
         windows: number of windows of the eval split that the temperature was chosen by.
-        sessions: number of sessions of the eval split that background, priors and heads were chosen by.
+        sessions: number of sessions of the eval split that background, priors, heads and networks were chosen by.
         loss_before: mean negative log likelihood of these windows without calibration; None without windows.
         loss_after: the same with the temperature.
-        session_score: mean of frame accuracy, edit score and F1 at 50 % of these sessions; of each with heads that were
-            fitted to others, if there are heads; None without sessions.
+        session_score: mean of frame accuracy, edit score and F1 at 50 % of these sessions; of each with heads and
+            networks that were fitted to others, if there are any; None without sessions.
         reasons: setting to why it is as it is, for each that could not be calibrated.
     """
 

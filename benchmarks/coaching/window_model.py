@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
 from benchmarks.coaching.recordings import FPS, Session
+from components.coach_calibrator.pose_heads import fit_pose_heads, moved
 from serving_targets.coach.head import Answered, fit_heads
 from serving_targets.coach.movement.signals import body_signal, without_gaps
 from serving_targets.coach.recognition import HOP_SECONDS, Model, answers_of
@@ -27,12 +29,14 @@ def window_features(window: np.ndarray) -> np.ndarray:
     )
 
 
+_SHARE = 0.5
+"""Share of the networks of poses."""
 GRID_SECONDS = 0.8
 """Time between two windows of the training."""
 
 
 def train_model(sessions: list[Session]) -> Model:
-    """Train a classifier of windows, and heads on its answers for people whom it has not seen."""
+    """Train a classifier of windows, heads on its answers for people whom it has not seen, and networks of poses."""
     classify, settings, labels = train_classifier(sessions)
     answered = []
     for person in sorted({each.person for each in sessions}):
@@ -43,7 +47,10 @@ def train_model(sessions: list[Session]) -> Model:
             nearest = np.searchsorted(session.times, times).clip(0, len(session.times) - 1)
             answered.append(Answered(answers, [session.labels[frame] for frame in nearest]))
     heads = fit_heads(answered, round(WINDOW / FPS / HOP_SECONDS))
-    return Model(classify, tuple(labels), "kinect20", 4, WINDOW, FPS, settings.model_copy(update={"heads": heads}))
+    model = Model(classify, tuple(labels), "kinect20", 4, WINDOW, FPS, settings.model_copy(update={"heads": heads}))
+    parts = [part for each in sessions for part in moved(model, each.poses, each.times, each.labels)]
+    poses = fit_pose_heads(parts, _SHARE)
+    return replace(model, settings=model.settings.model_copy(update={"poses": poses}))
 
 
 def train_classifier(sessions: list[Session]) -> tuple[Callable[[np.ndarray], np.ndarray], CoachSettings, list[str]]:

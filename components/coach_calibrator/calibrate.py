@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from components.artifacts.sandboxed_model import UnusableModelError, sandboxed_model
-from components.coach_calibrator.heads import with_heads
+from components.coach_calibrator.heads import with_heads, with_networks
+from components.coach_calibrator.pose_heads import Moved, moved
 from components.coach_calibrator.replay import Replay, score
 from components.coach_calibrator.search import best_of, loss_at, temperature_of
 from data.sessions.background import BACKGROUND, BACKGROUND_LABELS
@@ -21,7 +22,7 @@ from payloads.sequences import read_sequences
 from serving_targets.coach.recognition import Model
 from serving_targets.coach.settings import CoachSettings, Duration
 from serving_targets.contract import read_contract
-from serving_targets.session_evaluation import limited
+from serving_targets.session_evaluation import limited, true_labels
 
 MOST_WINDOWS = 500
 """Windows that choose the temperature; more do not change it."""
@@ -31,6 +32,8 @@ _WEIGHTS = (1.0, 0.25, 0.5, 2.0, 4.0)
 """Factors of the background's probability, for a model that knows the background."""
 _BACKGROUNDS = (0.4, 0.2, 0.3, 0.5, 0.6)
 """Levels of the background for a model that does not."""
+_FITTED_SECONDS = 3600.0
+"""Length of the sessions of the training split that networks are fitted to."""
 _LONGEST_MINIMUM, _LONGEST_TYPICAL = 60.0, 3600.0
 """Limits of `Duration`."""
 
@@ -77,10 +80,13 @@ def _calibrated(
         shares = _shares(examples, model.labels)
         replays = [Replay.of(replace(model, settings=settings), each) for each in sessions]
         plain, best = _by_sessions(replace(model, settings=settings), replays, shares)
-        settings, found, reason = with_heads(model, replays, plain, best)
+        chosen, reason = with_heads(model, replays, plain, best)
         reasons |= {"heads": reason} if reason else {}
+        chosen, reason = with_networks(model, _moved(model, examples), replays, chosen)
+        reasons |= {"networks": reason} if reason else {}
+        settings, found = chosen.settings, chosen.score
     else:
-        reasons["priors, background, heads"] = "the eval split has no sessions"
+        reasons["priors, background, heads, networks"] = "the eval split has no sessions"
     record = CalibrationRecord(
         windows=len(truth), sessions=len(sessions), session_score=found, reasons=reasons, **losses
     )
@@ -99,6 +105,16 @@ def _windows(model: Model, spec: WindowSpec, examples: Path) -> tuple[np.ndarray
             rows.append(model.classify(np.ascontiguousarray(window.keypoints)))
             truth.append(model.labels.index(clip.label))
     return np.array(rows), np.array(truth, int)
+
+
+def _moved(model: Model, examples: Path) -> list[Moved]:
+    """Return how people move in the sessions of the training split."""
+    sessions = (each for each in read_recordings(examples, "train") if each.segments)
+    return [
+        part
+        for each in limited(sessions, _FITTED_SECONDS)
+        for part in moved(model, each.keypoints, each.frame_times, true_labels(each))
+    ]
 
 
 def _durations(examples: Path) -> dict[str, Duration]:

@@ -31,7 +31,8 @@ class CoachCalibrator(BaseComponent):
 
     The temperature makes the probabilities as certain as they are right. The shares of the labels in training are
     divided out as far as that helps in sessions, and the level of the background decides what is none of the movements.
-    Durations are those of the segments of the training split. Without an eval split, or without sessions in it, the
+    Heads and networks of poses are added if they help in sessions that they were not fitted to. Durations are those of
+    the segments of the training split. Without an eval split, or without sessions in it, the
     usual settings stay, and the record says so. `coach.json` has the form `serving_targets.coach.settings`. The
     executor loads NumPy and LiteRT, but not TensorFlow.
     """

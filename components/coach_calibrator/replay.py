@@ -8,6 +8,7 @@ from itertools import islice
 
 import numpy as np
 
+from components.coach_calibrator.pose_heads import Moved, moved
 from data.records import KeypointSequence
 from serving_targets.coach.head import Answered
 from serving_targets.coach.metrics import session_metrics
@@ -59,6 +60,10 @@ class Replay:
         ]
         nearest = np.searchsorted(times - times[0], middles).clip(0, len(times) - 1)
         return Answered(np.array(self._heard, float), [self.truth[frame] for frame in nearest])
+
+    def moved(self) -> list[Moved]:
+        """Return how the person moved, for `fit_pose_heads`."""
+        return moved(self._model, self.session.keypoints, self.session.frame_times, self.truth)
 
 
 def score(replays: Sequence[Replay], settings: CoachSettings | Callable[[Replay], CoachSettings]) -> float:

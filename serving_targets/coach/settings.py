@@ -12,6 +12,7 @@ from data.settings.json_text import read_json
 from data.text import shortened
 from serving_targets.coach.form.references import References
 from serving_targets.coach.head import Heads
+from serving_targets.coach.network import PoseHeads
 
 SETTINGS = "coach.json"
 REFERENCES = "references.json"
@@ -43,6 +44,7 @@ class CoachSettings(BaseModel):
         durations: label to its durations; the default if it is not listed.
         background: probability of `none` where the model has no such label.
         heads: heads that decide by several windows; temperature, priors and background are not used with them.
+        poses: networks that decide together with the model or its heads, by how the body moves.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -53,6 +55,7 @@ class CoachSettings(BaseModel):
     durations: Annotated[dict[str, Duration], Field(max_length=10_000)] = {}
     background: Annotated[float, Field(gt=0, lt=1)] = 0.4
     heads: Heads | None = None
+    poses: PoseHeads | None = None
 
 
 def read_settings(folder: Path) -> CoachSettings:

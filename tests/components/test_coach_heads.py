@@ -44,7 +44,8 @@ def choose(classify, people, seconds):
     used = model(classify)
     replays = [Replay.of(used, session(person, seconds)) for person in people]
     best = score(replays, used.settings)
-    return with_heads(used, replays, used.settings, best), best
+    chosen, reason = with_heads(used, replays, used.settings, best)
+    return (chosen.settings, chosen.score, reason), best
 
 
 def test_heads_that_recognise_better_are_shipped():
@@ -71,6 +72,6 @@ def test_heads_need_sessions_that_they_are_not_fitted_to(people, why):
 def test_heads_need_every_label():
     used = Model(changing, ("shake", "wave"), "kinect20", 4, LENGTH, FPS, CoachSettings())
     replays = [Replay.of(used, session(person, {"shake": 0.8, "hold": 1.6})) for person in range(2)]
-    settings, _, reason = with_heads(used, replays, used.settings, 0.0)
-    assert settings.heads is None
+    chosen, reason = with_heads(used, replays, used.settings, 0.0)
+    assert chosen.settings.heads is None
     assert reason == "no session of the eval split has wave"
