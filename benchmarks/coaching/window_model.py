@@ -29,7 +29,7 @@ def window_features(window: np.ndarray) -> np.ndarray:
     )
 
 
-_SHARE = 0.5
+_SHARE = 0.6
 """Share of the networks of poses."""
 GRID_SECONDS = 0.8
 """Time between two windows of the training."""

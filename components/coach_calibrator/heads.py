@@ -12,7 +12,7 @@ from serving_targets.coach.head import fit_heads
 from serving_targets.coach.recognition import Model, hop_of
 from serving_targets.coach.settings import CoachSettings
 
-_SHARES = (0.5, 0.8)
+_SHARES = (0.6, 0.85)
 """Shares of the networks that are tried."""
 _LEAST_GAIN = 0.01
 """Networks that are better by less are left out: the sessions that judge them are few."""

@@ -14,17 +14,18 @@ from serving_targets.coach.movement.signals import Signal
 from serving_targets.coach.network import Matrix, Network, PoseHeads
 from serving_targets.coach.recognition import Model, rows_of
 
-_AXES = 24
-_UNITS, _MEMBERS = 24, 2
+_AXES = 16
+_UNITS, _MEMBERS = 24, 3
 """Hidden units of a member, and networks that are fitted from other starts and joined to one."""
 _BEFORE: tuple[Stretch, ...] = ((-20, -12), (-11, -7), (-6, -4), (-3, -2), (-1, -1), (0, 0), (1, 1), (2, 3))
 _BEFORE_SPREADS: tuple[Stretch, ...] = ((-20, -8), (-10, -2), (-4, 3))
 _AROUND: tuple[Stretch, ...] = (*_BEFORE, (4, 6), (7, 11), (12, 20))
 _AROUND_SPREADS: tuple[Stretch, ...] = ((-20, -8), (-10, -3), (-4, 4), (3, 10), (8, 20))
-_EPOCHS, _BATCH, _RATE, _DECAY = 15, 128, 3e-3, 1e-3
-_NOISE, _SMOOTHING, _BALANCE = 0.3, 0.1, 0.7
-"""Noise of the features in standard deviations, share of the other labels in the truth, and how far the shares of the
-labels are divided out."""
+_EPOCHS, _BATCH, _RATE, _DECAY = 20, 128, 3e-3, 1e-3
+_NOISE, _HIDDEN = 0.3, 0.3
+"""Noise of the features in standard deviations, and share of them that is hidden in training."""
+_SMOOTHING, _BALANCE = 0.1, 0.7
+"""Share of the other labels in the truth, and how far the shares of the labels are divided out."""
 _MOST_ROWS = 20_000
 
 _SCALES = np.concatenate([np.full(len(ANGLES), 25.0), np.full(ROW - len(ANGLES), 15.0)])
@@ -141,8 +142,10 @@ def _trained(
         for batch in np.array_split(random.permutation(len(given)), max(len(given) // _BATCH, 1))
     ]
     for number, batch in enumerate(batches, 1):
-        noise = random.standard_normal((len(batch), given.shape[1]), np.float32)
-        slopes = _slopes(layers, given[batch] + np.float32(_NOISE) * noise, wanted[batch], weights[batch])
+        shape = len(batch), given.shape[1]
+        read = given[batch] + np.float32(_NOISE) * random.standard_normal(shape, np.float32)
+        read *= (random.random(shape, np.float32) >= _HIDDEN) / np.float32(1 - _HIDDEN)
+        slopes = _slopes(layers, read, wanted[batch], weights[batch])
         rate = _RATE * (1 + np.cos(np.pi * number / len(batches))) / 2
         for place, slope in enumerate(slopes):
             momentum[place] += 0.1 * (slope - momentum[place])
