@@ -128,13 +128,13 @@ def _trained(
     weights = np.maximum(counts, 1)[truth] ** -_BALANCE
     weights /= weights.mean()
     wanted = (1 - _SMOOTHING) * np.eye(labels)[truth] + _SMOOTHING / labels
-    layers = [
+    start = [
         random.normal(0, given.shape[1] ** -0.5, (given.shape[1], _UNITS)),
         np.zeros(_UNITS),
         random.normal(0, _UNITS**-0.5, (_UNITS, labels)),
         np.zeros(labels),
     ]
-    layers = [layer.astype(np.float32) for layer in layers]
+    layers: list[npt.NDArray[np.float32]] = [layer.astype(np.float32) for layer in start]
     momentum, power = [0 * layer for layer in layers], [0 * layer for layer in layers]
     batches = [
         batch
