@@ -54,9 +54,12 @@ def cleaned(pose: np.ndarray) -> npt.NDArray[np.float32]:
     """Return a pose as float32; joints whose values are not finite or far beyond any place are 0 with confidence 0."""
     with np.errstate(over="ignore", invalid="ignore"):
         values = np.array(pose, np.float32)
-    usable = np.isfinite(values).all(axis=-1) & (np.abs(values[..., :-1]) < _GREATEST).all(axis=-1)
-    values[~usable] = 0
-    values[..., -1] = np.clip(values[..., -1], 0, 1)
+        usable = (np.abs(values[..., :-1]) < _GREATEST).all(axis=-1) & np.isfinite(values[..., -1])
+    if not usable.all():
+        values[~usable] = 0
+    confidence = values[..., -1]
+    np.maximum(confidence, 0, out=confidence)
+    np.minimum(confidence, 1, out=confidence)
     return values
 
 
