@@ -25,6 +25,7 @@ from data.layouts import load_layout
 from data.splits import assign_splits, split_clips
 from data.store import read_index, read_sequences, span_folder
 from data.windows import resample
+from payloads.verdict import Verdict, shown
 from pipelines.config import PipelineConfig, load_config
 
 SETS = {
@@ -69,7 +70,8 @@ def _row(name: str, source: Path, folder: Path, settings: list[str]) -> str:
     command = ["run", "--config", str(folder / f"{name}.yaml"), "--root", str(folder / "root"), *overrides, "--json"]
     report = json.loads(_poseline(*command))
     forest, majority, clips = _forest(config)
-    refused = ", ".join(f"{one['gate']} {one['figure']:.3g}" for one in report["verdicts"] if not one["passed"])
+    verdicts = map(Verdict.model_validate, report["verdicts"])
+    refused = ", ".join(f"{one.gate} {shown(one.figure)}" for one in verdicts if one.rejects)
     accuracy = report["accuracy"].get("int8_sequence")
     cells = (
         name,

@@ -55,9 +55,6 @@ NODES: dict[NodeId, NodeDescription] = {
     NodeId.TRANSFORM: NodeDescription(
         "features", "Does all preprocessing as graph operators, with constants of a full pass over the data."
     ),
-    NodeId.REFERENCE_BUILDER: NodeDescription(
-        "features", "Makes the references that the coach scores and corrects movements by, from good repetitions."
-    ),
     NodeId.WARM_START_MODEL: NodeDescription(
         "train", "Resolves the model that a warm start continues from; skipped unless the run asks for one."
     ),
@@ -89,6 +86,9 @@ NODES: dict[NodeId, NodeDescription] = {
         before=NodeId.PUSHER,
         judges="edge_model",
         heavy=True,
+    ),
+    NodeId.REFERENCE_BUILDER: NodeDescription(
+        "gates", "Makes the references that the coach scores and corrects movements by, from good repetitions."
     ),
     NodeId.COACH_CALIBRATOR: NodeDescription(
         "gates", "Calibrates what the model says for whole sessions: temperature, priors, durations, background."

@@ -125,7 +125,7 @@ def create_pipeline(config: PipelineConfig) -> Pipeline:
     settings = _Settings(config, read_window_contract(config.schema_file), config.read_gates())
     data, guarding = _ingest_and_guard(settings)
     model, training = _train(settings, data)
-    judged, gating = _gates(settings, data, model)
+    judged, gating = _gates(settings, data, model, trainer=training[-1])
     pusher = _ship(settings, model, judged)
     return Pipeline(
         pipeline_name=config.name,
@@ -226,7 +226,9 @@ def _warm_start(data: _Data) -> BaseNode:
     ).with_id(NodeId.WARM_START_MODEL.value)
 
 
-def _gates(settings: _Settings, data: _Data, model: BaseChannel) -> tuple[_Judged, Sequence[BaseNode]]:
+def _gates(
+    settings: _Settings, data: _Data, model: BaseChannel, trainer: BaseNode
+) -> tuple[_Judged, Sequence[BaseNode]]:
     """Return what is shipped, the blessing of each gate, and the nodes that convert and judge."""
     config, gates = settings.config, settings.gates
     baseline = Resolver(
@@ -263,17 +265,23 @@ def _gates(settings: _Settings, data: _Data, model: BaseChannel) -> tuple[_Judge
         NodeId.MODEL_VALIDATOR: model_validator.outputs["blessing"],
         NodeId.SERVING_SMOKE: smoke.outputs["blessing"],
     }
-    judged, coaching = _coach(settings, data, edge_model, blessings)
+    judged, coaching = _coach(settings, data, edge_model, blessings, trainer)
     return judged, (baseline, evaluator, converter, model_validator, smoke, *coaching)
 
 
 def _coach(
-    settings: _Settings, data: _Data, edge_model: BaseChannel, blessings: dict[NodeId, BaseChannel]
+    settings: _Settings,
+    data: _Data,
+    edge_model: BaseChannel,
+    blessings: dict[NodeId, BaseChannel],
+    trainer: BaseNode,
 ) -> tuple[_Judged, Sequence[BaseNode]]:
     """Return what is shipped, the coach included, and the nodes that make and judge the coach."""
     config = settings.config
     builder = ReferenceBuilder(data.examples, settings.contract.labels, config.coach.good_quality)
-    builder.add_upstream_node(data.gate)
+    # References are made of the data alone. If they did not wait, `--until Transform` would leave them out, and
+    # `--from Trainer` would look for them in an earlier run.
+    builder.add_upstream_node(trainer)
     calibrator = CoachCalibrator(edge_model, data.examples, config.coach.calibrated_seconds)
     references, coach_settings = builder.outputs["references"], calibrator.outputs["settings"]
     session_evaluator = SessionEvaluator(

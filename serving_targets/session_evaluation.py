@@ -6,7 +6,7 @@ import math
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -170,16 +170,29 @@ def _chosen(
 
     Of the recordings, those of each movement and quality take turns, so that all occur in a short selection.
     """
-    sessions: list[KeypointSequence] = []
-    turns: dict[tuple[str, float | None], list[KeypointSequence]] = defaultdict(list)
+    sessions = _Limited(seconds)
+    turns: dict[tuple[str, float | None], _Limited] = defaultdict(lambda: _Limited(seconds))
     for each in recordings:
         if each.segments:
-            sessions.append(each)
+            sessions.add(each)
         elif each.label not in BACKGROUND_LABELS:
-            turns[each.label, None if each.quality is None else round(each.quality)].append(each)
-    longest = max(map(len, turns.values()), default=0)
-    ordered = (kind[turn] for turn in range(longest) for kind in turns.values() if turn < len(kind))
-    return list(limited(sessions, seconds)), list(limited(ordered, seconds))
+            turns[each.label, None if each.quality is None else round(each.quality)].add(each)
+    longest = max((len(kind.kept) for kind in turns.values()), default=0)
+    ordered = (kind.kept[turn] for turn in range(longest) for kind in turns.values() if turn < len(kind.kept))
+    return sessions.kept, list(limited(ordered, seconds))
+
+
+@dataclass
+class _Limited:
+    """Recordings that are kept until they last a number of seconds, so that no large test split is held in memory."""
+
+    left: float
+    kept: list[KeypointSequence] = field(default_factory=list)
+
+    def add(self, recording: KeypointSequence) -> None:
+        if self.left > 0:
+            self.left -= _seconds(recording)
+            self.kept.append(recording)
 
 
 def limited(recordings: Iterable[KeypointSequence], seconds: float) -> Iterator[KeypointSequence]:
@@ -277,10 +290,14 @@ def _measure_form(
 def _measure_corrections(
     judged: Sequence[_Judged], references: References, figures: dict[str, float], missing: dict[str, str]
 ) -> None:
-    """Count corrections of good recordings, and bend one joint in them; the movement is then known."""
-    good = [each for each in judged if each.is_good and each.recording.label in references.movements]
+    """Count corrections of good recordings, and bend one joint in them; the movement is then known.
+
+    A recording without a quality may be a bad one, or of something that has no form, such as throwing something away.
+    """
+    rated = [each for each in judged if each.is_good and each.recording.quality is not None]
+    good = [each for each in rated if each.recording.label in references.movements]
     if len(good) < _LEAST_JUDGED:
-        why = f"{len(good)} good recordings in the test split have a reference"
+        why = f"{len(good)} recordings in the test split are known to be good and have a reference"
         missing |= dict.fromkeys(("false_alarms", "correction_rate"), why)
         return
     alarms = correction_metrics((None, ranked_corrections(each.timeline.segments)) for each in good).false_alarms

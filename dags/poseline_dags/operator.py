@@ -122,6 +122,8 @@ class RunNode(_PoselineTask):
             facts = [verdict["gate"], verdict["figure"], limit, verdict["unit"], verdict["detail"] or "-"]
             if verdict["passed"]:
                 self.log.info("passed: %s %s (%s %s): %s", *facts)
+            elif verdict.get("lacks_data"):
+                self.log.info("not measured: %s: %s", verdict["gate"], verdict["detail"] or "-")
             elif verdict["gate"] in figures.get("warned", ()):
                 self.log.warning("rejected, but this gate only warns: %s %s (%s %s): %s", *facts)
             else:

@@ -122,6 +122,7 @@ def _gate(node: str, verdict: Verdict) -> dict[str, Any]:
         "figure": figure(verdict.figure),
         "threshold": verdict.limit,
         "passed": verdict.passed,
+        "is_judged": not verdict.lacks_data,
         "judgement": verdict.judgement,
     }
 

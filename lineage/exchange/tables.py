@@ -301,14 +301,14 @@ TABLES = {
                 artifact_id  int64          artifact that contains the figure: artifacts.id
                 node_id      int64          execution that measured it: nodes.id
                 run          string         run in which it was measured
-                node         string         Evaluator, ModelValidator, ServingSmoke or DataGate
+                node         string         gate that measured it, for example Evaluator
                 slice        string         all, or feature=value
                 metric       string         name of the metric or gate
                 value        double         the figure
                 lower        double         lower end of its 95 % interval; empty without one
                 upper        double         upper end of its 95 % interval; empty without one
                 threshold    double         threshold of the gate; empty if no gate checks the figure
-                passed       bool           whether the gate accepted the figure; empty if no gate checks it
+                passed       bool           whether the gate accepted the figure; empty if it was not judged
             """),
             _metrics,
             _nameless_metric,

@@ -92,5 +92,24 @@ def test_the_older_manifest_is_stale_and_a_run_begins_from_a_new_one(place):
     assert list(differences(RECORDED["trace version 2"]["output"], now)) == []
 
 
+def test_a_bundle_without_references_and_settings_coaches_and_is_measured(place):
+    bundle = str(place.root / "pushed/baduanjin/2")
+    coached = poseline("coach", bundle, str(place.data), "--json")
+    assert coached.returncode == 0, coached.stderr
+    notes = [line for line in coached.stderr.splitlines() if line.startswith("note: ")]
+    assert [note.partition(":")[2].partition(":")[0] for note in notes] == [
+        " the bundle has no coach.json",
+        " the bundle has no references.json",
+    ]
+    segments = [segment for session in json.loads(coached.stdout)["sessions"] for segment in session["segments"]]
+    assert segments
+    assert {segment["score"] for segment in segments} == {None}
+    measured = poseline("evaluate", "--sessions", "--bundle", bundle, "--data", str(place.data), "--json")
+    assert measured.returncode == 0, measured.stderr
+    answer = json.loads(measured.stdout)
+    assert answer["recordings"] > 0
+    assert {"form_auc", "false_alarms", "frame_accuracy"} <= answer["missing"].keys()
+
+
 def prepare(manifest: Path, place: Place, run_id: str) -> subprocess.CompletedProcess[str]:
     return poseline("prepare", "--manifest", str(manifest), "--root", str(place.root), "--run-id", run_id)

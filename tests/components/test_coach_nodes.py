@@ -115,6 +115,7 @@ def test_what_the_data_can_give_is_judged_and_the_rest_is_not_measured(coached):
     missing = verdicts["min_correction_rate"]
     assert (missing.passed, missing.lacks_data, missing.rejects) == (False, True, False)
     assert missing.detail
+    assert "known to be good" in verdicts["max_false_alarms"].detail  # nobody rated these recordings
     assert set(verdicts) == set(SessionEvaluatorThresholds.model_fields)
 
 

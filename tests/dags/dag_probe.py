@@ -146,15 +146,39 @@ facts["no environment"] = outcome("/nowhere/bin/python", "runs")
 facts["damaged environment"] = outcome(sys.executable, "runs")
 
 
-def said_by_a_program() -> dict:
-    """Return what is logged and returned of a program in place of `poseline` that tries to control the terminal."""
-    logged: list[str] = []
-    log = logging.getLogger("of a program")
+def listened(log: logging.Logger, logged: list[str]) -> logging.Logger:
+    """Return a logger after adding to a list all that it will be given, each with its level."""
     log.setLevel(logging.INFO)
     log.propagate = False
     handler = logging.Handler()
-    handler.emit = lambda record: logged.append(record.getMessage())
+    handler.emit = lambda record: logged.append(f"{record.levelname} {record.getMessage()}")
     log.addHandler(handler)
+    return log
+
+
+def logged_verdicts() -> list[str]:
+    """Return what a task logs of a verdict that passed, lacks data, is rejected by a gate that warns, is rejected."""
+    logged: list[str] = []
+    task = dag.get_task("gates.SessionEvaluator")
+    listened(task.log, logged)
+    verdict = {"direction": "min", "threshold": 0.5, "unit": "share", "detail": "", "passed": False, "figure": 0.4}
+    verdicts = [
+        verdict | {"gate": "min_form_auc", "passed": True},
+        verdict | {"gate": "min_edit", "figure": None, "lacks_data": True, "detail": "no session"},
+        verdict | {"gate": "min_f1_10", "lacks_data": False},
+        verdict | {"gate": "min_f1_50"},
+    ]
+    task._log_verdicts({"verdicts": verdicts, "warned": ["min_f1_10"]})
+    return logged
+
+
+facts["logged verdicts"] = logged_verdicts()
+
+
+def said_by_a_program() -> dict:
+    """Return what is logged and returned of a program in place of `poseline` that tries to control the terminal."""
+    logged: list[str] = []
+    log = listened(logging.getLogger("of a program"), logged)
     with tempfile.TemporaryDirectory() as folder:
         program = Path(folder) / "python"
         result = json.dumps({"reason": HOSTILE, "outputs": [{"uri": HOSTILE}]})

@@ -95,12 +95,21 @@ def test_a_failure_is_of_the_right_kind_and_says_what_to_do(facts, situation, ki
     assert [word for word in words if word not in message] == []
 
 
+def test_only_a_verdict_that_rejects_is_logged_as_an_error(facts):
+    assert [line.partition(" (")[0] for line in facts["logged verdicts"]] == [
+        "INFO passed: min_form_auc 0.4",
+        "INFO not measured: min_edit: no session",
+        "WARNING rejected, but this gate only warns: min_f1_10 0.4",
+        "ERROR rejected: min_f1_50 0.4",
+    ]
+
+
 def test_what_a_command_prints_has_no_effect_in_logs_and_xcom(facts):
     shown = "\\x1b]0;owned\\x07\\x9b\\u202e<script> می\u200cخواهم"
     said = facts["said by a program"]
     assert said["result"] == {"reason": shown, "outputs": [{"uri": shown}]}
     assert said["log"][0].endswith(f" node 'a b{shown}'")
-    assert said["log"][1:] == [shown]
+    assert said["log"][1:] == [f"INFO {shown}"]
 
 
 def test_a_manifest_is_whole_or_not_there(root):

@@ -11,6 +11,7 @@ import pytest
 from ai_edge_litert.tools import flatbuffer_utils
 
 from data.files import STAGING
+from schema.gates import SessionEvaluatorThresholds
 
 pytestmark = pytest.mark.e2e
 
@@ -24,7 +25,7 @@ BEFORE_TRAINER = {
 }
 AFTER_TRAINER = {
     *("Trainer", "Evaluator", "EdgeConverter", "ModelValidator", "ServingSmoke"),
-    *("CoachCalibrator", "SessionEvaluator", "Pusher"),
+    *("ReferenceBuilder", "CoachCalibrator", "SessionEvaluator", "Pusher"),
 }
 
 
@@ -37,11 +38,14 @@ def test_first_run_pushes_a_bundle(bench, first_run):
     states = bench.states(first_run)
     assert {node for node, state in states.items() if state == "done"} == BEFORE_TRAINER | AFTER_TRAINER
     assert {"train", "eval", "test"} == first_run["data"].keys()
-    assert all(verdict["passed"] for verdict in first_run["verdicts"])
+    not_passed = {verdict["gate"]: verdict["lacks_data"] for verdict in first_run["verdicts"] if not verdict["passed"]}
+    assert all(not_passed.values())
+    assert set(not_passed) < set(SessionEvaluatorThresholds.model_fields)  # the data have no session
     [pushed] = first_run["pushed"].values()
     assert Path(pushed).resolve() == latest(bench).resolve()
     names = {path.name for path in latest(bench).iterdir()}
     assert {"manifest.json", "model_int8.tflite", "model_float.tflite", "saved_model"} <= names
+    assert {"references.json", "coach.json"} <= names
 
 
 def test_nothing_is_left_running_or_half_written(bench, first_run):
@@ -300,7 +304,7 @@ def test_a_damaged_file_is_rejected_and_the_served_version_stays(
     )
     report = bench.run(*other, expect=1)
     assert report["state"] == "refused"
-    assert gates <= {verdict["gate"] for verdict in report["verdicts"] if not verdict["passed"]}
+    assert gates <= set(report["rejected"])
     pushes = (bench.root / "artifacts/baduanjin/Pusher/pushed_model").iterdir()
     record = json.loads((max(pushes, key=lambda path: int(path.name)) / "push.json").read_text())
     assert record["refused_by"] == refused_by

@@ -8,9 +8,10 @@ import pytest
 
 from data.digests import ListedFile
 from data.errors import NodeError
-from lineage.artifact_types import DATA_BLESSING, EDGE_BLESSING, EVALUATION, INFRA_BLESSING
+from lineage.artifact_types import DATA_BLESSING, EDGE_BLESSING, EVALUATION, INFRA_BLESSING, SESSION_BLESSING
 from lineage.measures import Measure, read_measures, read_slices, read_verdicts
 from lineage.model import Artifact
+from payloads.coach_record import CalibrationRecord, MovementRecord, ReferenceRecord
 from payloads.conversion_record import (
     ConversionRecord,
     Difference,
@@ -22,13 +23,14 @@ from payloads.conversion_record import (
 )
 from payloads.data_judgement import AffectedWindows, Baseline, Comparison, DataJudgement, Finding
 from payloads.evaluation import ConfusionCell, Evaluation, Interval, Slice
-from payloads.judgements import EdgeJudgement, FileFigures, FormatFigures, Judgement, ServingJudgement
+from payloads.judgements import EdgeJudgement, FileFigures, FormatFigures, Judgement, ServingJudgement, SessionJudgement
 from payloads.push import PushRecord
 from payloads.sequences import FILE, SequenceRow, count_by_split, has_sequences, read_sequences, write_sequences
 from payloads.training_record import TrainingRecord
 from payloads.verdict import Verdict, check_threshold
 from tests.compatibility.older_root import ARCHIVE
 
+LACKING = check_threshold("min_edit", None, 0.3, "min", "share", "there is no session", lacks_data=True)
 VERDICT = check_threshold("max_bytes", 215_127, 300_000, "max", "bytes")
 FINDING = Finding(
     split="train",
@@ -98,6 +100,11 @@ PAYLOADS = [
         versions={"tensorflow": "2.21.0"},
         seconds=1.5,
     ),
+    SessionJudgement(verdicts=(VERDICT, LACKING), figures={"form_auc": 0.9}, sessions=1, recordings=4, seconds=60.0),
+    ReferenceRecord(
+        movements={"bow": MovementRecord(people=3, repetitions=9)}, left_out={"lift": "nobody moves"}, bytes=900
+    ),
+    CalibrationRecord(windows=9, sessions=0, loss_before=0.3, loss_after=0.2, reasons={"heads": "no session"}),
 ]
 
 
@@ -129,6 +136,13 @@ def test_a_verdict_says_figure_limit_and_outcome():
     assert str(unknown) == "max_latency_p95_ms: not measured (at most 0.3 ms)"
 
 
+def test_what_the_data_cannot_give_neither_passes_nor_rejects():
+    assert (LACKING.passed, LACKING.rejects, LACKING.judgement) == (False, False, "not measured")
+    assert Judgement(verdicts=(VERDICT, LACKING)).passed
+    unmeasured = check_threshold("min_edit", None, 0.3, "min", "share")
+    assert not Judgement(verdicts=(VERDICT, unmeasured)).passed
+
+
 @pytest.mark.parametrize(
     ("gate", "unit", "direction"),
     [
@@ -151,7 +165,9 @@ def artifact(type_, folder):
 
 def test_every_figure_of_a_judgement_is_a_measure(tmp_path):
     edge, serving, data, evaluation = PAYLOADS[:4]
+    [session] = [payload for payload in PAYLOADS if isinstance(payload, SessionJudgement)]
     for payload, type_ in (
+        (session, SESSION_BLESSING),
         (edge, EDGE_BLESSING),
         (serving, INFRA_BLESSING),
         (data, DATA_BLESSING),
@@ -166,6 +182,11 @@ def test_every_figure_of_a_judgement_is_a_measure(tmp_path):
     assert list(read_measures(artifact(INFRA_BLESSING, tmp_path / INFRA_BLESSING))) == [
         Measure("all", "latency_p95_ms", 0.1),
         judged,
+    ]
+    assert list(read_measures(artifact(SESSION_BLESSING, tmp_path / SESSION_BLESSING))) == [
+        Measure("all", "coach_form_auc", 0.9),
+        judged,
+        Measure("all", "min_edit", None, threshold=0.3, passed=None),
     ]
     assert list(read_measures(artifact(DATA_BLESSING, tmp_path / DATA_BLESSING))) == [
         Measure("all", "data", 1.0, passed=True)

@@ -35,13 +35,16 @@ def test_the_report_shows_outcome_gates_data_and_lineage(chromium, recorded, tmp
         assert run.properties["git_commit"] in page.locator("header").inner_text()
         gates = rows_of(page, "Gates")
         assert ["accuracy", "Evaluator", "0.6", "at least 0.5", "✓ passed"] in gates
-        assert [row[0] for row in gates] == ["Gate", "data", "accuracy", "max bytes", "max latency p95 ms"]
+        assert [row[0] for row in gates] == [
+            *("Gate", "data", "accuracy", "max bytes", "max latency p95 ms", "min count exact", "min edit")
+        ]
+        assert gates[-1][1:] == ["SessionEvaluator", "–", "at least 0.5", "not measured"]
         assert rows_of(page, "Data")[1:] == [
             ["train", "4", "12", "2"],
             ["eval", "4", "12", "2"],
             ["test", "4", "12", "2"],
         ]
-        assert page.locator(".lineage .box").count() == 22
+        assert page.locator(".lineage .box").count() == 28
         assert "Signature" in page.locator("section", has_text="Approval").last.inner_text()
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "sticks out sideways"
         seen.assert_no_problems()

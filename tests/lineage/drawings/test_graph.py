@@ -116,9 +116,9 @@ def test_a_run_opens_offline_and_shows_details_on_a_click(chromium, recorded, tm
         page.locator("#search").press("Enter")
         assert "content_digest" in page.locator("#details").inner_text()
         page.locator("#search").fill("")
-        page.locator(".box", has_text="Evaluator").focus()
+        page.locator(".box", has_text="SessionEvaluator").focus()
         page.keyboard.press("Enter")
-        assert "Evaluator" in page.locator("#details h2").inner_text()
+        assert "SessionEvaluator" in page.locator("#details h2").inner_text()
         # Legible without doing anything, and nothing sticks out of the page.
         assert page.evaluate("document.querySelector('.box .name').getBoundingClientRect().height") > 8
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

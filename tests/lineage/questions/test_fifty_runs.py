@@ -133,5 +133,5 @@ def test_the_trace_of_a_push_contains_every_verdict_on_it(store, oracle):
             ("ModelValidator", "max_bytes"),
             ("ServingSmoke", "max_latency_p95_ms"),
         } <= gates
-        assert all(gate.passed for gate in answer.gates) == answer.push.pushed
+        assert all(gate.passed or gate.lacks_data for gate in answer.gates) == answer.push.pushed
         assert answer.artifact.type == PUSHED_MODEL
