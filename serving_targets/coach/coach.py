@@ -13,7 +13,7 @@ import numpy as np
 
 from data.layouts import joint_mapping, load_layout
 from data.windows import resample
-from serving_targets.bundle import load_bundle
+from serving_targets.bundle import Bundle, load_bundle
 from serving_targets.classifier import Classifier
 from serving_targets.coach.form.references import References
 from serving_targets.coach.movement.counting import RATE
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 _FINE = 3
 """Poses that are averaged to one tick of the counting, against the jitter of pose estimators."""
+MOST_SEGMENTS = 10_000
+"""Segments of a stream that are remembered; older ones were returned as events."""
 _COUNT_SECONDS = 0.5
 """Time between two counts that are reported."""
 
@@ -99,7 +101,7 @@ class Coach:
         self._end = 0.0
         self._reported = 0.0
         self._pushed, self._last = 0, 0.0
-        self._segments: list[Segment] = []
+        self._segments: deque[Segment] = deque(maxlen=None if offline else MOST_SEGMENTS)
 
     @classmethod
     def load(
@@ -122,17 +124,7 @@ class Coach:
             InputError: the bundle is damaged or not signed, or the layout is unknown.
         """
         loaded = load_bundle(bundle, key)
-        manifest = loaded.manifest
-        length, _, channels = manifest.window_shape
-        model = Model(
-            classify=Classifier(loaded.int8_model).predict,
-            labels=manifest.labels,
-            layout=manifest.layout.reference,
-            channels=channels,
-            length=length,
-            fps=manifest.fps,
-            settings=read_settings(loaded.folder),
-        )
+        model = shipped_model(loaded)
         references = read_references(loaded.folder)
         return cls(layout or model.layout, model, references, offline=offline)
 
@@ -188,7 +180,7 @@ class Coach:
         return self._flush()
 
     def timeline(self, sequence_id: str) -> Timeline:
-        """Return everything that ended so far."""
+        """Return everything that ended so far; of a stream, the last `MOST_SEGMENTS`."""
         rate = (self._pushed - 1) / self._last if self._last > 0 else 0.0
         return Timeline(sequence_id, round(rate, 3), tuple(self._segments), self.ignored)
 
@@ -250,6 +242,25 @@ class Coach:
         self._tracker = None
         self._segments.append(segment)
         return [Event("ended", segment.label, end, segment.repetitions, segment)]
+
+
+def shipped_model(bundle: Bundle) -> Model:
+    """Return the classifier of a bundle, with its settings.
+
+    Raises:
+        InputError: the settings cannot be used.
+    """
+    manifest = bundle.manifest
+    length, _, channels = manifest.window_shape
+    return Model(
+        classify=Classifier(bundle.int8_model).predict,
+        labels=manifest.labels,
+        layout=manifest.layout.reference,
+        channels=channels,
+        length=length,
+        fps=manifest.fps,
+        settings=read_settings(bundle.folder),
+    )
 
 
 def recorded_signal(layout: str, poses: np.ndarray, times: np.ndarray) -> tuple[Signal, Ticks]:

@@ -96,9 +96,7 @@ def cheapest(costs: Ticks, penalties: Ticks) -> Ticks:
     options, least = np.empty((len(_STEPS), count, STATES)), np.empty((count, STATES))
     inner[0], before[0] = by_tick[0], by_tick[0, :, -_MOST_STEP:]
     add, smallest = np.add, np.minimum.reduce
-    for source, cost, to, wrapped, last in zip(
-        sources[:-1], by_tick[1:], inner[1:], before[1:], end[1:], strict=True
-    ):
+    for source, cost, to, wrapped, last in zip(sources[:-1], by_tick[1:], inner[1:], before[1:], end[1:], strict=True):
         add(source, steps, options)
         smallest(options, 0, None, least)
         add(least, cost, to)
@@ -117,8 +115,8 @@ def _traced(totals: Ticks, penalties: Ticks) -> list[tuple[list[int], list[int]]
         np.copyto(chosen, step, where=option < least)
         np.minimum(least, option, out=least)
     found = []
-    for number, state in enumerate(totals[-1, :, _MOST_STEP:].argmin(axis=1).tolist()):
-        table = steps[number].tobytes()
+    for number, last in enumerate(totals[-1, :, _MOST_STEP:].argmin(axis=1).tolist()):
+        table, state = steps[number].tobytes(), last
         path, advance = [], []
         for tick in range((length - 1) * STATES, -1, -STATES):
             step = table[tick + state]
@@ -190,16 +188,16 @@ def periods(signal: Signal, shortest: float, longest: float) -> list[float]:
     lags = np.arange(1, min(int(longest), int(0.75 * len(signal))) + 2)
     if len(lags) < 3 or (scale := 2 * float(signal.var(axis=0).sum())) <= 0:
         return []
-    unlike = _unlike(signal, lags) / scale
-    dips = [i for i in range(1, len(lags) - 1) if unlike[i - 1] >= unlike[i] < unlike[i + 1] and lags[i] >= shortest]
-    dips.sort(key=lambda i: unlike[i])
+    apart = unlike(signal, lags) / scale
+    dips = [i for i in range(1, len(lags) - 1) if apart[i - 1] >= apart[i] < apart[i + 1] and lags[i] >= shortest]
+    dips.sort(key=lambda i: apart[i])
     # The shortest period that is nearly as good is a candidate even where its multiples look better.
-    near = [i for i in dips if unlike[i] < unlike[dips[0]] + 0.1]
+    near = [i for i in dips if apart[i] < apart[dips[0]] + 0.1]
     chosen = dict.fromkeys([*dips[:3], *([min(near)] if near else [])])
     return [float(lags[i]) for i in chosen]
 
 
-def _unlike(signal: Signal, lags: npt.NDArray[np.intp]) -> Ticks:
+def unlike(signal: Signal, lags: npt.NDArray[np.intp]) -> Ticks:
     """Return the mean squared distance of a signal from itself, moved by each number of ticks."""
     length = len(signal)
     moved = signal - signal.mean(axis=0)
