@@ -115,7 +115,7 @@ def measure(bundle: Path, sessions: Sequence[KeypointSequence], minutes: float, 
         return
     watch = Stopwatch(bundle, sessions[0].layout)
     hour = 1
-    most: dict[str, float] = {}
+    most: dict[str, float | None] = {}
     for pose, moment in stream(sessions, 3600 * hours):
         if moment >= 3600 * hour:
             most[f"after {hour} h"] = _megabytes()

@@ -172,7 +172,8 @@ class Coach:
         if self._recogniser and self._windows:
             for tick in self._windows.take(values, timestamp):
                 pose = self._to_model(tick.pose) if self._to_model else tick.pose
-                events += self._take(self._recogniser.push(tick._replace(pose=self._with_channels(pose))))
+                seen = Tick(tick.index, tick.time, self._with_channels(pose), tick.returned)
+                events += self._take(self._recogniser.push(seen))
         return events
 
     def finish(self) -> list[Event]:

@@ -19,8 +19,8 @@ _ROOM = 50
 _AGAIN = 1.2
 """Counting starts anew when a performance has grown by this factor, or by `_AGAIN_TICKS`; between, it is continued."""
 _AGAIN_TICKS = 20
-_AT_ONCE = 400
-"""Ticks whose slices of work are done with one tick: counting a short performance takes one tick, a long one ten."""
+_AT_ONCE = 150
+"""Ticks whose slices of work are done at a time: a short performance is counted at once, a long one within a second."""
 
 
 class MovementTracker:

@@ -34,13 +34,12 @@ class Courses:
     """
 
     def __init__(self, totals: Ticks, penalties: Ticks) -> None:
-        self.misfits: list[float] = (totals[-1, :, _MOST_STEP:].min(axis=1) / len(totals)).tolist()
+        self.misfits: list[float] = (totals[-1, _MOST_STEP:].min(axis=0) / len(totals)).tolist()
         self._totals, self._penalties = totals, penalties
 
     def progress(self, number: int) -> Ticks:
         """Return the number of cycles of a template that are done up to each tick, `[T]`."""
-        chosen = slice(number, number + 1)
-        ((_, advance),) = _traced(self._totals[:, chosen], self._penalties[chosen])
+        ((_, advance),) = _traced(self._totals[..., number : number + 1], self._penalties[number : number + 1])
         return np.cumsum(advance) / STATES
 
 
@@ -81,42 +80,44 @@ def cheapest(costs: Ticks, penalties: Ticks) -> Ticks:
         penalties: cost of each number of phases that a tick can advance, `[B, 5]`.
 
     Returns:
-        `[T, B, 4 + STATES]`; the last four phases come before the first one again, as the phases are a circle.
+        `[T, 4 + STATES, B]`; the last four phases come before the first one again, as the phases are a circle.
     """
     count, length, _ = costs.shape
-    totals = np.empty((length, count, _MOST_STEP + STATES))
-    inner, before, end = totals[:, :, _MOST_STEP:], totals[:, :, :_MOST_STEP], totals[:, :, STATES:]
+    size, wrapped = STATES * count, _MOST_STEP * count
+    totals = np.empty((length, wrapped + size))
+    inner = totals[:, wrapped:]
     # sources[tick, step] is what the phases cost that lie a step behind; nothing is copied.
-    tick, row, value = totals.strides
+    tick, value = totals.strides
     sources = np.lib.stride_tricks.as_strided(
-        inner, (length, len(_STEPS), count, STATES), (tick, -value, row, value), writeable=False
+        inner, (length, len(_STEPS), size), (tick, -count * value, value), writeable=False
     )
-    by_tick = np.ascontiguousarray(costs.transpose(1, 0, 2))
-    steps = np.ascontiguousarray(penalties.T)[:, :, None]
-    options, least = np.empty((len(_STEPS), count, STATES)), np.empty((count, STATES))
-    inner[0], before[0] = by_tick[0], by_tick[0, :, -_MOST_STEP:]
+    by_tick = np.ascontiguousarray(costs.transpose(1, 2, 0)).reshape(length, size)
+    steps = np.tile(penalties.T, STATES)
+    options, least = np.empty((len(_STEPS), size)), np.empty(size)
+    inner[0], totals[0, :wrapped] = by_tick[0], by_tick[0, -wrapped:]
     add, smallest = np.add, np.minimum.reduce
-    for source, cost, to, wrapped, last in zip(sources[:-1], by_tick[1:], inner[1:], before[1:], end[1:], strict=True):
+    for source, cost, to, before, last in zip(
+        sources[:-1], by_tick[1:], inner[1:], totals[1:, :wrapped], totals[1:, size:], strict=True
+    ):
         add(source, steps, options)
-        smallest(options, 0, None, least)
+        smallest(options, axis=0, out=least)
         add(least, cost, to)
-        wrapped[:] = last
-    return totals
+        before[:] = last
+    return totals.reshape(length, -1, count)
 
 
 def _traced(totals: Ticks, penalties: Ticks) -> list[tuple[list[int], list[int]]]:
     """Return the cheapest way for each template: its phase, and its step to it, at each tick."""
-    length, count, _ = totals.shape
-    steps = np.zeros((count, length, STATES), np.int8)
-    chosen = steps[:, 1:].transpose(1, 0, 2)
-    least = totals[:-1, :, _MOST_STEP:] + penalties[:, 0, None]
+    length, _, count = totals.shape
+    steps = np.zeros((length, STATES, count), np.int8)
+    least = totals[:-1, _MOST_STEP:] + penalties[:, 0]
     for step in _STEPS[1:].tolist():
-        option = totals[:-1, :, _MOST_STEP - step : _MOST_STEP - step + STATES] + penalties[:, step, None]
-        np.copyto(chosen, step, where=option < least)
+        option = totals[:-1, _MOST_STEP - step : _MOST_STEP - step + STATES] + penalties[:, step]
+        np.copyto(steps[1:], step, where=option < least)
         np.minimum(least, option, out=least)
     found = []
-    for number, last in enumerate(totals[-1, :, _MOST_STEP:].argmin(axis=1).tolist()):
-        table, state = steps[number].tobytes(), last
+    for number, last in enumerate(totals[-1, _MOST_STEP:].argmin(axis=0).tolist()):
+        table, state = steps[..., number].tobytes(), last
         path, advance = [], []
         for tick in range((length - 1) * STATES, -1, -STATES):
             step = table[tick + state]

@@ -92,8 +92,11 @@ def body_poses(poses: Poses) -> Poses:
     relative = (joints - centre[:, None]) / max(length, 1e-6)
     if not joints[..., 2].any() or not np.isfinite(relative).any():
         return relative
-    axes = body_axes(relative)
-    return np.einsum("tjd,tad->tja", relative, axes)
+    left, _, forward = np.moveaxis(body_axes(relative), 1, 0)[:, :, None]
+    turned = relative.copy()
+    turned[..., 0] = relative[..., 0] * left[..., 0] + relative[..., 2] * left[..., 2]
+    turned[..., 2] = relative[..., 0] * forward[..., 0] + relative[..., 2] * forward[..., 2]
+    return turned
 
 
 def body_axes(joints: Poses) -> Poses:
@@ -106,7 +109,7 @@ def body_axes(joints: Poses) -> Poses:
     left = left * (1, 0, 1)
     width = np.linalg.norm(left, axis=-1, keepdims=True)
     left = np.where(width > 1e-6, left / np.maximum(width, 1e-6), (1.0, 0.0, 0.0))
-    forward = np.cross(left, up)
+    forward = np.stack([-left[:, 2], np.zeros(len(left)), left[:, 0]], axis=1)  # left x up
     feet = _stacked(joints, "left_foot", "right_foot") - _stacked(joints, "left_ankle", "right_ankle")
     ahead = np.nansum(feet * forward)
     return np.stack([left, up, forward * (-1.0 if ahead < 0 else 1.0)], axis=1)
