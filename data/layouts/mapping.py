@@ -1,7 +1,7 @@
 """The mapping of poses from one layout to another, by joint names."""
 
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -46,12 +46,21 @@ class JointMapping:
             joint without source joints is 0 with confidence 0.
         """
         mapped = np.zeros((*keypoints.shape[:-2], len(self.members), keypoints.shape[-1]), np.float32)
-        for joint, members in enumerate(self.members):
-            if members:
-                given = keypoints[..., list(members), :]
-                mapped[..., joint, :-1] = given[..., :-1].mean(axis=-2)
-                mapped[..., joint, -1] = given[..., -1].min(axis=-1)
+        for joints, members in self._members_by_number:
+            given = keypoints[..., members, :]
+            if members.shape[1] == 1:
+                mapped[..., joints, :] = given[..., 0, :]
+            else:
+                mapped[..., joints, :-1] = given[..., :-1].mean(axis=-2)
+                mapped[..., joints, -1] = given[..., -1].min(axis=-1)
         return mapped
+
+    @cached_property
+    def _members_by_number(self) -> list[tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]]:
+        """For each number of members that occurs: the target joints that have as many, and their members."""
+        numbers = sorted({len(members) for members in self.members} - {0})
+        alike = [[joint for joint, each in enumerate(self.members) if len(each) == number] for number in numbers]
+        return [(np.array(joints), np.array([self.members[joint] for joint in joints])) for joints in alike]
 
 
 @lru_cache(maxsize=256)

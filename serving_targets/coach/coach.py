@@ -13,7 +13,7 @@ import numpy as np
 
 from data.layouts import joint_mapping, load_layout
 from data.windows import resample
-from serving_targets.bundle import load_bundle
+from serving_targets.bundle import Bundle, load_bundle
 from serving_targets.classifier import Classifier
 from serving_targets.coach.form.references import References
 from serving_targets.coach.movement.counting import RATE
@@ -22,7 +22,7 @@ from serving_targets.coach.movement.signals import CHANNELS, Signal, body_signal
 from serving_targets.coach.movement.skeleton import Poses, SkeletonReader, cleaned
 from serving_targets.coach.recognition import Model, Recogniser, Step
 from serving_targets.coach.settings import read_references, read_settings
-from serving_targets.coach.stream import LONGEST_GAP, Resampler
+from serving_targets.coach.stream import LONGEST_GAP, Resampler, Tick
 from serving_targets.coach.timeline import BACKGROUND, Segment, Timeline
 from serving_targets.coach.tracker import MovementTracker
 
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 _FINE = 3
 """Poses that are averaged to one tick of the counting, against the jitter of pose estimators."""
+MOST_SEGMENTS = 10_000
+"""Segments of a stream that are remembered; older ones were returned as events."""
 _COUNT_SECONDS = 0.5
 """Time between two counts that are reported."""
 
@@ -84,7 +86,6 @@ class Coach:
         self._references = references
         self._reader = SkeletonReader(layout)
         joints = len(load_layout(layout).joints)
-        self._shape: tuple[int, int] | None = None
         self._joints = joints
         self._fps = model.fps if model else RATE * _FINE
         self._to_model: Callable[[np.ndarray], np.ndarray] | None = None
@@ -93,14 +94,14 @@ class Coach:
         self._channels = model.channels if model else None
         self._windows: Resampler | None = None
         self._fine: Resampler | None = None
-        self._burst: list[tuple[float, np.ndarray]] = []
+        self._burst: list[Tick] = []
         self._waiting: deque[tuple[float, Poses]] = deque()
         self._tracker: MovementTracker | None = None
         self._bounds = (0.0, 0.0)
         self._end = 0.0
         self._reported = 0.0
         self._pushed, self._last = 0, 0.0
-        self._segments: list[Segment] = []
+        self._segments: deque[Segment] = deque(maxlen=None if offline else MOST_SEGMENTS)
 
     @classmethod
     def load(
@@ -123,17 +124,7 @@ class Coach:
             InputError: the bundle is damaged or not signed, or the layout is unknown.
         """
         loaded = load_bundle(bundle, key)
-        manifest = loaded.manifest
-        length, _, channels = manifest.window_shape
-        model = Model(
-            classify=Classifier(loaded.int8_model).predict,
-            labels=manifest.labels,
-            layout=manifest.layout.reference,
-            channels=channels,
-            length=length,
-            fps=manifest.fps,
-            settings=read_settings(loaded.folder),
-        )
+        model = shipped_model(loaded)
         references = read_references(loaded.folder)
         return cls(layout or model.layout, model, references, offline=offline)
 
@@ -155,27 +146,34 @@ class Coach:
         if self._fine is None:
             if pose is None or np.ndim(pose) != 2 or np.shape(pose)[1] not in (3, 4):
                 return []
-            self._shape = (self._joints, np.shape(pose)[1])
-            self._fine = Resampler(RATE * _FINE, self._shape)
-            self._windows = Resampler(self._fps, self._shape)
-        assert self._windows is not None
-        events: list[Event] = []
-        for tick in self._fine.push(pose, timestamp):
-            if tick.returned and self._end:
-                events += self._flush()
-            self._end = tick.time + 1 / (RATE * _FINE)
-            self._burst.append((tick.time, tick.pose))
-            if len(self._burst) == _FINE:
-                self._add_burst()
-        for tick in self._windows.push(pose, timestamp):
+            shape = (self._joints, np.shape(pose)[1])
+            self._fine = Resampler(RATE * _FINE, shape)
             if self._recogniser:
-                values = self._to_model(tick.pose) if self._to_model else tick.pose
-                seen = type(tick)(tick.index, tick.time, self._with_channels(values), tick.returned)
-                events += self._take(self._recogniser.push(seen))
+                self._windows = Resampler(self._fps, shape)
+        values = self._fine.accepted(pose, timestamp)
+        events = [] if values is None else self._follow(values, timestamp)
         if self._known is not None and self._waiting:
             events += self._take([Step(self._known, self._waiting[0][0], self._end)])
         if self._fine.start is not None and math.isfinite(timestamp):
             self._pushed, self._last = self._pushed + 1, max(self._last, timestamp - self._fine.start)
+        return events
+
+    def _follow(self, values: np.ndarray, timestamp: float) -> list[Event]:
+        """Take a pose that can be used."""
+        assert self._fine is not None
+        events: list[Event] = []
+        for tick in self._fine.take(values, timestamp):
+            if tick.returned and self._end:
+                events += self._flush()
+            self._end = tick.time + 1 / (RATE * _FINE)
+            self._burst.append(tick)
+            if len(self._burst) == _FINE:
+                self._add_burst()
+        if self._recogniser and self._windows:
+            for tick in self._windows.take(values, timestamp):
+                pose = self._to_model(tick.pose) if self._to_model else tick.pose
+                seen = Tick(tick.index, tick.time, self._with_channels(pose), tick.returned)
+                events += self._take(self._recogniser.push(seen))
         return events
 
     def finish(self) -> list[Event]:
@@ -183,7 +181,7 @@ class Coach:
         return self._flush()
 
     def timeline(self, sequence_id: str) -> Timeline:
-        """Return everything that ended so far."""
+        """Return everything that ended so far; of a stream, the last `MOST_SEGMENTS`."""
         rate = (self._pushed - 1) / self._last if self._last > 0 else 0.0
         return Timeline(sequence_id, round(rate, 3), tuple(self._segments), self.ignored)
 
@@ -192,14 +190,16 @@ class Coach:
         if self._channels is None or pose.shape[-1] == self._channels:
             return pose
         if pose.shape[-1] > self._channels:
-            return np.delete(pose, -2, axis=-1)
-        return np.insert(pose, -1, 0.0, axis=-1)
+            return pose[..., [0, 1, 3]]
+        wider = np.zeros((*pose.shape[:-1], self._channels), pose.dtype)
+        wider[..., :2], wider[..., -1] = pose[..., :2], pose[..., -1]
+        return wider
 
     def _add_burst(self) -> None:
-        poses = np.stack([pose for _, pose in self._burst])
+        poses = np.array([tick.pose for tick in self._burst])
         seen = poses[..., -1:] > 0
         mean = (poses * seen).sum(axis=0) / np.maximum(seen.sum(axis=0), 1)
-        self._waiting.append((self._burst[0][0], self._reader.read(mean)))
+        self._waiting.append((self._burst[0].time, self._reader.read(mean)))
         self._burst.clear()
 
     def _flush(self) -> list[Event]:
@@ -243,6 +243,25 @@ class Coach:
         self._tracker = None
         self._segments.append(segment)
         return [Event("ended", segment.label, end, segment.repetitions, segment)]
+
+
+def shipped_model(bundle: Bundle) -> Model:
+    """Return the classifier of a bundle, with its settings.
+
+    Raises:
+        InputError: the settings cannot be used.
+    """
+    manifest = bundle.manifest
+    length, _, channels = manifest.window_shape
+    return Model(
+        classify=Classifier(bundle.int8_model).predict,
+        labels=manifest.labels,
+        layout=manifest.layout.reference,
+        channels=channels,
+        length=length,
+        fps=manifest.fps,
+        settings=read_settings(bundle.folder),
+    )
 
 
 def recorded_signal(layout: str, poses: np.ndarray, times: np.ndarray) -> tuple[Signal, Ticks]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +17,7 @@ LONGEST_TIME = 1e7
 """Greatest time stamp that is believed, in seconds."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Tick:
     """One pose of the uniform stream.
 
@@ -53,15 +52,18 @@ class Resampler:
         self._last: tuple[float, np.ndarray] | None = None
         self._returned = True
 
-    def push(self, pose: np.ndarray | None, timestamp: float) -> Iterator[Tick]:
-        """Take a pose and yield the ticks up to its time.
+    def push(self, pose: np.ndarray | None, timestamp: float) -> list[Tick]:
+        """Take a pose and return the ticks up to its time.
 
         Args:
             pose: `[J, C]`, confidence last; None if nobody is seen.
             timestamp: time in seconds; a time that is not later than the one before is ignored.
         """
-        if (values := self._accepted(pose, timestamp)) is None:
-            return
+        values = self.accepted(pose, timestamp)
+        return [] if values is None else self.take(values, timestamp)
+
+    def take(self, values: np.ndarray, timestamp: float) -> list[Tick]:
+        """Take a pose that was `accepted`, here or by another stream of the same poses, and return the ticks."""
         if self.start is None:
             self.start = timestamp
         time = timestamp - self.start
@@ -71,13 +73,15 @@ class Resampler:
             self._returned = True
             self._next = max(self._next, math.ceil(time * self.fps - 1e-6))
             before = time, values
-        while self._next / self.fps <= time + 1e-6:
-            tick = self._next / self.fps
-            yield Tick(self._next, tick, _between(before, (time, values), tick), self._returned)
+        ticks = []
+        while (tick := self._next / self.fps) <= time + 1e-6:
+            ticks.append(Tick(self._next, tick, _between(before, (time, values), tick), self._returned))
             self._returned = False
             self._next += 1
+        return ticks
 
-    def _accepted(self, pose: np.ndarray | None, timestamp: float) -> np.ndarray | None:
+    def accepted(self, pose: np.ndarray | None, timestamp: float) -> np.ndarray | None:
+        """Return a pose as it is used; None if it cannot be, which is counted in `ignored`."""
         if not math.isfinite(timestamp) or abs(timestamp) > LONGEST_TIME:
             self.ignored["time stamp is not a time"] += 1
         elif self._last is not None and timestamp - (self.start or 0.0) <= self._last[0]:
@@ -102,9 +106,11 @@ def _between(before: tuple[float, np.ndarray], after: tuple[float, np.ndarray], 
         return first
     if (1 - share) * (end - start) < 1e-6:
         return second
-    pose = first * np.float32(1 - share) + second * np.float32(share)
-    seen, next_seen = first[:, -1] > 0, second[:, -1] > 0
-    pose[seen & ~next_seen] = first[seen & ~next_seen]
-    pose[~seen & next_seen] = second[~seen & next_seen]
-    pose[:, -1] = np.minimum(first[:, -1], second[:, -1])
+    pose = first * np.float32(1 - share)
+    pose += second * np.float32(share)
+    np.minimum(first[:, -1], second[:, -1], out=pose[:, -1])
+    if not pose[:, -1].all():
+        seen, next_seen = first[:, -1] > 0, second[:, -1] > 0
+        pose[seen & ~next_seen, :-1] = first[seen & ~next_seen, :-1]
+        pose[~seen & next_seen, :-1] = second[~seen & next_seen, :-1]
     return pose

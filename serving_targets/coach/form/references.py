@@ -6,6 +6,7 @@ Made from repetitions by `build_references`, on signals of `body_signal`. Nothin
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
@@ -87,15 +88,15 @@ class Movement(_Table):
             raise ValueError("a tolerance is 0")
         return self
 
-    @property
+    @cached_property
     def rows(self) -> Signal:
         """The cycle as `[PHASES, CHANNELS]`."""
-        return np.array(self.cycle)
+        return _fixed(np.array(self.cycle))
 
-    @property
+    @cached_property
     def fault_filters(self) -> Signal:
         """The filters as `[FAULTS, DEVIATIONS]`, in their own unit."""
-        return _WEIGHT * np.array(self.filters)
+        return _fixed(_WEIGHT * np.array(self.filters))
 
 
 class References(_Table):
@@ -250,6 +251,11 @@ def _form(people: Sequence[Signal]) -> tuple[Vector, Vector]:
     within = np.mean([each.var(axis=0) for each in features], axis=0)
     between = means.var(axis=0, ddof=1) if len(means) > 1 else np.full(means.shape[1], _HABIT**2)
     return means.mean(axis=0), np.sqrt(between + within + _LEAST_DEVIATION**2)
+
+
+def _fixed(values: Signal) -> Signal:
+    values.setflags(write=False)
+    return values
 
 
 def _rounded(values: npt.NDArray[np.float64]) -> tuple[float, ...]:

@@ -43,29 +43,37 @@ def joint_angles(joints: Poses) -> npt.NDArray[np.float64]:
     Returns:
         `[T, 9]` in the order of `ANGLES`, NaN where a joint is missing, and for the lean in 2-D poses.
     """
+    coordinates = np.ascontiguousarray(joints.transpose(2, 0, 1))
+    angles = _between(*(coordinates[..., ends] - coordinates[..., starts] for starts, ends in _LINES))
     trunk = joints[:, JOINT["shoulder_center"]] - joints[:, JOINT["hip_center"]]
-    angles = []
-    for part in ("elbow", "knee", "hip", "shoulder"):
-        for side in ("left", "right"):
-            limb = {name: joints[:, JOINT[f"{side}_{name}"]] for name in _LIMB}
-            first, second = {
-                "elbow": (limb["shoulder"] - limb["elbow"], limb["wrist"] - limb["elbow"]),
-                "knee": (limb["hip"] - limb["knee"], limb["ankle"] - limb["knee"]),
-                "hip": (limb["knee"] - limb["hip"], trunk),
-                "shoulder": (limb["elbow"] - limb["shoulder"], -trunk),
-            }[part]
-            angles.append(_between(first, second))
     _, up, forward = np.moveaxis(body_axes(joints), 1, 0)
     lean = np.arctan2((trunk * forward).sum(axis=-1), (trunk * up).sum(axis=-1))
     if not np.nan_to_num(joints[..., 2]).any():  # an image does not show how far somebody leans to it
         lean[:] = np.nan
-    return np.stack([*angles, np.degrees(lean)], axis=-1)
+    return np.concatenate([angles, np.degrees(lean)[:, None]], axis=1)
 
 
-_LIMB = ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
+_TRUNK = ("hip_center", "shoulder_center")
+_SIDES: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
+    "elbow": (("elbow", "shoulder"), ("elbow", "wrist")),
+    "knee": (("knee", "hip"), ("knee", "ankle")),
+    "hip": (("hip", "knee"), _TRUNK),
+    "shoulder": (("shoulder", "elbow"), (_TRUNK[1], _TRUNK[0])),
+}
+"""The two sides of each angle, each from a joint to another one."""
+
+
+def _joints(line: int, end: int) -> list[int]:
+    """Return the joints in which the first or second side of each angle, but the lean, starts (`end` 0) or ends (1)."""
+    named = [(angle.partition("_")[0], _SIDES[angle.partition("_")[2]][line][end]) for angle in ANGLES[:-1]]
+    return [JOINT[name if name in _TRUNK else f"{side}_{name}"] for side, name in named]
+
+
+_LINES = [(_joints(line, 0), _joints(line, 1)) for line in (0, 1)]
 
 
 def _between(first: Poses, second: Poses) -> npt.NDArray[np.float64]:
-    length = np.linalg.norm(first, axis=-1) * np.linalg.norm(second, axis=-1)
-    cosine = (first * second).sum(axis=-1) / np.where(length > 1e-9, length, np.nan)
+    """Return the angles between vectors `[3, ...]`."""
+    length = np.sqrt((first**2).sum(axis=0)) * np.sqrt((second**2).sum(axis=0))
+    cosine = (first * second).sum(axis=0) / np.where(length > 1e-9, length, np.nan)
     return np.degrees(np.arccos(np.clip(cosine, -1, 1)))

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 
 from serving_targets.coach.movement import cycles
 from serving_targets.coach.movement.cycles import Ticks
 from serving_targets.coach.movement.signals import Signal, resampled, without_gaps
+from serving_targets.coach.movement.slices import Work, completed
 
 RATE = 10.0
 """Ticks per second of the signals that are counted."""
@@ -46,7 +48,7 @@ class Count:
         repetitions: number of repetitions, as a fraction.
         boundaries: ticks, as fractions, at which repetitions begin and end; one more than whole repetitions.
         period: typical duration of a repetition, in ticks; 0 if there is none.
-        misfit: how badly the movement fits its cycle, from 0; see `Course`.
+        misfit: how badly the movement fits its cycle, from 0; see `Courses`.
     """
 
     repetitions: float
@@ -64,29 +66,36 @@ def count_repetitions(signal: Signal, known: Sequence[Signal] = (), seconds: flo
             if the movement is not known.
         seconds: usual duration of that repetition.
     """
+    return completed(counting(signal, known, seconds))
+
+
+def counting(signal: Signal, known: Sequence[Signal] = (), seconds: float = 0.0) -> Work[Count]:
+    """Count as `count_repetitions` does, in slices."""
     first, last = moving_part(signal)
     part = without_gaps(signal[first:last])
     if len(part) < SHORTEST * RATE or _largest(part.std(axis=0)) < _LEAST_MOVEMENT:
         return Count(0.0)
+    yield
     middle, axes = _main_axes(part)
     rows = (part - middle) @ axes
     candidates = cycles.periods(rows, SHORTEST * RATE, LONGEST * RATE)
+    yield
     if known:
         ways = [np.nan_to_num(cycle - cycle.mean(axis=0)) @ axes for cycle in known]
-        found = _by_reference(rows, candidates, ways, seconds * RATE)
+        found = yield from _by_reference(rows, candidates, ways, seconds * RATE)
     else:
-        found = _by_itself(rows, candidates)
+        found = yield from _by_itself(rows, candidates)
     if found is None:
         return _once(part, first)
-    course, period = found
     # Progress goes in steps of a phase; where it is even, boundaries do not jump by a tick.
-    even = cycles.smoothed(course.progress[:, None], 5).ravel()
-    whole = np.arange(int(course.progress[-1] + 0.5) + 1)
+    even = cycles.smoothed(found.progress[:, None], 5).ravel()
+    whole = np.arange(int(found.progress[-1] + 0.5) + 1)
     reached = np.interp(whole, even, np.arange(len(part)))
     reached[0] = 0
-    if known and course.misfit > _LOOSE_MISFIT and _alike(part, reached, known) < _LEAST_ALIKE:
-        return Count(0.0, period=period, misfit=course.misfit)
-    return Count(float(course.progress[-1]), tuple(float(first + tick) for tick in reached), period, course.misfit)
+    if known and found.misfit > _LOOSE_MISFIT and _alike(part, reached, known) < _LEAST_ALIKE:
+        return Count(0.0, period=found.period, misfit=found.misfit)
+    bounds = tuple(float(first + tick) for tick in reached)
+    return Count(float(found.progress[-1]), bounds, found.period, found.misfit)
 
 
 def _alike(part: Signal, bounds: Ticks, known: Sequence[Signal]) -> float:
@@ -95,14 +104,13 @@ def _alike(part: Signal, bounds: Ticks, known: Sequence[Signal]) -> float:
     for cycle in known:
         target = np.nan_to_num(cycle - cycle.mean(axis=0))
         each = [resampled(part, len(cycle), start, end) for start, end in pairwise(bounds.tolist()) if end - start >= 4]
-        moved = [row - row.mean(axis=0) for row in each]
-        size = np.linalg.norm(target)
-        shifted = [np.roll(target, shift, axis=0) for shift in range(-_MOST_SHIFT, _MOST_SHIFT + 1)]
-        best = [
-            max(float((row * way).sum()) for way in shifted) / max(float(np.linalg.norm(row) * size), 1e-9)
-            for row in moved
-        ]
-        likeness.append(float(np.mean(best)) if best else 1.0)
+        if not each:
+            return 1.0
+        moved = np.stack(each)
+        moved = (moved - moved.mean(axis=1, keepdims=True)).reshape(len(each), -1)
+        shifted = [np.roll(target, shift, axis=0).ravel() for shift in range(-_MOST_SHIFT, _MOST_SHIFT + 1)]
+        sizes = np.maximum(np.linalg.norm(moved, axis=1) * np.linalg.norm(target), 1e-9)
+        likeness.append(float(((moved @ np.stack(shifted).T).max(axis=1) / sizes).mean()))
     return max(likeness)
 
 
@@ -137,7 +145,21 @@ def _main_axes(signal: Signal) -> tuple[Signal, Signal]:
     return middle, axes[:, ::-1][:, : min(_COMPONENTS, int(np.searchsorted(share, _EXPLAINED)) + 1)]
 
 
-def _by_itself(rows: Signal, candidates: list[float]) -> tuple[cycles.Course, float] | None:
+class _Followed(NamedTuple):
+    """How a signal goes through its best template.
+
+    Attributes:
+        progress: number of cycles done up to each tick, `[T]`.
+        period: expected duration of a cycle, in ticks.
+        misfit: see `Courses`.
+    """
+
+    progress: Ticks
+    period: float
+    misfit: float
+
+
+def _by_itself(rows: Signal, candidates: list[float]) -> Work[_Followed | None]:
     """Follow cycles that are cut from the signal itself, at three places for each candidate period."""
     signals, templates, lengths = [], [], []
     for period in sorted(candidates):
@@ -148,27 +170,27 @@ def _by_itself(rows: Signal, candidates: list[float]) -> tuple[cycles.Course, fl
             lengths.append(period)
     if not signals:
         return None
-    courses = cycles.follow(signals, templates, lengths)
-    best: dict[float, cycles.Course] = {}
-    for period, course in zip(lengths, courses, strict=True):
-        if period not in best or course.misfit < best[period].misfit:
-            best[period] = course
-    least = min(course.misfit for course in best.values())
-    period = min(period for period, course in best.items() if course.misfit <= _NEARLY * least + _SLACK)
-    return (best[period], period) if best[period].misfit <= _WORST_MISFIT else None
+    yield
+    courses = yield from cycles.follow(signals, templates, lengths)
+    best: dict[float, int] = {}
+    for number, period in enumerate(lengths):
+        if period not in best or courses.misfits[number] < courses.misfits[best[period]]:
+            best[period] = number
+    least = min(courses.misfits)
+    period = min(period for period, number in best.items() if courses.misfits[number] <= _NEARLY * least + _SLACK)
+    misfit = courses.misfits[best[period]]
+    return _Followed(courses.progress(best[period]), period, misfit) if misfit <= _WORST_MISFIT else None
 
 
-def _by_reference(
-    rows: Signal, candidates: list[float], ways: list[Signal], usual: float
-) -> tuple[cycles.Course, float] | None:
+def _by_reference(rows: Signal, candidates: list[float], ways: list[Signal], usual: float) -> Work[_Followed | None]:
     """Follow the known cycles, at the usual tempo or at one that the signal suggests."""
     plausible = [period for period in candidates if 0.4 * usual < period < 2.5 * usual] or [usual]
     signals, templates, lengths = [], [], []
     for period in plausible:
-        plane = cycles.phase_plane(rows, period)
-        for cycle in ways:
-            signals.append(plane)
-            templates.append(cycles.cyclic_template(cycle, period))
-            lengths.append(period)
-    courses = cycles.follow(signals, templates, lengths)
-    return min(zip(courses, lengths, strict=True), key=lambda each: each[0].misfit)
+        signals += [cycles.phase_plane(rows, period)] * len(ways)
+        templates += cycles.cyclic_templates(ways, period)
+        lengths += [period] * len(ways)
+    yield
+    courses = yield from cycles.follow(signals, templates, lengths)
+    best = int(np.argmin(courses.misfits))
+    return _Followed(courses.progress(best), lengths[best], courses.misfits[best])

@@ -43,10 +43,13 @@ def mirrored(signal: Signal) -> Signal:
 def without_gaps(signal: Signal) -> Signal:
     """Return the signal with missing values interpolated over time; a channel that is never known is 0."""
     filled = signal.copy()
+    missing = np.isnan(signal)
+    never = missing.all(axis=0)
+    filled[:, never] = 0.0
     moments = np.arange(len(signal))
-    for channel in np.flatnonzero(np.isnan(signal).any(axis=0)):
-        known = np.flatnonzero(~np.isnan(signal[:, channel]))
-        filled[:, channel] = np.interp(moments, known, signal[known, channel]) if len(known) else 0.0
+    for channel in np.flatnonzero(missing.any(axis=0) & ~never):
+        known = np.flatnonzero(~missing[:, channel])
+        filled[:, channel] = np.interp(moments, known, signal[known, channel])
     return filled
 
 

@@ -54,9 +54,12 @@ def cleaned(pose: np.ndarray) -> npt.NDArray[np.float32]:
     """Return a pose as float32; joints whose values are not finite or far beyond any place are 0 with confidence 0."""
     with np.errstate(over="ignore", invalid="ignore"):
         values = np.array(pose, np.float32)
-    usable = np.isfinite(values).all(axis=-1) & (np.abs(values[..., :-1]) < _GREATEST).all(axis=-1)
-    values[~usable] = 0
-    values[..., -1] = np.clip(values[..., -1], 0, 1)
+        usable = (np.abs(values[..., :-1]) < _GREATEST).all(axis=-1) & np.isfinite(values[..., -1])
+    if not usable.all():
+        values[~usable] = 0
+    confidence = values[..., -1]
+    np.maximum(confidence, 0, out=confidence)
+    np.minimum(confidence, 1, out=confidence)
     return values
 
 
@@ -89,8 +92,11 @@ def body_poses(poses: Poses) -> Poses:
     relative = (joints - centre[:, None]) / max(length, 1e-6)
     if not joints[..., 2].any() or not np.isfinite(relative).any():
         return relative
-    axes = body_axes(relative)
-    return np.einsum("tjd,tad->tja", relative, axes)
+    left, _, forward = np.moveaxis(body_axes(relative), 1, 0)[:, :, None]
+    turned = relative.copy()
+    turned[..., 0] = relative[..., 0] * left[..., 0] + relative[..., 2] * left[..., 2]
+    turned[..., 2] = relative[..., 0] * forward[..., 0] + relative[..., 2] * forward[..., 2]
+    return turned
 
 
 def body_axes(joints: Poses) -> Poses:
@@ -103,7 +109,7 @@ def body_axes(joints: Poses) -> Poses:
     left = left * (1, 0, 1)
     width = np.linalg.norm(left, axis=-1, keepdims=True)
     left = np.where(width > 1e-6, left / np.maximum(width, 1e-6), (1.0, 0.0, 0.0))
-    forward = np.cross(left, up)
+    forward = np.stack([-left[:, 2], np.zeros(len(left)), left[:, 0]], axis=1)  # left x up
     feet = _stacked(joints, "left_foot", "right_foot") - _stacked(joints, "left_ankle", "right_ankle")
     ahead = np.nansum(feet * forward)
     return np.stack([left, up, forward * (-1.0 if ahead < 0 else 1.0)], axis=1)
