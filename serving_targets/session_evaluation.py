@@ -43,6 +43,8 @@ _MOST_BENDS = 24
 """Bends that the correction rate is measured with."""
 _LEAST_COUNTED, _LEAST_JUDGED, _LEAST_BACKGROUND_SECONDS = 5, 5, 10.0
 """Fewer recordings, or less background, say nothing."""
+_LEAST_RATED = 20
+"""Good recordings, and bad ones, for the AUC of the form: with 20 of each its standard error is 0.09."""
 
 
 @dataclass(frozen=True)
@@ -280,8 +282,9 @@ def _measure_form(
             by_label[each.recording.label].append(each)
     of_both = [group for group in by_label.values() if len({each.is_good for each in group}) == 2]
     clips = [(each.recording.label, each.is_good, each.timeline.score) for group in of_both for each in group]
-    if min(sum(good for _, good, _ in clips), sum(not good for _, good, _ in clips)) < _LEAST_JUDGED:
-        missing["form_auc"] = "too few recordings in the test split have a quality, good or bad, and a reference"
+    good, bad = (sum(is_good is which for _, is_good, _ in clips) for which in (True, False))
+    if min(good, bad) < _LEAST_RATED:
+        missing["form_auc"] = f"{good} good and {bad} bad recordings in the test split have a quality and a reference"
         return
     found = form_metrics(clips)
     figures |= {"form_auc": found.mean_auc, "form_balanced_accuracy": found.balanced_accuracy}

@@ -90,7 +90,7 @@ def body_poses(poses: Poses) -> Poses:
     torso = np.linalg.norm(joints[:, JOINT["shoulder_center"]] - centre, axis=-1)
     length = float(np.nanmedian(torso)) if np.isfinite(torso).any() else 1.0
     relative = (joints - centre[:, None]) / max(length, 1e-6)
-    if not joints[..., 2].any() or not np.isfinite(relative).any():
+    if not np.nan_to_num(joints[..., 2]).any() or not np.isfinite(relative).any():
         return relative
     left, _, forward = np.moveaxis(body_axes(relative), 1, 0)[:, :, None]
     turned = relative.copy()
