@@ -69,11 +69,9 @@ class EdgeConfig(ConfigSection):
     )
     time_limit_seconds: int = Field(600, ge=10, description="seconds after which the conversion is aborted")
     seed: int = Field(7, ge=0, le=2**63 - 1, description="seed by which representative and golden windows are drawn")
-    float16: _Format = Field(
-        "compare", description="file with float16 weights: ship it, make it to compare, or skip it"
-    )
+    float16: _Format = Field("skip", description="file with float16 weights: ship it, make it to compare, or skip it")
     dynamic_range: _Format = Field(
-        "compare", description="file with int8 weights and float activations: ship, compare or skip"
+        "skip", description="file with int8 weights and float activations: ship, compare or skip"
     )
 
 

@@ -52,7 +52,7 @@ class EdgeConverter(BaseComponent):
     - `model_float16.tflite`: the trained layers with float16 weights, computed in float32;
     - `model_dynamic.tflite`: the trained layers with int8 weights; activations are quantised while it runs.
 
-    The last two are in the subfolder `compared/` unless they are shipped. The TFLite Metadata of every file contain its
+    The last two are made on request only; those that are not shipped are in the subfolder `compared/`. The TFLite Metadata of every file contain its
     contract: labels, layout, joints, window, normalisation and digests (`serving_targets.contract`).
 
     The artifact also contains the golden windows (`windows` of the test split and the `probabilities` that the
@@ -78,8 +78,8 @@ class EdgeConverter(BaseComponent):
         time_limit_seconds: int = 600,
         seed: int = 7,
         core_scope: str = "core",
-        float16: str = "compare",
-        dynamic_range: str = "compare",
+        float16: str = "skip",
+        dynamic_range: str = "skip",
     ) -> None:
         """Create the node.
 
