@@ -75,7 +75,7 @@ def test_the_older_manifest_is_stale_and_a_run_begins_from_a_new_one(place):
     older = place.root / "manifests" / "baduanjin.json"
     refused = prepare(older, place, "baduanjin-stale")
     assert refused.returncode == 2
-    assert "the manifest is stale: node ModelValidator" in refused.stderr  # it reads the examples now, too
+    assert "the manifest is stale: node ReferenceBuilder is new" in refused.stderr
     assert "run `poseline compile --config baduanjin`" in refused.stderr
     manifest = place.folder / "compiled.json"
     settings = [part for key in json.loads(older.read_text())["source"]["overrides"] for part in ("--set", key)]

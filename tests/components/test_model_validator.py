@@ -28,8 +28,9 @@ def test_a_good_file_is_blessed_and_every_verdict_is_on_record(blessed, edge):
     assert blessed.get_int_custom_property("blessed") == 1
     record = json.loads((Path(blessed.uri) / "verdict.json").read_text())
     assert {verdict["gate"] for verdict in record["verdicts"]} == edge.thresholds.keys()
+    fields = {"gate", "figure", "threshold", "direction", "unit", "passed", "detail", "is_open", "lacks_data"}
     for verdict in record["verdicts"]:
-        assert verdict.keys() == {"gate", "figure", "threshold", "direction", "unit", "passed", "detail", "is_open"}
+        assert verdict.keys() == fields
         assert verdict["passed"]
     assert record["accuracy"].keys() == {"int8_sequence", "float_sequence", "int8_window", "float_window"}
     for name, found in record["files"].items():

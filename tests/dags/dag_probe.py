@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pendulum
 from airflow.sdk.exceptions import AirflowException, ParamValidationError
@@ -159,8 +160,8 @@ def listened(log: logging.Logger, logged: list[str]) -> logging.Logger:
 def logged_verdicts() -> list[str]:
     """Return what a task logs of a verdict that passed, lacks data, is rejected by a gate that warns, is rejected."""
     logged: list[str] = []
-    task = dag.get_task("gates.SessionEvaluator")
-    listened(task.log, logged)
+    log = listened(logging.getLogger("of a task"), logged)
+    operator = type(dag.get_task("SessionEvaluator"))
     verdict = {"direction": "min", "threshold": 0.5, "unit": "share", "detail": "", "passed": False, "figure": 0.4}
     verdicts = [
         verdict | {"gate": "min_form_auc", "passed": True},
@@ -168,7 +169,7 @@ def logged_verdicts() -> list[str]:
         verdict | {"gate": "min_f1_10", "lacks_data": False},
         verdict | {"gate": "min_f1_50"},
     ]
-    task._log_verdicts({"verdicts": verdicts, "warned": ["min_f1_10"]})
+    operator._log_verdicts(SimpleNamespace(log=log), {"verdicts": verdicts, "warned": ["min_f1_10"]})
     return logged
 
 
