@@ -52,8 +52,9 @@ class EdgeConverter(BaseComponent):
     - `model_float16.tflite`: the trained layers with float16 weights, computed in float32;
     - `model_dynamic.tflite`: the trained layers with int8 weights; activations are quantised while it runs.
 
-    The last two are made on request only; those that are not shipped are in the subfolder `compared/`. The TFLite Metadata of every file contain its
-    contract: labels, layout, joints, window, normalisation and digests (`serving_targets.contract`).
+    The last two are made on request only; those that are not shipped are in the subfolder `compared/`. The TFLite
+    Metadata of every file contain its contract: labels, layout, joints, window, normalisation and digests
+    (`serving_targets.contract`).
 
     The artifact also contains the golden windows (`windows` of the test split and the `probabilities` that the
     SavedModel gives for them), the evaluation windows (`windows`, `label_ids`, `labels` and `sequences` for
