@@ -14,10 +14,10 @@ import numpy as np
 
 from data.errors import InputError
 from data.records import KeypointSequence
-from data.sessions.background import BACKGROUND, BACKGROUND_LABELS
+from data.sessions.background import BACKGROUND, BACKGROUND_LABELS, without_synonyms
 from data.store import read_sequences, span_folder
 from serving_targets.bundle import load_bundle
-from serving_targets.coach.coach import Coach, follow_recording
+from serving_targets.coach.coach import Coach, follow_recording, shipped_model
 from serving_targets.coach.form.faults import bent, fault
 from serving_targets.coach.form.references import References, build_references
 from serving_targets.coach.metrics import (
@@ -31,7 +31,7 @@ from serving_targets.coach.metrics import (
 from serving_targets.coach.movement.angles import ANGLES
 from serving_targets.coach.movement.skeleton import LAYOUT, SkeletonReader, places
 from serving_targets.coach.recognition import HOP_SECONDS, Model
-from serving_targets.coach.settings import read_references, read_settings
+from serving_targets.coach.settings import read_references
 from serving_targets.coach.timeline import Correction, Timeline, labels_at
 from serving_targets.sandbox.sandboxed_classifier import SandboxedClassifier
 
@@ -91,21 +91,12 @@ def measure_bundle(
     """
     bundle = load_bundle(bundle_dir, key)
     manifest, folder = bundle.manifest, span_folder(data_dir, span)
-    length, _, channels = manifest.window_shape
     references = read_references(bundle.folder) or build_references({})
     chosen = [each for each in read_sequences(folder) if split is None or each.split == split]
     if not chosen:
         raise InputError(f"no sequence is in split {split!r}", str(folder), "leave --split out, or name another split")
     with SandboxedClassifier(bundle.int8_model, manifest.window_shape, len(manifest.labels)) as sandbox:
-        model = Model(
-            classify=lambda window: sandbox.answer(window[None])[0],
-            labels=manifest.labels,
-            layout=manifest.layout.reference,
-            channels=channels,
-            length=length,
-            fps=manifest.fps,
-            settings=read_settings(bundle.folder),
-        )
+        model = shipped_model(bundle, sandbox.predict)
         return measure_coach(model, references, chosen, good_quality=GOOD_QUALITY, seconds=math.inf, live=True)
 
 
@@ -211,8 +202,7 @@ def true_labels(session: KeypointSequence) -> list[str]:
     """Return the label of each frame of a session; `BACKGROUND` outside segments."""
     labels = np.full(len(session.keypoints), BACKGROUND, dtype=object)
     for segment in session.segments:
-        label = BACKGROUND if segment.label in BACKGROUND_LABELS else segment.label
-        labels[segment.start_frame : segment.end_frame] = label
+        labels[segment.start_frame : segment.end_frame] = without_synonyms(segment.label)
     return labels.tolist()
 
 

@@ -17,7 +17,6 @@ import resource
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +28,7 @@ from data.records import KeypointSequence
 from data.store import read_sequences, span_folder
 from data.synthetic.baduanjin import SyntheticSpec, generate
 from serving_targets.bundle import load_bundle
+from serving_targets.classifier import Classifier
 from serving_targets.coach.coach import Coach, shipped_model
 from serving_targets.coach.recognition import hop_of
 from serving_targets.coach.settings import read_references
@@ -75,14 +75,15 @@ class Stopwatch:
 
     def __init__(self, bundle: Path, layout: str) -> None:
         loaded = load_bundle(bundle)
-        model = shipped_model(loaded)
+        predict = Classifier(loaded.int8_model).predict
 
         def classify(window: np.ndarray) -> np.ndarray:
             self._classified += 1
-            return model.classify(window)
+            return predict(window)
 
         self._classified = 0
-        self.coach = Coach(layout, replace(model, classify=classify), read_references(loaded.folder))
+        model = shipped_model(loaded, classify)
+        self.coach = Coach(layout, model, read_references(loaded.folder))
         self.step_seconds = hop_of(model) / model.fps
         self.events: Counter[str] = Counter()
         self.bytes = sum(file.bytes for file in loaded.manifest.files if file.path in _ON_THE_DEVICE)

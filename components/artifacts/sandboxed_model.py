@@ -35,7 +35,7 @@ def sandboxed_model(file: Path, settings: CoachSettings) -> Iterator[Model]:
         if contract is None:
             raise UnusableModelError("the file has no contract")
         with SandboxedClassifier(file, contract.window_shape, len(contract.labels)) as sandbox:
-            yield model_of(contract, lambda window: sandbox.answer(window[None])[0], settings)
+            yield model_of(contract, sandbox.predict, settings)
     except InputError as error:
         if error.where not in (str(file), str(file.absolute())):
             raise

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from components.coach_calibrator.pose_heads import Moved, fit_pose_heads
 from components.coach_calibrator.replay import Replay, score
-from data.sessions.background import BACKGROUND, BACKGROUND_LABELS
+from data.sessions.background import BACKGROUND, BACKGROUND_LABELS, without_synonyms
 from serving_targets.coach.head import fit_heads
 from serving_targets.coach.recognition import Model, hop_of
 from serving_targets.coach.settings import CoachSettings
@@ -83,7 +83,7 @@ def with_networks(
     """
     heads = chosen.settings.heads
     labels = [*heads.offline.weights] if heads else [*model.labels, BACKGROUND]
-    needed = {BACKGROUND if label in BACKGROUND_LABELS else label for label in labels}
+    needed = {without_synonyms(label) for label in labels}
     if missing := sorted(needed ^ {label for each in trained for label in each.labels}):
         return chosen, f"{missing[0]} is not in the sessions of both splits"
     networks = fit_pose_heads(trained, 1.0)

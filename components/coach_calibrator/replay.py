@@ -14,7 +14,7 @@ from serving_targets.coach.head import Answered
 from serving_targets.coach.metrics import session_metrics
 from serving_targets.coach.recognition import Model, Recogniser, Step, hop_of
 from serving_targets.coach.settings import CoachSettings
-from serving_targets.coach.stream import Resampler, Tick
+from serving_targets.coach.stream import Tick, ticks_of
 from serving_targets.coach.timeline import Segment, labels_at
 from serving_targets.session_evaluation import true_labels
 
@@ -39,9 +39,7 @@ class Replay:
     @classmethod
     def of(cls, model: Model, session: KeypointSequence) -> Replay:
         """Run a model on a session."""
-        resampler = Resampler(model.fps, session.keypoints.shape[1:])
-        poses = zip(session.keypoints, session.frame_times, strict=True)
-        ticks = [tick for pose, time in poses for tick in resampler.push(pose, float(time))]
+        ticks = list(ticks_of(model.fps, session.keypoints, session.frame_times))
         heard: list[np.ndarray] = []
         _recognised(replace(model, classify=_remembering(model.classify, heard)), ticks)
         return cls(session, true_labels(session), model, ticks, heard)

@@ -110,7 +110,7 @@ def _fitting(performances: dict[str, dict[str, Performances]], left_out: dict[st
 
 
 def _repetitions(clip: KeypointSequence) -> Performances | str:
-    """Return the repetitions in a clip, or why they cannot be told apart."""
+    """Return the repetitions in a clip, or why they cannot be separated."""
     signal, _ = recorded_signal(clip.layout, clip.keypoints, clip.frame_times)
     boundaries = _boundaries(signal, clip.repetitions)
     if isinstance(boundaries, str):

@@ -124,7 +124,7 @@ class Coach:
             InputError: the bundle is damaged or not signed, or the layout is unknown.
         """
         loaded = load_bundle(bundle, key)
-        model = shipped_model(loaded)
+        model = shipped_model(loaded, Classifier(loaded.int8_model).predict)
         references = read_references(loaded.folder)
         return cls(layout or model.layout, model, references, offline=offline)
 
@@ -245,8 +245,12 @@ class Coach:
         return [Event("ended", segment.label, end, segment.repetitions, segment)]
 
 
-def shipped_model(bundle: Bundle) -> Model:
+def shipped_model(bundle: Bundle, classify: Callable[[np.ndarray], np.ndarray]) -> Model:
     """Return the classifier of a bundle, with its settings.
+
+    Args:
+        bundle: the bundle.
+        classify: function that runs its int8 file on a window `[length, J, C]`.
 
     Raises:
         InputError: the settings cannot be used.
@@ -254,7 +258,7 @@ def shipped_model(bundle: Bundle) -> Model:
     manifest = bundle.manifest
     length, _, channels = manifest.window_shape
     return Model(
-        classify=Classifier(bundle.int8_model).predict,
+        classify=classify,
         labels=manifest.labels,
         layout=manifest.layout.reference,
         channels=channels,

@@ -10,14 +10,15 @@ import numpy as np
 import numpy.typing as npt
 
 from data.errors import InputError
+from data.sessions.background import without_synonyms
 from serving_targets.coach.context import BodyRows
 from serving_targets.coach.decoding import DurationDecoder
 from serving_targets.coach.head import decided, features
 from serving_targets.coach.movement.signals import Signal
 from serving_targets.coach.network import PoseReader
 from serving_targets.coach.settings import CoachSettings, Duration
-from serving_targets.coach.stream import Resampler, Tick
-from serving_targets.coach.timeline import BACKGROUND, BACKGROUND_LABELS
+from serving_targets.coach.stream import Tick, ticks_of
+from serving_targets.coach.timeline import BACKGROUND
 
 HOP_SECONDS = 0.2
 """Time between two classifications, and length of the steps that labels are decided for."""
@@ -80,14 +81,12 @@ def answers_of(model: Model, poses: np.ndarray, times: np.ndarray) -> tuple[npt.
         poses: `[T, J, C]` as the model takes them, confidence last.
         times: times of the frames in seconds, `[T]`.
     """
-    resampler = Resampler(model.fps, poses.shape[1:])
     recogniser = Recogniser(replace(model, settings=CoachSettings()), offline=False)
     answers, middles = [], []
-    for pose, time in zip(poses, times, strict=True):
-        for tick in resampler.push(pose, float(time)):
-            if recogniser.complete(tick):
-                answers.append(recogniser.given())
-                middles.append(tick.time - hop_of(model) / model.fps / 2)
+    for tick in ticks_of(model.fps, poses, times):
+        if recogniser.complete(tick):
+            answers.append(recogniser.given())
+            middles.append(tick.time - hop_of(model) / model.fps / 2)
     return np.array(answers).reshape(len(answers), len(model.labels)), middles
 
 
@@ -99,13 +98,12 @@ def rows_of(model: Model, poses: np.ndarray, times: np.ndarray) -> Iterator[tupl
         poses: `[T, J, C]` as the model takes them, confidence last.
         times: times of the frames in seconds, `[T]`.
     """
-    resampler, hop = Resampler(model.fps, poses.shape[1:]), hop_of(model)
+    hop = hop_of(model)
     parts: list[list[Tick]] = []
-    for pose, time in zip(poses, times, strict=True):
-        for tick in resampler.push(pose, float(time)):
-            if tick.returned:
-                parts.append([])
-            parts[-1].append(tick)
+    for tick in ticks_of(model.fps, poses, times):
+        if tick.returned:
+            parts.append([])
+        parts[-1].append(tick)
     for ticks in parts:
         reader, steps = BodyRows(model.layout), [ticks[start : start + hop] for start in range(0, len(ticks), hop)]
         rows = np.stack([reader.add(np.stack([tick.pose for tick in step])) for step in steps])
@@ -126,7 +124,7 @@ class Recogniser:
         if self._head and self._head.matrix.shape[1] != len(self._head.offsets) * len(model.labels) + 1:
             raise InputError("the heads of the coach do not fit its model", "coach.json", "push the model again")
         self._labels = list(self._head.weights) if self._head else list(model.labels)
-        self._labels = [BACKGROUND if label in BACKGROUND_LABELS else label for label in self._labels]
+        self._labels = [without_synonyms(label) for label in self._labels]
         self._knows_background = BACKGROUND in self._labels
         if not self._knows_background and not self._head:
             self._labels.append(BACKGROUND)
@@ -155,7 +153,7 @@ class Recogniser:
         heads = self._model.settings.poses
         if heads is None:
             return None
-        names = [BACKGROUND if label in BACKGROUND_LABELS else label for label in heads.labels]
+        names = [without_synonyms(label) for label in heads.labels]
         if sorted(names) != sorted(self._labels):
             raise InputError("the networks of the coach do not fit its model", "coach.json", "push the model again")
         self._order = [names.index(label) for label in self._labels]

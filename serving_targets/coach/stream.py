@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -96,6 +97,19 @@ class Resampler:
                 return values
             self.ignored["nobody is seen"] += 1
         return None
+
+
+def ticks_of(fps: float, poses: np.ndarray, times: np.ndarray) -> Iterator[Tick]:
+    """Yield the ticks of a recording, as a stream of its poses gives them.
+
+    Args:
+        fps: ticks per second.
+        poses: `[T, J, C]`, confidence last.
+        times: times of the frames in seconds, `[T]`.
+    """
+    resampler = Resampler(fps, poses.shape[1:])
+    for pose, time in zip(poses, times, strict=True):
+        yield from resampler.push(pose, float(time))
 
 
 def _between(before: tuple[float, np.ndarray], after: tuple[float, np.ndarray], time: float) -> np.ndarray:

@@ -12,8 +12,6 @@ from data.sessions import background
 
 BACKGROUND = background.BACKGROUND
 """Label of the class for everything that is none of the movements; it never becomes a segment."""
-BACKGROUND_LABELS = background.BACKGROUND_LABELS
-"""Labels of data sets that mean the same."""
 
 Direction = Literal["bend", "straighten", "raise", "lower", "lean_forward", "lean_back"]
 
@@ -103,8 +101,7 @@ def labels_at(segments: Sequence[Segment], times: np.ndarray) -> list[str]:
     """
     labels = np.full(len(times), BACKGROUND, dtype=object)
     for segment in sorted(segments, key=lambda each: each.start):
-        label = BACKGROUND if segment.label in BACKGROUND_LABELS else segment.label
-        labels[(times >= segment.start) & (times < segment.end)] = label
+        labels[(times >= segment.start) & (times < segment.end)] = background.without_synonyms(segment.label)
     return labels.tolist()
 
 

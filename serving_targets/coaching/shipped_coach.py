@@ -8,16 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from data.errors import InputError
 from data.layouts import load_layout
 from data.records import KeypointSequence
 from serving_targets.bundle import Bundle, load_bundle
-from serving_targets.coach.coach import Coach, follow_recording
+from serving_targets.coach.coach import Coach, follow_recording, shipped_model
 from serving_targets.coach.form.references import References
 from serving_targets.coach.recognition import Model
-from serving_targets.coach.settings import REFERENCES, SETTINGS, read_references, read_settings
+from serving_targets.coach.settings import REFERENCES, SETTINGS, read_references
 from serving_targets.coach.timeline import Timeline
 from serving_targets.sandbox.sandboxed_classifier import SandboxedClassifier
 
@@ -72,22 +70,9 @@ def open_coach(folder: Path, key: Ed25519PublicKey | None = None) -> Iterator[Sh
             str(bundle.folder),
             "update Poseline, or push the model again",
         )
-    settings, references = read_settings(bundle.folder), read_references(bundle.folder)
-    length, _, channels = manifest.window_shape
-    with SandboxedClassifier(bundle.int8_model, manifest.window_shape, len(manifest.labels)) as classifier:
-
-        def classify(window: np.ndarray) -> np.ndarray:
-            return classifier.answer(window[None])[0]
-
-        model = Model(
-            classify=classify,
-            labels=manifest.labels,
-            layout=layout.reference,
-            channels=channels,
-            length=length,
-            fps=manifest.fps,
-            settings=settings,
-        )
+    references = read_references(bundle.folder)
+    with SandboxedClassifier(bundle.int8_model, manifest.window_shape, len(manifest.labels)) as sandbox:
+        model = shipped_model(bundle, sandbox.predict)
         yield ShippedCoach(bundle, model, references, tuple(_lacks(bundle.folder, references)))
 
 

@@ -75,6 +75,14 @@ class SandboxedClassifier:
             [self._classify(windows[start : start + _BATCH]) for start in range(0, len(windows), _BATCH)]
         )
 
+    def predict(self, window: np.ndarray) -> np.ndarray:
+        """Classify one window, `[T, J, C]`; return the probabilities of the classes, float32 `[K]`.
+
+        Raises:
+            InputError: see `answer`.
+        """
+        return self.answer(window[None])[0]
+
     def measure(self) -> Latency:
         """Measure the latency with the windows that were classified first.
 

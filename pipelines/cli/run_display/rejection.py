@@ -49,7 +49,7 @@ EXPLANATIONS = {
     "min_count_exact": Explanation("repetitions of good test recordings are often counted wrongly", _REPETITIONS),
     "min_count_off_by_one": Explanation("counts of good test recordings are often off by more than 1", _REPETITIONS),
     "max_count_mae": Explanation("counts of good test recordings are far off on average", _REPETITIONS),
-    "min_form_auc": Explanation("scores do not tell good from bad performances of test people", _REPETITIONS),
+    "min_form_auc": Explanation("scores do not separate good from bad performances of test people", _REPETITIONS),
     "min_correction_rate": Explanation("the first correction seldom names the joint that was bent", _REPETITIONS),
     "max_false_alarms": Explanation("good performances of test people are corrected too often", _REPETITIONS),
     "max_false_counts_per_minute": Explanation("repetitions are counted while no movement is performed", _SESSIONS),

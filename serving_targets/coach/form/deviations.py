@@ -1,4 +1,4 @@
-"""Deviations from a reference cycle, and how faults are told from people's habits in them."""
+"""Deviations from a reference cycle, and how faults are distinguished from people's habits."""
 
 from __future__ import annotations
 

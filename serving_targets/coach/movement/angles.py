@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from serving_targets.coach.movement.skeleton import JOINT, Poses, body_axes
+from serving_targets.coach.movement.skeleton import JOINT, Poses, body_axes, has_depth
 from serving_targets.coach.timeline import Direction
 
 ANGLES = (
@@ -48,7 +48,7 @@ def joint_angles(joints: Poses) -> npt.NDArray[np.float64]:
     trunk = joints[:, JOINT["shoulder_center"]] - joints[:, JOINT["hip_center"]]
     _, up, forward = np.moveaxis(body_axes(joints), 1, 0)
     lean = np.arctan2((trunk * forward).sum(axis=-1), (trunk * up).sum(axis=-1))
-    if not np.nan_to_num(joints[..., 2]).any():  # an image does not show how far somebody leans to it
+    if not has_depth(joints):  # an image does not show how far somebody leans to it
         lean[:] = np.nan
     return np.concatenate([angles, np.degrees(lean)[:, None]], axis=1)
 

@@ -19,7 +19,7 @@ RATE = 10.0
 SHORTEST, LONGEST = 0.8, 10.0
 """Durations of a repetition, in seconds."""
 _MOST_MOVED = 6
-"""Number of channels, those that move most, which tell movement from stillness: often only one arm moves."""
+"""Number of channels, those that move most, which show movement: often only one arm moves."""
 _STILL = 12.0
 """Speed of these channels, in degrees per second, below which a person stands still."""
 _LEAST_MOVEMENT = 5.0

@@ -68,6 +68,11 @@ def places(poses: Poses) -> Poses:
     return np.where(poses[..., 3:] >= LEAST_CONFIDENCE, poses[..., :3], np.nan)
 
 
+def has_depth(joints: Poses) -> bool:
+    """Return whether coordinates `[..., 3]` of `places` are those of 3-D poses; a missing joint says nothing."""
+    return bool(np.nan_to_num(joints[..., 2]).any())
+
+
 def mirrored(body: Poses) -> Poses:
     """Return poses in body axes `[..., 20, 3]` as a mirror shows them: left and right swapped."""
     return body[..., MIRROR, :] * (-1, 1, 1)
@@ -90,7 +95,7 @@ def body_poses(poses: Poses) -> Poses:
     torso = np.linalg.norm(joints[:, JOINT["shoulder_center"]] - centre, axis=-1)
     length = float(np.nanmedian(torso)) if np.isfinite(torso).any() else 1.0
     relative = (joints - centre[:, None]) / max(length, 1e-6)
-    if not np.nan_to_num(joints[..., 2]).any() or not np.isfinite(relative).any():
+    if not has_depth(joints) or not np.isfinite(relative).any():
         return relative
     left, _, forward = np.moveaxis(body_axes(relative), 1, 0)[:, :, None]
     turned = relative.copy()

@@ -23,7 +23,7 @@ def _classify(window):
 
 
 def _session(seed):
-    """Return poses and labels: `shake` is quick changes of height, `hold` is long ones, which a window cannot tell."""
+    """Return poses and labels: `shake` is quick changes of height, `hold` is long ones, beyond a window."""
     random = np.random.default_rng(seed)
     heights, labels = [], []
     for number in range(8):
